@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PMD_H
+#define PMD_H
+
+#include <ethdev_driver.h>
+#include <ethdev_vdev.h>
+
+#include <rte_vduse_net.h>
+
+extern int pmd_logtype;
+
+#define PMD_LOG(level, ...)                                                                        \
+	rte_log(RTE_LOG_##level, pmd_logtype,                                                      \
+			RTE_FMT("net_vduse: " RTE_FMT_HEAD(__VA_ARGS__, ) "\n",                    \
+					RTE_FMT_TAIL(__VA_ARGS__, )))
+
+/** A queue of the ethdev: rx queue n is the driver's transmit queue n, and the other way round. */
+struct pmd_queue {
+	struct rte_vduse_net *net;
+	struct rte_mempool *pool; /* rx */
+	uint16_t pair;
+	uint16_t port;
+	struct rte_vduse_net_queue_stats base; /* counters at the last reset */
+};
+
+/** What the devargs say. */
+struct pmd_conf {
+	struct rte_vduse_net_conf net;
+	char name[RTE_VDUSE_NAME_MAX + 1];
+	enum rte_vduse_attach attach;
+};
+
+/** Private data of the ethdev. */
+struct pmd_dev {
+	struct rte_vduse_net *net;
+	struct rte_eth_dev *eth_dev;
+	struct pmd_conf conf;
+};
+
+/**
+ * Read the devargs.
+ *
+ * @param vdev_name the default device name
+ * @return 0, or -EINVAL with a line of log
+ */
+int pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *args);
+
+/** Create the device and fill in the ethdev. @return 0 or -errno */
+int pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf);
+
+uint16_t pmd_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+uint16_t pmd_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+
+#endif /* PMD_H */

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <rte_malloc.h>
+
+#include "pmd.h"
+
+/* There is no wire: the number that virtual ports report. */
+#define PMD_SPEED RTE_ETH_SPEED_NUM_10G
+
+static int
+pmd_link_update(struct rte_eth_dev *eth_dev, __rte_unused int wait)
+{
+	const struct pmd_dev *pmd = eth_dev->data->dev_private;
+	struct rte_vduse_net_info info;
+	struct rte_eth_link link = {
+		.link_speed = PMD_SPEED,
+		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
+		.link_autoneg = RTE_ETH_LINK_FIXED,
+	};
+
+	rte_vduse_net_info(pmd->net, &info);
+	link.link_status = info.link_up ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
+	return rte_eth_linkstatus_set(eth_dev, &link);
+}
+
+/* On the control thread. */
+static void
+pmd_event(void *arg, enum rte_vduse_net_event event, __rte_unused uint16_t pair)
+{
+	struct pmd_dev *pmd = arg;
+
+	if (event != RTE_VDUSE_NET_EVENT_LINK || pmd->net == NULL)
+		return;
+	if (pmd_link_update(pmd->eth_dev, 0) == 0 && pmd->eth_dev->data->dev_conf.intr_conf.lsc)
+		rte_eth_dev_callback_process(pmd->eth_dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+}
+
+static int
+pmd_configure(__rte_unused struct rte_eth_dev *eth_dev)
+{
+	return 0; /* ethdev has checked the numbers of queues against the info */
+}
+
+/*
+ * The device is put on the bus at the first start: a driver finds lcores that
+ * serve it.
+ */
+static int
+pmd_start(struct rte_eth_dev *eth_dev)
+{
+	struct pmd_dev *pmd = eth_dev->data->dev_private;
+	int ret;
+
+	ret = rte_vduse_net_set_link(pmd->net, true);
+	if (ret < 0) {
+		PMD_LOG(ERR, "%s: cannot set the link up: %s", pmd->conf.name, strerror(-ret));
+		return ret;
+	}
+	ret = rte_vduse_net_attach(pmd->net, pmd->conf.attach);
+	if (ret < 0) {
+		rte_vduse_net_set_link(pmd->net, false);
+		return ret;
+	}
+	pmd_link_update(eth_dev, 0);
+	return 0;
+}
+
+static int
+pmd_stop(struct rte_eth_dev *eth_dev)
+{
+	struct pmd_dev *pmd = eth_dev->data->dev_private;
+
+	eth_dev->data->dev_started = 0;
+	rte_vduse_net_set_link(pmd->net, false);
+	pmd_link_update(eth_dev, 0);
+	return 0;
+}
+
+static void
+pmd_queue_release(void *queue)
+{
+	rte_free(queue);
+}
+
+static void
+pmd_rx_queue_release(struct rte_eth_dev *eth_dev, uint16_t id)
+{
+	pmd_queue_release(eth_dev->data->rx_queues[id]);
+	eth_dev->data->rx_queues[id] = NULL;
+}
+
+static void
+pmd_tx_queue_release(struct rte_eth_dev *eth_dev, uint16_t id)
+{
+	pmd_queue_release(eth_dev->data->tx_queues[id]);
+	eth_dev->data->tx_queues[id] = NULL;
+}
+
+static int
+pmd_close(struct rte_eth_dev *eth_dev)
+{
+	struct pmd_dev *pmd = eth_dev->data->dev_private;
+	uint16_t i;
+	int ret;
+
+	if (eth_dev->data->dev_started)
+		pmd_stop(eth_dev);
+	ret = rte_vduse_net_destroy(pmd->net);
+	for (i = 0; i < eth_dev->data->nb_rx_queues; i++)
+		pmd_rx_queue_release(eth_dev, i);
+	for (i = 0; i < eth_dev->data->nb_tx_queues; i++)
+		pmd_tx_queue_release(eth_dev, i);
+	eth_dev->data->mac_addrs = NULL; /* part of the private data */
+	return ret;
+}
+
+static int
+pmd_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
+{
+	const struct pmd_dev *pmd = eth_dev->data->dev_private;
+	struct rte_vduse_net_info net;
+
+	rte_vduse_net_info(pmd->net, &net);
+	info->max_rx_queues = net.queue_pairs;
+	info->max_tx_queues = net.queue_pairs;
+	info->max_mac_addrs = 1;
+	info->min_rx_bufsize = 0;
+	info->max_rx_pktlen = RTE_VDUSE_NET_FRAME_MAX;
+	info->min_mtu = RTE_VDUSE_NET_MTU_MIN;
+	info->max_mtu = RTE_VDUSE_NET_MTU_MAX;
+	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
+	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	/* the driver sizes the rings, up to queue-size */
+	info->default_rxportconf.ring_size = pmd->conf.net.queue_size;
+	info->default_txportconf.ring_size = pmd->conf.net.queue_size;
+	return 0;
+}
+
+static struct pmd_queue *
+pmd_queue_new(const struct rte_eth_dev *eth_dev, uint16_t id, unsigned int socket)
+{
+	const struct pmd_dev *pmd = eth_dev->data->dev_private;
+	struct pmd_queue *q;
+
+	q = rte_zmalloc_socket("vduse_queue", sizeof(*q), RTE_CACHE_LINE_SIZE, socket);
+	if (q == NULL) {
+		PMD_LOG(ERR, "%s: no memory for a queue", pmd->conf.name);
+		return NULL;
+	}
+	q->net = pmd->net;
+	q->pair = id;
+	q->port = eth_dev->data->port_id;
+	return q;
+}
+
+static int
+pmd_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t id, __rte_unused uint16_t nb_desc,
+		unsigned int socket, __rte_unused const struct rte_eth_rxconf *conf,
+		struct rte_mempool *pool)
+{
+	struct pmd_queue *q = pmd_queue_new(eth_dev, id, socket);
+
+	if (q == NULL)
+		return -ENOMEM;
+	q->pool = pool;
+	rte_vduse_net_queue_stats(q->net, id, true, &q->base);
+	eth_dev->data->rx_queues[id] = q;
+	return 0;
+}
+
+static int
+pmd_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t id, __rte_unused uint16_t nb_desc,
+		unsigned int socket, __rte_unused const struct rte_eth_txconf *conf)
+{
+	struct pmd_queue *q = pmd_queue_new(eth_dev, id, socket);
+
+	if (q == NULL)
+		return -ENOMEM;
+	rte_vduse_net_queue_stats(q->net, id, false, &q->base);
+	eth_dev->data->tx_queues[id] = q;
+	return 0;
+}
+
+/* Frames lost in a direction, whatever the reason. */
+static uint64_t
+pmd_drops(const struct rte_vduse_net_queue_stats *s)
+{
+	return s->drop_short + s->drop_long + s->drop_segments + s->drop_header + s->drop_no_fit;
+}
+
+static int
+pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats)
+{
+	struct rte_vduse_net_queue_stats now;
+	uint16_t i;
+
+	for (i = 0; i < eth_dev->data->nb_rx_queues; i++) {
+		const struct pmd_queue *q = eth_dev->data->rx_queues[i];
+
+		rte_vduse_net_queue_stats(q->net, i, true, &now);
+		stats->ipackets += now.packets - q->base.packets;
+		stats->ibytes += now.bytes - q->base.bytes;
+		stats->ierrors += pmd_drops(&now) - pmd_drops(&q->base);
+		stats->rx_nombuf += now.no_mbuf - q->base.no_mbuf;
+	}
+	for (i = 0; i < eth_dev->data->nb_tx_queues; i++) {
+		const struct pmd_queue *q = eth_dev->data->tx_queues[i];
+
+		rte_vduse_net_queue_stats(q->net, i, false, &now);
+		stats->opackets += now.packets - q->base.packets;
+		stats->obytes += now.bytes - q->base.bytes;
+		stats->oerrors += pmd_drops(&now) - pmd_drops(&q->base);
+	}
+	return 0;
+}
+
+static int
+pmd_stats_reset(struct rte_eth_dev *eth_dev)
+{
+	struct pmd_queue *q;
+	uint16_t i;
+
+	for (i = 0; i < eth_dev->data->nb_rx_queues; i++) {
+		q = eth_dev->data->rx_queues[i];
+		rte_vduse_net_queue_stats(q->net, i, true, &q->base);
+	}
+	for (i = 0; i < eth_dev->data->nb_tx_queues; i++) {
+		q = eth_dev->data->tx_queues[i];
+		rte_vduse_net_queue_stats(q->net, i, false, &q->base);
+	}
+	return 0;
+}
+
+/* Everything the driver sends is received, whatever its address. */
+static int
+pmd_mode_set(__rte_unused struct rte_eth_dev *eth_dev)
+{
+	return 0;
+}
+
+static int
+pmd_mac_addr_set(struct rte_eth_dev *eth_dev, struct rte_ether_addr *mac)
+{
+	struct pmd_dev *pmd = eth_dev->data->dev_private;
+
+	return rte_vduse_net_set_mac(pmd->net, mac);
+}
+
+static int
+pmd_mtu_set(struct rte_eth_dev *eth_dev, uint16_t mtu)
+{
+	struct pmd_dev *pmd = eth_dev->data->dev_private;
+
+	return rte_vduse_net_set_mtu(pmd->net, mtu);
+}
+
+static const struct eth_dev_ops pmd_ops = {
+	.dev_configure = pmd_configure,
+	.dev_start = pmd_start,
+	.dev_stop = pmd_stop,
+	.dev_close = pmd_close,
+	.dev_infos_get = pmd_infos_get,
+	.rx_queue_setup = pmd_rx_queue_setup,
+	.rx_queue_release = pmd_rx_queue_release,
+	.tx_queue_setup = pmd_tx_queue_setup,
+	.tx_queue_release = pmd_tx_queue_release,
+	.link_update = pmd_link_update,
+	.stats_get = pmd_stats_get,
+	.stats_reset = pmd_stats_reset,
+	.promiscuous_enable = pmd_mode_set,
+	.promiscuous_disable = pmd_mode_set,
+	.allmulticast_enable = pmd_mode_set,
+	.allmulticast_disable = pmd_mode_set,
+	.mac_addr_set = pmd_mac_addr_set,
+	.mtu_set = pmd_mtu_set,
+};
+
+int
+pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
+{
+	struct pmd_dev *pmd = eth_dev->data->dev_private;
+	int ret;
+
+	pmd->eth_dev = eth_dev;
+	pmd->conf = *conf;
+	pmd->conf.net.name = pmd->conf.name;
+	pmd->conf.net.event = pmd_event;
+	pmd->conf.net.event_arg = pmd;
+	ret = rte_vduse_net_create(&pmd->conf.net, &pmd->net);
+	if (ret < 0)
+		return ret;
+	eth_dev->data->mac_addrs = &pmd->conf.net.mac;
+	eth_dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	eth_dev->data->promiscuous = 1;
+	eth_dev->data->all_multicast = 1;
+	eth_dev->data->mtu = conf->net.mtu;
+	eth_dev->dev_ops = &pmd_ops;
+	eth_dev->rx_pkt_burst = pmd_rx_burst;
+	eth_dev->tx_pkt_burst = pmd_tx_burst;
+	return 0;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <bus_vdev_driver.h>
+#include <rte_errno.h>
+#include <rte_kvargs.h>
+#include <rte_string_fns.h>
+
+#include "pmd.h"
+
+RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
+
+#define PMD_ARG_NAME        "name"
+#define PMD_ARG_QUEUES      "queues"
+#define PMD_ARG_QUEUE_SIZE  "queue-size"
+#define PMD_ARG_MAC         "mac"
+#define PMD_ARG_MTU         "mtu"
+#define PMD_ARG_ATTACH      "attach"
+#define PMD_ARG_MQ_FALLBACK "mq-fallback"
+
+/* What `dpdk-pmdinfo.py` and users read. */
+#define PMD_PARAMS                                                                                 \
+	PMD_ARG_NAME "=<string> " PMD_ARG_QUEUES "=<int> " PMD_ARG_QUEUE_SIZE                      \
+		     "=<int> " PMD_ARG_MAC "=xx:xx:xx:xx:xx:xx " PMD_ARG_MTU                       \
+		     "=<int> " PMD_ARG_ATTACH "=<virtio|vhost|none> " PMD_ARG_MQ_FALLBACK "=<0|1>"
+
+#define PMD_DEFAULT_QUEUE_SIZE 1024
+
+static int
+parse_range(const char *key, const char *value, unsigned long min, unsigned long max,
+		unsigned long *out)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(value, &end, 0);
+	if (errno != 0 || end == value || *end != '\0' || value[0] == '-' || n < min || n > max) {
+		PMD_LOG(ERR, "%s=%s: not a number from %lu to %lu", key, value, min, max);
+		return -EINVAL;
+	}
+	*out = n;
+	return 0;
+}
+
+static int
+parse_name(__rte_unused const char *key, const char *value, struct pmd_conf *conf)
+{
+	if (rte_strscpy(conf->name, value, sizeof(conf->name)) < 0) {
+		PMD_LOG(ERR, "name=%.32s...: longer than %u bytes", value, RTE_VDUSE_NAME_MAX);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+parse_queues(const char *key, const char *value, struct pmd_conf *conf)
+{
+	unsigned long n;
+
+	if (parse_range(key, value, 1, RTE_VDUSE_NET_PAIRS_MAX, &n) < 0)
+		return -EINVAL;
+	conf->net.queue_pairs = n;
+	return 0;
+}
+
+static int
+parse_queue_size(const char *key, const char *value, struct pmd_conf *conf)
+{
+	unsigned long n;
+
+	if (parse_range(key, value, RTE_VDUSE_NET_QUEUE_SIZE_MIN, RTE_VDUSE_NET_QUEUE_SIZE_MAX,
+			    &n) < 0)
+		return -EINVAL;
+	if (!rte_is_power_of_2(n)) {
+		PMD_LOG(ERR, "%s=%s: not a power of two", key, value);
+		return -EINVAL;
+	}
+	conf->net.queue_size = n;
+	return 0;
+}
+
+static int
+parse_mac(const char *key, const char *value, struct pmd_conf *conf)
+{
+	if (rte_ether_unformat_addr(value, &conf->net.mac) < 0 ||
+			!rte_is_valid_assigned_ether_addr(&conf->net.mac)) {
+		PMD_LOG(ERR, "%s=%s: not a unicast MAC address such as 02:00:00:00:00:01", key,
+				value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+parse_mtu(const char *key, const char *value, struct pmd_conf *conf)
+{
+	unsigned long n;
+
+	if (parse_range(key, value, RTE_VDUSE_NET_MTU_MIN, RTE_VDUSE_NET_MTU_MAX, &n) < 0)
+		return -EINVAL;
+	conf->net.mtu = n;
+	return 0;
+}
+
+static int
+parse_attach(const char *key, const char *value, struct pmd_conf *conf)
+{
+	if (strcmp(value, "virtio") == 0) {
+		conf->attach = RTE_VDUSE_ATTACH_VIRTIO;
+	} else if (strcmp(value, "vhost") == 0) {
+		conf->attach = RTE_VDUSE_ATTACH_VHOST;
+	} else if (strcmp(value, "none") == 0) {
+		conf->attach = RTE_VDUSE_ATTACH_NONE;
+	} else {
+		PMD_LOG(ERR, "%s=%s: not one of virtio, vhost, none", key, value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+parse_mq_fallback(const char *key, const char *value, struct pmd_conf *conf)
+{
+	unsigned long n;
+
+	if (parse_range(key, value, 0, 1, &n) < 0)
+		return -EINVAL;
+	conf->net.mq_fallback = n;
+	return 0;
+}
+
+static const struct {
+	const char *key;
+	int (*parse)(const char *key, const char *value, struct pmd_conf *conf);
+} pmd_args[] = {
+	{ PMD_ARG_NAME, parse_name },
+	{ PMD_ARG_QUEUES, parse_queues },
+	{ PMD_ARG_QUEUE_SIZE, parse_queue_size },
+	{ PMD_ARG_MAC, parse_mac },
+	{ PMD_ARG_MTU, parse_mtu },
+	{ PMD_ARG_ATTACH, parse_attach },
+	{ PMD_ARG_MQ_FALLBACK, parse_mq_fallback },
+};
+
+static int
+conf_parse_pair(struct pmd_conf *conf, const struct rte_kvargs *kvlist, unsigned int i)
+{
+	const struct rte_kvargs_pair *pair = &kvlist->pairs[i];
+	size_t a;
+
+	for (a = 0; a < RTE_DIM(pmd_args); a++)
+		if (strcmp(pair->key, pmd_args[a].key) == 0)
+			break;
+	if (a == RTE_DIM(pmd_args)) {
+		PMD_LOG(ERR, "unknown argument %s; there are: " PMD_PARAMS, pair->key);
+		return -EINVAL;
+	}
+	if (rte_kvargs_count(kvlist, pair->key) > 1) {
+		PMD_LOG(ERR, "%s is given twice; give it once", pair->key);
+		return -EINVAL;
+	}
+	if (pair->value == NULL || pair->value[0] == '\0') {
+		PMD_LOG(ERR, "%s has no value; there are: " PMD_PARAMS, pair->key);
+		return -EINVAL;
+	}
+	return pmd_args[a].parse(pair->key, pair->value, conf);
+}
+
+int
+pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *args)
+{
+	struct rte_kvargs *kvlist;
+	unsigned int i;
+	int ret = 0;
+
+	memset(conf, 0, sizeof(*conf));
+	rte_strscpy(conf->name, vdev_name, sizeof(conf->name));
+	conf->net.queue_pairs = 1;
+	conf->net.queue_size = PMD_DEFAULT_QUEUE_SIZE;
+	conf->net.mtu = RTE_ETHER_MTU;
+	conf->attach = RTE_VDUSE_ATTACH_NONE;
+	rte_eth_random_addr(conf->net.mac.addr_bytes);
+	if (args == NULL || args[0] == '\0')
+		return 0;
+	kvlist = rte_kvargs_parse(args, NULL);
+	if (kvlist == NULL) {
+		PMD_LOG(ERR, "'%s' is no list of key=value,...", args);
+		return -EINVAL;
+	}
+	for (i = 0; i < kvlist->count && ret == 0; i++)
+		ret = conf_parse_pair(conf, kvlist, i);
+	rte_kvargs_free(kvlist);
+	return ret;
+}
+
+static int
+pmd_probe(struct rte_vdev_device *vdev)
+{
+	const char *name = rte_vdev_device_name(vdev);
+	struct rte_eth_dev *eth_dev;
+	struct pmd_conf conf;
+	int ret;
+
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
+		PMD_LOG(ERR, "%s: queues are mapped into one process: use it in the primary", name);
+		return -ENOTSUP;
+	}
+	ret = pmd_conf_parse(&conf, name, rte_vdev_device_args(vdev));
+	if (ret < 0)
+		return ret;
+	eth_dev = rte_eth_vdev_allocate(vdev, sizeof(struct pmd_dev));
+	if (eth_dev == NULL) {
+		PMD_LOG(ERR, "%s: no ethdev to be had: %s", name, rte_strerror(rte_errno));
+		return -ENOMEM;
+	}
+	ret = pmd_ethdev_init(eth_dev, &conf);
+	if (ret < 0) {
+		rte_eth_dev_release_port(eth_dev);
+		return ret;
+	}
+	rte_eth_dev_probing_finish(eth_dev);
+	return 0;
+}
+
+static int
+pmd_remove(struct rte_vdev_device *vdev)
+{
+	struct rte_eth_dev *eth_dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
+
+	/* closed already: nothing is left of it */
+	return eth_dev != NULL ? rte_eth_dev_close(eth_dev->data->port_id) : 0;
+}
+
+static struct rte_vdev_driver pmd_driver = {
+	.probe = pmd_probe,
+	.remove = pmd_remove,
+};
+
+RTE_PMD_REGISTER_VDEV(net_vduse, pmd_driver);
+RTE_PMD_REGISTER_PARAM_STRING(net_vduse, PMD_PARAMS);
+
+/* What DPDK's own build makes of the two lines above with pmdinfogen. */
+extern const char net_vduse_pmd_info[];
+const char net_vduse_pmd_info[] __rte_used = "PMD_INFO_STRING= {\"name\": \"net_vduse\", "
+					     "\"params\": \"" PMD_PARAMS "\", \"pci_ids\": []}";

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+
+#include <rte_byteorder.h>
+#include <rte_malloc.h>
+
+#include "net_ctrl.h"
+#include "net_dev.h"
+#include "vduse_log.h"
+
+#define BIT(name) (1ULL << (name))
+
+/* Offered always. */
+#define NET_FEATURES                                                                               \
+	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_F_RING_PACKED) |     \
+			BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) |          \
+			BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_MAC) |                      \
+			BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_STATUS))
+
+/* With more than one queue pair (virtio 1.2, 5.1.3.1: MQ requires CTRL_VQ). */
+#define NET_FEATURES_MQ (BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ))
+
+/* What every driver of ours must take: VDUSE rings are addressed by IOVA only. */
+#define NET_FEATURES_REQUIRED (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM))
+
+static void
+net_notify(const struct rte_vduse_net *net, enum rte_vduse_net_event event, uint16_t pair)
+{
+	if (net->event != NULL)
+		net->event(net->event_arg, event, pair);
+}
+
+static int
+net_check_features(void *priv, uint64_t features)
+{
+	const struct rte_vduse_net *net = priv;
+
+	if ((features & NET_FEATURES_REQUIRED) != NET_FEATURES_REQUIRED) {
+		VDUSE_LOG(ERR, "%s: the driver takes no VIRTIO_F_VERSION_1 or no "
+			       "VIRTIO_F_ACCESS_PLATFORM; it needs virtio 1.x with an IOMMU",
+				net->dev->name);
+		return -EINVAL;
+	}
+	if ((features & BIT(VIRTIO_NET_F_MQ)) && !(features & BIT(VIRTIO_NET_F_CTRL_VQ))) {
+		VDUSE_LOG(ERR, "%s: the driver takes VIRTIO_NET_F_MQ without "
+			       "VIRTIO_NET_F_CTRL_VQ", net->dev->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+net_start(void *priv, uint64_t features)
+{
+	struct rte_vduse_net *net = priv;
+	uint16_t i;
+
+	for (i = 0; i < 2 * net->queue_pairs; i++)
+		net->queues[i].burst = i % 2 == 0 ? net_enqueue_select(features) :
+						    net_dequeue_select(features);
+	__atomic_store_n(&net->active_pairs, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&net->driver_up, true, __ATOMIC_RELAXED);
+	net_notify(net, RTE_VDUSE_NET_EVENT_LINK, 0);
+	return 0;
+}
+
+static void
+net_stop(void *priv)
+{
+	struct rte_vduse_net *net = priv;
+
+	__atomic_store_n(&net->driver_up, false, __ATOMIC_RELAXED);
+	net_notify(net, RTE_VDUSE_NET_EVENT_LINK, 0);
+}
+
+static void
+net_queue(void *priv, uint16_t index, __rte_unused bool enabled)
+{
+	const struct rte_vduse_net *net = priv;
+
+	if (index < 2 * net->queue_pairs)
+		net_notify(net, RTE_VDUSE_NET_EVENT_QUEUE, index / 2);
+}
+
+static void
+net_kick(void *priv, uint16_t index)
+{
+	struct rte_vduse_net *net = priv;
+
+	net_ctrl_serve(net, vduse_dev_vq(net->dev, index));
+}
+
+static const struct rte_vduse_ops net_ops = {
+	.check_features = net_check_features,
+	.start = net_start,
+	.stop = net_stop,
+	.queue = net_queue,
+	.kick = net_kick,
+};
+
+static int
+net_check_conf(const struct rte_vduse_net_conf *conf)
+{
+	const char *name = conf->name != NULL ? conf->name : "";
+
+	if (conf->queue_pairs == 0 || conf->queue_pairs > RTE_VDUSE_NET_PAIRS_MAX) {
+		VDUSE_LOG(ERR, "%.64s: %u queue pairs; use 1 to %u", name, conf->queue_pairs,
+				RTE_VDUSE_NET_PAIRS_MAX);
+		return -EINVAL;
+	}
+	if (conf->queue_size < RTE_VDUSE_NET_QUEUE_SIZE_MIN ||
+			conf->queue_size > RTE_VDUSE_NET_QUEUE_SIZE_MAX ||
+			!rte_is_power_of_2(conf->queue_size)) {
+		VDUSE_LOG(ERR, "%.64s: queue size %u; use a power of two from %u to %u", name,
+				conf->queue_size, RTE_VDUSE_NET_QUEUE_SIZE_MIN,
+				RTE_VDUSE_NET_QUEUE_SIZE_MAX);
+		return -EINVAL;
+	}
+	if (!rte_is_valid_assigned_ether_addr(&conf->mac)) {
+		VDUSE_LOG(ERR, "%.64s: " RTE_ETHER_ADDR_PRT_FMT " is no unicast MAC address; "
+			       "use one like 02:00:00:00:00:01", name,
+				RTE_ETHER_ADDR_BYTES(&conf->mac));
+		return -EINVAL;
+	}
+	if (conf->mtu < RTE_VDUSE_NET_MTU_MIN) {
+		VDUSE_LOG(ERR, "%.64s: MTU %u; use %u to %u", name, conf->mtu,
+				RTE_VDUSE_NET_MTU_MIN, RTE_VDUSE_NET_MTU_MAX);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Create the VDUSE device with a number of pairs; -EINVAL is the kernel's plain no. */
+static int
+net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf, uint16_t pairs)
+{
+	struct rte_vduse_conf dev_conf = {
+		.name = conf->name,
+		.device_id = VIRTIO_ID_NET,
+		.features = NET_FEATURES,
+		.nb_queues = 2 * pairs,
+		.queue_size = conf->queue_size,
+		.first_control_queue = 2 * pairs,
+		.config = &net->config,
+		.config_size = sizeof(net->config),
+		.ops = &net_ops,
+		.priv = net,
+	};
+
+	if (pairs > 1) {
+		dev_conf.features |= NET_FEATURES_MQ;
+		dev_conf.nb_queues++;
+	}
+	net->queue_pairs = pairs;
+	net->config.max_virtqueue_pairs = rte_cpu_to_le_16(pairs);
+	return rte_vduse_dev_create(&dev_conf, &net->dev);
+}
+
+/*
+ * The kernel answers EINVAL to a device type or feature it does not serve, and
+ * does not say which: a creation with one pair tells the two apart.
+ */
+static int
+net_create_or_explain(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf)
+{
+	struct utsname uts;
+	int ret;
+
+	ret = net_create_dev(net, conf, conf->queue_pairs);
+	if (ret == -EINVAL && conf->queue_pairs > 1) {
+		ret = net_create_dev(net, conf, 1);
+		if (ret == 0 && conf->mq_fallback) {
+			VDUSE_LOG(NOTICE, "%s: this kernel refuses VIRTIO_NET_F_CTRL_VQ, which more "
+					  "than one queue pair needs: one pair instead of %u",
+					conf->name, conf->queue_pairs);
+			return 0;
+		}
+		if (ret == 0) {
+			rte_vduse_dev_destroy(net->dev);
+			VDUSE_LOG(ERR, "%s: this kernel refuses VIRTIO_NET_F_CTRL_VQ, which more "
+				       "than one queue pair needs; ask for one pair (queues=1), or "
+				       "allow the fall-back (mq-fallback=1)", conf->name);
+			return -ENOTSUP;
+		}
+	}
+	if (ret == -EINVAL) {
+		VDUSE_LOG(ERR, "%s: the vduse module of this kernel (%s) takes no network device; "
+			       "that needs Linux 6.10 or later", conf->name,
+				uname(&uts) == 0 ? uts.release : "?");
+		return -ENOTSUP;
+	}
+	return ret;
+}
+
+static int
+net_alloc_pending(struct net_queue *q, uint16_t queue_size)
+{
+	q->nb_pending = RTE_MIN(queue_size, VDUSE_SEGS_MAX);
+	q->pending = rte_malloc("vduse_net_pending", q->nb_pending * sizeof(q->pending[0]),
+			RTE_CACHE_LINE_SIZE);
+	return q->pending != NULL ? 0 : -ENOMEM;
+}
+
+static void
+net_free_queues(struct rte_vduse_net *net, uint16_t pairs)
+{
+	uint16_t i;
+
+	for (i = 0; net->queues != NULL && i < 2 * pairs; i += 2)
+		rte_free(net->queues[i].pending);
+	rte_free(net->queues);
+}
+
+/* Mirror: net_free_queues(). */
+static int
+net_alloc_queues(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf)
+{
+	uint16_t i;
+
+	net->queues = rte_zmalloc("vduse_net_queues",
+			2 * conf->queue_pairs * sizeof(net->queues[0]), RTE_CACHE_LINE_SIZE);
+	if (net->queues == NULL)
+		return -ENOMEM;
+	for (i = 0; i < 2 * conf->queue_pairs; i += 2) {
+		if (net_alloc_pending(&net->queues[i], conf->queue_size) < 0) {
+			net_free_queues(net, conf->queue_pairs);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+int
+rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net **out)
+{
+	struct rte_vduse_net *net;
+	uint16_t i;
+	int ret;
+
+	ret = net_check_conf(conf);
+	if (ret < 0)
+		return ret;
+	net = calloc(1, sizeof(*net));
+	if (net == NULL)
+		return -ENOMEM;
+	net->event = conf->event;
+	net->event_arg = conf->event_arg;
+	net->asked_pairs = conf->queue_pairs;
+	memcpy(net->config.mac, &conf->mac, sizeof(net->config.mac));
+	net->config.mtu = rte_cpu_to_le_16(conf->mtu);
+	ret = net_alloc_queues(net, conf);
+	if (ret < 0) {
+		VDUSE_LOG(ERR, "%s: no memory for %u queue pairs; give DPDK more (-m, hugepages)",
+				conf->name, conf->queue_pairs);
+		goto free_net;
+	}
+	ret = net_create_or_explain(net, conf);
+	if (ret < 0)
+		goto free_queues;
+	for (i = 0; i < 2 * net->queue_pairs; i++)
+		net->queues[i].vq = vduse_dev_vq(net->dev, i);
+	*out = net;
+	return 0;
+
+free_queues:
+	net_free_queues(net, conf->queue_pairs);
+free_net:
+	free(net);
+	return ret;
+}
+
+int
+rte_vduse_net_destroy(struct rte_vduse_net *net)
+{
+	int ret;
+
+	ret = rte_vduse_dev_destroy(net->dev);
+	net_free_queues(net, net->asked_pairs);
+	free(net);
+	return ret;
+}
+
+int
+rte_vduse_net_attach(struct rte_vduse_net *net, enum rte_vduse_attach how)
+{
+	return rte_vduse_dev_attach(net->dev, how);
+}
+
+int
+rte_vduse_net_detach(struct rte_vduse_net *net)
+{
+	return rte_vduse_dev_detach(net->dev);
+}
+
+/* Write one field of the configuration to the driver's view of it. */
+#define NET_SET_CONFIG(net, field)                                                                 \
+	rte_vduse_dev_set_config((net)->dev, offsetof(struct virtio_net_config, field),            \
+			&(net)->config.field, sizeof((net)->config.field))
+
+int
+rte_vduse_net_set_link(struct rte_vduse_net *net, bool up)
+{
+	__atomic_store_n(&net->admin_up, up, __ATOMIC_RELAXED);
+	net->config.status = rte_cpu_to_le_16(up ? VIRTIO_NET_S_LINK_UP : 0);
+	return NET_SET_CONFIG(net, status);
+}
+
+int
+rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac)
+{
+	memcpy(net->config.mac, mac, sizeof(net->config.mac));
+	return NET_SET_CONFIG(net, mac);
+}
+
+int
+rte_vduse_net_set_mtu(struct rte_vduse_net *net, uint16_t mtu)
+{
+	if (mtu < RTE_VDUSE_NET_MTU_MIN)
+		return -EINVAL;
+	net->config.mtu = rte_cpu_to_le_16(mtu);
+	return NET_SET_CONFIG(net, mtu);
+}
+
+void
+rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *info)
+{
+	rte_vduse_dev_info(net->dev, &info->dev);
+	info->queue_pairs = net->queue_pairs;
+	info->active_pairs = __atomic_load_n(&net->active_pairs, __ATOMIC_RELAXED);
+	info->link_up = __atomic_load_n(&net->driver_up, __ATOMIC_RELAXED) &&
+			__atomic_load_n(&net->admin_up, __ATOMIC_RELAXED);
+}
+
+void
+rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool dequeue,
+		struct rte_vduse_net_queue_stats *stats)
+{
+	const struct net_queue *q = &net->queues[2 * pair + dequeue];
+	const struct vduse_vq_stats *vq = &q->vq->stats;
+
+	*stats = q->stats;
+	stats->calls = vq->calls;
+	stats->calls_suppressed = vq->calls_suppressed;
+	stats->calls_failed = vq->calls_failed;
+	stats->iotlb_misses = vq->iotlb_misses;
+	stats->faults = vq->faults;
+}
+
+static __rte_always_inline uint16_t
+net_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	uint16_t n;
+
+	if (!vduse_vq_burst_begin(q->vq))
+		return 0;
+	n = q->burst(q, pool, pkts, nb_pkts);
+	vduse_vq_burst_end(q->vq);
+	if (unlikely(q->missed)) {
+		q->missed = false;
+		vduse_vq_miss(q->vq);
+	}
+	return n;
+}
+
+uint16_t
+rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempool *pool,
+		struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	return net_burst(&net->queues[2 * pair + 1], pool, pkts, nb_pkts);
+}
+
+uint16_t
+rte_vduse_net_enqueue(struct rte_vduse_net *net, uint16_t pair, struct rte_mbuf **pkts,
+		uint16_t nb_pkts)
+{
+	return net_burst(&net->queues[2 * pair], NULL, pkts, nb_pkts);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NET_DEV_H
+#define NET_DEV_H
+
+#include <linux/virtio_net.h>
+
+#include "rte_vduse_net.h"
+#include "vduse_dev.h"
+#include "vduse_ring.h"
+
+struct net_queue;
+
+/** Body of a burst, inside of vduse_vq_burst_begin() and _end(). */
+typedef uint16_t (*net_burst_t)(struct net_queue *q, struct rte_mempool *pool,
+		struct rte_mbuf **pkts, uint16_t nb_pkts);
+
+/** A buffer taken for a frame and not given back yet. */
+struct net_pending {
+	uint16_t id;
+	uint16_t slots;
+	uint32_t len; /* bytes that will be written */
+};
+
+/** One direction of a queue pair. */
+struct net_queue {
+	struct vduse_vq *vq;
+	net_burst_t burst;   /* chosen at DRIVER_OK, stable inside of a burst */
+	bool missed;         /* the burst ended at an address that is not mapped */
+	uint16_t nb_pending; /* room in the array */
+	struct net_pending *pending; /* enqueue only */
+	struct rte_vduse_net_queue_stats stats;
+} __rte_cache_aligned;
+
+struct rte_vduse_net {
+	struct rte_vduse_dev *dev;
+	uint16_t asked_pairs;  /* queues are allocated for these */
+	uint16_t queue_pairs;  /* offered */
+	uint16_t active_pairs; /* in use by the driver (VIRTIO_NET_CTRL_MQ) */
+	bool admin_up;         /* the owner set the link up */
+	bool driver_up;        /* DRIVER_OK */
+	struct virtio_net_config config; /* as the driver sees it */
+	rte_vduse_net_event_cb event;
+	void *event_arg;
+	struct net_queue *queues; /* by virtqueue index: 2n receives, 2n + 1 transmits */
+};
+
+/** virtio_net_hdr with num_buffers: always, with VIRTIO_F_VERSION_1 (virtio 1.2, 5.1.6). */
+#define NET_HDR_LEN sizeof(struct virtio_net_hdr_mrg_rxbuf)
+
+/** The bodies for a feature set. */
+net_burst_t net_dequeue_select(uint64_t features);
+net_burst_t net_enqueue_select(uint64_t features);
+
+/** Note why a burst could not go on at a chain. @return true: stop the burst */
+static inline bool
+net_burst_stopped(struct net_queue *q, int err)
+{
+	if (err == -EAGAIN)
+		q->missed = true;
+	else if (err == -EBADMSG)
+		vduse_vq_set_fault(q->vq);
+	else
+		return false;
+	return true;
+}
+
+#endif /* NET_DEV_H */

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <rte_memcpy.h>
+
+#include "net_dev.h"
+
+/* The buffers taken for one frame: their segments are one array. */
+struct enqueue_room {
+	struct vduse_seg *segs;
+	uint16_t nb_segs;
+	uint16_t nb_buffers;
+	uint64_t len;
+};
+
+/* Where the next byte goes. */
+struct enqueue_cursor {
+	struct vduse_seg *seg;
+	uint32_t offset; /* in seg */
+};
+
+static __rte_always_inline void
+enqueue_bytes(struct enqueue_cursor *at, const uint8_t *data, uint32_t len)
+{
+	uint32_t n;
+
+	while (len > 0) {
+		if (at->offset == at->seg->len) {
+			at->seg++;
+			at->offset = 0;
+		}
+		n = RTE_MIN(len, at->seg->len - at->offset);
+		rte_memcpy(at->seg->addr + at->offset, data, n);
+		at->offset += n;
+		data += n;
+		len -= n;
+	}
+}
+
+static __rte_always_inline void
+enqueue_copy(const struct enqueue_room *room, const struct rte_mbuf *m)
+{
+	const struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = room->nb_buffers };
+	struct enqueue_cursor at = { .seg = room->segs };
+
+	enqueue_bytes(&at, (const uint8_t *)&hdr, sizeof(hdr));
+	for (; m != NULL; m = m->next)
+		enqueue_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+}
+
+/*
+ * Take buffers until the frame fits, without moving the queue's position.
+ * Returns 0; -ENOBUFS: the driver has too few; -EMSGSIZE: it does not fit one
+ * buffer and may not take more; -E2BIG: too many pieces; -EAGAIN, -EBADMSG.
+ */
+static __rte_always_inline int
+enqueue_reserve(struct net_queue *q, struct vduse_pos *pos, uint64_t need,
+		struct enqueue_room *room, const bool packed, const bool mergeable)
+{
+	struct vduse_vq *vq = q->vq;
+	struct vduse_chain chain;
+	struct net_pending *pending;
+	int ret;
+
+	room->segs = vq->segs;
+	room->nb_segs = 0;
+	room->nb_buffers = 0;
+	room->len = 0;
+	do {
+		ret = vduse_ring_ready(vq, pos, packed);
+		if (ret <= 0)
+			return ret == 0 ? -ENOBUFS : ret;
+		vduse_chain_init(vq, &chain, room->nb_segs);
+		ret = vduse_ring_fetch(vq, pos, &chain, packed);
+		if (unlikely(ret < 0))
+			return ret;
+		if (unlikely(chain.nr > 0))
+			return vduse_chain_bad(vq, "readable descriptor in a receive queue");
+		if (unlikely(chain.len < NET_HDR_LEN))
+			return vduse_chain_bad(vq, "buffer shorter than the virtio_net_hdr");
+		if (!mergeable && unlikely(chain.len < need))
+			return -EMSGSIZE;
+		if (unlikely(room->nb_buffers == q->nb_pending))
+			return -E2BIG;
+		pending = &q->pending[room->nb_buffers++];
+		pending->id = chain.id;
+		pending->slots = chain.slots;
+		pending->len = RTE_MIN(chain.len, need - room->len);
+		room->nb_segs += chain.nw;
+		room->len += chain.len;
+	} while (mergeable && unlikely(room->len < need));
+	return 0;
+}
+
+/* One frame. Returns 0: delivered; -ENOBUFS; or why the burst or the frame ends here. */
+static __rte_always_inline int
+enqueue_frame(struct net_queue *q, const struct rte_mbuf *m, const bool packed,
+		const bool mergeable)
+{
+	struct vduse_vq *vq = q->vq;
+	struct vduse_pos pos = vq->avail;
+	struct enqueue_room room;
+	uint16_t i;
+	int ret;
+
+	ret = enqueue_reserve(q, &pos, NET_HDR_LEN + m->pkt_len, &room, packed, mergeable);
+	if (unlikely(ret < 0))
+		return ret;
+	enqueue_copy(&room, m);
+	for (i = 0; i < room.nb_buffers; i++)
+		vduse_ring_put(vq, q->pending[i].id, q->pending[i].slots, q->pending[i].len,
+				packed);
+	vq->avail = pos;
+	return 0;
+}
+
+/* A frame that cannot be delivered, ever. */
+static void
+enqueue_drop(struct net_queue *q, int why)
+{
+	switch (why) {
+	case -EMSGSIZE:
+		q->stats.drop_no_fit++;
+		break;
+	case -EINVAL:
+		q->stats.drop_short++;
+		break;
+	default:
+		q->stats.drop_segments++;
+		break;
+	}
+}
+
+static __rte_always_inline uint16_t
+enqueue_burst(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const bool packed,
+		const bool mergeable)
+{
+	uint64_t bytes = 0, packets = 0;
+	uint16_t n;
+	int ret;
+
+	for (n = 0; n < nb_pkts; n++) {
+		const struct rte_mbuf *m = pkts[n];
+
+		ret = likely(m->pkt_len >= RTE_ETHER_HDR_LEN) ?
+				enqueue_frame(q, m, packed, mergeable) : -EINVAL;
+		if (likely(ret == 0)) {
+			packets++;
+			bytes += m->pkt_len;
+			continue;
+		}
+		if (ret == -ENOBUFS) {
+			q->stats.no_buffer += nb_pkts - n;
+			break;
+		}
+		if (net_burst_stopped(q, ret))
+			break;
+		enqueue_drop(q, ret);
+	}
+	q->stats.packets += packets;
+	q->stats.bytes += bytes;
+	vduse_ring_flush(q->vq, packed);
+	return n;
+}
+
+#define ENQUEUE_INSTANCE(name, packed, mergeable)                                                  \
+	static uint16_t name(struct net_queue *q, __rte_unused struct rte_mempool *pool,           \
+			struct rte_mbuf **pkts, uint16_t n)                                        \
+	{                                                                                          \
+		return enqueue_burst(q, pkts, n, packed, mergeable);                               \
+	}
+
+ENQUEUE_INSTANCE(enqueue_split, false, false)
+ENQUEUE_INSTANCE(enqueue_split_mergeable, false, true)
+ENQUEUE_INSTANCE(enqueue_packed, true, false)
+ENQUEUE_INSTANCE(enqueue_packed_mergeable, true, true)
+
+net_burst_t
+net_enqueue_select(uint64_t features)
+{
+	const bool mergeable = features & (1ULL << VIRTIO_NET_F_MRG_RXBUF);
+
+	if (features & (1ULL << VIRTIO_F_RING_PACKED))
+		return mergeable ? enqueue_packed_mergeable : enqueue_packed;
+	return mergeable ? enqueue_split_mergeable : enqueue_split;
+}

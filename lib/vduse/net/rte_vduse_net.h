@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef RTE_VDUSE_NET_H
+#define RTE_VDUSE_NET_H
+
+/**
+ * @file
+ * Network devices (virtio device id 1) on VDUSE, with mbuf bursts.
+ *
+ * *dequeue* is from the driver (its transmit queues), *enqueue* is to it (its
+ * receive queues). A queue of one direction is served by at most one lcore at
+ * a time; different queues, and the two directions, by any.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+
+#include "rte_vduse.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Most queue pairs of a device (virtio 1.2, 5.1.6.5.5 allows 0x8000). */
+#define RTE_VDUSE_NET_PAIRS_MAX 128
+
+/** Bounds of the queue size, in descriptors. */
+#define RTE_VDUSE_NET_QUEUE_SIZE_MIN 64
+#define RTE_VDUSE_NET_QUEUE_SIZE_MAX 32768
+
+/** Bounds of the MTU in bytes (virtio 1.2, 5.1.4.1: at least 68). */
+#define RTE_VDUSE_NET_MTU_MIN 68
+#define RTE_VDUSE_NET_MTU_MAX 65535
+
+/** Longest frame in bytes that is taken from a driver: 64 KiB of IP packet and its headers. */
+#define RTE_VDUSE_NET_FRAME_MAX (65535 + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
+
+/** A network device. */
+struct rte_vduse_net;
+
+/** What the owner is told, on the control thread; must not block. */
+enum rte_vduse_net_event {
+	RTE_VDUSE_NET_EVENT_LINK,  /**< a driver came (DRIVER_OK) or went; see the info */
+	RTE_VDUSE_NET_EVENT_QUEUE, /**< a queue pair began or ceased to be served */
+};
+
+/** @param pair the queue pair, for RTE_VDUSE_NET_EVENT_QUEUE */
+typedef void (*rte_vduse_net_event_cb)(void *arg, enum rte_vduse_net_event event, uint16_t pair);
+
+/** How to create a network device. */
+struct rte_vduse_net_conf {
+	const char *name;          /**< see struct rte_vduse_conf */
+	uint16_t queue_pairs;      /**< 1 to RTE_VDUSE_NET_PAIRS_MAX */
+	uint16_t queue_size;       /**< descriptors of each queue, a power of two */
+	struct rte_ether_addr mac; /**< unicast, not zero */
+	uint16_t mtu;              /**< bytes of IP packet */
+	bool mq_fallback;          /**< one pair where the kernel refuses more */
+	rte_vduse_net_event_cb event; /**< may be NULL */
+	void *event_arg;
+};
+
+/** State of a network device at one moment. */
+struct rte_vduse_net_info {
+	struct rte_vduse_info dev; /**< of the VDUSE device */
+	uint16_t queue_pairs;      /**< offered; less than asked for after a fall-back */
+	uint16_t active_pairs;     /**< that the driver uses */
+	bool link_up;              /**< a driver is there and the link was set up */
+};
+
+/** Counters of one queue; they are only ever added to. */
+struct rte_vduse_net_queue_stats {
+	uint64_t packets;          /**< frames moved */
+	uint64_t bytes;            /**< of these, without virtio_net_hdr */
+	uint64_t no_mbuf;          /**< dequeue: bursts that ended without an mbuf; the frame waits */
+	uint64_t no_buffer;        /**< enqueue: frames not taken, the driver had no buffer */
+	uint64_t drop_short;       /**< frames shorter than an Ethernet header */
+	uint64_t drop_long;        /**< frames beyond RTE_VDUSE_NET_FRAME_MAX */
+	uint64_t drop_segments;    /**< frames in more pieces than can be handled */
+	uint64_t drop_header;      /**< dequeue: offloads asked for that were not negotiated */
+	uint64_t drop_no_fit;      /**< enqueue: frames longer than the driver's buffer */
+	uint64_t calls;            /**< interrupts injected */
+	uint64_t calls_suppressed; /**< bursts whose interrupt the driver did not want */
+	uint64_t calls_failed;     /**< injections that the kernel refused; they are repeated */
+	uint64_t iotlb_misses;     /**< bursts that ended at an address not mapped yet */
+	uint64_t faults;           /**< malformed rings */
+};
+
+/**
+ * Create a network device. Its link is down.
+ *
+ * @return 0 or a negative errno, with a line of log that names cause and cure;
+ *   -ENOTSUP where the kernel refuses VIRTIO_NET_F_CTRL_VQ, which more than
+ *   one queue pair needs, and mq_fallback is not set; else as
+ *   rte_vduse_dev_create()
+ */
+int rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net **net);
+
+/** Detach and destroy; as rte_vduse_dev_destroy(). */
+int rte_vduse_net_destroy(struct rte_vduse_net *net);
+
+/** As rte_vduse_dev_attach(). */
+int rte_vduse_net_attach(struct rte_vduse_net *net, enum rte_vduse_attach how);
+
+/** As rte_vduse_dev_detach(). */
+int rte_vduse_net_detach(struct rte_vduse_net *net);
+
+/** Show the link up or down to the driver (virtio 1.2, 5.1.4.1, status). @return 0 or -errno */
+int rte_vduse_net_set_link(struct rte_vduse_net *net, bool up);
+
+/** Show another MAC address; a Linux driver reads it when it next probes. @return 0 or -errno */
+int rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac);
+
+/** Show another MTU; a Linux driver reads it when it next probes. @return 0 or -errno */
+int rte_vduse_net_set_mtu(struct rte_vduse_net *net, uint16_t mtu);
+
+/** Read the state. */
+void rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *info);
+
+/**
+ * Read counters.
+ *
+ * @param pair below the info's queue_pairs
+ * @param dequeue which of the pair's two queues
+ */
+void rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool dequeue,
+		struct rte_vduse_net_queue_stats *stats);
+
+/**
+ * Take frames that the driver sent. They are copied into mbufs of the pool,
+ * chained where a frame is longer than one.
+ *
+ * @param[out] pkts the frames, owned by the caller
+ * @return how many; 0 also where no driver is there
+ */
+uint16_t rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempool *pool,
+		struct rte_mbuf **pkts, uint16_t nb_pkts);
+
+/**
+ * Give frames to the driver. They are copied; the caller keeps the mbufs.
+ *
+ * @return how many of the first were taken, delivered or counted as a drop;
+ *   the others may be offered again
+ */
+uint16_t rte_vduse_net_enqueue(struct rte_vduse_net *net, uint16_t pair, struct rte_mbuf **pkts,
+		uint16_t nb_pkts);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* RTE_VDUSE_NET_H */

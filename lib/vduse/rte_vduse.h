@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef RTE_VDUSE_H
+#define RTE_VDUSE_H
+
+/**
+ * @file
+ * VDUSE devices: vDPA devices whose virtqueues are served in user space
+ * (Linux, Documentation/userspace-api/vduse.rst).
+ *
+ * This header is about the device and its life, whatever its virtio type;
+ * rte_vduse_net.h has the network device.
+ *
+ * A device is created in /dev/vduse, then attached to the vDPA bus, where a
+ * bus driver makes a virtio device (virtio_vdpa) or a character device for a
+ * virtual machine or another process (vhost_vdpa) of it. One control thread
+ * for the process answers what the kernel asks; the functions here may be
+ * called from any thread but that one and never from one that polls a queue.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Longest device name, without the terminating zero (VDUSE_NAME_MAX, and a path component). */
+#define RTE_VDUSE_NAME_MAX 255
+
+/** A VDUSE device. */
+struct rte_vduse_dev;
+
+/** Bus driver that a device is attached with. */
+enum rte_vduse_attach {
+	RTE_VDUSE_ATTACH_NONE,   /**< not attached by us: somebody runs `vdpa dev add` */
+	RTE_VDUSE_ATTACH_VIRTIO, /**< virtio_vdpa: a virtio device of this host's kernel */
+	RTE_VDUSE_ATTACH_VHOST,  /**< vhost_vdpa: /dev/vhost-vdpa-N */
+};
+
+/**
+ * What the owner of a device is told. All are called on the control thread
+ * and must not block; the driver waits for their return. All are required.
+ */
+struct rte_vduse_ops {
+	/**
+	 * The driver wants FEATURES_OK for this choice, a subset of what was
+	 * offered.
+	 *
+	 * @return 0, or a negative errno to refuse: the driver does not see
+	 *   FEATURES_OK then (virtio 1.2, 3.1.1).
+	 */
+	int (*check_features)(void *priv, uint64_t features);
+	/** DRIVER_OK: bursts may begin once this returns 0. */
+	int (*start)(void *priv, uint64_t features);
+	/** The driver reset the device, or it failed: no burst runs any more. */
+	void (*stop)(void *priv);
+	/** Queue `index` began (true) or ceased (false) to be served. */
+	void (*queue)(void *priv, uint16_t index, bool enabled);
+	/**
+	 * The driver kicked a queue of the control thread's own, or it may have
+	 * before the queue was ready. Only for queues from first_control_queue on.
+	 */
+	void (*kick)(void *priv, uint16_t index);
+};
+
+/** How to create a device. */
+struct rte_vduse_conf {
+	const char *name;    /**< in /dev/vduse, on the bus: 1 to 255 bytes, no '/' */
+	uint32_t device_id;  /**< virtio device id, e.g. 1: network */
+	uint64_t features;   /**< offered virtio feature bits */
+	uint16_t nb_queues;  /**< virtqueues */
+	uint16_t queue_size; /**< largest size of each, in descriptors */
+	/** Queues from here on are served by ops->kick; nb_queues: none. */
+	uint16_t first_control_queue;
+	const void *config;  /**< initial configuration space, copied */
+	size_t config_size;  /**< its bytes */
+	const struct rte_vduse_ops *ops;
+	void *priv; /**< first argument of the ops */
+};
+
+/** State of a device at one moment. */
+struct rte_vduse_info {
+	uint64_t api_version;     /**< VDUSE API agreed with the kernel */
+	uint64_t driver_features; /**< negotiated; 0 before FEATURES_OK */
+	uint8_t status;           /**< virtio device status, as acknowledged by us */
+	bool started;             /**< DRIVER_OK, and bursts may run */
+	bool broken;              /**< the kernel gave the device up, or the driver's rings are bad */
+};
+
+/**
+ * Create a device.
+ *
+ * @param[out] dev the device; owned by the caller, rte_vduse_dev_destroy()
+ * @return 0 or a negative errno, with a line of log that names cause and cure:
+ *   -ENOENT no vduse module; -EACCES, -EPERM no permission; -EEXIST the name
+ *   is in use; -EINVAL the configuration, or the kernel refuses the device
+ *   type or a feature (no line of log: the caller knows what it offered);
+ *   -ENOMEM.
+ */
+int rte_vduse_dev_create(const struct rte_vduse_conf *conf, struct rte_vduse_dev **dev);
+
+/**
+ * Attach the device to the vDPA bus (VDPA_CMD_DEV_NEW) and bind the driver.
+ * Blocks until the driver has negotiated, which the control thread serves.
+ *
+ * @return 0 or a negative errno, with a line of log; the device is not
+ *   attached then.
+ */
+int rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how);
+
+/**
+ * Take the device off the bus. Mirror of rte_vduse_dev_attach(); nothing
+ * happens where that was not called.
+ *
+ * @return 0, or -EBUSY while a front end keeps /dev/vhost-vdpa-N open.
+ */
+int rte_vduse_dev_detach(struct rte_vduse_dev *dev);
+
+/**
+ * Detach, stop and destroy. The caller's lcores have left their last burst.
+ *
+ * @return 0; -EBUSY where the device had to stay in /dev/vduse, with a line
+ *   of log that says how to remove it. The memory of dev is freed in any case.
+ */
+int rte_vduse_dev_destroy(struct rte_vduse_dev *dev);
+
+/**
+ * Write to the configuration space and tell the driver (VDUSE_DEV_SET_CONFIG,
+ * VDUSE_DEV_INJECT_CONFIG_IRQ).
+ *
+ * @param offset in bytes from the start of the configuration space
+ * @return 0 or a negative errno
+ */
+int rte_vduse_dev_set_config(struct rte_vduse_dev *dev, uint32_t offset, const void *data,
+		uint32_t len);
+
+/** Read the state of a device. */
+void rte_vduse_dev_info(const struct rte_vduse_dev *dev, struct rte_vduse_info *info);
+
+/**
+ * Remove a device that no process serves any more, by name: off the bus, then
+ * out of /dev/vduse.
+ *
+ * @return 0; -ENODEV no such device; -EBUSY a process has it open; another
+ *   negative errno
+ */
+int rte_vduse_dev_remove(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* RTE_VDUSE_H */

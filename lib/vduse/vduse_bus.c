@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_string_fns.h>
+
+#include "vduse_bus.h"
+#include "vduse_log.h"
+#include "vduse_netlink.h"
+
+#define SYSFS_VDPA "/sys/bus/vdpa"
+
+/* How long detaching waits for a front end to close its vhost-vdpa device. */
+#define BUS_BUSY_WAIT_MS 3000
+#define BUS_BUSY_STEP_MS 50
+
+static const char *
+bus_driver(enum rte_vduse_attach how)
+{
+	return how == RTE_VDUSE_ATTACH_VHOST ? "vhost_vdpa" : "virtio_vdpa";
+}
+
+static int
+sysfs_write(const char *path, const char *value)
+{
+	const size_t len = strlen(value);
+	int fd, ret = 0;
+
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, value, len) != (ssize_t)len)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* Name of the driver that has the device; empty: none. */
+static void
+bus_bound_driver(const char *name, char *driver, size_t size)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	const char *base;
+	ssize_t n;
+
+	driver[0] = '\0';
+	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s/driver", name);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return;
+	target[n] = '\0';
+	base = strrchr(target, '/');
+	rte_strscpy(driver, base != NULL ? base + 1 : target, size);
+}
+
+/* First entry of a directory that begins with the prefix. */
+static int
+dir_first(const char *path, const char *prefix, char *entry, size_t size)
+{
+	const struct dirent *ent;
+	int ret = -ENOENT;
+	DIR *dir;
+
+	dir = opendir(path);
+	if (dir == NULL)
+		return -errno;
+	while (ret < 0 && (ent = readdir(dir)) != NULL) {
+		if (ent->d_name[0] == '.' || strncmp(ent->d_name, prefix, strlen(prefix)) != 0)
+			continue;
+		snprintf(entry, size, "%s", ent->d_name);
+		ret = 0;
+	}
+	closedir(dir);
+	return ret;
+}
+
+/* What users see of the device: the interface, or the character device. */
+static void
+bus_log_attached(const char *name, enum rte_vduse_attach how)
+{
+	char path[PATH_MAX], entry[NAME_MAX + 1], ifname[NAME_MAX + 1];
+
+	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s", name);
+	if (how == RTE_VDUSE_ATTACH_VHOST) {
+		if (dir_first(path, "vhost-vdpa-", entry, sizeof(entry)) == 0)
+			VDUSE_LOG(NOTICE, "%s: attached to vhost_vdpa as /dev/%s", name, entry);
+		return;
+	}
+	if (dir_first(path, "virtio", entry, sizeof(entry)) < 0)
+		return;
+	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s/%s/net", name, entry);
+	if (dir_first(path, "", ifname, sizeof(ifname)) == 0)
+		VDUSE_LOG(NOTICE, "%s: attached to virtio_vdpa as interface %s", name, ifname);
+}
+
+/* Hand the device from the driver that took it first to the one asked for. */
+static int
+bus_bind(const char *name, const char *driver)
+{
+	char path[PATH_MAX], bound[NAME_MAX + 1];
+	int ret;
+
+	bus_bound_driver(name, bound, sizeof(bound));
+	if (strcmp(bound, driver) == 0)
+		return 0;
+	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s/driver_override", name);
+	ret = sysfs_write(path, driver);
+	if (ret == 0 && bound[0] != '\0') {
+		snprintf(path, sizeof(path), SYSFS_VDPA "/drivers/%s/unbind", bound);
+		ret = sysfs_write(path, name);
+	}
+	if (ret == 0) {
+		snprintf(path, sizeof(path), SYSFS_VDPA "/drivers/%s/bind", driver);
+		ret = sysfs_write(path, name);
+	}
+	if (ret < 0)
+		return ret;
+	bus_bound_driver(name, bound, sizeof(bound));
+	return strcmp(bound, driver) == 0 ? 0 : -ENODEV;
+}
+
+static const char *
+bus_add_cure(int err)
+{
+	switch (err) {
+	case -EPROTONOSUPPORT:
+		return "the vdpa module is not loaded; run: modprobe vdpa";
+	case -EPERM:
+		return "no permission; run as root or with CAP_NET_ADMIN";
+	case -EEXIST:
+		return "a device of this name is on the bus; see: vdpa dev show";
+	default:
+		return "see the kernel log";
+	}
+}
+
+int
+vduse_bus_attach(const char *name, enum rte_vduse_attach how)
+{
+	const char *driver = bus_driver(how);
+	char path[PATH_MAX];
+	int ret;
+
+	snprintf(path, sizeof(path), SYSFS_VDPA "/drivers/%s", driver);
+	if (access(path, F_OK) < 0) {
+		VDUSE_LOG(ERR, "%s: cannot attach: the %s module is not loaded; run: modprobe %s",
+				name, driver, driver);
+		return -ENODEV;
+	}
+	ret = vduse_netlink_add(name);
+	if (ret < 0) {
+		VDUSE_LOG(ERR, "%s: the kernel refuses to add it to the vDPA bus: %s; %s", name,
+				strerror(-ret), bus_add_cure(ret));
+		return ret;
+	}
+	ret = bus_bind(name, driver);
+	if (ret < 0) {
+		VDUSE_LOG(ERR, "%s: cannot bind to %s: %s; see the kernel log", name, driver,
+				strerror(-ret));
+		vduse_netlink_del(name);
+		return ret;
+	}
+	bus_log_attached(name, how);
+	return 0;
+}
+
+/* Whether a front end has the device's /dev/vhost-vdpa-N open: it opens once only. */
+static bool
+bus_is_busy(const char *name)
+{
+	char path[PATH_MAX], entry[NAME_MAX + 1];
+	int fd;
+
+	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s", name);
+	if (dir_first(path, "vhost-vdpa-", entry, sizeof(entry)) < 0)
+		return false;
+	snprintf(path, sizeof(path), "/dev/%s", entry);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return errno == EBUSY;
+	close(fd);
+	return false;
+}
+
+int
+vduse_bus_detach(const char *name)
+{
+	unsigned int waited;
+	int ret;
+
+	for (waited = 0; bus_is_busy(name); waited += BUS_BUSY_STEP_MS) {
+		if (waited == 0)
+			VDUSE_LOG(NOTICE, "%s: waiting for the front end to close it", name);
+		if (waited >= BUS_BUSY_WAIT_MS)
+			return -EBUSY;
+		usleep(BUS_BUSY_STEP_MS * 1000);
+	}
+	ret = vduse_netlink_del(name);
+	return ret == -ENODEV || ret == -EPROTONOSUPPORT ? 0 : ret;
+}

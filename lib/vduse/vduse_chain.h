@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_CHAIN_H
+#define VDUSE_CHAIN_H
+
+#include <errno.h>
+#include <string.h>
+
+#include "vduse_vq.h"
+
+/**
+ * One descriptor chain, copied out of shared memory and checked: readable
+ * segments first, then writable ones (virtio 1.2, 2.7.4.2 and 2.8.10).
+ */
+struct vduse_chain {
+	struct vduse_seg *seg; /**< the first segment, in the virtqueue's array */
+	uint16_t room;         /**< segments that fit */
+	uint16_t nr;           /**< readable by the device */
+	uint16_t nw;           /**< writable by the device */
+	bool over;             /**< did not fit: only id and slots are valid */
+	uint16_t id;           /**< names the buffer in the used ring */
+	uint16_t slots;        /**< ring slots it takes: split 1, packed its descriptors */
+	uint64_t len;          /**< bytes of all segments */
+};
+
+/** A descriptor in a local copy, the same for both ring formats. */
+struct vduse_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t next_or_id; /* split: flags come first */
+	uint16_t flags;
+};
+
+/** Start an empty chain behind `used` segments of the virtqueue's array. */
+static __rte_always_inline void
+vduse_chain_init(const struct vduse_vq *vq, struct vduse_chain *chain, uint16_t used)
+{
+	chain->seg = &vq->segs[used];
+	chain->room = VDUSE_SEGS_MAX - used;
+	chain->nr = 0;
+	chain->nw = 0;
+	chain->over = false;
+	chain->len = 0;
+}
+
+/** Note what is malformed. @return -EBADMSG */
+static inline int
+vduse_chain_bad(struct vduse_vq *vq, const char *what)
+{
+	vq->fault = what;
+	return -EBADMSG;
+}
+
+/** Segments of one descriptor, more than one where it crosses extents. */
+static __rte_always_inline int
+vduse_chain_add(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t addr, uint32_t len,
+		bool write)
+{
+	const uint8_t perm = write ? VDUSE_ACCESS_WO : VDUSE_ACCESS_RO;
+	uint64_t avail;
+	void *va;
+
+	if (unlikely(len == 0))
+		return vduse_chain_bad(vq, "descriptor of no length");
+	if (unlikely(addr + (len - 1) < addr))
+		return vduse_chain_bad(vq, "descriptor beyond the end of the address space");
+	if (unlikely(!write && chain->nw > 0))
+		return vduse_chain_bad(vq, "readable descriptor after a writable one");
+	chain->len += len;
+	for (;;) {
+		va = vduse_iotlb_find(vq->map, &vq->hint, addr, perm, &avail);
+		if (unlikely(va == NULL))
+			return -EAGAIN;
+		if (unlikely(chain->nr + chain->nw == chain->room)) {
+			chain->over = true;
+			return 0;
+		}
+		chain->seg[chain->nr + chain->nw].addr = va;
+		chain->seg[chain->nr + chain->nw].len = RTE_MIN(avail, len);
+		if (write)
+			chain->nw++;
+		else
+			chain->nr++;
+		if (likely(avail >= len))
+			return 0;
+		addr += avail;
+		len -= avail;
+	}
+}
+
+/**
+ * Copy one descriptor out of shared memory: two loads, so that what is
+ * checked is what is used, whatever the driver writes meanwhile.
+ */
+static __rte_always_inline void
+vduse_desc_load(const void *shared, uint64_t raw[2])
+{
+	const uint64_t *words = shared;
+
+	raw[0] = __atomic_load_n(&words[0], __ATOMIC_RELAXED);
+	raw[1] = __atomic_load_n(&words[1], __ATOMIC_RELAXED);
+}
+
+/**
+ * Copy one descriptor of an indirect table, which may be anywhere: not
+ * aligned, and across extents.
+ *
+ * @return 0 or -EAGAIN (not mapped)
+ */
+static inline int
+vduse_desc_load_at(struct vduse_vq *vq, uint64_t iova, uint64_t raw[2])
+{
+	const size_t size = 2 * sizeof(raw[0]);
+	uint64_t avail;
+	size_t done, n;
+	const void *va;
+
+	for (done = 0; done < size; done += n) {
+		va = vduse_iotlb_find(vq->map, &vq->hint, iova + done, VDUSE_ACCESS_RO, &avail);
+		if (unlikely(va == NULL))
+			return -EAGAIN;
+		n = RTE_MIN(avail, size - done);
+		memcpy((uint8_t *)raw + done, va, n);
+	}
+	rte_compiler_barrier();
+	return 0;
+}
+
+/** Check an indirect table's place. @return 0 or -EBADMSG */
+static inline int
+vduse_chain_check_table(struct vduse_vq *vq, uint64_t addr, uint32_t len)
+{
+	if (!vq->indirect)
+		return vduse_chain_bad(vq, "indirect table without VIRTIO_RING_F_INDIRECT_DESC");
+	if (len == 0 || len % sizeof(struct vring_desc) != 0)
+		return vduse_chain_bad(vq, "indirect table of a length that is no multiple of 16");
+	if (addr + (len - 1) < addr)
+		return vduse_chain_bad(vq, "indirect table beyond the end of the address space");
+	return 0;
+}
+
+/** Descriptors that one chain may have; virtio 1.2, 2.7.5.3.1 says the queue size. */
+static inline uint32_t
+vduse_chain_max(const struct vduse_vq *vq)
+{
+	return RTE_MAX(vq->size, VDUSE_SEGS_MAX);
+}
+
+/** The end of every walk: 0, or -E2BIG for a chain that did not fit. */
+static __rte_always_inline int
+vduse_chain_done(const struct vduse_chain *chain)
+{
+	return unlikely(chain->over) ? -E2BIG : 0;
+}
+
+#endif /* VDUSE_CHAIN_H */

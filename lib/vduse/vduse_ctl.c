@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "vduse_compat.h"
+#include "vduse_ctl.h"
+#include "vduse_log.h"
+
+struct ctl_entry {
+	TAILQ_ENTRY(ctl_entry) next;
+	vduse_ctl_id_t id;
+	int fd;
+	vduse_ctl_handler_t handler;
+	void *arg;
+};
+
+static struct {
+	pthread_mutex_t lock; /* everything here but the handlers' run */
+	TAILQ_HEAD(, ctl_entry) entries;
+	vduse_ctl_id_t last_id;
+	vduse_thread_t thread;
+	bool started;
+	int epfd;
+	int stopfd; /* eventfd: the thread ends */
+	void *running; /* argument of the handler that runs */
+	pthread_cond_t done; /* running became NULL */
+} ctl = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.entries = TAILQ_HEAD_INITIALIZER(ctl.entries),
+	.epfd = -1,
+	.stopfd = -1,
+	.done = PTHREAD_COND_INITIALIZER,
+};
+
+static struct ctl_entry *
+ctl_find(vduse_ctl_id_t id)
+{
+	struct ctl_entry *entry;
+
+	TAILQ_FOREACH(entry, &ctl.entries, next)
+		if (entry->id == id)
+			return entry;
+	return NULL;
+}
+
+/* An event may be older than the removal of its entry: ids are never used twice. */
+static void
+ctl_dispatch(vduse_ctl_id_t id, uint32_t events)
+{
+	vduse_ctl_handler_t handler;
+	struct ctl_entry *entry;
+	void *arg;
+
+	pthread_mutex_lock(&ctl.lock);
+	entry = ctl_find(id);
+	if (entry != NULL) {
+		handler = entry->handler;
+		arg = entry->arg;
+		ctl.running = arg;
+		pthread_mutex_unlock(&ctl.lock);
+		handler(arg, events);
+		pthread_mutex_lock(&ctl.lock);
+		ctl.running = NULL;
+		pthread_cond_broadcast(&ctl.done);
+	}
+	pthread_mutex_unlock(&ctl.lock);
+}
+
+static VDUSE_THREAD_RET
+ctl_main(void *arg)
+{
+	const int epfd = (int)(intptr_t)arg;
+	struct epoll_event event;
+	int n;
+
+	for (;;) {
+		n = epoll_wait(epfd, &event, 1, -1);
+		if (n < 0 && errno != EINTR) {
+			VDUSE_LOG(ERR, "control thread: epoll_wait: %s", strerror(errno));
+			break;
+		}
+		if (n <= 0)
+			continue;
+		if (event.data.u64 == 0)
+			break;
+		ctl_dispatch(event.data.u64, event.events);
+	}
+	return VDUSE_THREAD_DONE;
+}
+
+static int
+ctl_watch(int fd, uint32_t events, vduse_ctl_id_t id)
+{
+	struct epoll_event event = { .events = events, .data.u64 = id };
+
+	return epoll_ctl(ctl.epfd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* Lock held. Mirror: ctl_stop(). */
+static int
+ctl_start(void)
+{
+	int ret;
+
+	ctl.epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (ctl.epfd < 0)
+		return -errno;
+	ctl.stopfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (ctl.stopfd < 0) {
+		ret = -errno;
+		goto close_epfd;
+	}
+	ret = ctl_watch(ctl.stopfd, EPOLLIN, 0);
+	if (ret < 0)
+		goto close_stopfd;
+	ret = vduse_thread_create(&ctl.thread, "vduse-ctl", ctl_main, (void *)(intptr_t)ctl.epfd);
+	if (ret != 0) {
+		ret = ret < 0 ? ret : -ret;
+		goto close_stopfd;
+	}
+	ctl.started = true;
+	return 0;
+
+close_stopfd:
+	close(ctl.stopfd);
+close_epfd:
+	close(ctl.epfd);
+	return ret;
+}
+
+/* Lock held, and held again on return; not on the thread itself. */
+static void
+ctl_stop(void)
+{
+	const vduse_thread_t thread = ctl.thread;
+	const int epfd = ctl.epfd, stopfd = ctl.stopfd;
+
+	ctl.started = false;
+	if (eventfd_write(stopfd, 1) < 0)
+		VDUSE_LOG(ERR, "control thread: cannot be told to end: %s", strerror(errno));
+	pthread_mutex_unlock(&ctl.lock);
+	vduse_thread_join(thread);
+	close(stopfd);
+	close(epfd);
+	pthread_mutex_lock(&ctl.lock);
+}
+
+int
+vduse_ctl_add(int fd, uint32_t events, vduse_ctl_handler_t handler, void *arg, vduse_ctl_id_t *id)
+{
+	struct ctl_entry *entry;
+	int ret;
+
+	entry = calloc(1, sizeof(*entry));
+	if (entry == NULL)
+		return -ENOMEM;
+	entry->fd = fd;
+	entry->handler = handler;
+	entry->arg = arg;
+
+	pthread_mutex_lock(&ctl.lock);
+	ret = ctl.started ? 0 : ctl_start();
+	if (ret < 0)
+		goto free_entry;
+	entry->id = ++ctl.last_id;
+	TAILQ_INSERT_TAIL(&ctl.entries, entry, next);
+	*id = entry->id;
+	ret = ctl_watch(fd, events, entry->id);
+	if (ret < 0)
+		goto remove_entry;
+	pthread_mutex_unlock(&ctl.lock);
+	return 0;
+
+remove_entry:
+	TAILQ_REMOVE(&ctl.entries, entry, next);
+	*id = 0;
+	if (TAILQ_EMPTY(&ctl.entries) && !vduse_thread_is_self(ctl.thread))
+		ctl_stop();
+free_entry:
+	pthread_mutex_unlock(&ctl.lock);
+	free(entry);
+	return ret;
+}
+
+void
+vduse_ctl_del(vduse_ctl_id_t id)
+{
+	struct ctl_entry *entry;
+	void *arg;
+	bool self;
+
+	if (id == 0)
+		return;
+	pthread_mutex_lock(&ctl.lock);
+	entry = ctl_find(id);
+	if (entry == NULL)
+		goto unlock;
+	self = vduse_thread_is_self(ctl.thread);
+	epoll_ctl(ctl.epfd, EPOLL_CTL_DEL, entry->fd, NULL);
+	TAILQ_REMOVE(&ctl.entries, entry, next);
+	arg = entry->arg;
+	free(entry);
+	while (!self && ctl.running == arg)
+		pthread_cond_wait(&ctl.done, &ctl.lock);
+	if (!self && ctl.started && TAILQ_EMPTY(&ctl.entries))
+		ctl_stop();
+unlock:
+	pthread_mutex_unlock(&ctl.lock);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_DEV_H
+#define VDUSE_DEV_H
+
+#include "rte_vduse.h"
+#include "vduse_ctl.h"
+#include "vduse_iotlb.h"
+#include "vduse_sys.h"
+#include "vduse_vq.h"
+
+/**
+ * A device. After creation the fields below `status` belong to the control
+ * thread; what other threads read of them is read and written atomically.
+ */
+struct rte_vduse_dev {
+	char name[RTE_VDUSE_NAME_MAX + 1];
+	const struct vduse_sys *sys;
+	int control_fd; /* /dev/vduse/control */
+	int fd;         /* /dev/vduse/NAME */
+	uint64_t api_version;
+	uint64_t vduse_features; /* VDUSE_F_* agreed on */
+	uint64_t offered;        /* virtio features */
+	struct rte_vduse_ops ops;
+	void *priv;
+	bool attached;
+
+	struct rte_rcu_qsbr *qs;
+	struct vduse_iotlb tlb;
+	struct vduse_vq_env env;
+	uint16_t nb_queues;
+	uint16_t first_control_queue;
+	struct vduse_vq **vqs;
+
+	uint8_t status;
+	bool started;
+	bool broken;
+	uint64_t driver_features;
+	int timer_fd; /* looks again at queues that are not ready */
+	uint32_t timer_ms;
+	vduse_ctl_id_t msg_id, fault_id, timer_id;
+	vduse_ctl_id_t *kick_ids; /* of the queues that are not ready yet */
+};
+
+/** The virtqueue; index is below nb_queues. */
+static inline struct vduse_vq *
+vduse_dev_vq(const struct rte_vduse_dev *dev, uint16_t index)
+{
+	return dev->vqs[index];
+}
+
+#endif /* VDUSE_DEV_H */

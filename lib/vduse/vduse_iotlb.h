@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_IOTLB_H
+#define VDUSE_IOTLB_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+#include <rte_rcu_qsbr.h>
+
+#include "vduse_sys.h"
+
+/**
+ * A range of IOVA that is linear in the process's memory and has one
+ * permission. Regions of the kernel that follow each other without a gap are
+ * mapped into one window where their page sizes allow it, so that a buffer
+ * or ring across their border is linear and a front end with hundreds of
+ * pages still makes a handful of extents.
+ */
+struct vduse_extent {
+	uint64_t start; /**< first IOVA */
+	uint64_t size;  /**< bytes; 0 in the unused extent of an empty map */
+	uint8_t *addr;  /**< where start is mapped */
+	uint8_t perm;   /**< VDUSE_ACCESS_RO, _WO or _RW, seen from the device */
+};
+
+/** What bursts read: sorted by start, immutable once published. */
+struct vduse_iotlb_map {
+	uint64_t generation; /**< differs between any two maps that differ; an address does not */
+	uint32_t nb;         /**< extents, at least 1 */
+	struct vduse_extent extents[];
+};
+
+struct vduse_region;
+
+/**
+ * The IOVA map of one device.
+ *
+ * Readers (bursts) are registered with the qsbr variable; writers hold the
+ * lock, publish a new map, wait for the readers and only then unmap (design
+ * decision 4).
+ */
+struct vduse_iotlb {
+	const struct vduse_iotlb_map *map; /**< published with release, read with acquire */
+	pthread_mutex_t lock;        /**< guards all below */
+	const struct vduse_sys *sys;
+	int fd;                  /**< of the device */
+	struct rte_rcu_qsbr *qs; /**< the bursts */
+	struct vduse_region *regions;
+	uint32_t nb_regions;
+	uint64_t generation; /**< of the last map built */
+};
+
+/**
+ * @param fd the device's descriptor; must outlive the map
+ * @param qs one reader a virtqueue; owned by the caller
+ * @return 0 or -ENOMEM
+ */
+int vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int fd,
+		struct rte_rcu_qsbr *qs);
+
+/** Unmap everything. No burst may be running or start again. */
+void vduse_iotlb_fini(struct vduse_iotlb *tlb);
+
+/**
+ * Ask the kernel for its regions and map those that are not yet.
+ *
+ * Any thread outside of a burst; may block.
+ *
+ * @return regions added, or -errno (what was mapped before stays).
+ */
+int vduse_iotlb_load(struct vduse_iotlb *tlb);
+
+/**
+ * Drop every region that overlaps [start, last]: publish a map without them,
+ * wait until no burst can read the old one, unmap.
+ *
+ * Any thread outside of a burst; blocks for as long as the longest burst.
+ *
+ * @return 0 or -ENOMEM (the whole map is dropped then)
+ */
+int vduse_iotlb_remove(struct vduse_iotlb *tlb, uint64_t start, uint64_t last);
+
+/**
+ * Linear address of the range, for rings: control path only.
+ *
+ * @param perm access needed
+ * @return NULL when it is not mapped, not linear or not permitted
+ */
+void *vduse_iotlb_linear(struct vduse_iotlb *tlb, uint64_t iova, uint64_t len, uint8_t perm);
+
+/**
+ * The extent that holds iova, by binary search.
+ *
+ * @return index, or map->nb where there is none.
+ */
+uint32_t vduse_iotlb_search(const struct vduse_iotlb_map *map, uint64_t iova);
+
+/**
+ * Translate, inside of a burst.
+ *
+ * @param hint in and out: the extent of the last hit, below map->nb
+ * @param perm access needed, VDUSE_ACCESS_RO to read, VDUSE_ACCESS_WO to write
+ * @param[out] avail bytes that are linear from the result on, 1 or more
+ * @return NULL on a miss or a permission that is not given
+ */
+static __rte_always_inline void *
+vduse_iotlb_find(const struct vduse_iotlb_map *map, uint32_t *hint, uint64_t iova, uint8_t perm,
+		uint64_t *avail)
+{
+	const struct vduse_extent *ext = &map->extents[*hint];
+	uint64_t offset = iova - ext->start;
+
+	if (unlikely(offset >= ext->size)) {
+		uint32_t i = vduse_iotlb_search(map, iova);
+
+		if (i == map->nb)
+			return NULL;
+		*hint = i;
+		ext = &map->extents[i];
+		offset = iova - ext->start;
+	}
+	if (unlikely((ext->perm & perm) != perm))
+		return NULL;
+	*avail = ext->size - offset;
+	return ext->addr + offset;
+}
+
+#endif /* VDUSE_IOTLB_H */

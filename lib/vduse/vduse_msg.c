@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "vduse_log.h"
+#include "vduse_msg.h"
+
+/* Requests answered a wake-up. The kernel keeps one in flight a device, rarely two. */
+#define MSG_BATCH 64
+
+typedef int (*msg_handler_t)(const struct vduse_msg_port *port,
+		const struct vduse_dev_request *req, struct vduse_dev_response *resp);
+
+static int
+msg_get_vq_state(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
+		struct vduse_dev_response *resp)
+{
+	uint32_t index = req->vq_state.index;
+
+	if (index >= port->nb_queues)
+		return -EPROTO;
+	resp->vq_state.index = index;
+	return port->ops->get_vq_state(port->ctx, index, &resp->vq_state);
+}
+
+static int
+msg_set_status(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
+		__rte_unused struct vduse_dev_response *resp)
+{
+	return port->ops->set_status(port->ctx, req->s.status);
+}
+
+static int
+msg_update_iotlb(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
+		__rte_unused struct vduse_dev_response *resp)
+{
+	/* one address space (nas = 1): iova_v2.asid, where it is there, is 0 */
+	if (req->iova.start > req->iova.last)
+		return -EPROTO;
+	return port->ops->update_iotlb(port->ctx, req->iova.start, req->iova.last);
+}
+
+static int
+msg_set_vq_ready(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
+		__rte_unused struct vduse_dev_response *resp)
+{
+	if (req->vq_ready.num >= port->nb_queues)
+		return -EPROTO;
+	return port->ops->set_vq_ready(port->ctx, req->vq_ready.num, req->vq_ready.ready != 0);
+}
+
+static const msg_handler_t msg_handlers[] = {
+	[VDUSE_GET_VQ_STATE] = msg_get_vq_state,
+	[VDUSE_SET_STATUS] = msg_set_status,
+	[VDUSE_UPDATE_IOTLB] = msg_update_iotlb,
+	[VDUSE_SET_VQ_READY] = msg_set_vq_ready,
+};
+
+static int
+msg_serve_one(const struct vduse_msg_port *port)
+{
+	struct vduse_dev_response resp;
+	struct vduse_dev_request req;
+	msg_handler_t handler = NULL;
+	ssize_t n;
+	int ret;
+
+	n = port->sys->read(port->fd, &req, sizeof(req));
+	if (n < 0)
+		return n;
+	if (n != sizeof(req)) {
+		VDUSE_LOG(ERR, "a request of %zd bytes where the kernel's have %zu", n,
+				sizeof(req));
+		return -EPROTO;
+	}
+
+	memset(&resp, 0, sizeof(resp));
+	resp.request_id = req.request_id;
+	if (req.type < RTE_DIM(msg_handlers))
+		handler = msg_handlers[req.type];
+	ret = handler != NULL ? handler(port, &req, &resp) : -EOPNOTSUPP;
+	if (ret < 0) {
+		VDUSE_LOG(NOTICE, "request type %u refused: %s", req.type, strerror(-ret));
+		memset(&resp.vq_state, 0, sizeof(resp.vq_state));
+	}
+	resp.result = ret < 0 ? VDUSE_REQ_RESULT_FAILED : VDUSE_REQ_RESULT_OK;
+
+	n = port->sys->write(port->fd, &resp, sizeof(resp));
+	/* the kernel gave up waiting for this one (msg_timeout, killed caller) */
+	if (n == -ENOENT)
+		return 0;
+	return n < 0 ? n : ret == -EPROTO ? -EPROTO : 0;
+}
+
+int
+vduse_msg_serve(const struct vduse_msg_port *port)
+{
+	int served;
+	int ret;
+
+	for (served = 0; served < MSG_BATCH; served++) {
+		ret = msg_serve_one(port);
+		if (ret == -EAGAIN)
+			break;
+		if (ret < 0)
+			return ret;
+	}
+	return served;
+}

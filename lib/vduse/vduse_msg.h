@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_MSG_H
+#define VDUSE_MSG_H
+
+#include <stdint.h>
+
+#include "vduse_sys.h"
+
+/**
+ * What a device answers to the kernel's requests. Each handler returns 0 for
+ * VDUSE_REQ_RESULT_OK, or a negative errno for VDUSE_REQ_RESULT_FAILED.
+ * Called on the control thread; the front end's system call waits meanwhile.
+ */
+struct vduse_msg_ops {
+	/** VDUSE_GET_VQ_STATE; index is below nb_queues. */
+	int (*get_vq_state)(void *ctx, uint16_t index, struct vduse_vq_state *state);
+	/** VDUSE_SET_STATUS: the driver writes the device status. */
+	int (*set_status)(void *ctx, uint8_t status);
+	/** VDUSE_UPDATE_IOTLB: [start, last] is changed; both inclusive, start <= last. */
+	int (*update_iotlb)(void *ctx, uint64_t start, uint64_t last);
+	/** VDUSE_SET_VQ_READY (Linux 7.3); index is below nb_queues. */
+	int (*set_vq_ready)(void *ctx, uint16_t index, bool ready);
+};
+
+/** Where messages come from and go to. */
+struct vduse_msg_port {
+	const struct vduse_sys *sys; /**< system calls */
+	int fd;                      /**< the device's file descriptor, non-blocking */
+	uint16_t nb_queues;          /**< virtqueues of the device */
+	const struct vduse_msg_ops *ops;
+	void *ctx; /**< first argument of the handlers */
+};
+
+/**
+ * Answer every request that is queued, up to a bound that keeps one device
+ * from holding the control thread (what is left raises the next poll event).
+ *
+ * @return requests answered; -EPROTO for a request of a size or with content
+ *   that no kernel sends (it is answered FAILED where it has an id); else what
+ *   read or write gave. -EAGAIN is not an error and not returned.
+ */
+int vduse_msg_serve(const struct vduse_msg_port *port);
+
+#endif /* VDUSE_MSG_H */

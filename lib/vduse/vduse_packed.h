@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_PACKED_H
+#define VDUSE_PACKED_H
+
+#include <rte_atomic.h>
+
+#include "vduse_chain.h"
+
+/* Verbs of the packed virtqueue (virtio 1.2, 2.8). */
+
+#define VDUSE_PACKED_AVAIL ((uint16_t)(1u << VRING_PACKED_DESC_F_AVAIL))
+#define VDUSE_PACKED_USED  ((uint16_t)(1u << VRING_PACKED_DESC_F_USED))
+#define VDUSE_PACKED_WRAP  ((uint16_t)(1u << VRING_PACKED_EVENT_F_WRAP_CTR))
+
+/** Move a ring index by n slots, n up to the size; true when it wrapped. */
+static __rte_always_inline bool
+vduse_packed_step(const struct vduse_vq *vq, uint16_t *idx, uint16_t n)
+{
+	uint32_t next = (uint32_t)*idx + n;
+	bool wrapped = next >= vq->size;
+
+	*idx = wrapped ? next - vq->size : next;
+	return wrapped;
+}
+
+/** Whether a buffer is available at the position: 1 or 0 (2.8.6). */
+static __rte_always_inline int
+vduse_packed_ready(struct vduse_vq *vq, const struct vduse_pos *pos)
+{
+	/* acquire: pairs with the driver's barrier before it writes the flags (2.8.21.1) */
+	uint16_t flags = __atomic_load_n(&vq->packed.desc[pos->idx].flags, __ATOMIC_ACQUIRE);
+
+	return !!(flags & VDUSE_PACKED_AVAIL) == pos->wrap &&
+			!!(flags & VDUSE_PACKED_USED) != pos->wrap;
+}
+
+static __rte_always_inline void
+vduse_packed_desc(const uint64_t raw[2], struct vring_packed_desc *desc)
+{
+	desc->addr = raw[0];
+	desc->len = (uint32_t)raw[1];
+	desc->id = (uint16_t)(raw[1] >> 32);
+	desc->flags = (uint16_t)(raw[1] >> 48);
+}
+
+/** Walk an indirect table: every entry counts, NEXT means nothing (2.8.7). */
+static inline int
+vduse_packed_walk_table(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t addr, uint32_t len)
+{
+	const uint32_t entries = len / sizeof(struct vring_packed_desc);
+	struct vring_packed_desc desc;
+	uint64_t raw[2];
+	uint32_t i;
+	int ret;
+
+	ret = vduse_chain_check_table(vq, addr, len);
+	if (unlikely(ret < 0))
+		return ret;
+	if (unlikely(entries > vduse_chain_max(vq)))
+		return vduse_chain_bad(vq, "indirect table longer than a chain may be");
+	for (i = 0; i < entries; i++) {
+		ret = vduse_desc_load_at(vq, addr + i * sizeof(desc), raw);
+		if (unlikely(ret < 0))
+			return ret;
+		vduse_packed_desc(raw, &desc);
+		if (unlikely(desc.flags & VRING_DESC_F_INDIRECT))
+			return vduse_chain_bad(vq, "indirect table inside an indirect table");
+		ret = vduse_chain_add(vq, chain, desc.addr, desc.len,
+				desc.flags & VRING_DESC_F_WRITE);
+		if (unlikely(ret < 0))
+			return ret;
+	}
+	return vduse_chain_done(chain);
+}
+
+/**
+ * Copy and check the chain at the position, and move the position behind it.
+ * Returns as vduse_split_fetch().
+ */
+static __rte_always_inline int
+vduse_packed_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain *chain)
+{
+	struct vring_packed_desc desc;
+	uint64_t raw[2];
+	int ret;
+
+	for (chain->slots = 1; chain->slots <= vq->size; chain->slots++) {
+		vduse_desc_load(&vq->packed.desc[pos->idx], raw);
+		vduse_packed_desc(raw, &desc);
+		pos->wrap ^= vduse_packed_step(vq, &pos->idx, 1);
+		if (unlikely(desc.flags & VRING_DESC_F_INDIRECT)) {
+			if (chain->slots > 1 || (desc.flags & VRING_DESC_F_NEXT))
+				return vduse_chain_bad(vq, "indirect table as part of a chain");
+			chain->id = desc.id;
+			return vduse_packed_walk_table(vq, chain, desc.addr, desc.len);
+		}
+		ret = vduse_chain_add(vq, chain, desc.addr, desc.len,
+				desc.flags & VRING_DESC_F_WRITE);
+		if (unlikely(ret < 0))
+			return ret;
+		if (likely(!(desc.flags & VRING_DESC_F_NEXT))) {
+			/* the id is in the last descriptor of a chain (2.8.6) */
+			chain->id = desc.id;
+			return vduse_chain_done(chain);
+		}
+	}
+	return vduse_chain_bad(vq, "descriptor chain longer than the queue size");
+}
+
+/**
+ * Write one used descriptor. The flags of the first since the last publish
+ * are held back, so that the driver sees either all of them or none.
+ */
+static __rte_always_inline void
+vduse_packed_put(struct vduse_vq *vq, uint16_t id, uint16_t slots, uint32_t len)
+{
+	struct vring_packed_desc *desc = &vq->packed.desc[vq->used_idx];
+	uint16_t flags = vq->used_wrap ? VDUSE_PACKED_AVAIL | VDUSE_PACKED_USED : 0;
+
+	if (len != 0)
+		flags |= VRING_DESC_F_WRITE;
+	desc->id = id;
+	desc->len = len;
+	if (vq->used_pending++ == 0) {
+		vq->packed_first = vq->used_idx;
+		vq->packed_flags = flags;
+	} else {
+		/* release: id and len before the flags, for a driver that reads ahead */
+		__atomic_store_n(&desc->flags, flags, __ATOMIC_RELEASE);
+	}
+	vq->used_wrap ^= vduse_packed_step(vq, &vq->used_idx, slots);
+}
+
+static __rte_always_inline void
+vduse_packed_publish(struct vduse_vq *vq)
+{
+	/* release: pairs with the driver's read barrier after it reads flags (2.8.22) */
+	__atomic_store_n(&vq->packed.desc[vq->packed_first].flags, vq->packed_flags,
+			__ATOMIC_RELEASE);
+}
+
+/** Whether the driver wants a call for what was published (2.8.10). */
+static inline bool
+vduse_packed_need_call(struct vduse_vq *vq)
+{
+	uint16_t old = vq->signalled, now = vq->used_idx, event, flags;
+	uint32_t shared;
+
+	/* the used descriptors must be visible before the driver's wish is read */
+	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	shared = __atomic_load_n((const uint32_t *)vq->packed.driver, __ATOMIC_RELAXED);
+	event = (uint16_t)shared;
+	flags = (uint16_t)(shared >> 16) & 3;
+	vq->signalled = now;
+	if (!vq->event_idx || flags != VRING_PACKED_EVENT_FLAG_DESC)
+		return flags != VRING_PACKED_EVENT_FLAG_DISABLE;
+	if (unlikely(!vq->signalled_valid)) {
+		vq->signalled_valid = true;
+		return true;
+	}
+	/* lay the three positions on one line that ends at `now` */
+	if (now <= old)
+		old -= vq->size;
+	if (!!(event & VDUSE_PACKED_WRAP) != vq->used_wrap)
+		event = (event & ~VDUSE_PACKED_WRAP) - vq->size;
+	else
+		event &= ~VDUSE_PACKED_WRAP;
+	return vring_need_event(event, now, old);
+}
+
+/** Ask the driver for kicks, or not to send them (2.8.9). */
+static inline void
+vduse_packed_set_kicks(struct vduse_vq *vq, bool wanted)
+{
+	uint16_t flags = VRING_PACKED_EVENT_FLAG_DISABLE;
+
+	if (wanted && vq->event_idx) {
+		__atomic_store_n(&vq->packed.device->off_wrap,
+				vq->avail.idx | (vq->avail.wrap ? VDUSE_PACKED_WRAP : 0),
+				__ATOMIC_RELAXED);
+		flags = VRING_PACKED_EVENT_FLAG_DESC;
+	} else if (wanted) {
+		flags = VRING_PACKED_EVENT_FLAG_ENABLE;
+	}
+	/* release: the place before the wish for it */
+	__atomic_store_n(&vq->packed.device->flags, flags, __ATOMIC_RELEASE);
+}
+
+#endif /* VDUSE_PACKED_H */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_RING_H
+#define VDUSE_RING_H
+
+#include "vduse_packed.h"
+#include "vduse_split.h"
+
+/*
+ * The verbs of both ring formats under one name. `packed` is a constant in
+ * every caller on the data path, so that one body makes two instances.
+ */
+
+static __rte_always_inline int
+vduse_ring_ready(struct vduse_vq *vq, const struct vduse_pos *pos, const bool packed)
+{
+	return packed ? vduse_packed_ready(vq, pos) : vduse_split_ready(vq, pos);
+}
+
+static __rte_always_inline int
+vduse_ring_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain *chain,
+		const bool packed)
+{
+	return packed ? vduse_packed_fetch(vq, pos, chain) : vduse_split_fetch(vq, pos, chain);
+}
+
+static __rte_always_inline void
+vduse_ring_put(struct vduse_vq *vq, uint16_t id, uint16_t slots, uint32_t len, const bool packed)
+{
+	if (packed)
+		vduse_packed_put(vq, id, slots, len);
+	else
+		vduse_split_put(vq, id, len);
+}
+
+static inline void
+vduse_ring_set_kicks(struct vduse_vq *vq, bool wanted)
+{
+	if (vq->ctl.packed_ring)
+		vduse_packed_set_kicks(vq, wanted);
+	else
+		vduse_split_set_kicks(vq, wanted);
+}
+
+/** Publish what was put, once a burst, and call the driver where it wants that. */
+static __rte_always_inline void
+vduse_ring_flush(struct vduse_vq *vq, const bool packed)
+{
+	bool call;
+
+	if (vq->used_pending == 0) {
+		if (unlikely(vq->call_pending))
+			vduse_vq_call(vq);
+		return;
+	}
+	if (packed)
+		vduse_packed_publish(vq);
+	else
+		vduse_split_publish(vq);
+	vq->used_pending = 0;
+	call = packed ? vduse_packed_need_call(vq) : vduse_split_need_call(vq);
+	if (call || unlikely(vq->call_pending))
+		vduse_vq_call(vq);
+	else
+		vq->stats.calls_suppressed++;
+}
+
+#endif /* VDUSE_RING_H */

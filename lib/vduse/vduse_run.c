@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <linux/virtio_config.h>
+
+#include "vduse_log.h"
+#include "vduse_msg.h"
+#include "vduse_run.h"
+
+/*
+ * A kernel before 7.3 does not say when a queue becomes ready. Its first kick
+ * does, and for a queue without one there is a look at VDUSE_VQ_GET_INFO, in
+ * growing steps.
+ */
+#define READY_STEP_MIN_MS 1
+#define READY_STEP_MAX_MS 128
+
+static void
+run_set_timer(struct rte_vduse_dev *dev, uint32_t ms)
+{
+	const struct itimerspec when = { .it_value = { .tv_sec = ms / 1000,
+							 .tv_nsec = ms % 1000 * 1000000L } };
+
+	dev->timer_ms = ms;
+	if (timerfd_settime(dev->timer_fd, 0, &when, NULL) < 0)
+		VDUSE_LOG(ERR, "%s: timer: %s", dev->name, strerror(errno));
+}
+
+static void
+run_unwatch_kick(struct rte_vduse_dev *dev, uint16_t index)
+{
+	vduse_ctl_del(dev->kick_ids[index]);
+	dev->kick_ids[index] = 0;
+}
+
+/*
+ * The device cannot go on: bursts end, and it stays so until the driver
+ * resets it. There is no way from user space to DEVICE_NEEDS_RESET.
+ */
+static void
+run_fail(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	if (dev->broken)
+		return;
+	__atomic_store_n(&dev->broken, true, __ATOMIC_RELAXED);
+	run_set_timer(dev, 0);
+	for (i = 0; i < dev->nb_queues; i++) {
+		run_unwatch_kick(dev, i);
+		vduse_vq_stop(dev->vqs[i]);
+	}
+	if (dev->started) {
+		__atomic_store_n(&dev->started, false, __ATOMIC_RELAXED);
+		dev->ops.stop(dev->priv);
+	}
+}
+
+/* The queue runs: lcores poll it, or its kicks go to the owner. */
+static void
+run_queue_served(struct rte_vduse_dev *dev, uint16_t index)
+{
+	dev->ops.queue(dev->priv, index, true);
+	if (dev->vqs[index]->ctl.kicks)
+		dev->ops.kick(dev->priv, index);
+	else
+		run_unwatch_kick(dev, index);
+}
+
+/*
+ * Serve the queue if the driver has enabled it.
+ * Returns 1 when it is served, 0 when it is not ready, or -errno.
+ */
+static int
+run_try_queue(struct rte_vduse_dev *dev, uint16_t index)
+{
+	struct vduse_vq *vq = dev->vqs[index];
+	struct vduse_vq_info info = { .index = index };
+	int ret;
+
+	if (vq->ctl.ready)
+		return 1;
+	ret = dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info);
+	if (ret < 0)
+		return ret;
+	if (!info.ready)
+		return 0;
+	ret = vduse_vq_start(vq, &info, dev->driver_features);
+	if (ret == -EFAULT)
+		VDUSE_LOG(NOTICE, "%s: queue %u: its ring at IOVA 0x%" PRIx64
+				" is not mapped; it waits for the next mapping", dev->name, index,
+				(uint64_t)info.desc_addr);
+	else if (ret < 0)
+		return ret;
+	run_queue_served(dev, index);
+	return 1;
+}
+
+/* Try what is not served yet; look again later where some is left. */
+static void
+run_try_queues(struct rte_vduse_dev *dev, uint32_t step_ms)
+{
+	bool left = false;
+	uint16_t i;
+	int ret;
+
+	for (i = 0; i < dev->nb_queues; i++) {
+		ret = run_try_queue(dev, i);
+		if (ret < 0) {
+			VDUSE_LOG(ERR, "%s: queue %u cannot be served: %s; the device stops until "
+				       "its driver resets it", dev->name, i, strerror(-ret));
+			run_fail(dev);
+			return;
+		}
+		left |= ret == 0;
+	}
+	if (dev->vduse_features & (1ULL << VDUSE_F_QUEUE_READY))
+		left = false;
+	run_set_timer(dev, left ? step_ms : 0);
+}
+
+static void
+run_on_timer(void *arg, __rte_unused uint32_t events)
+{
+	struct rte_vduse_dev *dev = arg;
+	uint64_t expirations;
+	ssize_t n;
+
+	n = read(dev->timer_fd, &expirations, sizeof(expirations));
+	if (n == sizeof(expirations) && dev->started)
+		run_try_queues(dev, RTE_MIN(dev->timer_ms * 2, READY_STEP_MAX_MS));
+}
+
+/* A kick of a queue that was not ready at the last look, or that nobody polls. */
+static void
+run_on_kick(void *arg, __rte_unused uint32_t events)
+{
+	struct rte_vduse_dev *dev = arg;
+	bool look = false;
+	eventfd_t value;
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_queues; i++) {
+		struct vduse_vq *vq = dev->vqs[i];
+
+		if (dev->kick_ids[i] == 0 || eventfd_read(vq->ctl.kickfd, &value) < 0)
+			continue;
+		if (vq->ctl.ready)
+			dev->ops.kick(dev->priv, i);
+		else
+			look = true;
+	}
+	if (look && dev->started)
+		run_try_queues(dev, READY_STEP_MIN_MS);
+}
+
+/* A lcore met a malformed ring. */
+static void
+run_on_fault(void *arg, __rte_unused uint32_t events)
+{
+	struct rte_vduse_dev *dev = arg;
+	eventfd_t value;
+	uint16_t i;
+
+	eventfd_read(dev->env.fault_fd, &value);
+	for (i = 0; i < dev->nb_queues && !dev->broken; i++) {
+		if (dev->vqs[i]->fault == NULL)
+			continue;
+		VDUSE_LOG(ERR, "%s: queue %u: malformed ring: %s; the device stops until its "
+			       "driver resets it", dev->name, i, dev->vqs[i]->fault);
+		run_fail(dev);
+	}
+}
+
+static int
+run_set_kickfd(struct rte_vduse_dev *dev, uint16_t index, int fd)
+{
+	struct vduse_vq_eventfd kick = { .index = index, .fd = fd };
+
+	return dev->sys->ioctl(dev->fd, VDUSE_VQ_SETUP_KICKFD, &kick);
+}
+
+/* DRIVER_OK. Mirror: run_stop(). */
+static int
+run_start(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+	int ret;
+
+	ret = vduse_iotlb_load(&dev->tlb);
+	if (ret < 0)
+		return ret;
+	ret = dev->ops.start(dev->priv, dev->driver_features);
+	if (ret < 0)
+		goto clear;
+	for (i = 0; i < dev->nb_queues; i++) {
+		const int kickfd = dev->vqs[i]->ctl.kickfd;
+
+		ret = run_set_kickfd(dev, i, kickfd);
+		if (ret == 0)
+			ret = vduse_ctl_add(kickfd, EPOLLIN, run_on_kick, dev, &dev->kick_ids[i]);
+		if (ret < 0)
+			goto stop;
+	}
+	__atomic_store_n(&dev->started, true, __ATOMIC_RELAXED);
+	run_try_queues(dev, READY_STEP_MIN_MS);
+	return dev->broken ? -EINVAL : 0;
+
+stop:
+	while (i-- > 0) {
+		run_unwatch_kick(dev, i);
+		run_set_kickfd(dev, i, VDUSE_EVENTFD_DEASSIGN);
+	}
+	dev->ops.stop(dev->priv);
+clear:
+	vduse_iotlb_remove(&dev->tlb, 0, UINT64_MAX);
+	return ret;
+}
+
+static void
+run_stop(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	run_set_timer(dev, 0);
+	for (i = 0; i < dev->nb_queues; i++) {
+		const bool served = dev->vqs[i]->ctl.ready;
+
+		run_unwatch_kick(dev, i);
+		vduse_vq_stop(dev->vqs[i]);
+		if (served)
+			dev->ops.queue(dev->priv, i, false);
+		run_set_kickfd(dev, i, VDUSE_EVENTFD_DEASSIGN);
+	}
+	if (dev->started) {
+		__atomic_store_n(&dev->started, false, __ATOMIC_RELAXED);
+		dev->ops.stop(dev->priv);
+	}
+	vduse_iotlb_remove(&dev->tlb, 0, UINT64_MAX);
+}
+
+static int
+run_get_vq_state(void *ctx, uint16_t index, struct vduse_vq_state *state)
+{
+	struct rte_vduse_dev *dev = ctx;
+	struct vduse_vq *vq = dev->vqs[index];
+	struct vduse_vq_info info = { .index = index };
+	int ret;
+
+	vduse_vq_pause(vq);
+	vduse_vq_get_state(vq, state);
+	/* a driver asks for the state of a queue it has disabled, or is about to */
+	ret = dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info);
+	if (ret < 0)
+		return ret;
+	if (info.ready || !vq->ctl.ready) {
+		/* a ring that is not mapped waits for the next mapping, as ever */
+		vduse_vq_resume(vq);
+		return 0;
+	}
+	vduse_vq_stop(vq);
+	dev->ops.queue(dev->priv, index, false);
+	if (dev->started)
+		run_set_timer(dev, READY_STEP_MIN_MS);
+	return 0;
+}
+
+/* FEATURES_OK: refused where the driver took what was not offered, or cannot be served. */
+static int
+run_check_features(struct rte_vduse_dev *dev)
+{
+	uint64_t features;
+	int ret;
+
+	ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_GET_FEATURES, &features);
+	if (ret < 0)
+		return ret;
+	if (features & ~dev->offered) {
+		VDUSE_LOG(ERR, "%s: the driver wants features 0x%" PRIx64 " that were not offered",
+				dev->name, features & ~dev->offered);
+		return -EINVAL;
+	}
+	ret = dev->ops.check_features(dev->priv, features);
+	if (ret < 0)
+		return ret;
+	__atomic_store_n(&dev->driver_features, features, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static int
+run_set_status(void *ctx, uint8_t status)
+{
+	struct rte_vduse_dev *dev = ctx;
+	const uint8_t set = status & ~dev->status;
+	int ret = 0;
+
+	VDUSE_LOG(DEBUG, "%s: status 0x%02x -> 0x%02x", dev->name, dev->status, status);
+	if (status == 0) {
+		run_stop(dev);
+		__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
+	}
+	if (set & VIRTIO_CONFIG_S_FEATURES_OK)
+		ret = run_check_features(dev);
+	if (ret == 0 && (set & VIRTIO_CONFIG_S_DRIVER_OK))
+		ret = run_start(dev);
+	if (ret < 0)
+		return ret;
+	__atomic_store_n(&dev->status, status, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/*
+ * Linux sends [0, 2^64 - 1] for every change. The kernel's map is the new one
+ * when the request comes, so what is dropped here can be mapped again at once.
+ */
+static int
+run_update_iotlb(void *ctx, uint64_t start, uint64_t last)
+{
+	struct rte_vduse_dev *dev = ctx;
+	uint16_t i;
+	int ret;
+
+	for (i = 0; i < dev->nb_queues; i++)
+		vduse_vq_pause(dev->vqs[i]);
+	ret = vduse_iotlb_remove(&dev->tlb, start, last);
+	if (!dev->started)
+		return ret;
+	if (ret == 0)
+		ret = vduse_iotlb_load(&dev->tlb);
+	for (i = 0; i < dev->nb_queues; i++) {
+		if (vduse_vq_resume(dev->vqs[i]) < 0)
+			VDUSE_LOG(NOTICE, "%s: queue %u: its ring is not mapped any more; it waits "
+					  "for the next mapping", dev->name, i);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+static int
+run_set_vq_ready(void *ctx, uint16_t index, bool ready)
+{
+	struct rte_vduse_dev *dev = ctx;
+	struct vduse_vq *vq = dev->vqs[index];
+	struct vduse_vq_info info = { .index = index };
+	int ret;
+
+	if (!dev->started || ready == vq->ctl.ready)
+		return 0; /* before DRIVER_OK: run_start() asks for what is ready */
+	if (!ready) {
+		vduse_vq_stop(vq);
+		dev->ops.queue(dev->priv, index, false);
+		return 0;
+	}
+	ret = dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info);
+	if (ret == 0)
+		ret = vduse_vq_start(vq, &info, dev->driver_features);
+	if (ret < 0)
+		return ret;
+	run_queue_served(dev, index);
+	return 0;
+}
+
+static const struct vduse_msg_ops run_msg_ops = {
+	.get_vq_state = run_get_vq_state,
+	.set_status = run_set_status,
+	.update_iotlb = run_update_iotlb,
+	.set_vq_ready = run_set_vq_ready,
+};
+
+static void
+run_on_message(void *arg, uint32_t events)
+{
+	struct rte_vduse_dev *dev = arg;
+	const struct vduse_msg_port port = {
+		.sys = dev->sys,
+		.fd = dev->fd,
+		.nb_queues = dev->nb_queues,
+		.ops = &run_msg_ops,
+		.ctx = dev,
+	};
+	int ret;
+
+	ret = vduse_msg_serve(&port);
+	if (ret < 0)
+		VDUSE_LOG(ERR, "%s: requests of the kernel: %s", dev->name, strerror(-ret));
+	if (ret < 0 ? ret != -EPROTO : (events & (EPOLLERR | EPOLLHUP)) != 0) {
+		VDUSE_LOG(ERR, "%s: the kernel has given the device up (a request was not answered "
+			       "in msg_timeout seconds); destroy it and create it anew", dev->name);
+		vduse_ctl_del(dev->msg_id);
+		dev->msg_id = 0;
+		run_fail(dev);
+	}
+}
+
+int
+vduse_run_begin(struct rte_vduse_dev *dev)
+{
+	int ret;
+
+	dev->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (dev->timer_fd < 0)
+		return -errno;
+	ret = vduse_ctl_add(dev->timer_fd, EPOLLIN, run_on_timer, dev, &dev->timer_id);
+	if (ret < 0)
+		goto close_timer;
+	ret = vduse_ctl_add(dev->env.fault_fd, EPOLLIN, run_on_fault, dev, &dev->fault_id);
+	if (ret < 0)
+		goto del_timer;
+	ret = vduse_ctl_add(dev->fd, EPOLLIN, run_on_message, dev, &dev->msg_id);
+	if (ret < 0)
+		goto del_fault;
+	return 0;
+
+del_fault:
+	vduse_ctl_del(dev->fault_id);
+del_timer:
+	vduse_ctl_del(dev->timer_id);
+close_timer:
+	close(dev->timer_fd);
+	return ret;
+}
+
+void
+vduse_run_end(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	vduse_ctl_del(dev->msg_id); /* the one handler that adds kicks */
+	for (i = 0; i < dev->nb_queues; i++)
+		vduse_ctl_del(dev->kick_ids[i]);
+	vduse_ctl_del(dev->fault_id);
+	vduse_ctl_del(dev->timer_id);
+	memset(dev->kick_ids, 0, dev->nb_queues * sizeof(dev->kick_ids[0]));
+	run_stop(dev);
+	close(dev->timer_fd);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_RUN_H
+#define VDUSE_RUN_H
+
+#include "vduse_dev.h"
+
+/*
+ * A device between attach and detach: what the driver does to it, seen from
+ * the control thread.
+ */
+
+/** Watch the device. @return 0 or -errno; mirror: vduse_run_end() */
+int vduse_run_begin(struct rte_vduse_dev *dev);
+
+/** Stop watching, and stop what runs. Not on the control thread. */
+void vduse_run_end(struct rte_vduse_dev *dev);
+
+#endif /* VDUSE_RUN_H */

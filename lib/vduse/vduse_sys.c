@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include "vduse_sys.h"
+
+static int
+sys_open(const char *path, int flags)
+{
+	int fd = open(path, flags | O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int
+sys_open_control(void)
+{
+	return sys_open("/dev/vduse/control", 0);
+}
+
+static int
+sys_open_device(const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/dev/vduse/%s", name);
+	return sys_open(path, O_NONBLOCK);
+}
+
+static int
+sys_ioctl(int fd, unsigned long request, void *arg)
+{
+	int ret = ioctl(fd, request, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static ssize_t
+sys_read(int fd, void *buf, size_t len)
+{
+	ssize_t ret = TEMP_FAILURE_RETRY(read(fd, buf, len));
+
+	return ret < 0 ? -errno : ret;
+}
+
+static ssize_t
+sys_write(int fd, const void *buf, size_t len)
+{
+	ssize_t ret = TEMP_FAILURE_RETRY(write(fd, buf, len));
+
+	return ret < 0 ? -errno : ret;
+}
+
+static ssize_t
+sys_page_size(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	/* hugetlbfs says its page size as the block size; mmap wants multiples of it */
+	if (fs.f_type == HUGETLBFS_MAGIC)
+		return fs.f_bsize;
+	return sysconf(_SC_PAGESIZE);
+}
+
+static int
+sys_map(int fd, uint64_t offset, size_t len, int prot, void **addr)
+{
+	void *va = mmap(*addr, len, prot, MAP_SHARED | (*addr != NULL ? MAP_FIXED : 0), fd,
+			(off_t)offset);
+
+	if (va == MAP_FAILED)
+		return -errno;
+	*addr = va;
+	return 0;
+}
+
+static void
+sys_unmap(void *addr, size_t len)
+{
+	munmap(addr, len);
+}
+
+static void
+sys_close(int fd)
+{
+	close(fd);
+}
+
+const struct vduse_sys vduse_sys_kernel = {
+	.open_control = sys_open_control,
+	.open_device = sys_open_device,
+	.ioctl = sys_ioctl,
+	.read = sys_read,
+	.write = sys_write,
+	.page_size = sys_page_size,
+	.map = sys_map,
+	.unmap = sys_unmap,
+	.close = sys_close,
+};
+
+static const struct vduse_sys *sys_in_force = &vduse_sys_kernel;
+
+void
+vduse_sys_set(const struct vduse_sys *sys)
+{
+	sys_in_force = sys != NULL ? sys : &vduse_sys_kernel;
+}
+
+const struct vduse_sys *
+vduse_sys_get(void)
+{
+	return sys_in_force;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <linux/virtio_config.h>
+
+#include <rte_byteorder.h>
+#include <rte_malloc.h>
+
+#include "vduse_log.h"
+#include "vduse_ring.h"
+#include "vduse_vq.h"
+
+#if RTE_BYTE_ORDER != RTE_LITTLE_ENDIAN
+#error "the rings are little endian and are accessed as they are"
+#endif
+
+static_assert(sizeof(struct vring_desc) == 16, "virtio 1.2, 2.7.5");
+static_assert(sizeof(struct vring_packed_desc) == 16, "virtio 1.2, 2.8.13");
+static_assert(sizeof(struct vring_packed_desc_event) == 4, "virtio 1.2, 2.8.14");
+
+int
+vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t index,
+		uint16_t max_size)
+{
+	memset(vq, 0, sizeof(*vq));
+	vq->env = env;
+	vq->index = index;
+	vq->ctl.max_size = max_size;
+	vq->segs = rte_malloc("vduse_segs", VDUSE_SEGS_MAX * sizeof(vq->segs[0]),
+			RTE_CACHE_LINE_SIZE);
+	if (vq->segs == NULL)
+		return -ENOMEM;
+	vq->ctl.kickfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (vq->ctl.kickfd < 0) {
+		int ret = -errno;
+
+		rte_free(vq->segs);
+		return ret;
+	}
+	rte_rcu_qsbr_thread_register(env->qs, index);
+	return 0;
+}
+
+void
+vduse_vq_fini(struct vduse_vq *vq)
+{
+	rte_rcu_qsbr_thread_unregister(vq->env->qs, vq->index);
+	close(vq->ctl.kickfd);
+	rte_free(vq->segs);
+}
+
+/* Sizes and alignments of the three parts (virtio 1.2, 2.7 and 2.8.10). */
+struct ring_part {
+	uint64_t iova;
+	uint64_t len;
+	uint64_t align;
+	uint8_t perm;
+};
+
+static void
+ring_parts(const struct vduse_vq *vq, struct ring_part part[3])
+{
+	const uint64_t n = vq->size;
+
+	part[0].iova = vq->ctl.desc_addr;
+	part[0].len = n * 16;
+	part[0].align = 16;
+	part[1].iova = vq->ctl.driver_addr;
+	part[1].perm = VDUSE_ACCESS_RO;
+	part[2].iova = vq->ctl.device_addr;
+	part[2].perm = VDUSE_ACCESS_WO;
+	if (vq->ctl.packed_ring) {
+		part[0].perm = VDUSE_ACCESS_RW;
+		part[1].len = part[2].len = sizeof(struct vring_packed_desc_event);
+		part[1].align = part[2].align = 4;
+	} else {
+		part[0].perm = VDUSE_ACCESS_RO;
+		part[1].len = 6 + 2 * n;
+		part[1].align = 2;
+		part[2].len = 6 + 8 * n;
+		part[2].align = 4;
+	}
+}
+
+static int
+ring_check(const struct vduse_vq *vq, uint32_t num)
+{
+	struct ring_part part[3];
+	unsigned int i;
+
+	if (num == 0 || num > vq->ctl.max_size || (!vq->ctl.packed_ring && !rte_is_power_of_2(num))) {
+		VDUSE_LOG(ERR, "queue %u: the driver's size %u is not one of 1 to %u%s", vq->index,
+				num, vq->ctl.max_size,
+				vq->ctl.packed_ring ? "" : ", a power of two");
+		return -EINVAL;
+	}
+	ring_parts(vq, part);
+	for (i = 0; i < RTE_DIM(part); i++) {
+		if ((part[i].iova & (part[i].align - 1)) == 0)
+			continue;
+		VDUSE_LOG(ERR, "queue %u: ring address 0x%" PRIx64 " is not aligned to %" PRIu64,
+				vq->index, part[i].iova, part[i].align);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Where the ring is in our memory. Addresses change with the IOTLB, positions do not. */
+static int
+ring_translate(struct vduse_vq *vq)
+{
+	struct ring_part part[3];
+	void *addr[3];
+	unsigned int i;
+
+	ring_parts(vq, part);
+	for (i = 0; i < RTE_DIM(part); i++) {
+		addr[i] = vduse_iotlb_linear(vq->env->tlb, part[i].iova, part[i].len,
+				part[i].perm);
+		if (addr[i] == NULL)
+			return -EFAULT;
+	}
+	if (vq->ctl.packed_ring) {
+		vq->packed.desc = addr[0];
+		vq->packed.driver = addr[1];
+		vq->packed.device = addr[2];
+	} else {
+		vq->split.desc = addr[0];
+		vq->split.avail = addr[1];
+		vq->split.used = addr[2];
+	}
+	return 0;
+}
+
+/* Positions of a fresh start, from the state that the driver set. */
+static void
+ring_set_position(struct vduse_vq *vq, const struct vduse_vq_info *info)
+{
+	memset(&vq->avail, 0, sizeof(vq->avail));
+	if (vq->ctl.packed_ring) {
+		vq->avail.idx = info->packed.last_avail_idx % vq->size;
+		vq->avail.wrap = info->packed.last_avail_counter & 1;
+		vq->used_idx = info->packed.last_used_idx % vq->size;
+		vq->used_wrap = info->packed.last_used_counter & 1;
+	} else {
+		vq->avail.idx = info->split.avail_index;
+		vq->avail_cached = info->split.avail_index;
+		vq->used_idx = info->split.avail_index;
+	}
+	vq->used_pending = 0;
+	vq->signalled = vq->used_idx;
+	vq->signalled_valid = false;
+	vq->call_pending = false;
+	vq->fault = NULL;
+	vq->map_generation = UINT64_MAX;
+}
+
+int
+vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features)
+{
+	int ret;
+
+	vq->event_idx = features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
+	vq->indirect = features & (1ULL << VIRTIO_RING_F_INDIRECT_DESC);
+	vq->ctl.packed_ring = features & (1ULL << VIRTIO_F_RING_PACKED);
+	vq->ctl.desc_addr = info->desc_addr;
+	vq->ctl.driver_addr = info->driver_addr;
+	vq->ctl.device_addr = info->device_addr;
+	ret = ring_check(vq, info->num);
+	if (ret < 0)
+		return ret;
+	vq->size = info->num;
+	ring_set_position(vq, info);
+	vq->ctl.ready = true;
+	return vduse_vq_resume(vq);
+}
+
+void
+vduse_vq_stop(struct vduse_vq *vq)
+{
+	vduse_vq_pause(vq);
+	vq->ctl.ready = false;
+}
+
+void
+vduse_vq_pause(struct vduse_vq *vq)
+{
+	/* seq_cst: ordered before the token that the wait below hands out */
+	__atomic_store_n(&vq->running, false, __ATOMIC_SEQ_CST);
+	rte_rcu_qsbr_synchronize(vq->env->qs, RTE_QSBR_THRID_INVALID);
+}
+
+int
+vduse_vq_resume(struct vduse_vq *vq)
+{
+	int ret;
+
+	if (!vq->ctl.ready || vq->fault != NULL)
+		return 0;
+	ret = ring_translate(vq);
+	if (ret < 0)
+		return ret;
+	vduse_ring_set_kicks(vq, vq->ctl.kicks);
+	/* release: pairs with the acquire in vduse_vq_burst_begin() */
+	__atomic_store_n(&vq->running, true, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void
+vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state)
+{
+	if (vq->ctl.packed_ring) {
+		state->packed.last_avail_idx = vq->avail.idx;
+		state->packed.last_avail_counter = vq->avail.wrap;
+		state->packed.last_used_idx = vq->used_idx;
+		state->packed.last_used_counter = vq->used_wrap;
+	} else {
+		state->split.avail_index = vq->avail.idx;
+	}
+}
+
+void
+vduse_vq_call(struct vduse_vq *vq)
+{
+	uint32_t index = vq->index;
+	int ret;
+
+	ret = vq->env->sys->ioctl(vq->env->fd, VDUSE_VQ_INJECT_IRQ, &index);
+	vq->call_pending = ret < 0;
+	if (ret < 0)
+		vq->stats.calls_failed++;
+	else
+		vq->stats.calls++;
+}
+
+void
+vduse_vq_miss(struct vduse_vq *vq)
+{
+	const uint64_t missed_in = vq->map_generation;
+	int ret;
+
+	vq->stats.iotlb_misses++;
+	ret = vduse_iotlb_load(vq->env->tlb);
+	if (!vduse_vq_burst_begin(vq))
+		return;
+	/* a miss in a map that is no longer the map, by whoever replaced it, is none */
+	if (ret < 0)
+		vq->fault = "IOVA regions that cannot be mapped";
+	else if (missed_in == vq->map_generation)
+		vq->fault = "address outside of every IOVA region, or against its permission";
+	if (vq->fault != NULL)
+		vduse_vq_set_fault(vq);
+	vduse_vq_burst_end(vq);
+}
+
+void
+vduse_vq_set_fault(struct vduse_vq *vq)
+{
+	const uint64_t one = 1;
+	ssize_t n;
+
+	vq->stats.faults++;
+	__atomic_store_n(&vq->running, false, __ATOMIC_RELEASE);
+	/* the counter of an eventfd cannot overflow here; a full one wakes as well */
+	n = write(vq->env->fault_fd, &one, sizeof(one));
+	RTE_SET_USED(n);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_VQ_H
+#define VDUSE_VQ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/virtio_ring.h>
+
+#include <rte_common.h>
+
+#include "vduse_iotlb.h"
+#include "vduse_sys.h"
+
+/** Segments of one burst step that a virtqueue can hold; a longer chain is dropped and counted. */
+#define VDUSE_SEGS_MAX 1024
+
+/** Address and length of one piece of a buffer, checked and linear. */
+struct vduse_seg {
+	uint8_t *addr;
+	uint32_t len; /**< bytes */
+};
+
+/** Counters of the virtqueue's own, written by its lcore only. */
+struct vduse_vq_stats {
+	uint64_t calls;            /**< interrupts injected */
+	uint64_t calls_suppressed; /**< bursts whose interrupt the driver did not want */
+	uint64_t calls_failed;     /**< injections that the kernel refused (tried again) */
+	uint64_t iotlb_misses;     /**< bursts that ended at an address not mapped yet */
+	uint64_t faults;           /**< malformed rings and chains that stopped the device */
+};
+
+/** What all virtqueues of a device share. */
+struct vduse_vq_env {
+	const struct vduse_sys *sys;
+	int fd; /**< the device */
+	struct vduse_iotlb *tlb;
+	struct rte_rcu_qsbr *qs; /**< reader id: the virtqueue's index */
+	int fault_fd;            /**< eventfd that wakes the control thread after a fault */
+};
+
+/** Position of the device in the available ring (virtio 1.2, 2.7.6 and 2.8.1). */
+struct vduse_pos {
+	uint16_t idx; /**< split: free running; packed: below the size */
+	bool wrap;    /**< packed: driver ring wrap counter */
+};
+
+/**
+ * One virtqueue.
+ *
+ * Between vduse_vq_burst_begin() and _end() the lcore that serves the queue
+ * owns everything up to `ctl`. While the queue is stopped the control thread
+ * does.
+ */
+struct vduse_vq {
+	/* the ring, in this process's addresses */
+	union {
+		struct {
+			struct vring_desc *desc;
+			struct vring_avail *avail;
+			struct vring_used *used;
+		} split;
+		struct {
+			struct vring_packed_desc *desc;
+			struct vring_packed_desc_event *driver; /* the driver's wish for calls */
+			struct vring_packed_desc_event *device; /* ours for kicks */
+		} packed;
+	};
+	uint16_t size;
+	uint16_t index;
+	bool event_idx;
+	bool indirect;
+	bool call_pending; /* an injection failed or waits */
+	bool running;      /* set and cleared by the control thread, cleared by a fault */
+
+	struct vduse_pos avail;   /* next to take */
+	uint16_t avail_cached;    /* split: avail->idx as last read */
+	uint16_t used_idx;        /* next to write; split: free running */
+	bool used_wrap;           /* packed: device ring wrap counter */
+	uint16_t used_pending;    /* elements written and not published */
+	uint16_t packed_first;    /* packed: slot of the first of those */
+	uint16_t packed_flags;    /* packed: its flags */
+	uint16_t signalled;       /* used_idx at the last decision about a call */
+	bool signalled_valid;
+
+	const struct vduse_iotlb_map *map; /* of this burst */
+	uint64_t map_generation;           /* of the map that hint belongs to */
+	uint32_t hint;                     /* extent of the last hit */
+	struct vduse_seg *segs;            /* VDUSE_SEGS_MAX */
+	const char *fault;                 /* what was malformed, NULL: nothing */
+	struct vduse_vq_stats stats;
+
+	const struct vduse_vq_env *env;
+	struct {
+		uint16_t max_size; /* as told to the kernel */
+		int kickfd;
+		bool ready;    /* the driver enabled it; started or faulted */
+		bool kicks;    /* the driver is to kick: nobody polls this queue */
+		uint64_t desc_addr, driver_addr, device_addr; /* IOVA */
+		bool packed_ring;
+	} ctl __rte_cache_aligned;
+};
+
+/** @return 0 or -errno; mirror: vduse_vq_fini(). */
+int vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t index,
+		uint16_t max_size);
+void vduse_vq_fini(struct vduse_vq *vq);
+
+/**
+ * Take over the ring that VDUSE_VQ_GET_INFO describes and let bursts run.
+ * Control thread.
+ *
+ * @param features negotiated
+ * @return 0; -EINVAL for a size or address the specification forbids; -EFAULT
+ *   where the ring is not mapped (the next vduse_vq_resume() tries again)
+ */
+int vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features);
+
+/** No burst runs or will run when this returns. Control thread. */
+void vduse_vq_stop(struct vduse_vq *vq);
+
+/** Stop bursts of a started queue for a moment; keeps its positions. */
+void vduse_vq_pause(struct vduse_vq *vq);
+
+/**
+ * Translate the ring anew and let bursts run again.
+ *
+ * @return 0 or -EFAULT, and then the queue stays paused
+ */
+int vduse_vq_resume(struct vduse_vq *vq);
+
+/** Where the device is, for VDUSE_GET_VQ_STATE. The queue must be paused or stopped. */
+void vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state);
+
+/**
+ * Inject the virtqueue's interrupt. Its lcore, inside of a burst.
+ * A failure is kept and tried again at the next burst: the kernel answers
+ * EINVAL until it has noted DRIVER_OK, which is after our answer to it.
+ */
+void vduse_vq_call(struct vduse_vq *vq);
+
+/** Resolve the miss that ended a burst. Its lcore, outside of a burst; may block. */
+void vduse_vq_miss(struct vduse_vq *vq);
+
+/** Stop the queue, count, and wake the control thread. Its lcore, in the burst. */
+void vduse_vq_set_fault(struct vduse_vq *vq);
+
+/**
+ * Begin a burst.
+ *
+ * @return false when the queue is not running; then no burst was begun.
+ */
+static __rte_always_inline bool
+vduse_vq_burst_begin(struct vduse_vq *vq)
+{
+	const struct vduse_iotlb_map *map;
+
+	if (!__atomic_load_n(&vq->running, __ATOMIC_RELAXED))
+		return false;
+	/* a full fence inside: no load below can move before it */
+	rte_rcu_qsbr_thread_online(vq->env->qs, vq->index);
+	/* acquire: pairs with the release in vduse_vq_resume() */
+	if (unlikely(!__atomic_load_n(&vq->running, __ATOMIC_ACQUIRE))) {
+		rte_rcu_qsbr_thread_offline(vq->env->qs, vq->index);
+		return false;
+	}
+	/* acquire: pairs with the release in vduse_iotlb.c map_swap() */
+	map = __atomic_load_n(&vq->env->tlb->map, __ATOMIC_ACQUIRE);
+	vq->map = map;
+	if (unlikely(map->generation != vq->map_generation)) {
+		vq->map_generation = map->generation;
+		vq->hint = 0;
+	}
+	return true;
+}
+
+/** End the burst: nothing of the ring or of the map is touched from here on. */
+static __rte_always_inline void
+vduse_vq_burst_end(struct vduse_vq *vq)
+{
+	rte_rcu_qsbr_thread_offline(vq->env->qs, vq->index);
+}
+
+#endif /* VDUSE_VQ_H */
