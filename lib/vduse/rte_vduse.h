@@ -73,8 +73,8 @@ struct rte_vduse_conf {
 	uint16_t queue_size; /**< largest size of each, in descriptors */
 	/** Queues from here on are served by ops->kick; nb_queues: none. */
 	uint16_t first_control_queue;
-	const void *config;  /**< initial configuration space, copied */
-	size_t config_size;  /**< its bytes */
+	const void *config; /**< initial configuration space, copied */
+	size_t config_size; /**< its bytes */
 	const struct rte_vduse_ops *ops;
 	void *priv; /**< first argument of the ops */
 };
@@ -85,7 +85,7 @@ struct rte_vduse_info {
 	uint64_t driver_features; /**< negotiated; 0 before FEATURES_OK */
 	uint8_t status;           /**< virtio device status, as acknowledged by us */
 	bool started;             /**< DRIVER_OK, and bursts may run */
-	bool broken;              /**< the kernel gave the device up, or the driver's rings are bad */
+	bool broken; /**< the kernel gave the device up, or the driver's rings are bad */
 };
 
 /**
@@ -132,8 +132,8 @@ int rte_vduse_dev_destroy(struct rte_vduse_dev *dev);
  * @param offset in bytes from the start of the configuration space
  * @return 0 or a negative errno
  */
-int rte_vduse_dev_set_config(struct rte_vduse_dev *dev, uint32_t offset, const void *data,
-		uint32_t len);
+int rte_vduse_dev_set_config(
+		struct rte_vduse_dev *dev, uint32_t offset, const void *data, uint32_t len);
 
 /** Read the state of a device. */
 void rte_vduse_dev_info(const struct rte_vduse_dev *dev, struct rte_vduse_info *info);

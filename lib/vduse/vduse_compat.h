@@ -18,11 +18,11 @@
 /** Control thread handle and body, in the release's own types. */
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
 typedef rte_thread_t vduse_thread_t;
-#define VDUSE_THREAD_RET uint32_t
+#define VDUSE_THREAD_RET  uint32_t
 #define VDUSE_THREAD_DONE 0
 #else
 typedef pthread_t vduse_thread_t;
-#define VDUSE_THREAD_RET void *
+#define VDUSE_THREAD_RET  void *
 #define VDUSE_THREAD_DONE NULL
 #endif
 

@@ -29,8 +29,8 @@ static struct {
 	vduse_thread_t thread;
 	bool started;
 	int epfd;
-	int stopfd; /* eventfd: the thread ends */
-	void *running; /* argument of the handler that runs */
+	int stopfd;          /* eventfd: the thread ends */
+	void *running;       /* argument of the handler that runs */
 	pthread_cond_t done; /* running became NULL */
 } ctl = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -45,7 +45,7 @@ ctl_find(vduse_ctl_id_t id)
 {
 	struct ctl_entry *entry;
 
-	TAILQ_FOREACH(entry, &ctl.entries, next)
+	TAILQ_FOREACH (entry, &ctl.entries, next)
 		if (entry->id == id)
 			return entry;
 	return NULL;

@@ -108,12 +108,16 @@ dev_kernel_create(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	ret = dev->sys->ioctl(dev->control_fd, VDUSE_CREATE_DEV, config);
 	free(config);
 	if (ret == -EEXIST)
-		VDUSE_LOG(ERR, "%s: the name is in use in /dev/vduse; choose another, or stop the "
-			       "process that serves it; where there is none: dpdk-vduse-net "
-			       "--destroy %s", dev->name, dev->name);
+		VDUSE_LOG(ERR,
+				"%s: the name is in use in /dev/vduse; choose another, or stop the "
+				"process that serves it; where there is none: dpdk-vduse-net "
+				"--destroy %s",
+				dev->name, dev->name);
 	else if (ret == -EPERM)
-		VDUSE_LOG(ERR, "%s: no permission to create it; run as root or with "
-			       "CAP_NET_ADMIN", dev->name);
+		VDUSE_LOG(ERR,
+				"%s: no permission to create it; run as root or with "
+				"CAP_NET_ADMIN",
+				dev->name);
 	else if (ret < 0 && ret != -EINVAL)
 		VDUSE_LOG(ERR, "%s: cannot create it: %s; see the kernel log", dev->name,
 				strerror(-ret));
@@ -191,8 +195,10 @@ dev_close(struct rte_vduse_dev *dev)
 	dev->sys->close(dev->fd);
 	ret = dev_kernel_destroy(dev->sys, dev->control_fd, dev->name);
 	if (ret < 0)
-		VDUSE_LOG(ERR, "%s: stays in /dev/vduse: %s; take it off the vDPA bus and run "
-			       "dpdk-vduse-net --destroy %s", dev->name, strerror(-ret), dev->name);
+		VDUSE_LOG(ERR,
+				"%s: stays in /dev/vduse: %s; take it off the vDPA bus and run "
+				"dpdk-vduse-net --destroy %s",
+				dev->name, strerror(-ret), dev->name);
 	dev->sys->close(dev->control_fd);
 	return ret;
 }
@@ -218,8 +224,8 @@ dev_alloc_queues(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	struct vduse_vq *vq;
 	int ret = -ENOMEM;
 
-	dev->qs = rte_zmalloc("vduse_qs", rte_rcu_qsbr_get_memsize(conf->nb_queues),
-			RTE_CACHE_LINE_SIZE);
+	dev->qs = rte_zmalloc(
+			"vduse_qs", rte_rcu_qsbr_get_memsize(conf->nb_queues), RTE_CACHE_LINE_SIZE);
 	dev->vqs = calloc(conf->nb_queues, sizeof(dev->vqs[0]));
 	dev->kick_ids = calloc(conf->nb_queues, sizeof(dev->kick_ids[0]));
 	if (dev->qs == NULL || dev->vqs == NULL || dev->kick_ids == NULL)
@@ -241,8 +247,8 @@ dev_alloc_queues(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	return 0;
 
 fail:
-	VDUSE_LOG(ERR, "%s: no memory for %u queues: %s; give DPDK more (-m, hugepages)",
-			dev->name, conf->nb_queues, strerror(-ret));
+	VDUSE_LOG(ERR, "%s: no memory for %u queues: %s; give DPDK more (-m, hugepages)", dev->name,
+			conf->nb_queues, strerror(-ret));
 	dev_free_queues(dev);
 	return ret;
 }
@@ -255,8 +261,10 @@ dev_check_conf(const struct rte_vduse_conf *conf)
 	if (len == 0 || len > RTE_VDUSE_NAME_MAX || strchr(conf->name, '/') != NULL ||
 			strcmp(conf->name, ".") == 0 || strcmp(conf->name, "..") == 0 ||
 			strcmp(conf->name, "control") == 0) {
-		VDUSE_LOG(ERR, "the device name '%.32s%s' cannot be a file in /dev/vduse; use 1 to %u "
-			       "bytes without '/', and not \"control\"",
+		VDUSE_LOG(ERR,
+				"the device name '%.32s%s' cannot be a file in /dev/vduse; use 1 "
+				"to %u "
+				"bytes without '/', and not \"control\"",
 				len > 0 ? conf->name : "", len > 32 ? "..." : "",
 				RTE_VDUSE_NAME_MAX);
 		return -EINVAL;
@@ -410,8 +418,7 @@ remove_set_status(__rte_unused void *ctx, __rte_unused uint8_t status)
 }
 
 static int
-remove_update_iotlb(__rte_unused void *ctx, __rte_unused uint64_t start,
-		__rte_unused uint64_t last)
+remove_update_iotlb(__rte_unused void *ctx, __rte_unused uint64_t start, __rte_unused uint64_t last)
 {
 	return 0;
 }

@@ -43,7 +43,7 @@ static bool
 regions_join(const struct vduse_region *a, const struct vduse_region *b)
 {
 	return a->last + 1 == b->start && a->perm == b->perm &&
-			a->addr + (a->last - a->start + 1) == b->addr;
+	       a->addr + (a->last - a->start + 1) == b->addr;
 }
 
 static struct vduse_iotlb_map *
@@ -113,8 +113,8 @@ region_map(const struct vduse_iotlb *tlb, const struct found_region *found, uint
 	int ret;
 
 	region->len = RTE_ALIGN_CEIL(lead + size, found->page);
-	ret = tlb->sys->map(found->fd, entry->offset - lead, region->len,
-			region_prot(entry->perm), &base);
+	ret = tlb->sys->map(found->fd, entry->offset - lead, region->len, region_prot(entry->perm),
+			&base);
 	if (ret < 0)
 		return ret;
 	region->start = entry->start;
@@ -261,8 +261,8 @@ found_list(const struct vduse_iotlb *tlb, struct found_region **out, uint32_t *n
 		if (region_known(tlb, &found.entry)) {
 			tlb->sys->close(found.fd);
 		} else {
-			more = nb < IOTLB_REGIONS_MAX ? realloc(list, (nb + 1) * sizeof(*list)) :
-							NULL;
+			more = nb < IOTLB_REGIONS_MAX ? realloc(list, (nb + 1) * sizeof(*list))
+						      : NULL;
 			if (more == NULL) {
 				tlb->sys->close(found.fd);
 				ret = -ENOMEM;

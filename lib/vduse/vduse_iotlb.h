@@ -44,7 +44,7 @@ struct vduse_region;
  */
 struct vduse_iotlb {
 	const struct vduse_iotlb_map *map; /**< published with release, read with acquire */
-	pthread_mutex_t lock;        /**< guards all below */
+	pthread_mutex_t lock;              /**< guards all below */
 	const struct vduse_sys *sys;
 	int fd;                  /**< of the device */
 	struct rte_rcu_qsbr *qs; /**< the bursts */

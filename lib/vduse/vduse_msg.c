@@ -12,8 +12,8 @@
 /* Requests answered a wake-up. The kernel keeps one in flight a device, rarely two. */
 #define MSG_BATCH 64
 
-typedef int (*msg_handler_t)(const struct vduse_msg_port *port,
-		const struct vduse_dev_request *req, struct vduse_dev_response *resp);
+typedef int (*msg_handler_t)(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
+		struct vduse_dev_response *resp);
 
 static int
 msg_get_vq_state(const struct vduse_msg_port *port, const struct vduse_dev_request *req,

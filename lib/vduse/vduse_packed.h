@@ -31,7 +31,7 @@ vduse_packed_ready(struct vduse_vq *vq, const struct vduse_pos *pos)
 	uint16_t flags = __atomic_load_n(&vq->packed.desc[pos->idx].flags, __ATOMIC_ACQUIRE);
 
 	return !!(flags & VDUSE_PACKED_AVAIL) == pos->wrap &&
-			!!(flags & VDUSE_PACKED_USED) != pos->wrap;
+	       !!(flags & VDUSE_PACKED_USED) != pos->wrap;
 }
 
 static __rte_always_inline void
@@ -65,8 +65,8 @@ vduse_packed_walk_table(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t
 		vduse_packed_desc(raw, &desc);
 		if (unlikely(desc.flags & VRING_DESC_F_INDIRECT))
 			return vduse_chain_bad(vq, "indirect table inside an indirect table");
-		ret = vduse_chain_add(vq, chain, desc.addr, desc.len,
-				desc.flags & VRING_DESC_F_WRITE);
+		ret = vduse_chain_add(
+				vq, chain, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE);
 		if (unlikely(ret < 0))
 			return ret;
 	}
@@ -94,8 +94,8 @@ vduse_packed_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chai
 			chain->id = desc.id;
 			return vduse_packed_walk_table(vq, chain, desc.addr, desc.len);
 		}
-		ret = vduse_chain_add(vq, chain, desc.addr, desc.len,
-				desc.flags & VRING_DESC_F_WRITE);
+		ret = vduse_chain_add(
+				vq, chain, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE);
 		if (unlikely(ret < 0))
 			return ret;
 		if (likely(!(desc.flags & VRING_DESC_F_NEXT))) {

@@ -94,9 +94,10 @@ run_try_queue(struct rte_vduse_dev *dev, uint16_t index)
 		return 0;
 	ret = vduse_vq_start(vq, &info, dev->driver_features);
 	if (ret == -EFAULT)
-		VDUSE_LOG(NOTICE, "%s: queue %u: its ring at IOVA 0x%" PRIx64
-				" is not mapped; it waits for the next mapping", dev->name, index,
-				(uint64_t)info.desc_addr);
+		VDUSE_LOG(NOTICE,
+				"%s: queue %u: its ring at IOVA 0x%" PRIx64
+				" is not mapped; it waits for the next mapping",
+				dev->name, index, (uint64_t)info.desc_addr);
 	else if (ret < 0)
 		return ret;
 	run_queue_served(dev, index);
@@ -114,8 +115,10 @@ run_try_queues(struct rte_vduse_dev *dev, uint32_t step_ms)
 	for (i = 0; i < dev->nb_queues; i++) {
 		ret = run_try_queue(dev, i);
 		if (ret < 0) {
-			VDUSE_LOG(ERR, "%s: queue %u cannot be served: %s; the device stops until "
-				       "its driver resets it", dev->name, i, strerror(-ret));
+			VDUSE_LOG(ERR,
+					"%s: queue %u cannot be served: %s; the device stops until "
+					"its driver resets it",
+					dev->name, i, strerror(-ret));
 			run_fail(dev);
 			return;
 		}
@@ -173,8 +176,10 @@ run_on_fault(void *arg, __rte_unused uint32_t events)
 	for (i = 0; i < dev->nb_queues && !dev->broken; i++) {
 		if (dev->vqs[i]->fault == NULL)
 			continue;
-		VDUSE_LOG(ERR, "%s: queue %u: malformed ring: %s; the device stops until its "
-			       "driver resets it", dev->name, i, dev->vqs[i]->fault);
+		VDUSE_LOG(ERR,
+				"%s: queue %u: malformed ring: %s; the device stops until its "
+				"driver resets it",
+				dev->name, i, dev->vqs[i]->fault);
 		run_fail(dev);
 	}
 }
@@ -337,8 +342,10 @@ run_update_iotlb(void *ctx, uint64_t start, uint64_t last)
 		ret = vduse_iotlb_load(&dev->tlb);
 	for (i = 0; i < dev->nb_queues; i++) {
 		if (vduse_vq_resume(dev->vqs[i]) < 0)
-			VDUSE_LOG(NOTICE, "%s: queue %u: its ring is not mapped any more; it waits "
-					  "for the next mapping", dev->name, i);
+			VDUSE_LOG(NOTICE,
+					"%s: queue %u: its ring is not mapped any more; it waits "
+					"for the next mapping",
+					dev->name, i);
 	}
 	return ret < 0 ? ret : 0;
 }
@@ -391,8 +398,11 @@ run_on_message(void *arg, uint32_t events)
 	if (ret < 0)
 		VDUSE_LOG(ERR, "%s: requests of the kernel: %s", dev->name, strerror(-ret));
 	if (ret < 0 ? ret != -EPROTO : (events & (EPOLLERR | EPOLLHUP)) != 0) {
-		VDUSE_LOG(ERR, "%s: the kernel has given the device up (a request was not answered "
-			       "in msg_timeout seconds); destroy it and create it anew", dev->name);
+		VDUSE_LOG(ERR,
+				"%s: the kernel has given the device up (a request was not "
+				"answered "
+				"in msg_timeout seconds); destroy it and create it anew",
+				dev->name);
 		vduse_ctl_del(dev->msg_id);
 		dev->msg_id = 0;
 		run_fail(dev);

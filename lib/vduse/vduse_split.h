@@ -77,8 +77,8 @@ vduse_split_walk_table(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t 
 		vduse_split_desc(raw, &desc);
 		if (unlikely(desc.flags & VRING_DESC_F_INDIRECT))
 			return vduse_chain_bad(vq, "indirect table inside an indirect table");
-		ret = vduse_chain_add(vq, chain, desc.addr, desc.len,
-				desc.flags & VRING_DESC_F_WRITE);
+		ret = vduse_chain_add(
+				vq, chain, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE);
 		if (unlikely(ret < 0))
 			return ret;
 		if (!(desc.flags & VRING_DESC_F_NEXT))
@@ -113,11 +113,12 @@ vduse_split_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain
 		vduse_split_desc(raw, &desc);
 		if (unlikely(desc.flags & VRING_DESC_F_INDIRECT)) {
 			if (desc.flags & VRING_DESC_F_NEXT)
-				return vduse_chain_bad(vq, "descriptor with both INDIRECT and NEXT");
+				return vduse_chain_bad(
+						vq, "descriptor with both INDIRECT and NEXT");
 			return vduse_split_walk_table(vq, chain, desc.addr, desc.len);
 		}
-		ret = vduse_chain_add(vq, chain, desc.addr, desc.len,
-				desc.flags & VRING_DESC_F_WRITE);
+		ret = vduse_chain_add(
+				vq, chain, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE);
 		if (unlikely(ret < 0))
 			return ret;
 		if (likely(!(desc.flags & VRING_DESC_F_NEXT)))

@@ -18,7 +18,9 @@ sys_open(const char *path, int flags)
 {
 	int fd = open(path, flags | O_RDWR | O_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 static int

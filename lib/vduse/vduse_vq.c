@@ -32,8 +32,8 @@ vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t inde
 	vq->env = env;
 	vq->index = index;
 	vq->ctl.max_size = max_size;
-	vq->segs = rte_malloc("vduse_segs", VDUSE_SEGS_MAX * sizeof(vq->segs[0]),
-			RTE_CACHE_LINE_SIZE);
+	vq->segs = rte_malloc(
+			"vduse_segs", VDUSE_SEGS_MAX * sizeof(vq->segs[0]), RTE_CACHE_LINE_SIZE);
 	if (vq->segs == NULL)
 		return -ENOMEM;
 	vq->ctl.kickfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -94,7 +94,8 @@ ring_check(const struct vduse_vq *vq, uint32_t num)
 	struct ring_part part[3];
 	unsigned int i;
 
-	if (num == 0 || num > vq->ctl.max_size || (!vq->ctl.packed_ring && !rte_is_power_of_2(num))) {
+	if (num == 0 || num > vq->ctl.max_size ||
+			(!vq->ctl.packed_ring && !rte_is_power_of_2(num))) {
 		VDUSE_LOG(ERR, "queue %u: the driver's size %u is not one of 1 to %u%s", vq->index,
 				num, vq->ctl.max_size,
 				vq->ctl.packed_ring ? "" : ", a power of two");
@@ -121,8 +122,7 @@ ring_translate(struct vduse_vq *vq)
 
 	ring_parts(vq, part);
 	for (i = 0; i < RTE_DIM(part); i++) {
-		addr[i] = vduse_iotlb_linear(vq->env->tlb, part[i].iova, part[i].len,
-				part[i].perm);
+		addr[i] = vduse_iotlb_linear(vq->env->tlb, part[i].iova, part[i].len, part[i].perm);
 		if (addr[i] == NULL)
 			return -EFAULT;
 	}

@@ -73,14 +73,14 @@ struct vduse_vq {
 	bool call_pending; /* an injection failed or waits */
 	bool running;      /* set and cleared by the control thread, cleared by a fault */
 
-	struct vduse_pos avail;   /* next to take */
-	uint16_t avail_cached;    /* split: avail->idx as last read */
-	uint16_t used_idx;        /* next to write; split: free running */
-	bool used_wrap;           /* packed: device ring wrap counter */
-	uint16_t used_pending;    /* elements written and not published */
-	uint16_t packed_first;    /* packed: slot of the first of those */
-	uint16_t packed_flags;    /* packed: its flags */
-	uint16_t signalled;       /* used_idx at the last decision about a call */
+	struct vduse_pos avail; /* next to take */
+	uint16_t avail_cached;  /* split: avail->idx as last read */
+	uint16_t used_idx;      /* next to write; split: free running */
+	bool used_wrap;         /* packed: device ring wrap counter */
+	uint16_t used_pending;  /* elements written and not published */
+	uint16_t packed_first;  /* packed: slot of the first of those */
+	uint16_t packed_flags;  /* packed: its flags */
+	uint16_t signalled;     /* used_idx at the last decision about a call */
 	bool signalled_valid;
 
 	const struct vduse_iotlb_map *map; /* of this burst */
@@ -94,8 +94,8 @@ struct vduse_vq {
 	struct {
 		uint16_t max_size; /* as told to the kernel */
 		int kickfd;
-		bool ready;    /* the driver enabled it; started or faulted */
-		bool kicks;    /* the driver is to kick: nobody polls this queue */
+		bool ready; /* the driver enabled it; started or faulted */
+		bool kicks; /* the driver is to kick: nobody polls this queue */
 		uint64_t desc_addr, driver_addr, device_addr; /* IOVA */
 		bool packed_ring;
 	} ctl __rte_cache_aligned;

@@ -9,10 +9,8 @@
 
 extern int pmd_logtype;
 
-#define PMD_LOG(level, ...)                                                                        \
-	rte_log(RTE_LOG_##level, pmd_logtype,                                                      \
-			RTE_FMT("net_vduse: " RTE_FMT_HEAD(__VA_ARGS__, ) "\n",                    \
-					RTE_FMT_TAIL(__VA_ARGS__, )))
+#define PMD_LOG(level, fmt, ...) \
+	rte_log(RTE_LOG_##level, pmd_logtype, "net_vduse: " fmt "\n", ##__VA_ARGS__)
 
 /** A queue of the ethdev: rx queue n is the driver's transmit queue n, and the other way round. */
 struct pmd_queue {

@@ -18,9 +18,9 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 #define PMD_ARG_MQ_FALLBACK "mq-fallback"
 
 /* What `dpdk-pmdinfo.py` and users read. */
-#define PMD_PARAMS                                                                                 \
-	PMD_ARG_NAME "=<string> " PMD_ARG_QUEUES "=<int> " PMD_ARG_QUEUE_SIZE                      \
-		     "=<int> " PMD_ARG_MAC "=xx:xx:xx:xx:xx:xx " PMD_ARG_MTU                       \
+#define PMD_PARAMS                                                            \
+	PMD_ARG_NAME "=<string> " PMD_ARG_QUEUES "=<int> " PMD_ARG_QUEUE_SIZE \
+		     "=<int> " PMD_ARG_MAC "=xx:xx:xx:xx:xx:xx " PMD_ARG_MTU  \
 		     "=<int> " PMD_ARG_ATTACH "=<virtio|vhost|none> " PMD_ARG_MQ_FALLBACK "=<0|1>"
 
 #define PMD_DEFAULT_QUEUE_SIZE 1024

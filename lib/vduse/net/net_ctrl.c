@@ -134,8 +134,8 @@ net_ctrl_serve(struct rte_vduse_net *net, struct vduse_vq *vq)
 	do {
 		if (!vduse_vq_burst_begin(vq))
 			return;
-		ret = vq->ctl.packed_ring ? ctrl_serve_all(net, vq, true) :
-					    ctrl_serve_all(net, vq, false);
+		ret = vq->ctl.packed_ring ? ctrl_serve_all(net, vq, true)
+					  : ctrl_serve_all(net, vq, false);
 		if (ret == -EBADMSG)
 			vduse_vq_set_fault(vq);
 		vduse_vq_burst_end(vq);

@@ -18,10 +18,10 @@
 #define BIT(name) (1ULL << (name))
 
 /* Offered always. */
-#define NET_FEATURES                                                                               \
-	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_F_RING_PACKED) |     \
-			BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) |          \
-			BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_MAC) |                      \
+#define NET_FEATURES                                                                           \
+	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_F_RING_PACKED) | \
+			BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) |      \
+			BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_MAC) |                  \
 			BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_STATUS))
 
 /* With more than one queue pair (virtio 1.2, 5.1.3.1: MQ requires CTRL_VQ). */
@@ -43,14 +43,17 @@ net_check_features(void *priv, uint64_t features)
 	const struct rte_vduse_net *net = priv;
 
 	if ((features & NET_FEATURES_REQUIRED) != NET_FEATURES_REQUIRED) {
-		VDUSE_LOG(ERR, "%s: the driver takes no VIRTIO_F_VERSION_1 or no "
-			       "VIRTIO_F_ACCESS_PLATFORM; it needs virtio 1.x with an IOMMU",
+		VDUSE_LOG(ERR,
+				"%s: the driver takes no VIRTIO_F_VERSION_1 or no "
+				"VIRTIO_F_ACCESS_PLATFORM; it needs virtio 1.x with an IOMMU",
 				net->dev->name);
 		return -EINVAL;
 	}
 	if ((features & BIT(VIRTIO_NET_F_MQ)) && !(features & BIT(VIRTIO_NET_F_CTRL_VQ))) {
-		VDUSE_LOG(ERR, "%s: the driver takes VIRTIO_NET_F_MQ without "
-			       "VIRTIO_NET_F_CTRL_VQ", net->dev->name);
+		VDUSE_LOG(ERR,
+				"%s: the driver takes VIRTIO_NET_F_MQ without "
+				"VIRTIO_NET_F_CTRL_VQ",
+				net->dev->name);
 		return -EINVAL;
 	}
 	return 0;
@@ -63,8 +66,8 @@ net_start(void *priv, uint64_t features)
 	uint16_t i;
 
 	for (i = 0; i < 2 * net->queue_pairs; i++)
-		net->queues[i].burst = i % 2 == 0 ? net_enqueue_select(features) :
-						    net_dequeue_select(features);
+		net->queues[i].burst = i % 2 == 0 ? net_enqueue_select(features)
+						  : net_dequeue_select(features);
 	__atomic_store_n(&net->active_pairs, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&net->driver_up, true, __ATOMIC_RELAXED);
 	net_notify(net, RTE_VDUSE_NET_EVENT_LINK, 0);
@@ -124,9 +127,10 @@ net_check_conf(const struct rte_vduse_net_conf *conf)
 		return -EINVAL;
 	}
 	if (!rte_is_valid_assigned_ether_addr(&conf->mac)) {
-		VDUSE_LOG(ERR, "%.64s: " RTE_ETHER_ADDR_PRT_FMT " is no unicast MAC address; "
-			       "use one like 02:00:00:00:00:01", name,
-				RTE_ETHER_ADDR_BYTES(&conf->mac));
+		VDUSE_LOG(ERR,
+				"%.64s: " RTE_ETHER_ADDR_PRT_FMT " is no unicast MAC address; "
+				"use one like 02:00:00:00:00:01",
+				name, RTE_ETHER_ADDR_BYTES(&conf->mac));
 		return -EINVAL;
 	}
 	if (conf->mtu < RTE_VDUSE_NET_MTU_MIN) {
@@ -177,23 +181,28 @@ net_create_or_explain(struct rte_vduse_net *net, const struct rte_vduse_net_conf
 	if (ret == -EINVAL && conf->queue_pairs > 1) {
 		ret = net_create_dev(net, conf, 1);
 		if (ret == 0 && conf->mq_fallback) {
-			VDUSE_LOG(NOTICE, "%s: this kernel refuses VIRTIO_NET_F_CTRL_VQ, which more "
-					  "than one queue pair needs: one pair instead of %u",
+			VDUSE_LOG(NOTICE,
+					"%s: this kernel refuses VIRTIO_NET_F_CTRL_VQ, which more "
+					"than one queue pair needs: one pair instead of %u",
 					conf->name, conf->queue_pairs);
 			return 0;
 		}
 		if (ret == 0) {
 			rte_vduse_dev_destroy(net->dev);
-			VDUSE_LOG(ERR, "%s: this kernel refuses VIRTIO_NET_F_CTRL_VQ, which more "
-				       "than one queue pair needs; ask for one pair (queues=1), or "
-				       "allow the fall-back (mq-fallback=1)", conf->name);
+			VDUSE_LOG(ERR,
+					"%s: this kernel refuses VIRTIO_NET_F_CTRL_VQ, which more "
+					"than one queue pair needs; ask for one pair (queues=1), "
+					"or "
+					"allow the fall-back (mq-fallback=1)",
+					conf->name);
 			return -ENOTSUP;
 		}
 	}
 	if (ret == -EINVAL) {
-		VDUSE_LOG(ERR, "%s: the vduse module of this kernel (%s) takes no network device; "
-			       "that needs Linux 6.10 or later", conf->name,
-				uname(&uts) == 0 ? uts.release : "?");
+		VDUSE_LOG(ERR,
+				"%s: the vduse module of this kernel (%s) takes no network device; "
+				"that needs Linux 6.10 or later",
+				conf->name, uname(&uts) == 0 ? uts.release : "?");
 		return -ENOTSUP;
 	}
 	return ret;
@@ -300,8 +309,8 @@ rte_vduse_net_detach(struct rte_vduse_net *net)
 }
 
 /* Write one field of the configuration to the driver's view of it. */
-#define NET_SET_CONFIG(net, field)                                                                 \
-	rte_vduse_dev_set_config((net)->dev, offsetof(struct virtio_net_config, field),            \
+#define NET_SET_CONFIG(net, field)                                                      \
+	rte_vduse_dev_set_config((net)->dev, offsetof(struct virtio_net_config, field), \
 			&(net)->config.field, sizeof((net)->config.field))
 
 int
@@ -377,8 +386,8 @@ rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempo
 }
 
 uint16_t
-rte_vduse_net_enqueue(struct rte_vduse_net *net, uint16_t pair, struct rte_mbuf **pkts,
-		uint16_t nb_pkts)
+rte_vduse_net_enqueue(
+		struct rte_vduse_net *net, uint16_t pair, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	return net_burst(&net->queues[2 * pair], NULL, pkts, nb_pkts);
 }

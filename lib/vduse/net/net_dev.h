@@ -24,20 +24,20 @@ struct net_pending {
 /** One direction of a queue pair. */
 struct net_queue {
 	struct vduse_vq *vq;
-	net_burst_t burst;   /* chosen at DRIVER_OK, stable inside of a burst */
-	bool missed;         /* the burst ended at an address that is not mapped */
-	uint16_t nb_pending; /* room in the array */
+	net_burst_t burst;           /* chosen at DRIVER_OK, stable inside of a burst */
+	bool missed;                 /* the burst ended at an address that is not mapped */
+	uint16_t nb_pending;         /* room in the array */
 	struct net_pending *pending; /* enqueue only */
 	struct rte_vduse_net_queue_stats stats;
 } __rte_cache_aligned;
 
 struct rte_vduse_net {
 	struct rte_vduse_dev *dev;
-	uint16_t asked_pairs;  /* queues are allocated for these */
-	uint16_t queue_pairs;  /* offered */
-	uint16_t active_pairs; /* in use by the driver (VIRTIO_NET_CTRL_MQ) */
-	bool admin_up;         /* the owner set the link up */
-	bool driver_up;        /* DRIVER_OK */
+	uint16_t asked_pairs;            /* queues are allocated for these */
+	uint16_t queue_pairs;            /* offered */
+	uint16_t active_pairs;           /* in use by the driver (VIRTIO_NET_CTRL_MQ) */
+	bool admin_up;                   /* the owner set the link up */
+	bool driver_up;                  /* DRIVER_OK */
 	struct virtio_net_config config; /* as the driver sees it */
 	rte_vduse_net_event_cb event;
 	void *event_arg;

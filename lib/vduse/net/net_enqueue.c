@@ -141,8 +141,9 @@ enqueue_burst(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 	for (n = 0; n < nb_pkts; n++) {
 		const struct rte_mbuf *m = pkts[n];
 
-		ret = likely(m->pkt_len >= RTE_ETHER_HDR_LEN) ?
-				enqueue_frame(q, m, packed, mergeable) : -EINVAL;
+		ret = likely(m->pkt_len >= RTE_ETHER_HDR_LEN)
+				      ? enqueue_frame(q, m, packed, mergeable)
+				      : -EINVAL;
 		if (likely(ret == 0)) {
 			packets++;
 			bytes += m->pkt_len;
@@ -162,11 +163,11 @@ enqueue_burst(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 	return n;
 }
 
-#define ENQUEUE_INSTANCE(name, packed, mergeable)                                                  \
-	static uint16_t name(struct net_queue *q, __rte_unused struct rte_mempool *pool,           \
-			struct rte_mbuf **pkts, uint16_t n)                                        \
-	{                                                                                          \
-		return enqueue_burst(q, pkts, n, packed, mergeable);                               \
+#define ENQUEUE_INSTANCE(name, packed, mergeable)                                        \
+	static uint16_t name(struct net_queue *q, __rte_unused struct rte_mempool *pool, \
+			struct rte_mbuf **pkts, uint16_t n)                              \
+	{                                                                                \
+		return enqueue_burst(q, pkts, n, packed, mergeable);                     \
 	}
 
 ENQUEUE_INSTANCE(enqueue_split, false, false)

@@ -51,12 +51,12 @@ typedef void (*rte_vduse_net_event_cb)(void *arg, enum rte_vduse_net_event event
 
 /** How to create a network device. */
 struct rte_vduse_net_conf {
-	const char *name;          /**< see struct rte_vduse_conf */
-	uint16_t queue_pairs;      /**< 1 to RTE_VDUSE_NET_PAIRS_MAX */
-	uint16_t queue_size;       /**< descriptors of each queue, a power of two */
-	struct rte_ether_addr mac; /**< unicast, not zero */
-	uint16_t mtu;              /**< bytes of IP packet */
-	bool mq_fallback;          /**< one pair where the kernel refuses more */
+	const char *name;             /**< see struct rte_vduse_conf */
+	uint16_t queue_pairs;         /**< 1 to RTE_VDUSE_NET_PAIRS_MAX */
+	uint16_t queue_size;          /**< descriptors of each queue, a power of two */
+	struct rte_ether_addr mac;    /**< unicast, not zero */
+	uint16_t mtu;                 /**< bytes of IP packet */
+	bool mq_fallback;             /**< one pair where the kernel refuses more */
 	rte_vduse_net_event_cb event; /**< may be NULL */
 	void *event_arg;
 };
@@ -71,16 +71,16 @@ struct rte_vduse_net_info {
 
 /** Counters of one queue; they are only ever added to. */
 struct rte_vduse_net_queue_stats {
-	uint64_t packets;          /**< frames moved */
-	uint64_t bytes;            /**< of these, without virtio_net_hdr */
-	uint64_t no_mbuf;          /**< dequeue: bursts that ended without an mbuf; the frame waits */
-	uint64_t no_buffer;        /**< enqueue: frames not taken, the driver had no buffer */
-	uint64_t drop_short;       /**< frames shorter than an Ethernet header */
-	uint64_t drop_long;        /**< frames beyond RTE_VDUSE_NET_FRAME_MAX */
-	uint64_t drop_segments;    /**< frames in more pieces than can be handled */
-	uint64_t drop_header;      /**< dequeue: offloads asked for that were not negotiated */
-	uint64_t drop_no_fit;      /**< enqueue: frames longer than the driver's buffer */
-	uint64_t calls;            /**< interrupts injected */
+	uint64_t packets;       /**< frames moved */
+	uint64_t bytes;         /**< of these, without virtio_net_hdr */
+	uint64_t no_mbuf;       /**< dequeue: bursts that ended without an mbuf; the frame waits */
+	uint64_t no_buffer;     /**< enqueue: frames not taken, the driver had no buffer */
+	uint64_t drop_short;    /**< frames shorter than an Ethernet header */
+	uint64_t drop_long;     /**< frames beyond RTE_VDUSE_NET_FRAME_MAX */
+	uint64_t drop_segments; /**< frames in more pieces than can be handled */
+	uint64_t drop_header;   /**< dequeue: offloads asked for that were not negotiated */
+	uint64_t drop_no_fit;   /**< enqueue: frames longer than the driver's buffer */
+	uint64_t calls;         /**< interrupts injected */
 	uint64_t calls_suppressed; /**< bursts whose interrupt the driver did not want */
 	uint64_t calls_failed;     /**< injections that the kernel refused; they are repeated */
 	uint64_t iotlb_misses;     /**< bursts that ended at an address not mapped yet */
@@ -143,8 +143,8 @@ uint16_t rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct 
  * @return how many of the first were taken, delivered or counted as a drop;
  *   the others may be offered again
  */
-uint16_t rte_vduse_net_enqueue(struct rte_vduse_net *net, uint16_t pair, struct rte_mbuf **pkts,
-		uint16_t nb_pkts);
+uint16_t rte_vduse_net_enqueue(
+		struct rte_vduse_net *net, uint16_t pair, struct rte_mbuf **pkts, uint16_t nb_pkts);
 
 #ifdef __cplusplus
 }
