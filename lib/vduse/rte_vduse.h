@@ -140,7 +140,7 @@ void rte_vduse_dev_info(const struct rte_vduse_dev *dev, struct rte_vduse_info *
 
 /**
  * Remove a device that no process serves any more, by name: off the bus, then
- * out of /dev/vduse.
+ * out of /dev/vduse. After rte_eal_init().
  *
  * @return 0; -ENODEV no such device; -EBUSY a process has it open; another
  *   negative errno

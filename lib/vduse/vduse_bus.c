@@ -70,6 +70,7 @@ dir_first(const char *path, const char *prefix, char *entry, size_t size)
 	dir = opendir(path);
 	if (dir == NULL)
 		return -errno;
+	/* cppcheck-suppress readdirCalled ; readdir_r is deprecated, the stream is our own */
 	while (ret < 0 && (ent = readdir(dir)) != NULL) {
 		if (ent->d_name[0] == '.' || strncmp(ent->d_name, prefix, strlen(prefix)) != 0)
 			continue;

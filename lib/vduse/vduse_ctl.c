@@ -24,7 +24,7 @@ struct ctl_entry {
 
 static struct {
 	pthread_mutex_t lock; /* everything here but the handlers' run */
-	TAILQ_HEAD(, ctl_entry) entries;
+	TAILQ_HEAD(ctl_entries, ctl_entry) entries;
 	vduse_ctl_id_t last_id;
 	vduse_thread_t thread;
 	bool started;

@@ -159,6 +159,7 @@ window_reserve(uint64_t size, uint64_t page, uint64_t *reserved)
 	uint8_t *base, *start;
 
 	*reserved = RTE_ALIGN_CEIL(size, page) + page;
+	/* cppcheck-suppress invalidFunctionArg ; -1 is right for an anonymous mapping */
 	base = mmap(NULL, *reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (base == MAP_FAILED)
 		return NULL;

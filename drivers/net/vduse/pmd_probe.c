@@ -216,7 +216,8 @@ pmd_probe(struct rte_vdev_device *vdev)
 	ret = pmd_ethdev_init(eth_dev, &conf);
 	if (ret < 0) {
 		rte_eth_dev_release_port(eth_dev);
-		return ret;
+		/* hot plug takes EEXIST for "plugged already" and reports success */
+		return ret == -EEXIST ? -EADDRINUSE : ret;
 	}
 	rte_eth_dev_probing_finish(eth_dev);
 	return 0;

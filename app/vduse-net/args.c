@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_ether.h>
+
+#include "args.h"
+
+/* getopt_long returns OPT_BASE + index in the table: clear of '?' and ':'. */
+#define OPT_BASE 256
+/* Most queue pairs that are asked for; the PMD and the kernel may allow fewer. */
+#define MAX_QUEUES 256
+
+enum scope {
+	PROGRAM,   /* once, anywhere */
+	WIRE,      /* once for each --port; before the first --port: default of all */
+	WIRE_ONLY, /* once for each --port; never a default */
+};
+
+/* What a value goes to: WIRE options write *wire, PROGRAM options *args. */
+struct target {
+	struct args *args;
+	struct wire_args *wire;
+};
+
+struct opt {
+	const char *name;
+	const char *value; /* what the help calls the value; NULL: the option takes none */
+	enum scope scope;
+	int (*parse)(const struct target *to, const char *value);
+	const char *help;
+};
+
+static int __rte_format_printf(2, 3) fail(struct args *args, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(args->error, sizeof(args->error), fmt, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+/* Decimal digits only: no sign, no space, no suffix. */
+static bool
+read_number(const char *value, unsigned long min, unsigned long max, unsigned long *number)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)value[0]))
+		return false;
+	errno = 0;
+	*number = strtoul(value, &end, 10);
+	return errno == 0 && *end == '\0' && *number >= min && *number <= max;
+}
+
+static int
+parse_port(const struct target *to, const char *value)
+{
+	if (value[0] == '\0')
+		return fail(to->args, "--port: empty: give an ethdev id or name");
+	to->wire->port = value;
+	return 0;
+}
+
+/* The name becomes a file of /dev/vduse and a value in the PMD's devargs. */
+static int
+parse_name(const struct target *to, const char *value)
+{
+	const char *c;
+
+	if (value[0] == '\0' || strlen(value) > ARGS_NAME_MAX)
+		return fail(to->args, "--name: %zu bytes long: give 1 to %u", strlen(value),
+				ARGS_NAME_MAX);
+	for (c = value; *c != '\0'; c++)
+		if (!isgraph((unsigned char)*c) || strchr("/,=[]\"", *c) != NULL)
+			return fail(to->args,
+					"--name %.64s: give printable characters without space / , "
+					"= [ ] \"",
+					value);
+	if (strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
+		return fail(to->args, "--name %s: not a file name: give another", value);
+	snprintf(to->wire->name, sizeof(to->wire->name), "%s", value);
+	return 0;
+}
+
+static int
+parse_mac(const struct target *to, const char *value)
+{
+	struct rte_ether_addr mac;
+
+	if (rte_ether_unformat_addr(value, &mac) != 0)
+		return fail(to->args,
+				"--mac %.64s: no MAC address: give six bytes as 02:00:00:00:00:01",
+				value);
+	if (rte_is_zero_ether_addr(&mac))
+		return fail(to->args,
+				"--mac %s: all zero: give an address such as 02:00:00:00:00:01",
+				value);
+	if (rte_is_multicast_ether_addr(&mac))
+		return fail(to->args,
+				"--mac %s: a multicast address: the lowest bit of the first byte "
+				"must be 0",
+				value);
+	to->wire->mac = mac;
+	return 0;
+}
+
+static int
+parse_mtu(const struct target *to, const char *value)
+{
+	unsigned long n;
+
+	/* 68: the least an IPv4 host must take (RFC 791), and what Linux' virtio_net wants. */
+	if (!read_number(value, 68, UINT16_MAX, &n))
+		return fail(to->args, "--mtu %.64s: no MTU: give 68 to 65535 bytes", value);
+	to->wire->mtu = n;
+	return 0;
+}
+
+static int
+parse_queue_size(const struct target *to, const char *value)
+{
+	unsigned long n;
+
+	if (!read_number(value, 64, 32768, &n) || !rte_is_power_of_2(n))
+		return fail(to->args, "--queue-size %.64s: give a power of two from 64 to 32768",
+				value);
+	to->wire->queue_size = n;
+	return 0;
+}
+
+static int
+parse_queues(const struct target *to, const char *value)
+{
+	unsigned long n;
+
+	if (!read_number(value, 1, MAX_QUEUES, &n))
+		return fail(to->args, "--queues %.64s: give 1 to %u queue pairs", value,
+				MAX_QUEUES);
+	to->wire->queues = n;
+	return 0;
+}
+
+static int
+parse_mq_fallback(const struct target *to, const char *value __rte_unused)
+{
+	to->wire->mq_fallback = true;
+	return 0;
+}
+
+static int
+parse_attach(const struct target *to, const char *value)
+{
+	static const char *const kinds[] = { "virtio", "vhost", "none" };
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(kinds); i++) {
+		if (strcmp(value, kinds[i]) == 0) {
+			to->wire->attach = kinds[i];
+			return 0;
+		}
+	}
+	return fail(to->args, "--attach %.64s: give virtio, vhost or none", value);
+}
+
+static int
+parse_stats_interval(const struct target *to, const char *value)
+{
+	unsigned long n;
+
+	if (!read_number(value, 0, 86400, &n))
+		return fail(to->args, "--stats-interval %.64s: give 0 (off) to 86400 seconds",
+				value);
+	to->args->stats_interval = n;
+	return 0;
+}
+
+static int
+parse_mbufs(const struct target *to, const char *value)
+{
+	unsigned long n;
+
+	if (!read_number(value, 64, 1UL << 26, &n))
+		return fail(to->args, "--mbufs %.64s: give a number from 64 to %lu", value,
+				1UL << 26);
+	to->args->mbufs = n;
+	return 0;
+}
+
+static int
+parse_destroy(const struct target *to, const char *value)
+{
+	if (value[0] == '\0' || strlen(value) > ARGS_NAME_MAX || strchr(value, '/') != NULL)
+		return fail(to->args, "--destroy %.64s: give the name of a device in /dev/vduse",
+				value);
+	to->args->destroy = value;
+	return 0;
+}
+
+static int
+parse_help(const struct target *to, const char *value __rte_unused)
+{
+	to->args->help = true;
+	return 0;
+}
+
+static int
+parse_version(const struct target *to, const char *value __rte_unused)
+{
+	to->args->version = true;
+	return 0;
+}
+
+static const struct opt opts[] = {
+	{ "port", "ID|NAME", WIRE_ONLY, parse_port,
+			"ethdev port to wire to a new VDUSE device; may be repeated" },
+	{ "name", "NAME", WIRE_ONLY, parse_name,
+			"VDUSE device to create (default: vduse<N>, N counts the ports from 0)" },
+	{ "mac", "MAC", WIRE_ONLY, parse_mac, "MAC address of the device (default: a random one)" },
+	{ "mtu", "BYTES", WIRE, parse_mtu,
+			"MTU of the device, and of the port where its driver allows, 68 to 65535" },
+	{ "queue-size", "N", WIRE, parse_queue_size,
+			"descriptors in a virtqueue, a power of two from 64 to 32768" },
+	{ "queues", "N", WIRE, parse_queues, "queue pairs of the device" },
+	{ "mq-fallback", NULL, WIRE, parse_mq_fallback,
+			"go on with one queue pair where the kernel allows no more" },
+	{ "attach", "BUS", WIRE, parse_attach,
+			"who drives the device: virtio (default), vhost, or none: attach it "
+			"yourself" },
+	{ "stats-interval", "SECONDS", PROGRAM, parse_stats_interval,
+			"print statistics so often (default: 0, only on SIGUSR1)" },
+	{ "mbufs", "N", PROGRAM, parse_mbufs,
+			"packet buffers in each pool, one pool a socket (default: as queues and "
+			"lcores need)" },
+	{ "destroy", "NAME", PROGRAM, parse_destroy,
+			"detach and destroy a device that an earlier process left behind, then "
+			"exit" },
+	{ "help", NULL, PROGRAM, parse_help, "print this and exit" },
+	{ "version", NULL, PROGRAM, parse_version, "print the version and exit" },
+};
+
+#define OPT_PORT 0 /* its place in opts[] */
+static_assert(RTE_DIM(opts) <= 32, "seen is a mask of 32 bits");
+
+/* Open a wire with the values given before the first --port. */
+static int
+add_wire(struct args *args, const struct wire_args *defaults)
+{
+	struct wire_args *wire;
+
+	if (args->nb_wires == ARGS_MAX_WIRES)
+		return fail(args,
+				"--port: given more than %u times, the most this DPDK has ports "
+				"for",
+				ARGS_MAX_WIRES);
+	wire = &args->wires[args->nb_wires];
+	*wire = *defaults;
+	wire->seen = 0;
+	snprintf(wire->name, sizeof(wire->name), "vduse%u", args->nb_wires);
+	args->nb_wires++;
+	return 0;
+}
+
+/* One option of the command line, already recognised. */
+static int
+take(struct args *args, struct wire_args *defaults, uint32_t *seen, unsigned int index)
+{
+	const struct opt *opt = &opts[index];
+	struct target to = { .args = args };
+
+	if (index == OPT_PORT && add_wire(args, defaults) != 0)
+		return -EINVAL;
+	if (opt->scope == WIRE_ONLY && args->nb_wires == 0)
+		return fail(args, "--%s: before the first --port: give it after the port it is for",
+				opt->name);
+	if (opt->scope != PROGRAM) {
+		to.wire = args->nb_wires == 0 ? defaults : &args->wires[args->nb_wires - 1];
+		seen = &to.wire->seen;
+	}
+	if ((*seen & RTE_BIT32(index)) != 0)
+		return fail(args, "--%s: given twice%s: leave one out", opt->name,
+				opt->scope == PROGRAM ? ""
+				: args->nb_wires == 0 ? " before the first --port"
+						      : " for one --port");
+	*seen |= RTE_BIT32(index);
+	return opt->parse(&to, optarg);
+}
+
+/* What only the whole command line shows. */
+static int
+check_all(struct args *args)
+{
+	unsigned int i, j;
+
+	if (args->help || args->version)
+		return 0;
+	if (args->destroy != NULL)
+		return args->nb_wires == 0 ? 0
+					   : fail(args, "--destroy: not together with --port: run "
+							"it by itself");
+	if (args->nb_wires == 0)
+		return fail(args, "no --port: give at least one after \"--\"; --help lists the "
+				  "options");
+	for (i = 0; i < args->nb_wires; i++) {
+		for (j = 0; j < i; j++) {
+			if (strcmp(args->wires[i].port, args->wires[j].port) == 0)
+				return fail(args,
+						"--port %.64s: given twice: a port is on one wire "
+						"only",
+						args->wires[i].port);
+			if (strcmp(args->wires[i].name, args->wires[j].name) == 0)
+				return fail(args,
+						"--name %.64s: two wires have it: give each "
+						"another",
+						args->wires[i].name);
+		}
+	}
+	return 0;
+}
+
+static int
+parse_loop(int argc, char *argv[], struct args *args)
+{
+	struct option longopts[RTE_DIM(opts) + 1] = { 0 };
+	struct wire_args defaults = { .attach = "virtio" };
+	uint32_t seen = 0;
+	unsigned int i;
+	int c;
+
+	for (i = 0; i < RTE_DIM(opts); i++) {
+		longopts[i].name = opts[i].name;
+		longopts[i].has_arg = opts[i].value != NULL ? required_argument : no_argument;
+		longopts[i].val = OPT_BASE + i;
+	}
+	/* '+': stop at what is no option; ':': tell a missing value from an unknown option. */
+	while ((c = getopt_long(argc, argv, "+:", longopts, NULL)) != -1) {
+		if (c == ':')
+			return fail(args, "%.64s: needs a value; --help lists the options",
+					argv[optind - 1]);
+		if (c < OPT_BASE)
+			return fail(args, "%.64s: no option of this program; --help lists them",
+					argv[optind - 1]);
+		if (take(args, &defaults, &seen, c - OPT_BASE) != 0)
+			return -EINVAL;
+	}
+	if (optind < argc)
+		return fail(args, "%.64s: stray argument: every value follows its --option",
+				argv[optind]);
+	return check_all(args);
+}
+
+int
+args_parse(int argc, char *argv[], struct args *args)
+{
+	int ret;
+
+	memset(args, 0, sizeof(*args));
+	opterr = 0;
+	optind = 0; /* glibc: 0 starts afresh */
+	ret = parse_loop(argc, argv, args);
+	opterr = 1;
+	optind = 0;
+	return ret;
+}
+
+int
+args_split(int argc, char *const argv[])
+{
+	static const char *const alone[] = { "--help", "--version", "--destroy" };
+	unsigned int i;
+	int at;
+
+	for (at = 1; at < argc; at++)
+		if (strcmp(argv[at], "--") == 0)
+			return at;
+	for (i = 0; argc > 1 && i < RTE_DIM(alone); i++)
+		if (strncmp(argv[1], alone[i], strlen(alone[i])) == 0)
+			return 0;
+	return argc;
+}
+
+/* Append to a string of len bytes at *at; an overflow is seen as *at >= len. */
+static void __rte_format_printf(4, 5)
+		append(char *buf, size_t len, size_t *at, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (*at >= len)
+		return;
+	va_start(ap, fmt);
+	*at += vsnprintf(buf + *at, len - *at, fmt, ap);
+	va_end(ap);
+}
+
+int
+args_devargs(const struct wire_args *wire, char *buf, size_t len)
+{
+	size_t at = 0;
+
+	append(buf, len, &at, "name=%s", wire->name);
+	if (!rte_is_zero_ether_addr(&wire->mac))
+		append(buf, len, &at, ",mac=" RTE_ETHER_ADDR_PRT_FMT,
+				RTE_ETHER_ADDR_BYTES(&wire->mac));
+	if (wire->mtu != 0)
+		append(buf, len, &at, ",mtu=%u", wire->mtu);
+	if (wire->queue_size != 0)
+		append(buf, len, &at, ",queue-size=%u", wire->queue_size);
+	if (wire->queues != 0)
+		append(buf, len, &at, ",queues=%u", wire->queues);
+	if (wire->mq_fallback)
+		append(buf, len, &at, ",mq-fallback=1");
+	append(buf, len, &at, ",attach=%s", wire->attach);
+	return at < len ? 0 : -ENAMETOOLONG;
+}
+
+void
+args_help(FILE *out)
+{
+	static const struct {
+		const char *title;
+		enum scope scope;
+	} parts[] = {
+		{ "Wires: an option belongs to the --port before it", WIRE_ONLY },
+		{ "The same; before the first --port: for all ports", WIRE },
+		{ "Program", PROGRAM },
+	};
+	char head[64];
+	unsigned int i, p;
+
+	fprintf(out, "Usage: dpdk-vduse-net [EAL options] -- --port ID|NAME [option]...\n"
+		     "       dpdk-vduse-net --destroy NAME | --help | --version\n"
+		     "Give containers virtio-net interfaces, each wired to a DPDK port. -h alone "
+		     "lists the EAL "
+		     "options.\n");
+	for (p = 0; p < RTE_DIM(parts); p++) {
+		fprintf(out, "\n%s:\n", parts[p].title);
+		for (i = 0; i < RTE_DIM(opts); i++) {
+			if (opts[i].scope != parts[p].scope)
+				continue;
+			snprintf(head, sizeof(head), "--%s %s", opts[i].name,
+					opts[i].value != NULL ? opts[i].value : "");
+			fprintf(out, "  %-26s %s\n", head, opts[i].help);
+		}
+	}
+}

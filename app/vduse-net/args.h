@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The command line of dpdk-vduse-net: one table of options that parsing and
+ * help are both made from. Pure: reads argv, touches no device.
+ */
+
+#ifndef ARGS_H
+#define ARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <rte_build_config.h>
+#include <rte_ether.h>
+
+/* Every wire takes two ethdev ports: the one given and the VDUSE device. */
+#define ARGS_MAX_WIRES (RTE_MAX_ETHPORTS / 2)
+/* VDUSE_NAME_MAX of the kernel without the closing zero. */
+#define ARGS_NAME_MAX 255
+/* Holds every string that args_devargs() can write. */
+#define ARGS_DEVARGS_MAX 512
+#define ARGS_ERROR_MAX   512
+
+/* One --port and what was said about it. */
+struct wire_args {
+	const char *port;             /* ethdev id or name as given; points into argv */
+	char name[ARGS_NAME_MAX + 1]; /* of the VDUSE device */
+	struct rte_ether_addr mac;    /* all zero: the PMD chooses one */
+	const char *attach;           /* virtio, vhost or none */
+	uint16_t mtu;                 /* bytes; 0: the PMD's default, the port keeps its own */
+	uint16_t queue_size;          /* descriptors; 0: the PMD's default */
+	uint16_t queues;              /* queue pairs; 0: the PMD's default */
+	bool mq_fallback;             /* one queue pair will do where the kernel allows no more */
+	uint32_t seen;                /* bit i: option i of the table was given here */
+};
+
+struct args {
+	struct wire_args wires[ARGS_MAX_WIRES];
+	unsigned int nb_wires;
+	uint32_t stats_interval; /* seconds; 0: off */
+	uint32_t mbufs;          /* per pool; 0: computed */
+	const char *destroy;     /* name of a device to destroy, or NULL; points into argv */
+	bool help;
+	bool version;
+	char error[ARGS_ERROR_MAX]; /* one line without newline when args_parse() fails */
+};
+
+/*
+ * Where the program's own arguments start: the index of the first "--"; 0, so
+ * that all are the program's, when there is none and the first argument is an
+ * option that needs no EAL (--help, --version, --destroy); else argc.
+ */
+int args_split(int argc, char *const argv[]);
+
+/*
+ * Read argv[1] and up into *args; argv[0] is skipped, as getopt does. argc may be 0.
+ * Uses getopt_long and leaves it reset for the next user.
+ * Return: 0, or -EINVAL with the cause and the cure in args->error.
+ */
+int args_parse(int argc, char *argv[], struct args *args);
+
+/*
+ * The devargs of the VDUSE device of one wire, as drivers/net/vduse reads them.
+ * Return: 0, or -ENAMETOOLONG when they do not fit into len bytes.
+ */
+int args_devargs(const struct wire_args *wire, char *buf, size_t len);
+
+/* Usage and one entry for each option of the table. */
+void args_help(FILE *out);
+
+#endif /* ARGS_H */

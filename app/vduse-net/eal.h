@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef EAL_H
+#define EAL_H
+
+#include <stdbool.h>
+
+/*
+ * Start EAL with argv[1] to argv[argc - 1], which all must be its own.
+ * Return: 0, or -EINVAL after saying why; then there is no EAL.
+ */
+int eal_start(int argc, char *argv[]);
+
+/* The same without hugepages, files and devices, for work that needs threads only. */
+int eal_start_bare(void);
+
+/* Whether -h or --help is among EAL's arguments: it prints its options and exits. */
+bool eal_asks_help(int argc, char *const argv[]);
+
+#endif /* EAL_H */

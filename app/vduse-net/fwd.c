@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+
+#include "fwd.h"
+
+/* Rounds without a frame before a lcore gives its hyper-thread sibling way. */
+#define IDLE_ROUNDS 64
+/* Rounds the main lcore forwards between two looks at signals and timers. */
+#define MAIN_ROUNDS 1024
+
+unsigned int
+fwd_nb_streams(uint16_t nb_rxq, uint16_t nb_txq)
+{
+	return RTE_MIN(nb_rxq, nb_txq);
+}
+
+unsigned int
+fwd_spread(unsigned int stream, unsigned int nb_lcores)
+{
+	return stream % nb_lcores;
+}
+
+unsigned int
+fwd_max_lcores(void)
+{
+	return RTE_MAX(rte_lcore_count() - 1, 1u);
+}
+
+/* One writer: a plain add, made of accesses that a reader cannot see half of. */
+static inline void
+count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+void
+fwd_read(const struct fwd_stream *stream, struct fwd_counters *sum)
+{
+	sum->rx += __atomic_load_n(&stream->counters.rx, __ATOMIC_RELAXED);
+	sum->tx += __atomic_load_n(&stream->counters.tx, __ATOMIC_RELAXED);
+	sum->drops += __atomic_load_n(&stream->counters.drops, __ATOMIC_RELAXED);
+}
+
+/*
+ * Put a chain into one fresh buffer: the first segment's own tail may be shared.
+ * Return: the copy, m consumed; or NULL, m untouched.
+ */
+static struct rte_mbuf *
+linear_copy(const struct fwd_stream *s, struct rte_mbuf *m)
+{
+	struct rte_mbuf *copy;
+
+	if (m->pkt_len > (uint32_t)rte_pktmbuf_data_room_size(s->pool) - RTE_PKTMBUF_HEADROOM)
+		return NULL;
+	copy = rte_pktmbuf_copy(m, s->pool, 0, UINT32_MAX);
+	if (copy != NULL)
+		rte_pktmbuf_free(m);
+	return copy;
+}
+
+/* Return: frames left in pkts, in order; what fits no single buffer is freed. */
+static uint16_t
+linearise(const struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct rte_mbuf *m;
+	uint16_t i, out = 0;
+
+	for (i = 0; i < n; i++) {
+		m = pkts[i];
+		if (m->nb_segs > 1) {
+			m = linear_copy(s, m);
+			if (m == NULL) {
+				rte_pktmbuf_free(pkts[i]);
+				continue;
+			}
+		}
+		pkts[out++] = m;
+	}
+	return out;
+}
+
+/* One burst of one receive queue. Return: frames received. */
+static uint16_t
+stream_poll(struct fwd_stream *s)
+{
+	struct rte_mbuf *pkts[FWD_BURST];
+	uint16_t n, ready, sent;
+
+	n = rte_eth_rx_burst(s->rx_port, s->rx_queue, pkts, FWD_BURST);
+	s->rx_queue += s->rx_step;
+	if (s->rx_queue >= s->rx_end)
+		s->rx_queue = s->rx_first;
+	if (n == 0)
+		return 0;
+	ready = s->linear ? linearise(s, pkts, n) : n;
+	sent = rte_eth_tx_burst(s->tx_port, s->tx_queue, pkts, ready);
+	if (sent < ready)
+		rte_pktmbuf_free_bulk(&pkts[sent], ready - sent);
+	count(&s->counters.rx, n);
+	count(&s->counters.tx, sent);
+	count(&s->counters.drops, n - sent);
+	return n;
+}
+
+static unsigned int
+lcore_poll(const struct fwd_lcore *lcore)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < lcore->nb_streams; i++)
+		n += stream_poll(lcore->streams[i]);
+	return n;
+}
+
+static int
+lcore_main(void *arg)
+{
+	const struct fwd_lcore *lcore = arg;
+	unsigned int idle = 0;
+
+	while (!__atomic_load_n(lcore->stop, __ATOMIC_RELAXED)) {
+		idle = lcore_poll(lcore) != 0 ? 0 : idle + 1;
+		if (idle > IDLE_ROUNDS)
+			rte_pause();
+	}
+	return 0;
+}
+
+void
+fwd_poll(struct fwd *fwd)
+{
+	unsigned int i, idle = 0;
+
+	for (i = 0; i < MAIN_ROUNDS; i++) {
+		idle = lcore_poll(&fwd->lcores[0]) != 0 ? 0 : idle + 1;
+		if (idle > IDLE_ROUNDS)
+			rte_pause();
+	}
+}
+
+int
+fwd_init(struct fwd *fwd)
+{
+	unsigned int id, i = 0;
+
+	fwd->nb_lcores = fwd_max_lcores();
+	fwd->on_main = rte_lcore_count() == 1;
+	fwd->stop = false;
+	fwd->lcores = calloc(fwd->nb_lcores, sizeof(*fwd->lcores));
+	if (fwd->lcores == NULL)
+		return -ENOMEM;
+	if (fwd->on_main)
+		fwd->lcores[0].id = rte_get_main_lcore();
+	RTE_LCORE_FOREACH_WORKER (id) {
+		fwd->lcores[i].id = id;
+		fwd->lcores[i++].stop = &fwd->stop;
+	}
+	return 0;
+}
+
+void
+fwd_fini(struct fwd *fwd)
+{
+	free(fwd->lcores);
+	fwd->lcores = NULL;
+}
+
+int
+fwd_add(struct fwd *fwd, struct fwd_stream *stream, unsigned int number)
+{
+	struct fwd_lcore *lcore = &fwd->lcores[fwd_spread(number, fwd->nb_lcores)];
+
+	if (lcore->nb_streams == FWD_MAX_STREAMS)
+		return -ENOSPC;
+	lcore->streams[lcore->nb_streams++] = stream;
+	return 0;
+}
+
+int
+fwd_start(struct fwd *fwd)
+{
+	unsigned int i;
+	int ret;
+
+	if (fwd->on_main)
+		return 0;
+	for (i = 0; i < fwd->nb_lcores && fwd->lcores[i].nb_streams != 0; i++) {
+		ret = rte_eal_remote_launch(lcore_main, &fwd->lcores[i], fwd->lcores[i].id);
+		if (ret != 0) {
+			fwd_stop(fwd);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+void
+fwd_stop(struct fwd *fwd)
+{
+	__atomic_store_n(&fwd->stop, true, __ATOMIC_RELAXED);
+	rte_eal_mp_wait_lcore();
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The poll-mode part: a stream takes frames from receive queues of one port to
+ * one transmit queue of another; the streams are dealt out to lcores.
+ */
+
+#ifndef FWD_H
+#define FWD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_config.h>
+#include <rte_mempool.h>
+
+#define FWD_BURST       32
+#define FWD_MAX_STREAMS 4096
+
+/* Written by the stream's lcore alone, read by any. */
+struct fwd_counters {
+	uint64_t rx;
+	uint64_t tx;
+	uint64_t drops;
+};
+
+/* Owned by its wire; while forwarding, by one lcore. */
+struct __rte_cache_aligned fwd_stream {
+	uint16_t rx_port;
+	uint16_t tx_port;
+	uint16_t tx_queue;
+	uint16_t rx_queue; /* polled next */
+	uint16_t rx_first; /* it polls rx_first, rx_first + rx_step... below rx_end */
+	uint16_t rx_step;
+	uint16_t rx_end;
+	bool linear;              /* the transmit side takes no chains */
+	struct rte_mempool *pool; /* to copy chains from */
+	struct fwd_counters counters;
+};
+
+struct fwd_lcore {
+	unsigned int id;
+	unsigned int nb_streams;
+	struct fwd_stream *streams[FWD_MAX_STREAMS];
+	const bool *stop;
+};
+
+struct fwd {
+	struct fwd_lcore *lcores; /* nb_lcores of them */
+	unsigned int nb_lcores;
+	bool on_main; /* there is no worker: the main lcore calls fwd_poll() */
+	bool stop;
+};
+
+/* Streams of a direction with so many queues: none shares a transmit queue. Pure. */
+unsigned int fwd_nb_streams(uint16_t nb_rxq, uint16_t nb_txq);
+
+/* The lcore, by index, that stream number `stream` of all goes to. Pure. */
+unsigned int fwd_spread(unsigned int stream, unsigned int nb_lcores);
+
+/* How many lcores can forward: the workers, or with none the main lcore alone. */
+unsigned int fwd_max_lcores(void);
+
+/* Return: 0 or -ENOMEM. */
+int fwd_init(struct fwd *fwd);
+void fwd_fini(struct fwd *fwd);
+
+/* Before fwd_start(). Return: 0 or -ENOSPC. */
+int fwd_add(struct fwd *fwd, struct fwd_stream *stream, unsigned int number);
+
+/* Main lcore. Return: 0 or -errno; then nothing runs. */
+int fwd_start(struct fwd *fwd);
+void fwd_stop(struct fwd *fwd);
+
+/* A few rounds over all streams; for the main lcore when on_main. */
+void fwd_poll(struct fwd *fwd);
+
+/* A consistent-enough copy: each counter by itself is exact. Any thread. */
+void fwd_read(const struct fwd_stream *stream, struct fwd_counters *sum);
+
+#endif /* FWD_H */

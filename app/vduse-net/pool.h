@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * One pool of packet buffers for each NUMA socket that has a port. First every
+ * port says what it needs, then the pools are made. Main lcore only.
+ */
+
+#ifndef POOL_H
+#define POOL_H
+
+#include <stdint.h>
+
+#include <rte_config.h>
+#include <rte_mempool.h>
+
+struct pool_set {
+	struct {
+		struct rte_mempool *pool; /* owned; NULL: none made */
+		uint32_t descs; /* ring entries of the ports here, each can hold a buffer */
+		uint32_t frame; /* bytes of the longest frame */
+	} sockets[RTE_MAX_NUMA_NODES];
+};
+
+/* A port on this socket has so many descriptors, and frames of so many bytes. */
+void pool_need(struct pool_set *set, int socket, uint32_t descs, uint32_t frame);
+
+/*
+ * Buffers that keep every descriptor filled while each of nb_lcores has a full
+ * cache and two bursts in its hands. Pure.
+ */
+uint32_t pool_default_size(uint32_t descs, unsigned int nb_lcores);
+
+/* Size of the cache of each lcore for a pool of n buffers. Pure. */
+uint32_t pool_cache_size(uint32_t n);
+
+/*
+ * Bytes of a buffer, headroom included, in which a frame of the given length
+ * fits in one piece, as far as 16 bits can say it. Pure.
+ */
+uint16_t pool_room(uint32_t frame);
+
+/*
+ * Make the pools asked for; mbufs is the size of each, 0: the default.
+ * Return: 0, or -errno after saying what could not be had.
+ */
+int pool_create(struct pool_set *set, uint32_t mbufs, unsigned int nb_lcores);
+void pool_destroy(struct pool_set *set);
+
+/*
+ * Buffers that are in no pool and in no lcore's cache, and buffers altogether.
+ * Exact while nothing is forwarded, else a snapshot. Descriptor rings of NICs
+ * hold buffers all the time: compare two numbers, not one with 0.
+ */
+void pool_usage(const struct pool_set *set, uint32_t *in_use, uint32_t *total);
+
+#endif /* POOL_H */

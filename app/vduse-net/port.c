@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_lcore.h>
+
+#include "port.h"
+#include "say.h"
+
+/* Descriptors of a queue where the driver names no default. */
+#define DEFAULT_DESCS 1024
+
+static int
+no_such_port(const char *id_or_name)
+{
+	char list[1024] = "";
+	char name[RTE_ETH_NAME_MAX_LEN];
+	size_t at = 0;
+	uint16_t id;
+
+	RTE_ETH_FOREACH_DEV (id) {
+		if (rte_eth_dev_get_name_by_port(id, name) == 0 && at < sizeof(list))
+			at += snprintf(list + at, sizeof(list) - at, "%s%u %s", at != 0 ? ", " : "",
+					id, name);
+	}
+	if (at == 0)
+		SAY("--port %s: there is no port at all: bind a NIC to a DPDK driver or give EAL a "
+		    "--vdev",
+				id_or_name);
+	else
+		SAY("--port %s: no such port: there are: %s", id_or_name, list);
+	return -ENODEV;
+}
+
+int
+port_find(const char *id_or_name, uint16_t *id)
+{
+	unsigned long n;
+	char *end;
+
+	if (rte_eth_dev_get_port_by_name(id_or_name, id) == 0)
+		return 0;
+	if (isdigit((unsigned char)id_or_name[0])) {
+		n = strtoul(id_or_name, &end, 10);
+		if (*end == '\0' && n < RTE_MAX_ETHPORTS && rte_eth_dev_is_valid_port(n)) {
+			*id = n;
+			return 0;
+		}
+	}
+	return no_such_port(id_or_name);
+}
+
+int
+port_socket(uint16_t id)
+{
+	int socket = rte_eth_dev_socket_id(id);
+
+	/* Virtual devices answer SOCKET_ID_ANY. */
+	if (socket < 0 || socket >= RTE_MAX_NUMA_NODES)
+		socket = rte_socket_id();
+	return socket < 0 || socket >= RTE_MAX_NUMA_NODES ? 0 : socket;
+}
+
+/* MTU and longest frame: the wanted MTU where the driver's limits allow it. */
+static void
+plan_mtu(struct port *port, const struct rte_eth_dev_info *info, uint16_t want)
+{
+	uint32_t overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+	uint16_t mtu = RTE_ETHER_MTU;
+
+	rte_eth_dev_get_mtu(port->id, &mtu);
+	if (info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu)
+		overhead = info->max_rx_pktlen - info->max_mtu;
+	port->set_mtu = want != 0 && want >= info->min_mtu && want <= info->max_mtu &&
+			want + overhead <= info->max_rx_pktlen;
+	port->mtu = port->set_mtu ? want : mtu;
+	if (!port->set_mtu && want != 0 && want != mtu)
+		SAY("port %s: the driver does not set an MTU of %u, it keeps %u: "
+		    "longer frames pass only if the device takes them anyway",
+				port->name, want, mtu);
+	/* Room for two VLAN tags; the device may take what the wire's MTU says. */
+	port->frame = RTE_MAX(want, port->mtu) + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
+	port->conf.rxmode.mtu = port->mtu;
+}
+
+static void
+plan_queues(struct port *port, const struct rte_eth_dev_info *info, const struct port_want *want)
+{
+	uint16_t rxd = want->queue_size, txd = want->queue_size;
+
+	port->nb_rxq = RTE_MIN(info->max_rx_queues, want->queues);
+	port->nb_txq = RTE_MIN(info->max_tx_queues, want->queues);
+	if (rxd == 0)
+		rxd = info->default_rxportconf.ring_size;
+	if (txd == 0)
+		txd = info->default_txportconf.ring_size;
+	port->nb_rxd = rxd != 0 ? rxd : DEFAULT_DESCS;
+	port->nb_txd = txd != 0 ? txd : DEFAULT_DESCS;
+	rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &port->nb_rxd, &port->nb_txd);
+	/* Spread flows over the queues where the driver can. */
+	port->conf.rx_adv_conf.rss_conf.rss_hf =
+			info->flow_type_rss_offloads &
+			(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+	if (port->nb_rxq > 1 && port->conf.rx_adv_conf.rss_conf.rss_hf != 0)
+		port->conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+}
+
+int
+port_plan(struct port *port, uint16_t id, const struct port_want *want)
+{
+	struct rte_eth_dev_info info;
+	int ret;
+
+	memset(port, 0, sizeof(*port));
+	port->id = id;
+	port->promiscuous = want->promiscuous;
+	ret = rte_eth_dev_get_name_by_port(id, port->name);
+	if (ret == 0)
+		ret = rte_eth_dev_info_get(id, &info);
+	if (ret != 0) {
+		SAY("port %u: the driver does not describe the device: %s", id, strerror(-ret));
+		return ret;
+	}
+	if (info.max_rx_queues == 0 || info.max_tx_queues == 0) {
+		SAY("port %s: it has no %s queue: a wire needs both directions", port->name,
+				info.max_rx_queues == 0 ? "receive" : "transmit");
+		return -ENOTSUP;
+	}
+	plan_mtu(port, &info, want->mtu);
+	plan_queues(port, &info, want);
+	port->conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	port->conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+	port->conf.intr_conf.lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+	port->multi_segs = port->conf.txmode.offloads != 0;
+	return 0;
+}
+
+/* Runs on EAL's interrupt thread. */
+static int
+link_changed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unused, void *arg,
+		void *ret __rte_unused)
+{
+	const struct port *port = arg;
+
+	SAY("port %s: link %s", port->name, port_link(port));
+	return 0;
+}
+
+static int
+setup_queues(const struct port *port, struct rte_mempool *pool)
+{
+	int socket = port_socket(port->id);
+	int ret = 0;
+	uint16_t q;
+
+	for (q = 0; q < port->nb_rxq && ret == 0; q++)
+		ret = rte_eth_rx_queue_setup(port->id, q, port->nb_rxd, socket, NULL, pool);
+	for (q = 0; q < port->nb_txq && ret == 0; q++)
+		ret = rte_eth_tx_queue_setup(port->id, q, port->nb_txd, socket, NULL);
+	return ret;
+}
+
+/* What a wire is better with, but works without. */
+static void
+set_extras(const struct port *port)
+{
+	int ret;
+
+	/* Some drivers take the MTU here only, some in the configuration only. */
+	ret = port->set_mtu ? rte_eth_dev_set_mtu(port->id, port->mtu) : 0;
+	if (ret != 0 && ret != -ENOTSUP)
+		SAY("port %s: MTU %u: %s: longer frames may be lost here", port->name, port->mtu,
+				strerror(-ret));
+	if (!port->promiscuous)
+		return;
+	ret = rte_eth_promiscuous_enable(port->id);
+	if (ret != 0)
+		SAY("port %s: no promiscuous mode: %s: frames for the container's MAC may not "
+		    "arrive; "
+		    "give the container the port's own with --mac",
+				port->name, strerror(-ret));
+}
+
+int
+port_start(struct port *port, struct rte_mempool *pool)
+{
+	const char *step;
+	int ret;
+
+	step = "configure";
+	ret = rte_eth_dev_configure(port->id, port->nb_rxq, port->nb_txq, &port->conf);
+	if (ret != 0)
+		goto close;
+	step = "set up the queues of";
+	ret = setup_queues(port, pool);
+	if (ret != 0)
+		goto close;
+	set_extras(port);
+	step = "listen to";
+	ret = rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
+	if (ret != 0)
+		goto close;
+	step = "start";
+	ret = rte_eth_dev_start(port->id);
+	if (ret != 0)
+		goto unregister;
+	return 0;
+
+unregister:
+	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
+close:
+	SAY("port %s: cannot %s it: %s%s", port->name, step, strerror(-ret),
+			ret == -ENOMEM ? ": give more buffers with --mbufs, or longer ones with "
+					 "--mtu"
+				       : "");
+	rte_eth_dev_close(port->id);
+	return ret;
+}
+
+void
+port_stop(struct port *port)
+{
+	int ret;
+
+	ret = rte_eth_dev_stop(port->id);
+	if (ret != 0)
+		SAY("port %s: cannot stop it: %s", port->name, strerror(-ret));
+	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
+	ret = rte_eth_dev_close(port->id);
+	if (ret != 0)
+		SAY("port %s: cannot close it: %s", port->name, strerror(-ret));
+}
+
+const char *
+port_link(const struct port *port)
+{
+	struct rte_eth_link link;
+
+	if (rte_eth_link_get_nowait(port->id, &link) != 0)
+		return "unknown";
+	return link.link_status == RTE_ETH_LINK_UP ? "up" : "down";
+}

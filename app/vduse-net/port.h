@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* One ethdev port as an end of a wire. Main lcore only. */
+
+#ifndef PORT_H
+#define PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ethdev.h>
+#include <rte_mempool.h>
+
+/* What the wire asks of a port; the driver may give less. */
+struct port_want {
+	uint16_t queues;     /* queue pairs */
+	uint16_t mtu;        /* bytes; 0: what the port has now */
+	uint16_t queue_size; /* descriptors; 0: the driver's default */
+	bool promiscuous;    /* take frames for any MAC */
+};
+
+struct port {
+	uint16_t id;
+	char name[RTE_ETH_NAME_MAX_LEN];
+	uint16_t nb_rxq, nb_txq;
+	uint16_t nb_rxd, nb_txd; /* descriptors of each queue */
+	uint16_t mtu;            /* bytes */
+	uint32_t frame;          /* bytes of the longest frame, without FCS */
+	bool set_mtu;            /* mtu was asked for and is within the driver's limits */
+	bool promiscuous;
+	bool multi_segs; /* can transmit a chain of mbufs */
+	struct rte_eth_conf conf;
+};
+
+/*
+ * The port with this name, or with this number when no name fits.
+ * Return: 0, or -ENODEV after saying which ports there are.
+ */
+int port_find(const char *id_or_name, uint16_t *id);
+
+/*
+ * Fill *port with what the driver can give of *want; changes nothing at the device.
+ * Return: 0, or -errno after saying what is missing.
+ */
+int port_plan(struct port *port, uint16_t id, const struct port_want *want);
+
+/*
+ * Configure by plan, receive into pool, start. Link changes are said from now on.
+ * Return: 0, or -errno after saying which step failed; then the port is closed.
+ */
+int port_start(struct port *port, struct rte_mempool *pool);
+/* Stop and close: it gives all buffers back. */
+void port_stop(struct port *port);
+
+/* "up", "down" or, when the driver does not tell, "unknown". */
+const char *port_link(const struct port *port);
+
+/* NUMA socket of the port, one where this process has memory. */
+int port_socket(uint16_t id);
+
+#endif /* PORT_H */

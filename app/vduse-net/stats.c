@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <inttypes.h>
+
+#include "stats.h"
+
+static void
+print_counters(FILE *out, const struct wire *wire, enum wire_dir dir)
+{
+	struct fwd_counters c;
+
+	wire_read(wire, dir, &c);
+	fprintf(out, "rx %" PRIu64 " tx %" PRIu64 " drops %" PRIu64, c.rx, c.tx, c.drops);
+}
+
+void
+stats_print(FILE *out, const struct wire *wires, unsigned int nb_wires)
+{
+	const struct wire *wire;
+
+	for (wire = wires; wire < wires + nb_wires; wire++) {
+		fprintf(out, "wire %u: %s (%s) > %s (%s): ", wire->id, wire->port.name,
+				port_link(&wire->port), wire->args->name, port_link(&wire->device));
+		print_counters(out, wire, TO_DEVICE);
+		fprintf(out, "; %s > %s: ", wire->args->name, wire->port.name);
+		print_counters(out, wire, TO_PORT);
+		fputc('\n', out);
+	}
+	fflush(out);
+}
+
+void
+stats_print_mbufs(FILE *out, const struct pool_set *pools)
+{
+	uint32_t in_use, total;
+
+	pool_usage(pools, &in_use, &total);
+	fprintf(out, "mbufs: %u in use of %u\n", in_use, total);
+	fflush(out);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef STATS_H
+#define STATS_H
+
+#include <stdio.h>
+
+#include "pool.h"
+#include "wire.h"
+
+/*
+ * One line for each wire, frames since the start:
+ *   wire 0: PORT (up) > NAME (down): rx 9 tx 7 drops 2; NAME > PORT: rx 5 tx 5 drops 0
+ */
+void stats_print(FILE *out, const struct wire *wires, unsigned int nb_wires);
+
+/* The line "mbufs: N in use of M"; see pool_usage() for how exact it is. */
+void stats_print_mbufs(FILE *out, const struct pool_set *pools);
+
+#endif /* STATS_H */

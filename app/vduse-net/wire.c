@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+
+#include "say.h"
+#include "wire.h"
+
+#define VDEV_BUS "vdev"
+
+/* The PMD or ethdev has said what; this says which wire. */
+static void
+say_wire(const struct wire *wire, const char *what, int error)
+{
+	SAY("wire %u, port %s, device %s: %s: %s", wire->id, wire->args->port, wire->args->name,
+			what, strerror(error));
+}
+
+int
+wire_find_port(struct wire *wire)
+{
+	return port_find(wire->args->port, &wire->port.id);
+}
+
+static int
+plan_sides(struct wire *wire, uint16_t device_id)
+{
+	struct port_want want = {
+		.queues = RTE_MAX(wire->args->queues, 1),
+		.mtu = wire->args->mtu,
+		.queue_size = wire->args->queue_size,
+	};
+	int ret;
+
+	ret = port_plan(&wire->device, device_id, &want);
+	if (ret != 0)
+		return ret;
+	/* Every queue the driver may use is polled; the port has as many if it can. */
+	want.queues = wire->device.nb_rxq;
+	want.queue_size = 0;
+	want.promiscuous = true;
+	return port_plan(&wire->port, wire->port.id, &want);
+}
+
+static uint32_t
+nb_descs(const struct port *port)
+{
+	return (uint32_t)port->nb_rxq * port->nb_rxd + (uint32_t)port->nb_txq * port->nb_txd;
+}
+
+int
+wire_attach(struct wire *wire, struct pool_set *pools)
+{
+	char devargs[ARGS_DEVARGS_MAX];
+	uint16_t id;
+	int ret;
+
+	snprintf(wire->vdev, sizeof(wire->vdev), "net_vduse_app%u", wire->id);
+	ret = args_devargs(wire->args, devargs, sizeof(devargs));
+	if (ret == 0)
+		ret = rte_eal_hotplug_add(VDEV_BUS, wire->vdev, devargs);
+	/* EAL takes a probe that fails with -EEXIST (the name is in use) for a success. */
+	if (ret == 0 && rte_eth_dev_get_port_by_name(wire->vdev, &id) != 0)
+		ret = -EEXIST;
+	if (ret != 0) {
+		say_wire(wire, "the VDUSE device cannot be made; the driver says why above", -ret);
+		return ret;
+	}
+	ret = plan_sides(wire, id);
+	if (ret != 0) {
+		say_wire(wire, "the two sides do not go together", -ret);
+		goto unplug;
+	}
+	pool_need(pools, port_socket(wire->port.id),
+			nb_descs(&wire->port) + nb_descs(&wire->device),
+			RTE_MAX(wire->port.frame, wire->device.frame));
+	return 0;
+
+unplug:
+	rte_eal_hotplug_remove(VDEV_BUS, wire->vdev);
+	return ret;
+}
+
+void
+wire_detach(struct wire *wire)
+{
+	int ret;
+
+	ret = rte_eal_hotplug_remove(VDEV_BUS, wire->vdev);
+	if (ret != 0)
+		say_wire(wire, "the VDUSE device stays; remove it with --destroy", -ret);
+}
+
+static int
+make_streams(struct wire *wire, enum wire_dir dir, struct rte_mempool *pool)
+{
+	const struct port *from = dir == TO_DEVICE ? &wire->port : &wire->device;
+	const struct port *to = dir == TO_DEVICE ? &wire->device : &wire->port;
+	unsigned int i, n = fwd_nb_streams(from->nb_rxq, to->nb_txq);
+	struct fwd_stream *streams;
+
+	streams = rte_calloc("streams", n, sizeof(*streams), RTE_CACHE_LINE_SIZE);
+	if (streams == NULL)
+		return -ENOMEM;
+	for (i = 0; i < n; i++) {
+		streams[i].rx_port = from->id;
+		streams[i].tx_port = to->id;
+		streams[i].tx_queue = i;
+		streams[i].rx_queue = i;
+		streams[i].rx_first = i;
+		streams[i].rx_step = n;
+		streams[i].rx_end = from->nb_rxq;
+		streams[i].linear = !to->multi_segs;
+		streams[i].pool = pool;
+	}
+	wire->streams[dir] = streams;
+	wire->nb_streams[dir] = n;
+	return 0;
+}
+
+static void
+free_streams(struct wire *wire, enum wire_dir dir)
+{
+	rte_free(wire->streams[dir]);
+	wire->streams[dir] = NULL;
+	wire->nb_streams[dir] = 0;
+}
+
+int
+wire_start(struct wire *wire, struct pool_set *pools)
+{
+	struct rte_mempool *pool = pools->sockets[port_socket(wire->port.id)].pool;
+	int ret;
+
+	ret = make_streams(wire, TO_DEVICE, pool);
+	if (ret != 0)
+		goto failed;
+	ret = make_streams(wire, TO_PORT, pool);
+	if (ret != 0)
+		goto free_to_device;
+	ret = port_start(&wire->port, pool);
+	if (ret != 0)
+		goto free_to_port;
+	ret = port_start(&wire->device, pool);
+	if (ret != 0)
+		goto stop_port;
+	return 0;
+
+stop_port:
+	port_stop(&wire->port);
+free_to_port:
+	free_streams(wire, TO_PORT);
+free_to_device:
+	free_streams(wire, TO_DEVICE);
+failed:
+	say_wire(wire, "not started", -ret);
+	return ret;
+}
+
+void
+wire_stop(struct wire *wire)
+{
+	port_stop(&wire->device);
+	port_stop(&wire->port);
+	free_streams(wire, TO_PORT);
+	free_streams(wire, TO_DEVICE);
+}
+
+void
+wire_read(const struct wire *wire, enum wire_dir dir, struct fwd_counters *sum)
+{
+	unsigned int i;
+
+	memset(sum, 0, sizeof(*sum));
+	for (i = 0; i < wire->nb_streams[dir]; i++)
+		fwd_read(&wire->streams[dir][i], sum);
+}

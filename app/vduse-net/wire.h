@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A wire: an ethdev port, the VDUSE device made for it, and the streams between
+ * the two. Main lcore only.
+ */
+
+#ifndef WIRE_H
+#define WIRE_H
+
+#include <rte_dev.h>
+
+#include "args.h"
+#include "fwd.h"
+#include "pool.h"
+#include "port.h"
+
+enum wire_dir {
+	TO_DEVICE, /* from the port to the VDUSE device */
+	TO_PORT,
+	WIRE_DIRS,
+};
+
+struct wire {
+	unsigned int id;
+	const struct wire_args *args;
+	struct port port;
+	struct port device;                    /* the ethdev port of the VDUSE device */
+	char vdev[RTE_DEV_NAME_MAX_LEN];       /* its name on the vdev bus */
+	struct fwd_stream *streams[WIRE_DIRS]; /* nb_streams[] of them, owned */
+	unsigned int nb_streams[WIRE_DIRS];
+};
+
+/* The port's id is filled in. Return: 0, or -errno after saying why. Undone by nothing. */
+int wire_find_port(struct wire *wire);
+
+/* Create the VDUSE device and plan both sides. Return: 0, or -errno after saying why. */
+int wire_attach(struct wire *wire, struct pool_set *pools);
+/* Destroy the device. */
+void wire_detach(struct wire *wire);
+
+/*
+ * Make the streams and start both sides. Return: 0, or -errno after saying why.
+ * A port that was once started is closed by wire_stop(): there is no second start.
+ */
+int wire_start(struct wire *wire, struct pool_set *pools);
+void wire_stop(struct wire *wire);
+
+/* Sum of the streams of one direction. */
+void wire_read(const struct wire *wire, enum wire_dir dir, struct fwd_counters *sum);
+
+#endif /* WIRE_H */

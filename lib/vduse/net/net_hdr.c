@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include <rte_ip.h>
+#include <rte_net.h>
+#include <rte_sctp.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+#include "net_hdr.h"
+
+#define BIT(name)          (1ULL << (name))
+#define HAS(features, bit) (((features)&BIT(bit)) != 0)
+
+/* Longest header that is looked at: two IPv6 headers with options and a tunnel. */
+#define NET_HDR_LOOK 256
+
+/* Where the innermost headers of a frame are. */
+struct net_layers {
+	uint32_t ptype; /* RTE_PTYPE_*, the outer L3 and L4 where there is no tunnel */
+	uint32_t l3;    /* offset of the IP header */
+	uint32_t l4;
+	uint32_t l4_len;
+	bool ipv6;
+	uint32_t l4_type; /* RTE_PTYPE_L4_* */
+};
+
+static void
+layers_parse(const struct rte_mbuf *m, struct net_layers *layers)
+{
+	struct rte_net_hdr_lens len = { 0 };
+	uint32_t l3_type;
+
+	layers->ptype = rte_net_get_ptype(m, &len, RTE_PTYPE_ALL_MASK);
+	layers->l3 = len.l2_len;
+	layers->l4 = layers->l3 + len.l3_len;
+	layers->l4_len = len.l4_len;
+	l3_type = layers->ptype & RTE_PTYPE_L3_MASK;
+	layers->l4_type = layers->ptype & RTE_PTYPE_L4_MASK;
+	layers->ipv6 = l3_type == RTE_PTYPE_L3_IPV6 || l3_type == RTE_PTYPE_L3_IPV6_EXT;
+	if ((layers->ptype & RTE_PTYPE_INNER_L4_MASK) == 0)
+		return;
+	layers->l3 = layers->l4 + len.l4_len + len.tunnel_len + len.inner_l2_len;
+	layers->l4 = layers->l3 + len.inner_l3_len;
+	layers->l4_len = len.inner_l4_len;
+	l3_type = layers->ptype & RTE_PTYPE_INNER_L3_MASK;
+	layers->ipv6 = l3_type == RTE_PTYPE_INNER_L3_IPV6 ||
+			l3_type == RTE_PTYPE_INNER_L3_IPV6_EXT;
+	/* the inner types are the outer ones, shifted */
+	layers->l4_type = (layers->ptype & RTE_PTYPE_INNER_L4_MASK) >> 16;
+}
+
+/* Write two bytes of a frame, wherever its segments are cut. */
+static void
+frame_write16(struct rte_mbuf *m, uint32_t offset, uint16_t value)
+{
+	const uint8_t *bytes = (const uint8_t *)&value;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(value); i++, offset++) {
+		while (offset >= m->data_len) {
+			offset -= m->data_len;
+			m = m->next;
+		}
+		*rte_pktmbuf_mtod_offset(m, uint8_t *, offset) = bytes[i];
+	}
+}
+
+/* Complete the checksum that the header describes (virtio 1.2, 5.1.6.2.1). */
+static int
+complete_checksum(const struct virtio_net_hdr *hdr, struct rte_mbuf *m)
+{
+	uint16_t sum;
+
+	/* the field holds the pseudo header's sum and counts as such */
+	if (rte_raw_cksum_mbuf(m, hdr->csum_start, m->pkt_len - hdr->csum_start, &sum) < 0)
+		return -EINVAL;
+	frame_write16(m, (uint32_t)hdr->csum_start + hdr->csum_offset, ~sum);
+	return 0;
+}
+
+/* Offset of the checksum field in the protocol's header; 0: not one that mbuf flags name. */
+static uint32_t
+l4_cksum_offset(uint32_t l4_type)
+{
+	switch (l4_type) {
+	case RTE_PTYPE_L4_TCP:
+		return offsetof(struct rte_tcp_hdr, cksum);
+	case RTE_PTYPE_L4_UDP:
+		return offsetof(struct rte_udp_hdr, dgram_cksum);
+	default:
+		return 0;
+	}
+}
+
+static int
+gso_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, const struct net_layers *layers,
+		struct rte_mbuf *m)
+{
+	const bool ecn = hdr->gso_type & VIRTIO_NET_HDR_GSO_ECN;
+	uint32_t l4_type = RTE_PTYPE_L4_TCP;
+	bool ok;
+
+	switch (hdr->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		ok = HAS(features, VIRTIO_NET_F_HOST_TSO4) && !layers->ipv6;
+		break;
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		ok = HAS(features, VIRTIO_NET_F_HOST_TSO6) && layers->ipv6;
+		break;
+	case VIRTIO_NET_HDR_GSO_UDP_L4:
+		ok = HAS(features, VIRTIO_NET_F_HOST_USO);
+		l4_type = RTE_PTYPE_L4_UDP;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (!ok || layers->l4_type != l4_type || hdr->gso_size == 0 ||
+			(ecn && !HAS(features, VIRTIO_NET_F_HOST_ECN)) ||
+			!(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || hdr->csum_start != layers->l4)
+		return -EINVAL;
+	m->tso_segsz = hdr->gso_size;
+	m->ol_flags |= RTE_MBUF_F_RX_LRO;
+	return 0;
+}
+
+int
+net_hdr_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, struct rte_mbuf *m)
+{
+	struct net_layers layers;
+	uint32_t field;
+
+	/* the driver sets NEEDS_CSUM at most: the others are the device's (5.1.6.2.1) */
+	if ((hdr->flags & ~VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0)
+		return -EINVAL;
+	layers_parse(m, &layers);
+	m->packet_type = layers.ptype;
+	if (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+		field = (uint32_t)hdr->csum_start + hdr->csum_offset;
+		if (!HAS(features, VIRTIO_NET_F_CSUM) || field + sizeof(uint16_t) > m->pkt_len)
+			return -EINVAL;
+		if (hdr->csum_start == layers.l4 && hdr->csum_offset != 0 &&
+				hdr->csum_offset == l4_cksum_offset(layers.l4_type))
+			m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+		else if (hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE || complete_checksum(hdr, m) < 0)
+			return -EINVAL;
+	}
+	if (hdr->gso_type == VIRTIO_NET_HDR_GSO_NONE)
+		return 0;
+	return gso_to_mbuf(hdr, features, &layers, m);
+}
+
+/* What from_mbuf() works on: the innermost headers, in a linear copy where need be. */
+struct tx_frame {
+	const struct rte_mbuf *m;
+	uint8_t look[NET_HDR_LOOK];
+	const uint8_t *headers; /* linear up to the end of the L4 header's checksum field */
+	uint32_t l3;
+	uint32_t l4;
+	uint32_t field; /* of the L4 checksum */
+	bool ipv6;
+};
+
+static int
+tx_frame_init(const struct rte_mbuf *m, struct tx_frame *f)
+{
+	const bool tunnel = m->ol_flags &
+			(RTE_MBUF_F_TX_TUNNEL_MASK | RTE_MBUF_F_TX_OUTER_IP_CKSUM |
+					RTE_MBUF_F_TX_OUTER_UDP_CKSUM);
+	uint32_t cksum;
+
+	f->m = m;
+	f->l3 = (tunnel ? m->outer_l2_len + m->outer_l3_len : 0) + m->l2_len;
+	f->l4 = f->l3 + m->l3_len;
+	f->ipv6 = m->ol_flags & RTE_MBUF_F_TX_IPV6;
+	switch (m->ol_flags & RTE_MBUF_F_TX_L4_MASK) {
+	case RTE_MBUF_F_TX_UDP_CKSUM:
+		cksum = offsetof(struct rte_udp_hdr, dgram_cksum);
+		break;
+	case RTE_MBUF_F_TX_SCTP_CKSUM:
+		return -ENOTSUP; /* a CRC: virtio has no way to ask for one */
+	case RTE_MBUF_F_TX_TCP_CKSUM:
+		cksum = offsetof(struct rte_tcp_hdr, cksum);
+		break;
+	default: /* segmentation implies the checksum */
+		cksum = m->ol_flags & RTE_MBUF_F_TX_TCP_SEG ?
+				offsetof(struct rte_tcp_hdr, cksum) :
+				offsetof(struct rte_udp_hdr, dgram_cksum);
+		break;
+	}
+	f->field = f->l4 + cksum;
+	if (m->l2_len == 0 || m->l3_len < sizeof(struct rte_ipv4_hdr) ||
+			f->field + sizeof(uint16_t) > RTE_MIN(m->pkt_len, (uint32_t)NET_HDR_LOOK))
+		return -EINVAL;
+	f->headers = rte_pktmbuf_read(m, 0, f->field + sizeof(uint16_t), f->look);
+	return f->headers != NULL ? 0 : -EINVAL;
+}
+
+static uint16_t
+tx_phdr_cksum(const struct tx_frame *f)
+{
+	/* no flags: the length counts for a frame to be segmented too (5.1.6.2.1) */
+	if (f->ipv6)
+		return rte_ipv6_phdr_cksum((const struct rte_ipv6_hdr *)(f->headers + f->l3), 0);
+	return rte_ipv4_phdr_cksum((const struct rte_ipv4_hdr *)(f->headers + f->l3), 0);
+}
+
+/* The whole checksum. */
+static int
+tx_full_cksum(const struct tx_frame *f, uint16_t *out)
+{
+	const uint32_t len = f->m->pkt_len - f->l4;
+	uint16_t raw, was;
+	uint32_t sum;
+
+	if (rte_raw_cksum_mbuf(f->m, f->l4, len, &raw) < 0)
+		return -EINVAL;
+	memcpy(&was, f->headers + f->field, sizeof(was));
+	/* take out what stands in the field, put in the pseudo header */
+	sum = (uint32_t)raw + (uint16_t)~was + tx_phdr_cksum(f);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	*out = (uint16_t)~sum;
+	if (*out == 0)
+		*out = 0xffff; /* RFC 768: 0 is "no checksum"; TCP takes both */
+	return 0;
+}
+
+static int
+tx_gso(const struct tx_frame *f, uint64_t features, struct virtio_net_hdr *hdr)
+{
+	const struct rte_mbuf *m = f->m;
+	uint8_t tcp_flags;
+
+	if (m->tso_segsz == 0)
+		return -EINVAL;
+	if (m->ol_flags & RTE_MBUF_F_TX_UDP_SEG) {
+		if (!HAS(features, f->ipv6 ? VIRTIO_NET_F_GUEST_USO6 : VIRTIO_NET_F_GUEST_USO4))
+			return -ENOTSUP;
+		hdr->gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+	} else {
+		if (!HAS(features, f->ipv6 ? VIRTIO_NET_F_GUEST_TSO6 : VIRTIO_NET_F_GUEST_TSO4))
+			return -ENOTSUP;
+		hdr->gso_type = f->ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+		tcp_flags = f->headers[f->l4 + offsetof(struct rte_tcp_hdr, tcp_flags)];
+		if (tcp_flags & RTE_TCP_CWR_FLAG) {
+			if (!HAS(features, VIRTIO_NET_F_GUEST_ECN))
+				return -ENOTSUP;
+			hdr->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+		}
+	}
+	hdr->gso_size = m->tso_segsz;
+	hdr->hdr_len = f->l4 + m->l4_len;
+	return 0;
+}
+
+/* ethdev asks for the IP checksum along with TSO; virtio wants it to be right already. */
+static void
+tx_ip_cksum(const struct tx_frame *f, struct net_hdr *hdr)
+{
+	struct net_hdr_patch *patch = &hdr->patch[hdr->nb_patches];
+	uint8_t copy[60]; /* the longest IPv4 header */
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)copy;
+
+	memcpy(copy, f->headers + f->l3, RTE_MIN(f->m->l3_len, sizeof(copy)));
+	ip->hdr_checksum = 0;
+	patch->offset = f->l3 + offsetof(struct rte_ipv4_hdr, hdr_checksum);
+	patch->value = (uint16_t)~rte_raw_cksum(ip, RTE_MIN(f->m->l3_len, sizeof(copy)));
+	hdr->nb_patches++;
+}
+
+int
+net_hdr_from_mbuf(const struct rte_mbuf *m, uint64_t features, struct net_hdr *hdr)
+{
+	struct tx_frame f;
+	int ret;
+
+	memset(hdr, 0, sizeof(*hdr));
+	ret = tx_frame_init(m, &f);
+	if (ret < 0)
+		return ret;
+	if (m->ol_flags & (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)) {
+		ret = tx_gso(&f, features, &hdr->virtio.hdr);
+		if (ret < 0)
+			return ret;
+	}
+	hdr->patch[0].offset = f.field;
+	hdr->nb_patches = 1;
+	if (HAS(features, VIRTIO_NET_F_GUEST_CSUM)) {
+		hdr->virtio.hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		hdr->virtio.hdr.csum_start = f.l4;
+		hdr->virtio.hdr.csum_offset = f.field - f.l4;
+		hdr->patch[0].value = tx_phdr_cksum(&f);
+	} else {
+		ret = tx_full_cksum(&f, &hdr->patch[0].value);
+		if (ret < 0)
+			return ret;
+	}
+	if (!f.ipv6 && (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM))
+		tx_ip_cksum(&f, hdr);
+	return 0;
+}
