@@ -47,6 +47,7 @@ int pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *arg
 int pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf);
 
 uint16_t pmd_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+uint16_t pmd_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t pmd_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 
 #endif /* PMD_H */

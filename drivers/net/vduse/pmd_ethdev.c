@@ -4,8 +4,20 @@
 
 #include "pmd.h"
 
-/* There is no wire: the number that virtual ports report. */
-#define PMD_SPEED RTE_ETH_SPEED_NUM_10G
+#define PMD_CKSUM_RX (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
+#define PMD_CKSUM_TX (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
+
+/* What the profiles are in ethdev's terms. */
+static const struct {
+	uint64_t rx;
+	uint64_t tx;
+} pmd_offloads[] = {
+	[RTE_VDUSE_NET_PROFILE_LATENCY] = { PMD_CKSUM_RX, PMD_CKSUM_TX },
+	[RTE_VDUSE_NET_PROFILE_BULK] = { PMD_CKSUM_RX | RTE_ETH_RX_OFFLOAD_TCP_LRO,
+			PMD_CKSUM_TX | RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_UDP_TSO },
+	[RTE_VDUSE_NET_PROFILE_XDP] = { PMD_CKSUM_RX | RTE_ETH_RX_OFFLOAD_TCP_LRO, PMD_CKSUM_TX },
+	[RTE_VDUSE_NET_PROFILE_NONE] = { 0, PMD_CKSUM_TX },
+};
 
 static int
 pmd_link_update(struct rte_eth_dev *eth_dev, __rte_unused int wait)
@@ -13,7 +25,7 @@ pmd_link_update(struct rte_eth_dev *eth_dev, __rte_unused int wait)
 	const struct pmd_dev *pmd = eth_dev->data->dev_private;
 	struct rte_vduse_net_info info;
 	struct rte_eth_link link = {
-		.link_speed = PMD_SPEED,
+		.link_speed = pmd->conf.net.speed,
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
 		.link_autoneg = RTE_ETH_LINK_FIXED,
 	};
@@ -35,10 +47,29 @@ pmd_event(void *arg, enum rte_vduse_net_event event, __rte_unused uint16_t pair)
 		rte_eth_dev_callback_process(pmd->eth_dev, RTE_ETH_EVENT_INTR_LSC, NULL);
 }
 
+/*
+ * ethdev has checked queues and offloads against the info. An application that
+ * did not ask for RX checksum offload gets whole checksums; frames to be
+ * segmented it must have asked for.
+ */
 static int
-pmd_configure(__rte_unused struct rte_eth_dev *eth_dev)
+pmd_configure(struct rte_eth_dev *eth_dev)
 {
-	return 0; /* ethdev has checked the numbers of queues against the info */
+	const struct pmd_dev *pmd = eth_dev->data->dev_private;
+	const uint64_t rx = eth_dev->data->dev_conf.rxmode.offloads;
+	const uint64_t needed = RTE_ETH_RX_OFFLOAD_TCP_LRO | PMD_CKSUM_RX;
+
+	if ((pmd_offloads[pmd->conf.net.profile].rx & RTE_ETH_RX_OFFLOAD_TCP_LRO) &&
+			(rx & needed) != needed) {
+		PMD_LOG(ERR,
+				"%s: the profiles bulk and xdp receive frames of up to 64 KiB with "
+				"partial checksums: enable the RX offloads TCP_LRO, TCP_CKSUM and "
+				"UDP_CKSUM, or use profile=latency",
+				pmd->conf.name);
+		return -EINVAL;
+	}
+	rte_vduse_net_set_complete(pmd->net, (rx & PMD_CKSUM_RX) != PMD_CKSUM_RX);
+	return 0;
 }
 
 /*
@@ -128,8 +159,10 @@ pmd_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
 	info->max_rx_pktlen = RTE_VDUSE_NET_FRAME_MAX;
 	info->min_mtu = RTE_VDUSE_NET_MTU_MIN;
 	info->max_mtu = RTE_VDUSE_NET_MTU_MAX;
-	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
-	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	info->max_lro_pkt_size = RTE_VDUSE_NET_FRAME_MAX;
+	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER | pmd_offloads[pmd->conf.net.profile].rx;
+	info->tx_offload_capa =
+			RTE_ETH_TX_OFFLOAD_MULTI_SEGS | pmd_offloads[pmd->conf.net.profile].tx;
 	/* the driver sizes the rings, up to queue-size */
 	info->default_rxportconf.ring_size = pmd->conf.net.queue_size;
 	info->default_txportconf.ring_size = pmd->conf.net.queue_size;
@@ -185,7 +218,8 @@ pmd_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t id, __rte_unused uint16
 static uint64_t
 pmd_drops(const struct rte_vduse_net_queue_stats *s)
 {
-	return s->drop_short + s->drop_long + s->drop_segments + s->drop_header + s->drop_no_fit;
+	return s->drop_short + s->drop_long + s->drop_segments + s->drop_header + s->drop_no_fit +
+	       s->drop_offload;
 }
 
 static int
@@ -254,6 +288,31 @@ pmd_mtu_set(struct rte_eth_dev *eth_dev, uint16_t mtu)
 	return rte_vduse_net_set_mtu(pmd->net, mtu);
 }
 
+/* The driver sees its link go down or up; frames are served all the same. */
+static int
+pmd_link_set(struct rte_eth_dev *eth_dev, bool up)
+{
+	struct pmd_dev *pmd = eth_dev->data->dev_private;
+	int ret;
+
+	ret = rte_vduse_net_set_link(pmd->net, up);
+	if (ret == 0)
+		pmd_link_update(eth_dev, 0);
+	return ret;
+}
+
+static int
+pmd_link_up(struct rte_eth_dev *eth_dev)
+{
+	return pmd_link_set(eth_dev, true);
+}
+
+static int
+pmd_link_down(struct rte_eth_dev *eth_dev)
+{
+	return pmd_link_set(eth_dev, false);
+}
+
 static const struct eth_dev_ops pmd_ops = {
 	.dev_configure = pmd_configure,
 	.dev_start = pmd_start,
@@ -264,6 +323,8 @@ static const struct eth_dev_ops pmd_ops = {
 	.rx_queue_release = pmd_rx_queue_release,
 	.tx_queue_setup = pmd_tx_queue_setup,
 	.tx_queue_release = pmd_tx_queue_release,
+	.dev_set_link_up = pmd_link_up,
+	.dev_set_link_down = pmd_link_down,
 	.link_update = pmd_link_update,
 	.stats_get = pmd_stats_get,
 	.stats_reset = pmd_stats_reset,
@@ -297,5 +358,6 @@ pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 	eth_dev->dev_ops = &pmd_ops;
 	eth_dev->rx_pkt_burst = pmd_rx_burst;
 	eth_dev->tx_pkt_burst = pmd_tx_burst;
+	eth_dev->tx_pkt_prepare = pmd_tx_prepare;
 	return 0;
 }

@@ -16,12 +16,17 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 #define PMD_ARG_MTU         "mtu"
 #define PMD_ARG_ATTACH      "attach"
 #define PMD_ARG_MQ_FALLBACK "mq-fallback"
+#define PMD_ARG_PROFILE     "profile"
+#define PMD_ARG_SPEED       "speed"
+#define PMD_ARG_STANDBY     "standby"
 
 /* What `dpdk-pmdinfo.py` and users read. */
-#define PMD_PARAMS                                                            \
-	PMD_ARG_NAME "=<string> " PMD_ARG_QUEUES "=<int> " PMD_ARG_QUEUE_SIZE \
-		     "=<int> " PMD_ARG_MAC "=xx:xx:xx:xx:xx:xx " PMD_ARG_MTU  \
-		     "=<int> " PMD_ARG_ATTACH "=<virtio|vhost|none> " PMD_ARG_MQ_FALLBACK "=<0|1>"
+#define PMD_PARAMS                                                                        \
+	PMD_ARG_NAME "=<string> " PMD_ARG_QUEUES "=<int> " PMD_ARG_QUEUE_SIZE             \
+		     "=<int> " PMD_ARG_MAC "=xx:xx:xx:xx:xx:xx " PMD_ARG_MTU              \
+		     "=<int> " PMD_ARG_ATTACH "=<virtio|vhost|none> " PMD_ARG_MQ_FALLBACK \
+		     "=<0|1> " PMD_ARG_PROFILE "=<latency|bulk|xdp|none> " PMD_ARG_SPEED  \
+		     "=<int> " PMD_ARG_STANDBY "=<0|1>"
 
 #define PMD_DEFAULT_QUEUE_SIZE 1024
 
@@ -110,6 +115,7 @@ parse_attach(const char *key, const char *value, struct pmd_conf *conf)
 	} else if (strcmp(value, "vhost") == 0) {
 		conf->attach = RTE_VDUSE_ATTACH_VHOST;
 	} else if (strcmp(value, "none") == 0) {
+		conf->net.speed = RTE_ETH_SPEED_NUM_10G;
 		conf->attach = RTE_VDUSE_ATTACH_NONE;
 	} else {
 		PMD_LOG(ERR, "%s=%s: not one of virtio, vhost, none", key, value);
@@ -119,14 +125,59 @@ parse_attach(const char *key, const char *value, struct pmd_conf *conf)
 }
 
 static int
-parse_mq_fallback(const char *key, const char *value, struct pmd_conf *conf)
+parse_profile(const char *key, const char *value, struct pmd_conf *conf)
+{
+	static const char *const names[] = {
+		[RTE_VDUSE_NET_PROFILE_LATENCY] = "latency",
+		[RTE_VDUSE_NET_PROFILE_BULK] = "bulk",
+		[RTE_VDUSE_NET_PROFILE_XDP] = "xdp",
+		[RTE_VDUSE_NET_PROFILE_NONE] = "none",
+	};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(names); i++) {
+		if (strcmp(value, names[i]) == 0) {
+			conf->net.profile = i;
+			return 0;
+		}
+	}
+	PMD_LOG(ERR, "%s=%s: not one of latency, bulk, xdp, none", key, value);
+	return -EINVAL;
+}
+
+static int
+parse_speed(const char *key, const char *value, struct pmd_conf *conf)
+{
+	unsigned long n;
+
+	/* virtio 1.2, 5.1.4.1: 0 to 0x7fffffff, Mbit/s */
+	if (parse_range(key, value, 0, INT32_MAX, &n) < 0)
+		return -EINVAL;
+	conf->net.speed = n;
+	return 0;
+}
+
+static int
+parse_flag(const char *key, const char *value, bool *flag)
 {
 	unsigned long n;
 
 	if (parse_range(key, value, 0, 1, &n) < 0)
 		return -EINVAL;
-	conf->net.mq_fallback = n;
+	*flag = n;
 	return 0;
+}
+
+static int
+parse_mq_fallback(const char *key, const char *value, struct pmd_conf *conf)
+{
+	return parse_flag(key, value, &conf->net.mq_fallback);
+}
+
+static int
+parse_standby(const char *key, const char *value, struct pmd_conf *conf)
+{
+	return parse_flag(key, value, &conf->net.standby);
 }
 
 static const struct {
@@ -140,6 +191,9 @@ static const struct {
 	{ PMD_ARG_MTU, parse_mtu },
 	{ PMD_ARG_ATTACH, parse_attach },
 	{ PMD_ARG_MQ_FALLBACK, parse_mq_fallback },
+	{ PMD_ARG_PROFILE, parse_profile },
+	{ PMD_ARG_SPEED, parse_speed },
+	{ PMD_ARG_STANDBY, parse_standby },
 };
 
 static int

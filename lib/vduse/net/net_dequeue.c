@@ -64,6 +64,7 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 {
 	struct virtio_net_hdr_mrg_rxbuf hdr;
 	const uint64_t len = chain->len - NET_HDR_LEN;
+	struct rte_mbuf *frame;
 
 	*m = NULL;
 	if (unlikely(len < RTE_ETHER_HDR_LEN)) {
@@ -74,18 +75,21 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 		q->stats.drop_long++;
 		return 0;
 	}
+	frame = rte_pktmbuf_alloc(pool);
+	if (unlikely(frame == NULL))
+		return -ENOMEM;
+	if (unlikely(dequeue_copy(chain, pool, frame) < 0)) {
+		rte_pktmbuf_free(frame);
+		return -ENOMEM;
+	}
 	dequeue_header(chain, &hdr);
-	if (unlikely(hdr.hdr.flags != 0 || hdr.hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE)) {
+	if ((hdr.hdr.flags | hdr.hdr.gso_type) != 0 &&
+			net_hdr_to_mbuf(&hdr.hdr, q->features, q->complete, frame) < 0) {
 		q->stats.drop_header++;
+		rte_pktmbuf_free(frame);
 		return 0;
 	}
-	*m = rte_pktmbuf_alloc(pool);
-	if (unlikely(*m == NULL))
-		return -ENOMEM;
-	if (unlikely(dequeue_copy(chain, pool, *m) < 0)) {
-		rte_pktmbuf_free(*m);
-		return -ENOMEM;
-	}
+	*m = frame;
 	return 0;
 }
 

@@ -18,14 +18,37 @@
 #define BIT(name) (1ULL << (name))
 
 /* Offered always. */
-#define NET_FEATURES                                                                           \
-	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_F_RING_PACKED) | \
-			BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) |      \
-			BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_MAC) |                  \
-			BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_STATUS))
+#define NET_FEATURES                                                                               \
+	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_F_RING_PACKED) |     \
+			BIT(VIRTIO_F_IN_ORDER) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |                \
+			BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_NET_F_MRG_RXBUF) |               \
+			BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_STATUS) | \
+			BIT(VIRTIO_NET_F_SPEED_DUPLEX))
+
+/* Segmentation left to us, with the checksum it requires (virtio 1.2, 5.1.3.1). */
+#define NET_FEATURES_HOST_TSO                                                                 \
+	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | \
+			BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_USO) |             \
+			BIT(VIRTIO_NET_F_GUEST_HDRLEN))
+
+/* Segmentation left to the driver. */
+#define NET_FEATURES_GUEST_TSO                                                       \
+	(BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |               \
+			BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | \
+			BIT(VIRTIO_NET_F_GUEST_USO4) | BIT(VIRTIO_NET_F_GUEST_USO6))
+
+static const uint64_t net_profiles[] = {
+	[RTE_VDUSE_NET_PROFILE_LATENCY] = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM),
+	[RTE_VDUSE_NET_PROFILE_BULK] = NET_FEATURES_HOST_TSO | NET_FEATURES_GUEST_TSO,
+	[RTE_VDUSE_NET_PROFILE_XDP] = NET_FEATURES_HOST_TSO,
+	[RTE_VDUSE_NET_PROFILE_NONE] = 0,
+};
 
 /* With more than one queue pair (virtio 1.2, 5.1.3.1: MQ requires CTRL_VQ). */
 #define NET_FEATURES_MQ (BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ))
+
+/* virtio 1.2, 5.1.4.1 */
+#define NET_DUPLEX_FULL 1
 
 /* What every driver of ours must take: VDUSE rings are addressed by IOVA only. */
 #define NET_FEATURES_REQUIRED (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM))
@@ -65,9 +88,11 @@ net_start(void *priv, uint64_t features)
 	struct rte_vduse_net *net = priv;
 	uint16_t i;
 
-	for (i = 0; i < 2 * net->queue_pairs; i++)
+	for (i = 0; i < 2 * net->queue_pairs; i++) {
+		net->queues[i].features = features;
 		net->queues[i].burst = i % 2 == 0 ? net_enqueue_select(features)
 						  : net_dequeue_select(features);
+	}
 	__atomic_store_n(&net->active_pairs, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&net->driver_up, true, __ATOMIC_RELAXED);
 	net_notify(net, RTE_VDUSE_NET_EVENT_LINK, 0);
@@ -133,6 +158,10 @@ net_check_conf(const struct rte_vduse_net_conf *conf)
 				name, RTE_ETHER_ADDR_BYTES(&conf->mac));
 		return -EINVAL;
 	}
+	if ((unsigned int)conf->profile >= RTE_DIM(net_profiles)) {
+		VDUSE_LOG(ERR, "%.64s: unknown profile %d", name, (int)conf->profile);
+		return -EINVAL;
+	}
 	if (conf->mtu < RTE_VDUSE_NET_MTU_MIN) {
 		VDUSE_LOG(ERR, "%.64s: MTU %u; use %u to %u", name, conf->mtu,
 				RTE_VDUSE_NET_MTU_MIN, RTE_VDUSE_NET_MTU_MAX);
@@ -148,7 +177,7 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 	struct rte_vduse_conf dev_conf = {
 		.name = conf->name,
 		.device_id = VIRTIO_ID_NET,
-		.features = NET_FEATURES,
+		.features = NET_FEATURES | net_profiles[conf->profile],
 		.nb_queues = 2 * pairs,
 		.queue_size = conf->queue_size,
 		.first_control_queue = 2 * pairs,
@@ -158,6 +187,8 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 		.priv = net,
 	};
 
+	if (conf->standby)
+		dev_conf.features |= BIT(VIRTIO_NET_F_STANDBY);
 	if (pairs > 1) {
 		dev_conf.features |= NET_FEATURES_MQ;
 		dev_conf.nb_queues++;
@@ -264,6 +295,8 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	net->asked_pairs = conf->queue_pairs;
 	memcpy(net->config.mac, &conf->mac, sizeof(net->config.mac));
 	net->config.mtu = rte_cpu_to_le_16(conf->mtu);
+	net->config.speed = rte_cpu_to_le_32(conf->speed);
+	net->config.duplex = NET_DUPLEX_FULL;
 	ret = net_alloc_queues(net, conf);
 	if (ret < 0) {
 		VDUSE_LOG(ERR, "%s: no memory for %u queue pairs; give DPDK more (-m, hugepages)",
@@ -319,6 +352,34 @@ rte_vduse_net_set_link(struct rte_vduse_net *net, bool up)
 	__atomic_store_n(&net->admin_up, up, __ATOMIC_RELAXED);
 	net->config.status = rte_cpu_to_le_16(up ? VIRTIO_NET_S_LINK_UP : 0);
 	return NET_SET_CONFIG(net, status);
+}
+
+int
+rte_vduse_net_set_speed(struct rte_vduse_net *net, uint32_t speed)
+{
+	net->config.speed = rte_cpu_to_le_32(speed);
+	return NET_SET_CONFIG(net, speed);
+}
+
+void
+rte_vduse_net_set_complete(struct rte_vduse_net *net, bool complete)
+{
+	uint16_t i;
+
+	for (i = 1; i < 2 * net->queue_pairs; i += 2)
+		net->queues[i].complete = complete;
+}
+
+int
+rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *m)
+{
+	struct rte_vduse_info info;
+	struct net_hdr hdr;
+
+	if (!(m->ol_flags & NET_HDR_TX_FLAGS))
+		return 0;
+	rte_vduse_dev_info(net->dev, &info);
+	return net_hdr_from_mbuf(m, info.driver_features, &hdr);
 }
 
 int

@@ -2,8 +2,7 @@
 #ifndef NET_DEV_H
 #define NET_DEV_H
 
-#include <linux/virtio_net.h>
-
+#include "net_hdr.h"
 #include "rte_vduse_net.h"
 #include "vduse_dev.h"
 #include "vduse_ring.h"
@@ -25,7 +24,9 @@ struct net_pending {
 struct net_queue {
 	struct vduse_vq *vq;
 	net_burst_t burst;           /* chosen at DRIVER_OK, stable inside of a burst */
+	uint64_t features;           /* negotiated, as stable */
 	bool missed;                 /* the burst ended at an address that is not mapped */
+	bool complete;               /* dequeue: the owner takes no partial checksums */
 	uint16_t nb_pending;         /* room in the array */
 	struct net_pending *pending; /* enqueue only */
 	struct rte_vduse_net_queue_stats stats;
@@ -43,9 +44,6 @@ struct rte_vduse_net {
 	void *event_arg;
 	struct net_queue *queues; /* by virtqueue index: 2n receives, 2n + 1 transmits */
 };
-
-/** virtio_net_hdr with num_buffers: always, with VIRTIO_F_VERSION_1 (virtio 1.2, 5.1.6). */
-#define NET_HDR_LEN sizeof(struct virtio_net_hdr_mrg_rxbuf)
 
 /** The bodies for a feature set. */
 net_burst_t net_dequeue_select(uint64_t features);

@@ -37,14 +37,25 @@ enqueue_bytes(struct enqueue_cursor *at, const uint8_t *data, uint32_t len)
 }
 
 static __rte_always_inline void
-enqueue_copy(const struct enqueue_room *room, const struct rte_mbuf *m)
+enqueue_copy(const struct enqueue_room *room, const struct virtio_net_hdr_mrg_rxbuf *hdr,
+		const struct rte_mbuf *m)
 {
-	const struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = room->nb_buffers };
 	struct enqueue_cursor at = { .seg = room->segs };
 
-	enqueue_bytes(&at, (const uint8_t *)&hdr, sizeof(hdr));
+	enqueue_bytes(&at, (const uint8_t *)hdr, sizeof(*hdr));
 	for (; m != NULL; m = m->next)
 		enqueue_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+}
+
+/* Write over bytes of the frame, in the driver's buffers. */
+static void
+enqueue_patch(const struct enqueue_room *room, const struct net_hdr_patch *patch)
+{
+	struct enqueue_cursor at = { .seg = room->segs, .offset = NET_HDR_LEN + patch->offset };
+
+	while (at.offset >= at.seg->len)
+		at.offset -= (at.seg++)->len;
+	enqueue_bytes(&at, (const uint8_t *)&patch->value, sizeof(patch->value));
 }
 
 /*
@@ -91,6 +102,29 @@ enqueue_reserve(struct net_queue *q, struct vduse_pos *pos, uint64_t need,
 	return 0;
 }
 
+/* Header and frame into the buffers. */
+static __rte_always_inline int
+enqueue_fill(const struct net_queue *q, const struct enqueue_room *room, const struct rte_mbuf *m)
+{
+	const struct virtio_net_hdr_mrg_rxbuf plain = { .num_buffers = room->nb_buffers };
+	struct net_hdr hdr;
+	uint16_t i;
+	int ret;
+
+	if (likely(!(m->ol_flags & NET_HDR_TX_FLAGS))) {
+		enqueue_copy(room, &plain, m);
+		return 0;
+	}
+	ret = net_hdr_from_mbuf(m, q->features, &hdr);
+	if (ret < 0)
+		return -ENOTSUP;
+	hdr.virtio.num_buffers = room->nb_buffers;
+	enqueue_copy(room, &hdr.virtio, m);
+	for (i = 0; i < hdr.nb_patches; i++)
+		enqueue_patch(room, &hdr.patch[i]);
+	return 0;
+}
+
 /* One frame. Returns 0: delivered; -ENOBUFS; or why the burst or the frame ends here. */
 static __rte_always_inline int
 enqueue_frame(struct net_queue *q, const struct rte_mbuf *m, const bool packed,
@@ -102,10 +136,14 @@ enqueue_frame(struct net_queue *q, const struct rte_mbuf *m, const bool packed,
 	uint16_t i;
 	int ret;
 
+	if (unlikely(m->pkt_len < RTE_ETHER_HDR_LEN))
+		return -ERANGE;
 	ret = enqueue_reserve(q, &pos, NET_HDR_LEN + m->pkt_len, &room, packed, mergeable);
 	if (unlikely(ret < 0))
 		return ret;
-	enqueue_copy(&room, m);
+	ret = enqueue_fill(q, &room, m);
+	if (unlikely(ret < 0))
+		return ret;
 	for (i = 0; i < room.nb_buffers; i++)
 		vduse_ring_put(vq, q->pending[i].id, q->pending[i].slots, q->pending[i].len,
 				packed);
@@ -121,8 +159,11 @@ enqueue_drop(struct net_queue *q, int why)
 	case -EMSGSIZE:
 		q->stats.drop_no_fit++;
 		break;
-	case -EINVAL:
+	case -ERANGE:
 		q->stats.drop_short++;
+		break;
+	case -ENOTSUP:
+		q->stats.drop_offload++;
 		break;
 	default:
 		q->stats.drop_segments++;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include <rte_ip.h>
@@ -47,8 +46,7 @@ layers_parse(const struct rte_mbuf *m, struct net_layers *layers)
 	layers->l4 = layers->l3 + len.inner_l3_len;
 	layers->l4_len = len.inner_l4_len;
 	l3_type = layers->ptype & RTE_PTYPE_INNER_L3_MASK;
-	layers->ipv6 = l3_type == RTE_PTYPE_INNER_L3_IPV6 ||
-			l3_type == RTE_PTYPE_INNER_L3_IPV6_EXT;
+	layers->ipv6 = l3_type == RTE_PTYPE_INNER_L3_IPV6 || l3_type == RTE_PTYPE_INNER_L3_IPV6_EXT;
 	/* the inner types are the outer ones, shifted */
 	layers->l4_type = (layers->ptype & RTE_PTYPE_INNER_L4_MASK) >> 16;
 }
@@ -120,7 +118,8 @@ gso_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, const struct ne
 	}
 	if (!ok || layers->l4_type != l4_type || hdr->gso_size == 0 ||
 			(ecn && !HAS(features, VIRTIO_NET_F_HOST_ECN)) ||
-			!(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || hdr->csum_start != layers->l4)
+			!(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
+			hdr->csum_start != layers->l4)
 		return -EINVAL;
 	m->tso_segsz = hdr->gso_size;
 	m->ol_flags |= RTE_MBUF_F_RX_LRO;
@@ -128,7 +127,8 @@ gso_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, const struct ne
 }
 
 int
-net_hdr_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, struct rte_mbuf *m)
+net_hdr_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, bool complete,
+		struct rte_mbuf *m)
 {
 	struct net_layers layers;
 	uint32_t field;
@@ -142,7 +142,7 @@ net_hdr_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, struct rte_
 		field = (uint32_t)hdr->csum_start + hdr->csum_offset;
 		if (!HAS(features, VIRTIO_NET_F_CSUM) || field + sizeof(uint16_t) > m->pkt_len)
 			return -EINVAL;
-		if (hdr->csum_start == layers.l4 && hdr->csum_offset != 0 &&
+		if (!complete && hdr->csum_start == layers.l4 && hdr->csum_offset != 0 &&
 				hdr->csum_offset == l4_cksum_offset(layers.l4_type))
 			m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
 		else if (hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE || complete_checksum(hdr, m) < 0)
@@ -167,9 +167,9 @@ struct tx_frame {
 static int
 tx_frame_init(const struct rte_mbuf *m, struct tx_frame *f)
 {
-	const bool tunnel = m->ol_flags &
-			(RTE_MBUF_F_TX_TUNNEL_MASK | RTE_MBUF_F_TX_OUTER_IP_CKSUM |
-					RTE_MBUF_F_TX_OUTER_UDP_CKSUM);
+	const bool tunnel =
+			m->ol_flags & (RTE_MBUF_F_TX_TUNNEL_MASK | RTE_MBUF_F_TX_OUTER_IP_CKSUM |
+						      RTE_MBUF_F_TX_OUTER_UDP_CKSUM);
 	uint32_t cksum;
 
 	f->m = m;
@@ -186,9 +186,9 @@ tx_frame_init(const struct rte_mbuf *m, struct tx_frame *f)
 		cksum = offsetof(struct rte_tcp_hdr, cksum);
 		break;
 	default: /* segmentation implies the checksum */
-		cksum = m->ol_flags & RTE_MBUF_F_TX_TCP_SEG ?
-				offsetof(struct rte_tcp_hdr, cksum) :
-				offsetof(struct rte_udp_hdr, dgram_cksum);
+		cksum = m->ol_flags & RTE_MBUF_F_TX_TCP_SEG
+					? offsetof(struct rte_tcp_hdr, cksum)
+					: offsetof(struct rte_udp_hdr, dgram_cksum);
 		break;
 	}
 	f->field = f->l4 + cksum;
@@ -261,15 +261,14 @@ tx_gso(const struct tx_frame *f, uint64_t features, struct virtio_net_hdr *hdr)
 static void
 tx_ip_cksum(const struct tx_frame *f, struct net_hdr *hdr)
 {
-	struct net_hdr_patch *patch = &hdr->patch[hdr->nb_patches];
+	struct net_hdr_patch *patch = &hdr->patch[hdr->nb_patches++];
 	uint8_t copy[60]; /* the longest IPv4 header */
-	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)copy;
+	const size_t len = f->l4 - f->l3 < sizeof(copy) ? f->l4 - f->l3 : sizeof(copy);
 
-	memcpy(copy, f->headers + f->l3, RTE_MIN(f->m->l3_len, sizeof(copy)));
-	ip->hdr_checksum = 0;
+	memcpy(copy, f->headers + f->l3, len);
+	memset(copy + offsetof(struct rte_ipv4_hdr, hdr_checksum), 0, sizeof(uint16_t));
 	patch->offset = f->l3 + offsetof(struct rte_ipv4_hdr, hdr_checksum);
-	patch->value = (uint16_t)~rte_raw_cksum(ip, RTE_MIN(f->m->l3_len, sizeof(copy)));
-	hdr->nb_patches++;
+	patch->value = (uint16_t)~rte_raw_cksum(copy, len);
 }
 
 int

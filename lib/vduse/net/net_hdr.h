@@ -2,6 +2,7 @@
 #ifndef NET_HDR_H
 #define NET_HDR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <linux/virtio_config.h>
@@ -54,9 +55,11 @@ struct net_hdr {
  *
  * @param hdr copied out of shared memory, flags or gso_type not 0
  * @param features negotiated
+ * @param complete complete every checksum
  * @return 0; -EINVAL: not negotiated, or not true of the frame
  */
-int net_hdr_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, struct rte_mbuf *m);
+int net_hdr_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, bool complete,
+		struct rte_mbuf *m);
 
 /**
  * What the mbuf asks for, as the driver can take it: a partial checksum where

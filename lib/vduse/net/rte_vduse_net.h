@@ -40,6 +40,27 @@ extern "C" {
 /** A network device. */
 struct rte_vduse_net;
 
+/**
+ * Which offloads are offered to the driver. All of them can be served with
+ * any mbuf; the profiles differ in what a driver may send and must take.
+ */
+enum rte_vduse_net_profile {
+	/** Checksums only, both ways: no frame is longer than the MTU allows. */
+	RTE_VDUSE_NET_PROFILE_LATENCY,
+	/**
+	 * Checksums and segmentation, both ways: frames up to
+	 * RTE_VDUSE_NET_FRAME_MAX are dequeued.
+	 */
+	RTE_VDUSE_NET_PROFILE_BULK,
+	/**
+	 * As bulk from the driver, nothing towards it: a Linux driver loads
+	 * native XDP programs only without any GUEST_* offload.
+	 */
+	RTE_VDUSE_NET_PROFILE_XDP,
+	/** None: whole checksums, no segmentation. */
+	RTE_VDUSE_NET_PROFILE_NONE,
+};
+
 /** What the owner is told, on the control thread; must not block. */
 enum rte_vduse_net_event {
 	RTE_VDUSE_NET_EVENT_LINK,  /**< a driver came (DRIVER_OK) or went; see the info */
@@ -51,13 +72,16 @@ typedef void (*rte_vduse_net_event_cb)(void *arg, enum rte_vduse_net_event event
 
 /** How to create a network device. */
 struct rte_vduse_net_conf {
-	const char *name;             /**< see struct rte_vduse_conf */
-	uint16_t queue_pairs;         /**< 1 to RTE_VDUSE_NET_PAIRS_MAX */
-	uint16_t queue_size;          /**< descriptors of each queue, a power of two */
-	struct rte_ether_addr mac;    /**< unicast, not zero */
-	uint16_t mtu;                 /**< bytes of IP packet */
-	bool mq_fallback;             /**< one pair where the kernel refuses more */
-	rte_vduse_net_event_cb event; /**< may be NULL */
+	const char *name;                   /**< see struct rte_vduse_conf */
+	uint16_t queue_pairs;               /**< 1 to RTE_VDUSE_NET_PAIRS_MAX */
+	uint16_t queue_size;                /**< descriptors of each queue, a power of two */
+	struct rte_ether_addr mac;          /**< unicast, not zero */
+	uint16_t mtu;                       /**< bytes of IP packet */
+	bool mq_fallback;                   /**< one pair where the kernel refuses more */
+	bool standby;                       /**< offer VIRTIO_NET_F_STANDBY (virtio 1.2, 5.1.3) */
+	enum rte_vduse_net_profile profile; /**< offloads that are offered */
+	uint32_t speed;                     /**< of the link, Mbit/s; UINT32_MAX: unknown */
+	rte_vduse_net_event_cb event;       /**< may be NULL */
 	void *event_arg;
 };
 
@@ -80,6 +104,7 @@ struct rte_vduse_net_queue_stats {
 	uint64_t drop_segments; /**< frames in more pieces than can be handled */
 	uint64_t drop_header;   /**< dequeue: offloads asked for that were not negotiated */
 	uint64_t drop_no_fit;   /**< enqueue: frames longer than the driver's buffer */
+	uint64_t drop_offload;  /**< enqueue: segmentation that the driver does not take */
 	uint64_t calls;         /**< interrupts injected */
 	uint64_t calls_suppressed; /**< bursts whose interrupt the driver did not want */
 	uint64_t calls_failed;     /**< injections that the kernel refused; they are repeated */
@@ -109,6 +134,29 @@ int rte_vduse_net_detach(struct rte_vduse_net *net);
 /** Show the link up or down to the driver (virtio 1.2, 5.1.4.1, status). @return 0 or -errno */
 int rte_vduse_net_set_link(struct rte_vduse_net *net, bool up);
 
+/**
+ * Show another link speed to the driver.
+ *
+ * @param speed Mbit/s; UINT32_MAX: unknown
+ * @return 0 or -errno
+ */
+int rte_vduse_net_set_speed(struct rte_vduse_net *net, uint32_t speed);
+
+/**
+ * Whether partial checksums of the driver are completed before they are
+ * dequeued (true), or left to the owner, marked RTE_MBUF_F_RX_L4_CKSUM_NONE
+ * (false, the default). Not while frames are dequeued.
+ */
+void rte_vduse_net_set_complete(struct rte_vduse_net *net, bool complete);
+
+/**
+ * Whether the driver that is there can be given this frame, as its flags ask.
+ *
+ * @return 0; -ENOTSUP: it did not negotiate the segmentation; -EINVAL: the
+ *   mbuf's lengths are not true of the frame
+ */
+int rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *m);
+
 /** Show another MAC address; a Linux driver reads it when it next probes. @return 0 or -errno */
 int rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac);
 
@@ -129,7 +177,9 @@ void rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, b
 
 /**
  * Take frames that the driver sent. They are copied into mbufs of the pool,
- * chained where a frame is longer than one.
+ * chained where a frame is longer than one. What the driver says of them is in
+ * packet_type, ol_flags (RTE_MBUF_F_RX_L4_CKSUM_NONE, RTE_MBUF_F_RX_LRO) and
+ * tso_segsz.
  *
  * @param[out] pkts the frames, owned by the caller
  * @return how many; 0 also where no driver is there
@@ -139,6 +189,9 @@ uint16_t rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct 
 
 /**
  * Give frames to the driver. They are copied; the caller keeps the mbufs.
+ * RTE_MBUF_F_TX_TCP_CKSUM, _UDP_CKSUM, _TCP_SEG and _UDP_SEG, with the lengths
+ * that ethdev asks for along with them, are heeded; pseudo header checksums
+ * need not be prepared.
  *
  * @return how many of the first were taken, delivered or counted as a drop;
  *   the others may be offered again
