@@ -70,6 +70,7 @@ vduse_chain_add(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t addr, u
 		va = vduse_iotlb_find(vq->map, &vq->hint, addr, perm, &avail);
 		if (unlikely(va == NULL))
 			return -EAGAIN;
+		vq->stats.iotlb_hits++;
 		if (unlikely(chain->nr + chain->nw == chain->room)) {
 			chain->over = true;
 			return 0;

@@ -226,7 +226,8 @@ dev_alloc_queues(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 
 	dev->qs = rte_zmalloc(
 			"vduse_qs", rte_rcu_qsbr_get_memsize(conf->nb_queues), RTE_CACHE_LINE_SIZE);
-	dev->vqs = calloc(conf->nb_queues, sizeof(dev->vqs[0])); /* NOLINT(bugprone-sizeof-expression) */
+	dev->vqs = calloc(conf->nb_queues,
+			sizeof(dev->vqs[0])); /* NOLINT(bugprone-sizeof-expression) */
 	dev->kick_ids = calloc(conf->nb_queues, sizeof(dev->kick_ids[0]));
 	if (dev->qs == NULL || dev->vqs == NULL || dev->kick_ids == NULL)
 		goto fail;

@@ -5,6 +5,7 @@
 #include "rte_vduse.h"
 #include "vduse_ctl.h"
 #include "vduse_iotlb.h"
+#include "vduse_msg.h"
 #include "vduse_sys.h"
 #include "vduse_vq.h"
 
@@ -35,6 +36,7 @@ struct rte_vduse_dev {
 	bool started;
 	bool broken;
 	uint64_t driver_features;
+	struct vduse_msg_stats msg_stats;
 	int timer_fd; /* looks again at queues that are not ready */
 	uint32_t timer_ms;
 	vduse_ctl_id_t msg_id, fault_id, timer_id;

@@ -388,17 +388,26 @@ unlock:
 }
 
 void *
-vduse_iotlb_linear(struct vduse_iotlb *tlb, uint64_t iova, uint64_t len, uint8_t perm)
+vduse_iotlb_linear_locked(const struct vduse_iotlb *tlb, uint64_t iova, uint64_t len, uint8_t perm)
 {
 	uint32_t hint = 0;
 	uint64_t avail;
 	void *addr;
 
+	addr = vduse_iotlb_find(tlb->map, &hint, iova, perm, &avail);
+	return addr != NULL && avail >= len ? addr : NULL;
+}
+
+void *
+vduse_iotlb_linear(struct vduse_iotlb *tlb, uint64_t iova, uint64_t len, uint8_t perm)
+{
+	void *addr;
+
 	/* another thread's load may replace the map, and free this one, but for the lock */
 	pthread_mutex_lock(&tlb->lock);
-	addr = vduse_iotlb_find(tlb->map, &hint, iova, perm, &avail);
+	addr = vduse_iotlb_linear_locked(tlb, iova, len, perm);
 	pthread_mutex_unlock(&tlb->lock);
-	return addr != NULL && avail >= len ? addr : NULL;
+	return addr;
 }
 
 uint32_t

@@ -91,6 +91,10 @@ int vduse_iotlb_remove(struct vduse_iotlb *tlb, uint64_t start, uint64_t last);
  */
 void *vduse_iotlb_linear(struct vduse_iotlb *tlb, uint64_t iova, uint64_t len, uint8_t perm);
 
+/** The same, by a thread that holds tlb->lock. */
+void *vduse_iotlb_linear_locked(
+		const struct vduse_iotlb *tlb, uint64_t iova, uint64_t len, uint8_t perm);
+
 /**
  * The extent that holds iova, by binary search.
  *

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 #include <rte_common.h>
 
@@ -60,12 +61,34 @@ static const msg_handler_t msg_handlers[] = {
 	[VDUSE_SET_VQ_READY] = msg_set_vq_ready,
 };
 
+static uint64_t
+msg_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec;
+}
+
+static void
+msg_count(struct vduse_msg_stats *stats, uint32_t type, bool refused, uint64_t ns)
+{
+	if (stats == NULL)
+		return;
+	type = RTE_MIN(type, VDUSE_MSG_TYPES - 1);
+	stats->answered[type]++;
+	stats->refused[type] += refused;
+	stats->ns_total += ns;
+	stats->ns_max = RTE_MAX(stats->ns_max, ns);
+}
+
 static int
 msg_serve_one(const struct vduse_msg_port *port)
 {
 	struct vduse_dev_response resp;
 	struct vduse_dev_request req;
 	msg_handler_t handler = NULL;
+	uint64_t begin;
 	ssize_t n;
 	int ret;
 
@@ -78,6 +101,7 @@ msg_serve_one(const struct vduse_msg_port *port)
 		return -EPROTO;
 	}
 
+	begin = msg_now_ns();
 	memset(&resp, 0, sizeof(resp));
 	resp.request_id = req.request_id;
 	if (req.type < RTE_DIM(msg_handlers))
@@ -90,6 +114,7 @@ msg_serve_one(const struct vduse_msg_port *port)
 	resp.result = ret < 0 ? VDUSE_REQ_RESULT_FAILED : VDUSE_REQ_RESULT_OK;
 
 	n = port->sys->write(port->fd, &resp, sizeof(resp));
+	msg_count(port->stats, req.type, ret < 0, msg_now_ns() - begin);
 	/* the kernel gave up waiting for this one (msg_timeout, killed caller) */
 	if (n == -ENOENT)
 		return 0;

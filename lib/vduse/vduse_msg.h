@@ -22,13 +22,25 @@ struct vduse_msg_ops {
 	int (*set_vq_ready)(void *ctx, uint16_t index, bool ready);
 };
 
+/** Request types that are counted, VDUSE_GET_VQ_STATE and on; the last: unknown ones. */
+#define VDUSE_MSG_TYPES (VDUSE_SUSPEND + 2)
+
+/** Counters of a device's requests; written by the control thread. */
+struct vduse_msg_stats {
+	uint64_t answered[VDUSE_MSG_TYPES];
+	uint64_t refused[VDUSE_MSG_TYPES]; /**< of these, answered FAILED */
+	uint64_t ns_total;                 /**< from read to answer, nanoseconds */
+	uint64_t ns_max;
+};
+
 /** Where messages come from and go to. */
 struct vduse_msg_port {
 	const struct vduse_sys *sys; /**< system calls */
 	int fd;                      /**< the device's file descriptor, non-blocking */
 	uint16_t nb_queues;          /**< virtqueues of the device */
 	const struct vduse_msg_ops *ops;
-	void *ctx; /**< first argument of the handlers */
+	void *ctx;                     /**< first argument of the handlers */
+	struct vduse_msg_stats *stats; /**< may be NULL */
 };
 
 /**

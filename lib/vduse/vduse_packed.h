@@ -23,6 +23,13 @@ vduse_packed_step(const struct vduse_vq *vq, uint16_t *idx, uint16_t n)
 	return wrapped;
 }
 
+/** Whether a descriptor's flags say available, seen with this wrap counter (2.8.1). */
+static __rte_always_inline bool
+vduse_packed_is_avail(uint16_t flags, bool wrap)
+{
+	return !!(flags & VDUSE_PACKED_AVAIL) == wrap && !!(flags & VDUSE_PACKED_USED) != wrap;
+}
+
 /** Whether a buffer is available at the position: 1 or 0 (2.8.6). */
 static __rte_always_inline int
 vduse_packed_ready(struct vduse_vq *vq, const struct vduse_pos *pos)
@@ -30,8 +37,7 @@ vduse_packed_ready(struct vduse_vq *vq, const struct vduse_pos *pos)
 	/* acquire: pairs with the driver's barrier before it writes the flags (2.8.21.1) */
 	uint16_t flags = __atomic_load_n(&vq->packed.desc[pos->idx].flags, __ATOMIC_ACQUIRE);
 
-	return !!(flags & VDUSE_PACKED_AVAIL) == pos->wrap &&
-	       !!(flags & VDUSE_PACKED_USED) != pos->wrap;
+	return vduse_packed_is_avail(flags, pos->wrap);
 }
 
 static __rte_always_inline void

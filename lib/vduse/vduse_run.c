@@ -155,6 +155,7 @@ run_on_kick(void *arg, __rte_unused uint32_t events)
 
 		if (dev->kick_ids[i] == 0 || eventfd_read(vq->ctl.kickfd, &value) < 0)
 			continue;
+		__atomic_fetch_add(&vq->ctl.kicks_taken, value, __ATOMIC_RELAXED);
 		if (vq->ctl.ready)
 			dev->ops.kick(dev->priv, i);
 		else
@@ -391,6 +392,7 @@ run_on_message(void *arg, uint32_t events)
 		.nb_queues = dev->nb_queues,
 		.ops = &run_msg_ops,
 		.ctx = dev,
+		.stats = &dev->msg_stats,
 	};
 	int ret;
 

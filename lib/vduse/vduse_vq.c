@@ -239,6 +239,59 @@ vduse_vq_call(struct vduse_vq *vq)
 		vq->stats.calls++;
 }
 
+uint64_t
+vduse_vq_kicks(struct vduse_vq *vq)
+{
+	eventfd_t value = 0;
+
+	/* of a polled queue nobody reads the descriptor; it counts by itself */
+	if (!vq->ctl.kicks && eventfd_read(vq->ctl.kickfd, &value) == 0)
+		return __atomic_add_fetch(&vq->ctl.kicks_taken, value, __ATOMIC_RELAXED);
+	return __atomic_load_n(&vq->ctl.kicks_taken, __ATOMIC_RELAXED);
+}
+
+static int
+packed_fill(const struct vduse_vq *vq, const struct vring_packed_desc *desc)
+{
+	struct vduse_pos pos = vq->avail;
+	int fill;
+
+	for (fill = 0; fill < vq->size; fill++) {
+		if (!vduse_packed_is_avail(__atomic_load_n(&desc[pos.idx].flags, __ATOMIC_RELAXED),
+				    pos.wrap))
+			break;
+		pos.wrap ^= vduse_packed_step(vq, &pos.idx, 1);
+	}
+	return fill;
+}
+
+int
+vduse_vq_fill(struct vduse_vq *vq)
+{
+	struct vduse_iotlb *tlb = vq->env->tlb;
+	struct ring_part part[3];
+	const struct vring_avail *avail;
+	const void *ring;
+	int fill = -1;
+
+	/* regions are unmapped with the lock held: what is found now stays until it is released */
+	pthread_mutex_lock(&tlb->lock);
+	if (!__atomic_load_n(&vq->running, __ATOMIC_ACQUIRE))
+		goto unlock;
+	ring_parts(vq, part);
+	avail = vduse_iotlb_linear_locked(tlb, part[1].iova, part[1].len, part[1].perm);
+	ring = vduse_iotlb_linear_locked(tlb, part[0].iova, part[0].len, VDUSE_ACCESS_RO);
+	if (avail == NULL || ring == NULL)
+		goto unlock;
+	if (vq->ctl.packed_ring)
+		fill = packed_fill(vq, ring);
+	else
+		fill = (uint16_t)(__atomic_load_n(&avail->idx, __ATOMIC_RELAXED) - vq->avail.idx);
+unlock:
+	pthread_mutex_unlock(&tlb->lock);
+	return fill;
+}
+
 void
 vduse_vq_miss(struct vduse_vq *vq)
 {

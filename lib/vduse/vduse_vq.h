@@ -26,6 +26,7 @@ struct vduse_vq_stats {
 	uint64_t calls;            /**< interrupts injected */
 	uint64_t calls_suppressed; /**< bursts whose interrupt the driver did not want */
 	uint64_t calls_failed;     /**< injections that the kernel refused (tried again) */
+	uint64_t iotlb_hits;       /**< pieces of buffers translated */
 	uint64_t iotlb_misses;     /**< bursts that ended at an address not mapped yet */
 	uint64_t faults;           /**< malformed rings and chains that stopped the device */
 };
@@ -94,8 +95,9 @@ struct vduse_vq {
 	struct {
 		uint16_t max_size; /* as told to the kernel */
 		int kickfd;
-		bool ready; /* the driver enabled it; started or faulted */
-		bool kicks; /* the driver is to kick: nobody polls this queue */
+		uint64_t kicks_taken; /* read from kickfd; atomic */
+		bool ready;           /* the driver enabled it; started or faulted */
+		bool kicks;           /* the driver is to kick: nobody polls this queue */
 		uint64_t desc_addr, driver_addr, device_addr; /* IOVA */
 		bool packed_ring;
 	} ctl __rte_cache_aligned;
@@ -138,6 +140,17 @@ void vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state)
  * EINVAL until it has noted DRIVER_OK, which is after our answer to it.
  */
 void vduse_vq_call(struct vduse_vq *vq);
+
+/** Kicks of the driver so far. Any thread. */
+uint64_t vduse_vq_kicks(struct vduse_vq *vq);
+
+/**
+ * Buffers that the driver made available and that are not taken yet. Any
+ * thread but the queue's lcore; a look at one moment.
+ *
+ * @return -1 where the ring is not there to look at
+ */
+int vduse_vq_fill(struct vduse_vq *vq);
 
 /** Resolve the miss that ended a burst. Its lcore, outside of a burst; may block. */
 void vduse_vq_miss(struct vduse_vq *vq);

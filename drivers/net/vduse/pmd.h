@@ -46,6 +46,12 @@ int pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *arg
 /** Create the device and fill in the ethdev. @return 0 or -errno */
 int pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf);
 
+int pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats);
+int pmd_stats_reset(struct rte_eth_dev *eth_dev);
+int pmd_xstats_get_names(
+		struct rte_eth_dev *eth_dev, struct rte_eth_xstat_name *names, unsigned int size);
+int pmd_xstats_get(struct rte_eth_dev *eth_dev, struct rte_eth_xstat *xstats, unsigned int n);
+
 uint16_t pmd_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t pmd_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t pmd_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);

@@ -214,57 +214,6 @@ pmd_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t id, __rte_unused uint16
 	return 0;
 }
 
-/* Frames lost in a direction, whatever the reason. */
-static uint64_t
-pmd_drops(const struct rte_vduse_net_queue_stats *s)
-{
-	return s->drop_short + s->drop_long + s->drop_segments + s->drop_header + s->drop_no_fit +
-	       s->drop_offload;
-}
-
-static int
-pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats)
-{
-	struct rte_vduse_net_queue_stats now;
-	uint16_t i;
-
-	for (i = 0; i < eth_dev->data->nb_rx_queues; i++) {
-		const struct pmd_queue *q = eth_dev->data->rx_queues[i];
-
-		rte_vduse_net_queue_stats(q->net, i, true, &now);
-		stats->ipackets += now.packets - q->base.packets;
-		stats->ibytes += now.bytes - q->base.bytes;
-		stats->ierrors += pmd_drops(&now) - pmd_drops(&q->base);
-		stats->rx_nombuf += now.no_mbuf - q->base.no_mbuf;
-	}
-	for (i = 0; i < eth_dev->data->nb_tx_queues; i++) {
-		const struct pmd_queue *q = eth_dev->data->tx_queues[i];
-
-		rte_vduse_net_queue_stats(q->net, i, false, &now);
-		stats->opackets += now.packets - q->base.packets;
-		stats->obytes += now.bytes - q->base.bytes;
-		stats->oerrors += pmd_drops(&now) - pmd_drops(&q->base);
-	}
-	return 0;
-}
-
-static int
-pmd_stats_reset(struct rte_eth_dev *eth_dev)
-{
-	struct pmd_queue *q;
-	uint16_t i;
-
-	for (i = 0; i < eth_dev->data->nb_rx_queues; i++) {
-		q = eth_dev->data->rx_queues[i];
-		rte_vduse_net_queue_stats(q->net, i, true, &q->base);
-	}
-	for (i = 0; i < eth_dev->data->nb_tx_queues; i++) {
-		q = eth_dev->data->tx_queues[i];
-		rte_vduse_net_queue_stats(q->net, i, false, &q->base);
-	}
-	return 0;
-}
-
 /* Everything the driver sends is received, whatever its address. */
 static int
 pmd_mode_set(__rte_unused struct rte_eth_dev *eth_dev)
@@ -328,6 +277,9 @@ static const struct eth_dev_ops pmd_ops = {
 	.link_update = pmd_link_update,
 	.stats_get = pmd_stats_get,
 	.stats_reset = pmd_stats_reset,
+	.xstats_get_names = pmd_xstats_get_names,
+	.xstats_get = pmd_xstats_get,
+	.xstats_reset = pmd_stats_reset,
 	.promiscuous_enable = pmd_mode_set,
 	.promiscuous_disable = pmd_mode_set,
 	.allmulticast_enable = pmd_mode_set,
@@ -351,7 +303,7 @@ pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 	if (ret < 0)
 		return ret;
 	eth_dev->data->mac_addrs = &pmd->conf.net.mac;
-	eth_dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	eth_dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC;
 	eth_dev->data->promiscuous = 1;
 	eth_dev->data->all_multicast = 1;
 	eth_dev->data->mtu = conf->net.mtu;

@@ -99,7 +99,6 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 {
 	struct vduse_vq *vq = q->vq;
 	struct vduse_chain chain;
-	uint64_t bytes = 0;
 	uint16_t n = 0;
 	int ret;
 
@@ -128,13 +127,11 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 				break;
 			}
 			if (likely(pkts[n] != NULL))
-				bytes += pkts[n++]->pkt_len;
+				net_count(&q->stats, pkts[n++]);
 		}
 		vq->avail = pos;
 		vduse_ring_put(vq, chain.id, chain.slots, 0, packed);
 	}
-	q->stats.packets += n;
-	q->stats.bytes += bytes;
 	vduse_ring_flush(vq, packed);
 	return n;
 }

@@ -13,6 +13,7 @@
 
 #include "net_ctrl.h"
 #include "net_dev.h"
+#include "net_list.h"
 #include "vduse_log.h"
 
 #define BIT(name) (1ULL << (name))
@@ -308,6 +309,7 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 		goto free_queues;
 	for (i = 0; i < 2 * net->queue_pairs; i++)
 		net->queues[i].vq = vduse_dev_vq(net->dev, i);
+	net_list_add(net);
 	*out = net;
 	return 0;
 
@@ -323,6 +325,7 @@ rte_vduse_net_destroy(struct rte_vduse_net *net)
 {
 	int ret;
 
+	net_list_del(net);
 	ret = rte_vduse_dev_destroy(net->dev);
 	net_free_queues(net, net->asked_pairs);
 	free(net);
@@ -416,9 +419,11 @@ rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool d
 	const struct vduse_vq_stats *vq = &q->vq->stats;
 
 	*stats = q->stats;
+	stats->kicks = vduse_vq_kicks(q->vq);
 	stats->calls = vq->calls;
 	stats->calls_suppressed = vq->calls_suppressed;
 	stats->calls_failed = vq->calls_failed;
+	stats->iotlb_hits = vq->iotlb_hits;
 	stats->iotlb_misses = vq->iotlb_misses;
 	stats->faults = vq->faults;
 }

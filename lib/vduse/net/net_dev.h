@@ -2,6 +2,8 @@
 #ifndef NET_DEV_H
 #define NET_DEV_H
 
+#include <sys/queue.h>
+
 #include "net_hdr.h"
 #include "rte_vduse_net.h"
 #include "vduse_dev.h"
@@ -33,6 +35,7 @@ struct net_queue {
 } __rte_cache_aligned;
 
 struct rte_vduse_net {
+	TAILQ_ENTRY(rte_vduse_net) next; /* net_list.c */
 	struct rte_vduse_dev *dev;
 	uint16_t asked_pairs;            /* queues are allocated for these */
 	uint16_t queue_pairs;            /* offered */
@@ -60,6 +63,37 @@ net_burst_stopped(struct net_queue *q, int err)
 	else
 		return false;
 	return true;
+}
+
+/** Which size bin a length belongs to. */
+static __rte_always_inline unsigned int
+net_size_bin(uint32_t len)
+{
+	if (unlikely(len < 64))
+		return 0;
+	if (unlikely(len > 1518))
+		return RTE_VDUSE_NET_SIZE_BINS - 1;
+	if (len == 64)
+		return 1;
+	/* 65 to 127 is bin 2, and a bin for each power of two from there */
+	return len >= 1024 ? 6 : 2 + (25 - __builtin_clz(len));
+}
+
+/** Count a frame that was moved. */
+static __rte_always_inline void
+net_count(struct rte_vduse_net_queue_stats *stats, const struct rte_mbuf *m)
+{
+	const struct rte_ether_addr *to = rte_pktmbuf_mtod(m, const struct rte_ether_addr *);
+
+	stats->packets++;
+	stats->bytes += m->pkt_len;
+	stats->size_bins[net_size_bin(m->pkt_len)]++;
+	if (unlikely(rte_is_multicast_ether_addr(to))) {
+		if (rte_is_broadcast_ether_addr(to))
+			stats->broadcast++;
+		else
+			stats->multicast++;
+	}
 }
 
 #endif /* NET_DEV_H */

@@ -175,7 +175,6 @@ static __rte_always_inline uint16_t
 enqueue_burst(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const bool packed,
 		const bool mergeable)
 {
-	uint64_t bytes = 0, packets = 0;
 	uint16_t n;
 	int ret;
 
@@ -186,8 +185,7 @@ enqueue_burst(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 				      ? enqueue_frame(q, m, packed, mergeable)
 				      : -EINVAL;
 		if (likely(ret == 0)) {
-			packets++;
-			bytes += m->pkt_len;
+			net_count(&q->stats, m);
 			continue;
 		}
 		if (ret == -ENOBUFS) {
@@ -198,8 +196,6 @@ enqueue_burst(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 			break;
 		enqueue_drop(q, ret);
 	}
-	q->stats.packets += packets;
-	q->stats.bytes += bytes;
 	vduse_ring_flush(q->vq, packed);
 	return n;
 }

@@ -93,10 +93,16 @@ struct rte_vduse_net_info {
 	bool link_up;              /**< a driver is there and the link was set up */
 };
 
-/** Counters of one queue; they are only ever added to. */
+/** Size bins: up to 63, 64, to 127, 255, 511, 1023, 1518 bytes, and longer (RFC 2819 has these). */
+#define RTE_VDUSE_NET_SIZE_BINS 8
+
+/** Counters of one queue; they are only ever added to, whether a driver is there or not. */
 struct rte_vduse_net_queue_stats {
-	uint64_t packets;       /**< frames moved */
-	uint64_t bytes;         /**< of these, without virtio_net_hdr */
+	uint64_t packets;                            /**< frames moved */
+	uint64_t bytes;                              /**< of these, without virtio_net_hdr */
+	uint64_t multicast;                          /**< of these, to a multicast address */
+	uint64_t broadcast;                          /**< of these, to the broadcast address */
+	uint64_t size_bins[RTE_VDUSE_NET_SIZE_BINS]; /**< of these, by length */
 	uint64_t no_mbuf;       /**< dequeue: bursts that ended without an mbuf; the frame waits */
 	uint64_t no_buffer;     /**< enqueue: frames not taken, the driver had no buffer */
 	uint64_t drop_short;    /**< frames shorter than an Ethernet header */
@@ -105,9 +111,11 @@ struct rte_vduse_net_queue_stats {
 	uint64_t drop_header;   /**< dequeue: offloads asked for that were not negotiated */
 	uint64_t drop_no_fit;   /**< enqueue: frames longer than the driver's buffer */
 	uint64_t drop_offload;  /**< enqueue: segmentation that the driver does not take */
+	uint64_t kicks;         /**< notifications from the driver */
 	uint64_t calls;         /**< interrupts injected */
 	uint64_t calls_suppressed; /**< bursts whose interrupt the driver did not want */
 	uint64_t calls_failed;     /**< injections that the kernel refused; they are repeated */
+	uint64_t iotlb_hits;       /**< pieces of buffers translated */
 	uint64_t iotlb_misses;     /**< bursts that ended at an address not mapped yet */
 	uint64_t faults;           /**< malformed rings */
 };

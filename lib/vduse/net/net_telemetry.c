@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Telemetry end points: /vduse/list, /vduse/info,NAME, /vduse/queues,NAME,
+ * /vduse/iotlb,NAME, /vduse/messages,NAME. They run on telemetry's thread.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+#include <rte_telemetry.h>
+#include <rte_version.h>
+
+#include "net_list.h"
+#include "net_names.h"
+
+/* Telemetry takes up to 256 elements; regions beyond these are only counted. */
+#define TEL_REGIONS_MAX 200
+
+static void
+tel_hex(struct rte_tel_data *d, const char *name, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, value);
+	rte_tel_data_add_dict_string(d, name, text);
+}
+
+static void
+tel_uint(struct rte_tel_data *d, const char *name, uint64_t value)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
+	rte_tel_data_add_dict_uint(d, name, value);
+#else
+	rte_tel_data_add_dict_u64(d, name, value);
+#endif
+}
+
+/* Names of the bits that are set, as an array. */
+static void
+tel_bits(struct rte_tel_data *d, const char *name, uint64_t bits, unsigned int nb,
+		const char *(*bit_name)(unsigned int bit))
+{
+	struct rte_tel_data *names = rte_tel_data_alloc();
+	char unnamed[16];
+	unsigned int i;
+
+	if (names == NULL)
+		return;
+	rte_tel_data_start_array(names, RTE_TEL_STRING_VAL);
+	for (i = 0; i < nb; i++) {
+		if (!(bits >> i & 1))
+			continue;
+		snprintf(unnamed, sizeof(unnamed), "bit %u", i);
+		rte_tel_data_add_array_string(names, bit_name(i) != NULL ? bit_name(i) : unnamed);
+	}
+	rte_tel_data_add_dict_container(d, name, names, 0);
+}
+
+static void
+tel_list_one(const struct rte_vduse_net *net, void *arg)
+{
+	rte_tel_data_add_array_string(arg, net->dev->name);
+}
+
+static int
+tel_list(__rte_unused const char *cmd, __rte_unused const char *params, struct rte_tel_data *d)
+{
+	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
+	net_list_walk(tel_list_one, d);
+	return 0;
+}
+
+static void
+tel_info_one(const struct rte_vduse_net *net, void *arg)
+{
+	struct rte_vduse_net_info info;
+	char mac[RTE_ETHER_ADDR_FMT_SIZE];
+
+	rte_vduse_net_info(net, &info);
+	rte_ether_format_addr(mac, sizeof(mac), (const struct rte_ether_addr *)net->config.mac);
+	rte_tel_data_add_dict_string(arg, "name", net->dev->name);
+	tel_uint(arg, "api_version", info.dev.api_version);
+	rte_tel_data_add_dict_string(arg, "mac", mac);
+	tel_uint(arg, "mtu", rte_le_to_cpu_16(net->config.mtu));
+	tel_uint(arg, "speed_mbps", rte_le_to_cpu_32(net->config.speed));
+	tel_uint(arg, "link_up", info.link_up);
+	tel_uint(arg, "queue_pairs", info.queue_pairs);
+	tel_uint(arg, "active_pairs", info.active_pairs);
+	tel_uint(arg, "started", info.dev.started);
+	tel_uint(arg, "broken", info.dev.broken);
+	tel_bits(arg, "status", info.dev.status, 8, net_status_name);
+	tel_bits(arg, "offered", net->dev->offered, 64, net_feature_name);
+	tel_bits(arg, "negotiated", info.dev.driver_features, 64, net_feature_name);
+}
+
+static void
+tel_queue(const struct rte_vduse_net *net, uint16_t index, struct rte_tel_data *d)
+{
+	struct vduse_vq *vq = vduse_dev_vq(net->dev, index);
+
+	rte_tel_data_add_dict_string(d, "kind",
+			index == 2 * net->queue_pairs ? "control"
+			: index % 2 == 0              ? "receive"
+						      : "transmit");
+	tel_uint(d, "max_size", vq->ctl.max_size);
+	tel_uint(d, "size", vq->ctl.ready ? vq->size : 0);
+	tel_uint(d, "ready", vq->ctl.ready);
+	tel_uint(d, "running", __atomic_load_n(&vq->running, __ATOMIC_RELAXED));
+	rte_tel_data_add_dict_string(d, "format", vq->ctl.packed_ring ? "packed" : "split");
+	tel_hex(d, "desc_iova", vq->ctl.desc_addr);
+	tel_hex(d, "driver_iova", vq->ctl.driver_addr);
+	tel_hex(d, "device_iova", vq->ctl.device_addr);
+	tel_uint(d, "avail_index", vq->avail.idx);
+	tel_uint(d, "used_index", vq->used_idx);
+	rte_tel_data_add_dict_int(d, "fill", vduse_vq_fill(vq));
+	tel_uint(d, "kicks", vduse_vq_kicks(vq));
+	tel_uint(d, "calls", vq->stats.calls);
+	tel_uint(d, "calls_suppressed", vq->stats.calls_suppressed);
+	if (vq->fault != NULL)
+		rte_tel_data_add_dict_string(d, "fault", vq->fault);
+}
+
+static void
+tel_queues_one(const struct rte_vduse_net *net, void *arg)
+{
+	struct rte_tel_data *queue;
+	char name[16];
+	uint16_t i;
+
+	for (i = 0; i < net->dev->nb_queues; i++) {
+		queue = rte_tel_data_alloc();
+		if (queue == NULL)
+			return;
+		rte_tel_data_start_dict(queue);
+		tel_queue(net, i, queue);
+		snprintf(name, sizeof(name), "vq%u", i);
+		rte_tel_data_add_dict_container(arg, name, queue, 0);
+	}
+}
+
+static void
+tel_iotlb_one(const struct rte_vduse_net *net, void *arg)
+{
+	struct vduse_iotlb *tlb = &net->dev->tlb;
+	struct rte_tel_data *extents = rte_tel_data_alloc();
+	const struct vduse_iotlb_map *map;
+	uint64_t misses = 0;
+	char text[80];
+	uint32_t i;
+	uint16_t q;
+
+	if (extents == NULL)
+		return;
+	rte_tel_data_start_array(extents, RTE_TEL_STRING_VAL);
+	pthread_mutex_lock(&tlb->lock);
+	map = tlb->map;
+	tel_uint(arg, "regions", tlb->nb_regions);
+	tel_uint(arg, "extents", map->extents[0].size == 0 ? 0 : map->nb);
+	tel_uint(arg, "generation", map->generation);
+	for (i = 0; i < map->nb && i < TEL_REGIONS_MAX; i++) {
+		const struct vduse_extent *ext = &map->extents[i];
+
+		if (ext->size == 0)
+			continue;
+		snprintf(text, sizeof(text), "0x%" PRIx64 "-0x%" PRIx64 " %s%s", ext->start,
+				ext->start + ext->size - 1, ext->perm & VDUSE_ACCESS_RO ? "r" : "",
+				ext->perm & VDUSE_ACCESS_WO ? "w" : "");
+		rte_tel_data_add_array_string(extents, text);
+	}
+	pthread_mutex_unlock(&tlb->lock);
+	for (q = 0; q < net->dev->nb_queues; q++)
+		misses += vduse_dev_vq(net->dev, q)->stats.iotlb_misses;
+	tel_uint(arg, "misses", misses);
+	rte_tel_data_add_dict_container(arg, "map", extents, 0);
+}
+
+static void
+tel_messages_one(const struct rte_vduse_net *net, void *arg)
+{
+	static const char *const names[VDUSE_MSG_TYPES] = {
+		"get_vq_state",
+		"set_status",
+		"update_iotlb",
+		"set_vq_group_asid",
+		"set_vq_ready",
+		"suspend",
+		"unknown",
+	};
+	const struct vduse_msg_stats *stats = &net->dev->msg_stats;
+	uint64_t answered = 0;
+	char name[40];
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(names); i++) {
+		answered += stats->answered[i];
+		tel_uint(arg, names[i], stats->answered[i]);
+		if (stats->refused[i] == 0)
+			continue;
+		snprintf(name, sizeof(name), "%s_refused", names[i]);
+		tel_uint(arg, name, stats->refused[i]);
+	}
+	tel_uint(arg, "latency_ns_average", answered > 0 ? stats->ns_total / answered : 0);
+	tel_uint(arg, "latency_ns_max", stats->ns_max);
+}
+
+static const struct {
+	const char *cmd;
+	net_list_cb visit;
+	const char *help;
+} tel_cmds[] = {
+	{ "/vduse/info", tel_info_one, "State of a VDUSE device. Parameters: string name" },
+	{ "/vduse/queues", tel_queues_one, "Its virtqueues. Parameters: string name" },
+	{ "/vduse/iotlb", tel_iotlb_one, "Its IOVA map. Parameters: string name" },
+	{ "/vduse/messages", tel_messages_one, "The kernel's requests. Parameters: string name" },
+};
+
+static int
+tel_device(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	size_t i;
+
+	if (params == NULL || params[0] == '\0')
+		return -EINVAL;
+	for (i = 0; i < RTE_DIM(tel_cmds); i++)
+		if (strcmp(cmd, tel_cmds[i].cmd) == 0)
+			break;
+	if (i == RTE_DIM(tel_cmds))
+		return -EINVAL;
+	rte_tel_data_start_dict(d);
+	return net_list_visit(params, tel_cmds[i].visit, d);
+}
+
+RTE_INIT(net_telemetry_init)
+{
+	size_t i;
+
+	rte_telemetry_register_cmd("/vduse/list", tel_list, "VDUSE devices. No parameters");
+	for (i = 0; i < RTE_DIM(tel_cmds); i++)
+		rte_telemetry_register_cmd(tel_cmds[i].cmd, tel_device, tel_cmds[i].help);
+}
