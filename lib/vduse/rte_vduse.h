@@ -64,6 +64,27 @@ struct rte_vduse_ops {
 	void (*kick)(void *priv, uint16_t index);
 };
 
+/** Attributes in /sys/class/vduse/NAME; zeroed: the kernel's own choice. */
+struct rte_vduse_tuning {
+	/** Seconds the kernel waits for an answer before it gives the device up, plus one; 1: for
+	 * ever. */
+	uint32_t msg_timeout_plus_1;
+	/** Bytes of the bounce region of the virtio-vdpa case, 1 MiB to 1 GiB (from Linux 6.4 on).
+	 */
+	uint32_t bounce_size;
+	/** CPUs where interrupt callbacks run, a mask as in sysfs, "ff" or "3,ffffffff"; NULL: any.
+	 */
+	const char *irq_affinity;
+};
+
+/** What the running kernel's VDUSE can do. */
+struct rte_vduse_caps {
+	uint64_t api_version;    /**< newest that it takes */
+	uint64_t vduse_features; /**< VDUSE_F_* bits, from Linux 7.3 on */
+	bool device_type;        /**< takes devices of the type asked for */
+	bool features;           /**< and with the features asked for */
+};
+
 /** How to create a device. */
 struct rte_vduse_conf {
 	const char *name;    /**< in /dev/vduse, on the bus: 1 to 255 bytes, no '/' */
@@ -77,6 +98,17 @@ struct rte_vduse_conf {
 	size_t config_size; /**< its bytes */
 	const struct rte_vduse_ops *ops;
 	void *priv; /**< first argument of the ops */
+	struct rte_vduse_tuning tuning;
+	/**
+	 * Take over a device that somebody else created with this very name,
+	 * type, features, queues and configuration, where there is one.
+	 */
+	bool adopt;
+	/**
+	 * With adopt: its open file descriptor plus one, owned by the device
+	 * from then on; 0: open /dev/vduse/NAME.
+	 */
+	int adopt_fd_plus_1;
 };
 
 /** State of a device at one moment. */
@@ -137,6 +169,16 @@ int rte_vduse_dev_set_config(
 
 /** Read the state of a device. */
 void rte_vduse_dev_info(const struct rte_vduse_dev *dev, struct rte_vduse_info *info);
+
+/**
+ * Find out what the kernel can do, by creating a throw-away device with the
+ * features, and one with as few as the kernel insists on.
+ *
+ * @param device_id virtio device type
+ * @param features virtio features
+ * @return 0; or as rte_vduse_dev_create(), with a line of log
+ */
+int rte_vduse_probe(uint32_t device_id, uint64_t features, struct rte_vduse_caps *caps);
 
 /**
  * Remove a device that no process serves any more, by name: off the bus, then

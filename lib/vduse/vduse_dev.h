@@ -16,14 +16,18 @@
 struct rte_vduse_dev {
 	char name[RTE_VDUSE_NAME_MAX + 1];
 	const struct vduse_sys *sys;
-	int control_fd; /* /dev/vduse/control */
+	int control_fd; /* /dev/vduse/control; -1 for an adopted device */
 	int fd;         /* /dev/vduse/NAME */
 	uint64_t api_version;
-	uint64_t vduse_features; /* VDUSE_F_* agreed on */
-	uint64_t offered;        /* virtio features */
+	uint64_t kernel_features; /* VDUSE_F_* that the kernel has */
+	uint64_t vduse_features;  /* VDUSE_F_* agreed on */
+	uint64_t offered;         /* virtio features */
 	struct rte_vduse_ops ops;
 	void *priv;
 	bool attached;
+	bool adopted;       /* somebody else made it; it stays */
+	bool adopt_pending; /* it is to be looked at */
+	bool recovering;    /* queues start where another process left them */
 
 	struct rte_rcu_qsbr *qs;
 	struct vduse_iotlb tlb;

@@ -92,7 +92,7 @@ run_try_queue(struct rte_vduse_dev *dev, uint16_t index)
 		return ret;
 	if (!info.ready)
 		return 0;
-	ret = vduse_vq_start(vq, &info, dev->driver_features);
+	ret = vduse_vq_start(vq, &info, dev->driver_features, dev->recovering);
 	if (ret == -EFAULT)
 		VDUSE_LOG(NOTICE,
 				"%s: queue %u: its ring at IOVA 0x%" PRIx64
@@ -127,18 +127,6 @@ run_try_queues(struct rte_vduse_dev *dev, uint32_t step_ms)
 	if (dev->vduse_features & (1ULL << VDUSE_F_QUEUE_READY))
 		left = false;
 	run_set_timer(dev, left ? step_ms : 0);
-}
-
-static void
-run_on_timer(void *arg, __rte_unused uint32_t events)
-{
-	struct rte_vduse_dev *dev = arg;
-	uint64_t expirations;
-	ssize_t n;
-
-	n = read(dev->timer_fd, &expirations, sizeof(expirations));
-	if (n == sizeof(expirations) && dev->started)
-		run_try_queues(dev, RTE_MIN(dev->timer_ms * 2, READY_STEP_MAX_MS));
 }
 
 /* A kick of a queue that was not ready at the last look, or that nobody polls. */
@@ -351,6 +339,36 @@ run_update_iotlb(void *ctx, uint64_t start, uint64_t last)
 	return ret < 0 ? ret : 0;
 }
 
+/* The driver of an adopted device has been served by somebody else: go on from there. */
+static void
+run_recover(struct rte_vduse_dev *dev)
+{
+	uint64_t features = 0;
+	bool ready = false;
+	uint16_t i;
+
+	if (dev->sys->ioctl(dev->fd, VDUSE_DEV_GET_FEATURES, &features) < 0 || features == 0)
+		return;
+	for (i = 0; i < dev->nb_queues; i++) {
+		struct vduse_vq_info info = { .index = i };
+
+		ready |= dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info) == 0 && info.ready;
+	}
+	if (!ready)
+		return; /* what is to come comes as messages */
+	dev->recovering = true;
+	if (run_set_status(dev, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
+						VIRTIO_CONFIG_S_FEATURES_OK |
+						VIRTIO_CONFIG_S_DRIVER_OK) < 0) {
+		VDUSE_LOG(ERR,
+				"%s: cannot go on where another process was; its driver has to "
+				"reset it",
+				dev->name);
+		run_fail(dev);
+	}
+	dev->recovering = false;
+}
+
 static int
 run_set_vq_ready(void *ctx, uint16_t index, bool ready)
 {
@@ -368,7 +386,7 @@ run_set_vq_ready(void *ctx, uint16_t index, bool ready)
 	}
 	ret = dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info);
 	if (ret == 0)
-		ret = vduse_vq_start(vq, &info, dev->driver_features);
+		ret = vduse_vq_start(vq, &info, dev->driver_features, dev->recovering);
 	if (ret < 0)
 		return ret;
 	run_queue_served(dev, index);
@@ -409,6 +427,31 @@ run_on_message(void *arg, uint32_t events)
 		dev->msg_id = 0;
 		run_fail(dev);
 	}
+}
+
+static void
+run_on_timer(void *arg, __rte_unused uint32_t events)
+{
+	struct rte_vduse_dev *dev = arg;
+	uint64_t expirations;
+	ssize_t n;
+
+	n = read(dev->timer_fd, &expirations, sizeof(expirations));
+	if (n == sizeof(expirations) && dev->adopt_pending) {
+		dev->adopt_pending = false;
+		run_recover(dev);
+		return;
+	}
+	if (n == sizeof(expirations) && dev->started)
+		run_try_queues(dev, RTE_MIN(dev->timer_ms * 2, READY_STEP_MAX_MS));
+}
+
+void
+vduse_run_resume(struct rte_vduse_dev *dev)
+{
+	dev->adopt_pending = dev->adopted;
+	if (dev->adopted)
+		run_set_timer(dev, READY_STEP_MIN_MS);
 }
 
 int

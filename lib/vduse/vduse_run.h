@@ -15,4 +15,10 @@ int vduse_run_begin(struct rte_vduse_dev *dev);
 /** Stop watching, and stop what runs. Not on the control thread. */
 void vduse_run_end(struct rte_vduse_dev *dev);
 
+/**
+ * Serve an adopted device whose driver is there already, on the control
+ * thread and soon; once the owner is ready for callbacks.
+ */
+void vduse_run_resume(struct rte_vduse_dev *dev);
+
 #endif /* VDUSE_RUN_H */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
@@ -93,6 +94,22 @@ sys_unmap(void *addr, size_t len)
 	munmap(addr, len);
 }
 
+static int
+sys_set_attr(const char *name, const char *attr, const char *value)
+{
+	char path[PATH_MAX];
+	int fd, ret = 0;
+
+	snprintf(path, sizeof(path), "/sys/class/vduse/%s/%s", name, attr);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, value, strlen(value)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
 static void
 sys_close(int fd)
 {
@@ -108,6 +125,7 @@ const struct vduse_sys vduse_sys_kernel = {
 	.page_size = sys_page_size,
 	.map = sys_map,
 	.unmap = sys_unmap,
+	.set_attr = sys_set_attr,
 	.close = sys_close,
 };
 

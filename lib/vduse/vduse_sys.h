@@ -31,6 +31,9 @@ struct vduse_sys {
 	int (*map)(int fd, uint64_t offset, size_t len, int prot, void **addr);
 	/** munmap(2). */
 	void (*unmap)(void *addr, size_t len);
+	/** Write a device's attribute in sysfs: "msg_timeout", "vq0/irq_cb_affinity". @return 0 or
+	 * -errno */
+	int (*set_attr)(const char *name, const char *attr, const char *value);
 	/** close(2). */
 	void (*close)(int fd);
 };

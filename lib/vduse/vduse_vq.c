@@ -161,8 +161,32 @@ ring_set_position(struct vduse_vq *vq, const struct vduse_vq_info *info)
 	vq->map_generation = UINT64_MAX;
 }
 
+/*
+ * Where the process before was: all that it took it also returned, but for a
+ * burst that it died in. A packed ring shows that only as long as nothing was
+ * returned at all.
+ */
+static int
+ring_recover_position(struct vduse_vq *vq)
+{
+	uint16_t i;
+
+	if (vq->ctl.packed_ring) {
+		for (i = 0; i < vq->size; i++)
+			if (vq->packed.desc[i].flags & VDUSE_PACKED_USED)
+				return -ENOTSUP;
+		return 0;
+	}
+	vq->used_idx = __atomic_load_n(&vq->split.used->idx, __ATOMIC_ACQUIRE);
+	vq->avail.idx = vq->used_idx;
+	vq->avail_cached = vq->used_idx;
+	vq->signalled = vq->used_idx;
+	return 0;
+}
+
 int
-vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features)
+vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features,
+		bool recover)
 {
 	int ret;
 
@@ -177,6 +201,14 @@ vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t f
 		return ret;
 	vq->size = info->num;
 	ring_set_position(vq, info);
+	if (recover) {
+		ret = ring_translate(vq);
+		if (ret == 0)
+			ret = ring_recover_position(vq);
+		if (ret < 0)
+			return ret;
+		vq->call_pending = true; /* the one before may have died before it called */
+	}
 	vq->ctl.ready = true;
 	return vduse_vq_resume(vq);
 }

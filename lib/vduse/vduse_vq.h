@@ -113,10 +113,14 @@ void vduse_vq_fini(struct vduse_vq *vq);
  * Control thread.
  *
  * @param features negotiated
- * @return 0; -EINVAL for a size or address the specification forbids; -EFAULT
+ * @param recover another process served the ring before: take the position
+ *   from the ring instead of the driver's state
+ * @return 0; -ENOTSUP where the ring does not tell (packed, once used);
+ *   -EINVAL for a size or address the specification forbids; -EFAULT
  *   where the ring is not mapped (the next vduse_vq_resume() tries again)
  */
-int vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features);
+int vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features,
+		bool recover);
 
 /** No burst runs or will run when this returns. Control thread. */
 void vduse_vq_stop(struct vduse_vq *vq);

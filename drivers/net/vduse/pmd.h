@@ -21,10 +21,14 @@ struct pmd_queue {
 	struct rte_vduse_net_queue_stats base; /* counters at the last reset */
 };
 
+/** Hexadecimal digits of a CPU mask: 1024 CPUs. */
+#define PMD_AFFINITY_DIGITS 256
+
 /** What the devargs say. */
 struct pmd_conf {
 	struct rte_vduse_net_conf net;
 	char name[RTE_VDUSE_NAME_MAX + 1];
+	char affinity[PMD_AFFINITY_DIGITS * 9 / 8 + 1]; /* CPU mask as in sysfs; empty: any */
 	enum rte_vduse_attach attach;
 };
 

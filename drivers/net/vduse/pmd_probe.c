@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <fcntl.h>
+
 #include <bus_vdev_driver.h>
 #include <rte_errno.h>
 #include <rte_kvargs.h>
@@ -19,14 +21,31 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 #define PMD_ARG_PROFILE     "profile"
 #define PMD_ARG_SPEED       "speed"
 #define PMD_ARG_STANDBY     "standby"
+#define PMD_ARG_MSG_TIMEOUT "msg-timeout"
+#define PMD_ARG_BOUNCE_SIZE "bounce-size"
+#define PMD_ARG_AFFINITY    "irq-affinity"
+#define PMD_ARG_ADOPT       "adopt"
+#define PMD_ARG_FD          "fd"
 
 /* What `dpdk-pmdinfo.py` and users read. */
-#define PMD_PARAMS                                                                        \
-	PMD_ARG_NAME "=<string> " PMD_ARG_QUEUES "=<int> " PMD_ARG_QUEUE_SIZE             \
-		     "=<int> " PMD_ARG_MAC "=xx:xx:xx:xx:xx:xx " PMD_ARG_MTU              \
-		     "=<int> " PMD_ARG_ATTACH "=<virtio|vhost|none> " PMD_ARG_MQ_FALLBACK \
-		     "=<0|1> " PMD_ARG_PROFILE "=<latency|bulk|xdp|none> " PMD_ARG_SPEED  \
-		     "=<int> " PMD_ARG_STANDBY "=<0|1>"
+/* clang-format off */
+#define PMD_PARAMS                                          \
+	PMD_ARG_NAME "=<string> "                           \
+	PMD_ARG_QUEUES "=<int> "                            \
+	PMD_ARG_QUEUE_SIZE "=<int> "                        \
+	PMD_ARG_MAC "=xx:xx:xx:xx:xx:xx "                   \
+	PMD_ARG_MTU "=<int> "                               \
+	PMD_ARG_ATTACH "=<virtio|vhost|none> "              \
+	PMD_ARG_MQ_FALLBACK "=<0|1> "                       \
+	PMD_ARG_PROFILE "=<latency|bulk|xdp|none> "         \
+	PMD_ARG_SPEED "=<int> "                             \
+	PMD_ARG_STANDBY "=<0|1> "                           \
+	PMD_ARG_MSG_TIMEOUT "=<int> "                       \
+	PMD_ARG_BOUNCE_SIZE "=<int> "                       \
+	PMD_ARG_AFFINITY "=<hex mask> "                     \
+	PMD_ARG_ADOPT "=<0|1> "                             \
+	PMD_ARG_FD "=<int>"
+/* clang-format on */
 
 #define PMD_DEFAULT_QUEUE_SIZE 1024
 
@@ -180,6 +199,73 @@ parse_standby(const char *key, const char *value, struct pmd_conf *conf)
 	return parse_flag(key, value, &conf->net.standby);
 }
 
+static int
+parse_msg_timeout(const char *key, const char *value, struct pmd_conf *conf)
+{
+	unsigned long n;
+
+	if (parse_range(key, value, 0, INT32_MAX, &n) < 0)
+		return -EINVAL;
+	conf->net.tuning.msg_timeout_plus_1 = n + 1;
+	return 0;
+}
+
+/* drivers/vdpa/vdpa_user/vduse_dev.c: VDUSE_MIN_BOUNCE_SIZE, VDUSE_MAX_BOUNCE_SIZE */
+static int
+parse_bounce_size(const char *key, const char *value, struct pmd_conf *conf)
+{
+	unsigned long n;
+
+	if (parse_range(key, value, 1 << 20, 1 << 30, &n) < 0)
+		return -EINVAL;
+	conf->net.tuning.bounce_size = n;
+	return 0;
+}
+
+/* sysfs wants 32-bit words with commas, which devargs cannot carry: they are put in here. */
+static int
+parse_affinity(const char *key, const char *value, struct pmd_conf *conf)
+{
+	const size_t len = strlen(value);
+	size_t i, n = 0;
+
+	if (len > PMD_AFFINITY_DIGITS || strspn(value, "0123456789abcdefABCDEF") != len ||
+			strspn(value, "0") == len) {
+		PMD_LOG(ERR, "%s=%s: not a mask of CPUs in up to %d hexadecimal digits", key, value,
+				PMD_AFFINITY_DIGITS);
+		return -EINVAL;
+	}
+	for (i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 8 == 0)
+			conf->affinity[n++] = ',';
+		conf->affinity[n++] = value[i];
+	}
+	conf->affinity[n] = '\0';
+	return 0;
+}
+
+static int
+parse_adopt(const char *key, const char *value, struct pmd_conf *conf)
+{
+	return parse_flag(key, value, &conf->net.adopt);
+}
+
+static int
+parse_fd(const char *key, const char *value, struct pmd_conf *conf)
+{
+	unsigned long n;
+
+	if (parse_range(key, value, 0, INT32_MAX - 1, &n) < 0)
+		return -EINVAL;
+	if (fcntl(n, F_GETFD) < 0) {
+		PMD_LOG(ERR, "%s=%s: not an open file descriptor of this process", key, value);
+		return -EINVAL;
+	}
+	conf->net.adopt = true;
+	conf->net.adopt_fd_plus_1 = n + 1;
+	return 0;
+}
+
 static const struct {
 	const char *key;
 	int (*parse)(const char *key, const char *value, struct pmd_conf *conf);
@@ -194,6 +280,11 @@ static const struct {
 	{ PMD_ARG_PROFILE, parse_profile },
 	{ PMD_ARG_SPEED, parse_speed },
 	{ PMD_ARG_STANDBY, parse_standby },
+	{ PMD_ARG_MSG_TIMEOUT, parse_msg_timeout },
+	{ PMD_ARG_BOUNCE_SIZE, parse_bounce_size },
+	{ PMD_ARG_AFFINITY, parse_affinity },
+	{ PMD_ARG_ADOPT, parse_adopt },
+	{ PMD_ARG_FD, parse_fd },
 };
 
 static int

@@ -15,6 +15,7 @@
 #include "net_dev.h"
 #include "net_list.h"
 #include "vduse_log.h"
+#include "vduse_run.h"
 
 #define BIT(name) (1ULL << (name))
 
@@ -186,6 +187,9 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 		.config_size = sizeof(net->config),
 		.ops = &net_ops,
 		.priv = net,
+		.tuning = conf->tuning,
+		.adopt = conf->adopt,
+		.adopt_fd_plus_1 = conf->adopt_fd_plus_1,
 	};
 
 	if (conf->standby)
@@ -310,6 +314,7 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	for (i = 0; i < 2 * net->queue_pairs; i++)
 		net->queues[i].vq = vduse_dev_vq(net->dev, i);
 	net_list_add(net);
+	vduse_run_resume(net->dev);
 	*out = net;
 	return 0;
 
@@ -317,6 +322,18 @@ free_queues:
 	net_free_queues(net, conf->queue_pairs);
 free_net:
 	free(net);
+	return ret;
+}
+
+int
+rte_vduse_net_probe(struct rte_vduse_net_caps *caps)
+{
+	int ret;
+
+	ret = rte_vduse_probe(VIRTIO_ID_NET, NET_FEATURES | NET_FEATURES_MQ, &caps->dev);
+	caps->features = NET_FEATURES | net_profiles[RTE_VDUSE_NET_PROFILE_BULK];
+	if (caps->dev.features)
+		caps->features |= NET_FEATURES_MQ;
 	return ret;
 }
 

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "net_names.h"
+#include "rte_vduse_net.h"
 
 /* virtio 1.2, 5.1.3 and 6; 1.3 for 50 to 52, 54 to 56 and 58. */
 static const char *const feature_names[64] = {
@@ -69,7 +70,7 @@ static const char *const status_names[8] = {
 };
 
 const char *
-net_feature_name(unsigned int bit)
+rte_vduse_net_feature_name(unsigned int bit)
 {
 	return feature_names[bit];
 }

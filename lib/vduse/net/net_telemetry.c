@@ -93,8 +93,8 @@ tel_info_one(const struct rte_vduse_net *net, void *arg)
 	tel_uint(arg, "started", info.dev.started);
 	tel_uint(arg, "broken", info.dev.broken);
 	tel_bits(arg, "status", info.dev.status, 8, net_status_name);
-	tel_bits(arg, "offered", net->dev->offered, 64, net_feature_name);
-	tel_bits(arg, "negotiated", info.dev.driver_features, 64, net_feature_name);
+	tel_bits(arg, "offered", net->dev->offered, 64, rte_vduse_net_feature_name);
+	tel_bits(arg, "negotiated", info.dev.driver_features, 64, rte_vduse_net_feature_name);
 }
 
 static void

@@ -79,6 +79,9 @@ struct rte_vduse_net_conf {
 	uint16_t mtu;                       /**< bytes of IP packet */
 	bool mq_fallback;                   /**< one pair where the kernel refuses more */
 	bool standby;                       /**< offer VIRTIO_NET_F_STANDBY (virtio 1.2, 5.1.3) */
+	struct rte_vduse_tuning tuning;     /**< see struct rte_vduse_conf */
+	bool adopt;                         /**< see struct rte_vduse_conf */
+	int adopt_fd_plus_1;                /**< see struct rte_vduse_conf */
 	enum rte_vduse_net_profile profile; /**< offloads that are offered */
 	uint32_t speed;                     /**< of the link, Mbit/s; UINT32_MAX: unknown */
 	rte_vduse_net_event_cb event;       /**< may be NULL */
@@ -129,6 +132,23 @@ struct rte_vduse_net_queue_stats {
  *   rte_vduse_dev_create()
  */
 int rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net **net);
+
+/** What the kernel can do for network devices. */
+struct rte_vduse_net_caps {
+	struct rte_vduse_caps dev; /**< features: VIRTIO_NET_F_CTRL_VQ, for queue pairs */
+	uint64_t features;         /**< virtio features that would be offered, profile bulk */
+};
+
+/** Find out what the kernel can do; as rte_vduse_probe(). */
+int rte_vduse_net_probe(struct rte_vduse_net_caps *caps);
+
+/**
+ * The specification's name of a feature bit of a network device.
+ *
+ * @param bit below 64
+ * @return "VIRTIO_NET_F_CSUM" and so on; NULL for a bit without a name
+ */
+const char *rte_vduse_net_feature_name(unsigned int bit);
 
 /** Detach and destroy; as rte_vduse_dev_destroy(). */
 int rte_vduse_net_destroy(struct rte_vduse_net *net);

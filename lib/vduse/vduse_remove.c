@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include <rte_common.h>
+
+#include "vduse_bus.h"
+#include "vduse_ctl.h"
+#include "vduse_kernel.h"
+#include "vduse_msg.h"
+
+/* A device that nobody serves still has a driver that waits for answers while it leaves. */
+static int
+remove_get_vq_state(__rte_unused void *ctx, __rte_unused uint16_t index,
+		__rte_unused struct vduse_vq_state *state)
+{
+	return 0;
+}
+
+static int
+remove_set_status(__rte_unused void *ctx, __rte_unused uint8_t status)
+{
+	return 0;
+}
+
+static int
+remove_update_iotlb(__rte_unused void *ctx, __rte_unused uint64_t start, __rte_unused uint64_t last)
+{
+	return 0;
+}
+
+static int
+remove_set_vq_ready(__rte_unused void *ctx, __rte_unused uint16_t index, __rte_unused bool ready)
+{
+	return 0;
+}
+
+static const struct vduse_msg_ops remove_ops = {
+	.get_vq_state = remove_get_vq_state,
+	.set_status = remove_set_status,
+	.update_iotlb = remove_update_iotlb,
+	.set_vq_ready = remove_set_vq_ready,
+};
+
+static void
+remove_on_message(void *arg, __rte_unused uint32_t events)
+{
+	vduse_msg_serve(arg);
+}
+
+int
+rte_vduse_dev_remove(const char *name)
+{
+	const struct vduse_sys *sys = vduse_sys_get();
+	struct vduse_msg_port port = { .sys = sys, .nb_queues = UINT16_MAX, .ops = &remove_ops };
+	vduse_ctl_id_t id;
+	int control_fd, ret;
+
+	control_fd = vduse_kernel_control(sys, name);
+	if (control_fd < 0)
+		return control_fd;
+	/* opens once only: what opens is served by nobody */
+	port.fd = sys->open_device(name);
+	if (port.fd < 0) {
+		ret = port.fd == -ENOENT ? -ENODEV : port.fd;
+		goto close_control;
+	}
+	ret = vduse_ctl_add(port.fd, EPOLLIN, remove_on_message, &port, &id);
+	if (ret == 0) {
+		ret = vduse_bus_detach(name);
+		vduse_ctl_del(id);
+	}
+	sys->close(port.fd);
+	if (ret == 0)
+		ret = vduse_kernel_destroy(sys, control_fd, name);
+close_control:
+	sys->close(control_fd);
+	return ret;
+}
