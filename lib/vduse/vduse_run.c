@@ -248,7 +248,7 @@ run_get_vq_state(void *ctx, uint16_t index, struct vduse_vq_state *state)
 	struct vduse_vq_info info = { .index = index };
 	int ret;
 
-	vduse_vq_pause(vq);
+	vduse_vq_pause(vq, VDUSE_VQ_NONE);
 	vduse_vq_get_state(vq, state);
 	/* a driver asks for the state of a queue it has disabled, or is about to */
 	ret = dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info);
@@ -323,7 +323,7 @@ run_update_iotlb(void *ctx, uint64_t start, uint64_t last)
 	int ret;
 
 	for (i = 0; i < dev->nb_queues; i++)
-		vduse_vq_pause(dev->vqs[i]);
+		vduse_vq_pause(dev->vqs[i], VDUSE_VQ_NONE);
 	ret = vduse_iotlb_remove(&dev->tlb, start, last);
 	if (!dev->started)
 		return ret;

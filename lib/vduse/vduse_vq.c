@@ -216,16 +216,16 @@ vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t f
 void
 vduse_vq_stop(struct vduse_vq *vq)
 {
-	vduse_vq_pause(vq);
+	vduse_vq_pause(vq, VDUSE_VQ_NONE);
 	vq->ctl.ready = false;
 }
 
 void
-vduse_vq_pause(struct vduse_vq *vq)
+vduse_vq_pause(struct vduse_vq *vq, unsigned int self)
 {
 	/* seq_cst: ordered before the token that the wait below hands out */
 	__atomic_store_n(&vq->running, false, __ATOMIC_SEQ_CST);
-	rte_rcu_qsbr_synchronize(vq->env->qs, RTE_QSBR_THRID_INVALID);
+	rte_rcu_qsbr_synchronize(vq->env->qs, self);
 }
 
 int

@@ -125,8 +125,17 @@ int vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64
 /** No burst runs or will run when this returns. Control thread. */
 void vduse_vq_stop(struct vduse_vq *vq);
 
-/** Stop bursts of a started queue for a moment; keeps its positions. */
-void vduse_vq_pause(struct vduse_vq *vq);
+/**
+ * Stop bursts of a started queue for a moment; keeps its positions. Control
+ * thread.
+ *
+ * @param self index of the queue in whose burst the caller is, which is not
+ *   waited for; VDUSE_VQ_NONE: in none
+ */
+void vduse_vq_pause(struct vduse_vq *vq, unsigned int self);
+
+/** No queue. */
+#define VDUSE_VQ_NONE RTE_QSBR_THRID_INVALID
 
 /**
  * Translate the ring anew and let bursts run again.

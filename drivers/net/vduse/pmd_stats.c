@@ -96,6 +96,7 @@ static const struct {
 	XSTAT("drop_header", drop_header, XSTAT_RX),
 	XSTAT("drop_no_fit", drop_no_fit, XSTAT_TX),
 	XSTAT("drop_offload", drop_offload, XSTAT_TX),
+	XSTAT("drop_filter", drop_filter, XSTAT_TX),
 	XSTAT("kicks", kicks, XSTAT_RX | XSTAT_TX),
 	XSTAT("interrupts", calls, XSTAT_RX | XSTAT_TX),
 	XSTAT("interrupts_suppressed", calls_suppressed, XSTAT_RX | XSTAT_TX),

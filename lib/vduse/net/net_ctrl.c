@@ -20,7 +20,128 @@ struct ctrl_cmd {
 /** Carries out a command; 0: VIRTIO_NET_OK, else VIRTIO_NET_ERR. */
 typedef int (*ctrl_handler_t)(struct rte_vduse_net *net, const struct ctrl_cmd *cmd);
 
-/* virtio 1.2, 5.1.6.5.5: 1 to max_virtqueue_pairs */
+#define BIT(name) (1ULL << (name))
+
+/* Offloads that VIRTIO_NET_CTRL_GUEST_OFFLOADS switches (virtio 1.2, 5.1.6.5.6.1). */
+#define CTRL_OFFLOADS                                                                \
+	(BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |               \
+			BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | \
+			BIT(VIRTIO_NET_F_GUEST_USO4) | BIT(VIRTIO_NET_F_GUEST_USO6))
+
+/* 5.1.6.5.1: one byte, 0 or 1; the commands are the places of these in the filter */
+static int
+ctrl_rx_mode(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+{
+	struct net_filter *f = &net->filter;
+	bool *const modes[] = {
+		[VIRTIO_NET_CTRL_RX_PROMISC] = &f->promisc,
+		[VIRTIO_NET_CTRL_RX_ALLMULTI] = &f->allmulti,
+		[VIRTIO_NET_CTRL_RX_ALLUNI] = &f->alluni,
+		[VIRTIO_NET_CTRL_RX_NOMULTI] = &f->nomulti,
+		[VIRTIO_NET_CTRL_RX_NOUNI] = &f->nouni,
+		[VIRTIO_NET_CTRL_RX_NOBCAST] = &f->nobcast,
+	};
+
+	if (cmd->len != 1 || cmd->data[0] > 1)
+		return -EINVAL;
+	net_pause_receive(net);
+	*modes[cmd->hdr.cmd] = cmd->data[0];
+	net_resume_receive(net);
+	return 0;
+}
+
+/*
+ * One list of the MAC table: le32 entries and the addresses. More than can be
+ * kept are all of that kind. Returns the bytes it takes, or -EINVAL.
+ */
+static int
+ctrl_mac_list(const uint8_t *data, uint16_t len, struct rte_ether_addr *macs, uint16_t *nb,
+		bool *all)
+{
+	uint32_t entries;
+
+	if (len < sizeof(entries))
+		return -EINVAL;
+	memcpy(&entries, data, sizeof(entries));
+	entries = rte_le_to_cpu_32(entries);
+	if (entries > (len - sizeof(entries)) / RTE_ETHER_ADDR_LEN)
+		return -EINVAL;
+	*all = entries > NET_FILTER_MACS;
+	*nb = *all ? 0 : entries;
+	memcpy(macs, data + sizeof(entries), *nb * RTE_ETHER_ADDR_LEN);
+	return sizeof(entries) + entries * RTE_ETHER_ADDR_LEN;
+}
+
+/* 5.1.6.5.2: unicast, then multicast addresses */
+static int
+ctrl_mac_table(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+{
+	struct net_filter new;
+	bool all_uni, all_multi;
+	int used, ret;
+
+	memset(&new, 0, sizeof(new));
+	used = ctrl_mac_list(cmd->data, cmd->len, new.unicast, &new.nb_unicast, &all_uni);
+	if (used < 0)
+		return used;
+	ret = ctrl_mac_list(cmd->data + used, cmd->len - used, new.multicast, &new.nb_multicast,
+			&all_multi);
+	if (ret < 0 || used + ret != cmd->len)
+		return -EINVAL;
+	net_pause_receive(net);
+	memcpy(net->filter.unicast, new.unicast, sizeof(new.unicast));
+	memcpy(net->filter.multicast, new.multicast, sizeof(new.multicast));
+	net->filter.nb_unicast = new.nb_unicast;
+	net->filter.nb_multicast = new.nb_multicast;
+	net->filter.table_all_unicast = all_uni;
+	net->filter.table_all_multicast = all_multi;
+	net_resume_receive(net);
+	return 0;
+}
+
+static int
+ctrl_mac_addr(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+{
+	struct rte_ether_addr mac;
+
+	if (cmd->len != sizeof(mac))
+		return -EINVAL;
+	memcpy(&mac, cmd->data, sizeof(mac));
+	if (!rte_is_valid_assigned_ether_addr(&mac))
+		return -EINVAL;
+	return rte_vduse_net_set_mac(net, &mac);
+}
+
+/* 5.1.6.5.3: le16 id */
+static int
+ctrl_vlan(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+{
+	uint16_t id;
+
+	if (cmd->len != sizeof(id))
+		return -EINVAL;
+	memcpy(&id, cmd->data, sizeof(id));
+	id = rte_le_to_cpu_16(id);
+	if (id > RTE_ETHER_MAX_VLAN_ID)
+		return -EINVAL;
+	net_pause_receive(net);
+	if (cmd->hdr.cmd == VIRTIO_NET_CTRL_VLAN_ADD)
+		net->filter.vlans[id / 8] |= 1 << id % 8;
+	else
+		net->filter.vlans[id / 8] &= ~(1 << id % 8);
+	net_resume_receive(net);
+	return 0;
+}
+
+/* 5.1.6.5.4 */
+static int
+ctrl_announce_ack(struct rte_vduse_net *net, __rte_unused const struct ctrl_cmd *cmd)
+{
+	net->config.status &= ~rte_cpu_to_le_16(VIRTIO_NET_S_ANNOUNCE);
+	return NET_SET_CONFIG(net, status);
+}
+
+/* 5.1.6.5.5: 1 to max_virtqueue_pairs */
 static int
 ctrl_mq_pairs(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 {
@@ -36,14 +157,68 @@ ctrl_mq_pairs(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 	return 0;
 }
 
+/* 5.1.6.5.6: le64, a subset of what was negotiated */
+static int
+ctrl_guest_offloads(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+{
+	const uint64_t negotiated = net->dev->driver_features;
+	uint64_t offloads;
+	uint16_t i;
+
+	if (cmd->len != sizeof(offloads))
+		return -EINVAL;
+	memcpy(&offloads, cmd->data, sizeof(offloads));
+	offloads = rte_le_to_cpu_64(offloads);
+	if (offloads & ~(negotiated & CTRL_OFFLOADS))
+		return -EINVAL;
+	net_pause_receive(net);
+	for (i = 0; i < 2 * net->queue_pairs; i += 2)
+		net->queues[i].features = (negotiated & ~CTRL_OFFLOADS) | offloads;
+	net_resume_receive(net);
+	return 0;
+}
+
 static const struct {
 	uint8_t class;
-	uint8_t cmd;
-	uint8_t feature; /* bit that must be negotiated */
+	uint8_t first, last; /* commands */
+	uint8_t feature;     /* bit that must be negotiated */
 	ctrl_handler_t handler;
 } ctrl_table[] = {
-	{ VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, VIRTIO_NET_F_MQ, ctrl_mq_pairs },
+	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, VIRTIO_NET_CTRL_RX_ALLMULTI,
+			VIRTIO_NET_F_CTRL_RX, ctrl_rx_mode },
+	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_ALLUNI, VIRTIO_NET_CTRL_RX_NOBCAST,
+			VIRTIO_NET_F_CTRL_RX_EXTRA, ctrl_rx_mode },
+	{ VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, VIRTIO_NET_CTRL_MAC_TABLE_SET,
+			VIRTIO_NET_F_CTRL_RX, ctrl_mac_table },
+	{ VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, VIRTIO_NET_CTRL_MAC_ADDR_SET,
+			VIRTIO_NET_F_CTRL_MAC_ADDR, ctrl_mac_addr },
+	{ VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, VIRTIO_NET_CTRL_VLAN_DEL,
+			VIRTIO_NET_F_CTRL_VLAN, ctrl_vlan },
+	{ VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, VIRTIO_NET_CTRL_ANNOUNCE_ACK,
+			VIRTIO_NET_F_GUEST_ANNOUNCE, ctrl_announce_ack },
+	{ VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET,
+			VIRTIO_NET_F_MQ, ctrl_mq_pairs },
+	{ VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET,
+			VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS,
+			ctrl_guest_offloads },
 };
+
+/*
+ * A device starts promiscuous (as Linux's and QEMU's do), and with no VLAN in
+ * the table where the driver can fill it.
+ */
+void
+net_ctrl_reset(struct rte_vduse_net *net, uint64_t features)
+{
+	struct net_filter *f = &net->filter;
+
+	memset(f, 0, sizeof(*f));
+	f->active = features & (BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_VLAN));
+	f->vlan = features & BIT(VIRTIO_NET_F_CTRL_VLAN);
+	f->promisc = true;
+	memcpy(&f->mac, net->config.mac, sizeof(f->mac));
+	__atomic_store_n(&net->active_pairs, 1, __ATOMIC_RELAXED);
+}
 
 static int
 ctrl_run(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
@@ -52,7 +227,8 @@ ctrl_run(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 	size_t i;
 
 	for (i = 0; i < RTE_DIM(ctrl_table); i++) {
-		if (ctrl_table[i].class == cmd->hdr.class && ctrl_table[i].cmd == cmd->hdr.cmd &&
+		if (ctrl_table[i].class == cmd->hdr.class && cmd->hdr.cmd >= ctrl_table[i].first &&
+				cmd->hdr.cmd <= ctrl_table[i].last &&
 				(features & (1ULL << ctrl_table[i].feature)))
 			return ctrl_table[i].handler(net, cmd);
 	}
@@ -108,21 +284,23 @@ ctrl_serve_one(struct rte_vduse_net *net, struct vduse_vq *vq, const bool packed
 	return 1;
 }
 
-/* All commands there are; again when one came while kicks were being asked for. */
+/*
+ * One burst: a command, or the end of them. Kicks are asked for before the
+ * last look at the ring, so that none is missed.
+ */
 static int
-ctrl_serve_all(struct rte_vduse_net *net, struct vduse_vq *vq, const bool packed)
+ctrl_burst(struct rte_vduse_net *net, struct vduse_vq *vq, const bool packed)
 {
-	int ret, served;
+	int ret;
 
-	do {
-		served = 0;
-		while ((ret = ctrl_serve_one(net, vq, packed)) > 0)
-			served++;
-		vduse_ring_flush(vq, packed);
+	ret = ctrl_serve_one(net, vq, packed);
+	if (ret == 0) {
 		vduse_ring_set_kicks(vq, true);
-		/* the wish must be visible before the last look at the ring */
+		/* the wish must be visible before the look at the ring */
 		rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
-	} while (ret == 0 && served > 0);
+		ret = ctrl_serve_one(net, vq, packed);
+	}
+	vduse_ring_flush(vq, packed);
 	return ret;
 }
 
@@ -132,14 +310,14 @@ net_ctrl_serve(struct rte_vduse_net *net, struct vduse_vq *vq)
 	int ret;
 
 	do {
+		/* a burst for each command: one that pauses queues ends what it may read */
 		if (!vduse_vq_burst_begin(vq))
 			return;
-		ret = vq->ctl.packed_ring ? ctrl_serve_all(net, vq, true)
-					  : ctrl_serve_all(net, vq, false);
+		ret = vq->ctl.packed_ring ? ctrl_burst(net, vq, true) : ctrl_burst(net, vq, false);
 		if (ret == -EBADMSG)
 			vduse_vq_set_fault(vq);
 		vduse_vq_burst_end(vq);
 		if (ret == -EAGAIN)
 			vduse_vq_miss(vq);
-	} while (ret == -EAGAIN);
+	} while (ret > 0 || ret == -EAGAIN);
 }

@@ -7,4 +7,7 @@
 /** Serve the control queue (virtio 1.2, 5.1.6.5). Control thread. */
 void net_ctrl_serve(struct rte_vduse_net *net, struct vduse_vq *vq);
 
+/** What the commands change, as it is after FEATURES_OK. Control thread, no queue runs. */
+void net_ctrl_reset(struct rte_vduse_net *net, uint64_t features);
+
 #endif /* NET_CTRL_H */

@@ -46,8 +46,15 @@ static const uint64_t net_profiles[] = {
 	[RTE_VDUSE_NET_PROFILE_NONE] = 0,
 };
 
-/* With more than one queue pair (virtio 1.2, 5.1.3.1: MQ requires CTRL_VQ). */
-#define NET_FEATURES_MQ (BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ))
+/*
+ * With a control queue, which is offered along with more than one queue pair
+ * (virtio 1.2, 5.1.3.1: all of these require CTRL_VQ).
+ */
+#define NET_FEATURES_MQ                                                                      \
+	(BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) |      \
+			BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | BIT(VIRTIO_NET_F_CTRL_VLAN) |      \
+			BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) | \
+			BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS))
 
 /* virtio 1.2, 5.1.4.1 */
 #define NET_DUPLEX_FULL 1
@@ -95,7 +102,7 @@ net_start(void *priv, uint64_t features)
 		net->queues[i].burst = i % 2 == 0 ? net_enqueue_select(features)
 						  : net_dequeue_select(features);
 	}
-	__atomic_store_n(&net->active_pairs, 1, __ATOMIC_RELAXED);
+	net_ctrl_reset(net, features);
 	__atomic_store_n(&net->driver_up, true, __ATOMIC_RELAXED);
 	net_notify(net, RTE_VDUSE_NET_EVENT_LINK, 0);
 	return 0;
@@ -313,6 +320,8 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 		goto free_queues;
 	for (i = 0; i < 2 * net->queue_pairs; i++)
 		net->queues[i].vq = vduse_dev_vq(net->dev, i);
+	for (i = 0; i < 2 * net->queue_pairs; i += 2)
+		net->queues[i].filter = &net->filter;
 	net_list_add(net);
 	vduse_run_resume(net->dev);
 	*out = net;
@@ -361,16 +370,43 @@ rte_vduse_net_detach(struct rte_vduse_net *net)
 	return rte_vduse_dev_detach(net->dev);
 }
 
-/* Write one field of the configuration to the driver's view of it. */
-#define NET_SET_CONFIG(net, field)                                                      \
-	rte_vduse_dev_set_config((net)->dev, offsetof(struct virtio_net_config, field), \
-			&(net)->config.field, sizeof((net)->config.field))
+void
+net_pause_receive(struct rte_vduse_net *net)
+{
+	uint16_t i;
+
+	for (i = 0; i < 2 * net->queue_pairs; i += 2)
+		vduse_vq_pause(net->queues[i].vq, 2 * net->queue_pairs);
+}
+
+void
+net_resume_receive(struct rte_vduse_net *net)
+{
+	uint16_t i;
+
+	for (i = 0; i < 2 * net->queue_pairs; i += 2)
+		vduse_vq_resume(net->queues[i].vq);
+}
+
+int
+rte_vduse_net_announce(struct rte_vduse_net *net)
+{
+	struct rte_vduse_info info;
+
+	rte_vduse_dev_info(net->dev, &info);
+	if (!(info.driver_features & BIT(VIRTIO_NET_F_GUEST_ANNOUNCE)))
+		return -ENOTSUP;
+	net->config.status |= rte_cpu_to_le_16(VIRTIO_NET_S_ANNOUNCE);
+	return NET_SET_CONFIG(net, status);
+}
 
 int
 rte_vduse_net_set_link(struct rte_vduse_net *net, bool up)
 {
 	__atomic_store_n(&net->admin_up, up, __ATOMIC_RELAXED);
-	net->config.status = rte_cpu_to_le_16(up ? VIRTIO_NET_S_LINK_UP : 0);
+	net->config.status &= ~rte_cpu_to_le_16(VIRTIO_NET_S_LINK_UP);
+	if (up)
+		net->config.status |= rte_cpu_to_le_16(VIRTIO_NET_S_LINK_UP);
 	return NET_SET_CONFIG(net, status);
 }
 
@@ -406,6 +442,9 @@ int
 rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac)
 {
 	memcpy(net->config.mac, mac, sizeof(net->config.mac));
+	/* a burst that sees half of the change filters as before or after it, or one frame wrongly
+	 */
+	net->filter.mac = *mac;
 	return NET_SET_CONFIG(net, mac);
 }
 

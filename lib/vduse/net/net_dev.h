@@ -4,6 +4,7 @@
 
 #include <sys/queue.h>
 
+#include "net_filter.h"
 #include "net_hdr.h"
 #include "rte_vduse_net.h"
 #include "vduse_dev.h"
@@ -25,12 +26,13 @@ struct net_pending {
 /** One direction of a queue pair. */
 struct net_queue {
 	struct vduse_vq *vq;
-	net_burst_t burst;           /* chosen at DRIVER_OK, stable inside of a burst */
-	uint64_t features;           /* negotiated, as stable */
-	bool missed;                 /* the burst ended at an address that is not mapped */
-	bool complete;               /* dequeue: the owner takes no partial checksums */
-	uint16_t nb_pending;         /* room in the array */
-	struct net_pending *pending; /* enqueue only */
+	net_burst_t burst;               /* chosen at DRIVER_OK, stable inside of a burst */
+	uint64_t features;               /* negotiated, as stable */
+	bool missed;                     /* the burst ended at an address that is not mapped */
+	bool complete;                   /* dequeue: the owner takes no partial checksums */
+	uint16_t nb_pending;             /* room in the array */
+	struct net_pending *pending;     /* enqueue only */
+	const struct net_filter *filter; /* enqueue only */
 	struct rte_vduse_net_queue_stats stats;
 } __rte_cache_aligned;
 
@@ -42,6 +44,7 @@ struct rte_vduse_net {
 	uint16_t active_pairs;           /* in use by the driver (VIRTIO_NET_CTRL_MQ) */
 	bool admin_up;                   /* the owner set the link up */
 	bool driver_up;                  /* DRIVER_OK */
+	struct net_filter filter;        /* active: heeded by the receive queues */
 	struct virtio_net_config config; /* as the driver sees it */
 	rte_vduse_net_event_cb event;
 	void *event_arg;
@@ -51,6 +54,15 @@ struct rte_vduse_net {
 /** The bodies for a feature set. */
 net_burst_t net_dequeue_select(uint64_t features);
 net_burst_t net_enqueue_select(uint64_t features);
+
+/** Write one field of the configuration to the driver's view of it. */
+#define NET_SET_CONFIG(net, field)                                                      \
+	rte_vduse_dev_set_config((net)->dev, offsetof(struct virtio_net_config, field), \
+			&(net)->config.field, sizeof((net)->config.field))
+
+/** The receive queues rest, for a change by a command of the control queue, in its burst. */
+void net_pause_receive(struct rte_vduse_net *net);
+void net_resume_receive(struct rte_vduse_net *net);
 
 /** Note why a burst could not go on at a chain. @return true: stop the burst */
 static inline bool

@@ -136,8 +136,10 @@ enqueue_frame(struct net_queue *q, const struct rte_mbuf *m, const bool packed,
 	uint16_t i;
 	int ret;
 
-	if (unlikely(m->pkt_len < RTE_ETHER_HDR_LEN))
+	if (unlikely(m->pkt_len < RTE_ETHER_HDR_LEN || m->data_len < RTE_ETHER_HDR_LEN))
 		return -ERANGE;
+	if (unlikely(q->filter->active && !net_filter_wants(q->filter, m)))
+		return -EPERM;
 	ret = enqueue_reserve(q, &pos, NET_HDR_LEN + m->pkt_len, &room, packed, mergeable);
 	if (unlikely(ret < 0))
 		return ret;
@@ -161,6 +163,9 @@ enqueue_drop(struct net_queue *q, int why)
 		break;
 	case -ERANGE:
 		q->stats.drop_short++;
+		break;
+	case -EPERM:
+		q->stats.drop_filter++;
 		break;
 	case -ENOTSUP:
 		q->stats.drop_offload++;

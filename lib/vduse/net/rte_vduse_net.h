@@ -115,6 +115,8 @@ struct rte_vduse_net_queue_stats {
 	uint64_t drop_no_fit;   /**< enqueue: frames longer than the driver's buffer */
 	uint64_t drop_offload;  /**< enqueue: segmentation that the driver does not take */
 	uint64_t kicks;         /**< notifications from the driver */
+	uint64_t drop_filter;   /**< enqueue: frames that the driver does not want (CTRL_RX,
+				   CTRL_VLAN) */
 	uint64_t calls;         /**< interrupts injected */
 	uint64_t calls_suppressed; /**< bursts whose interrupt the driver did not want */
 	uint64_t calls_failed;     /**< injections that the kernel refused; they are repeated */
@@ -169,6 +171,14 @@ int rte_vduse_net_set_link(struct rte_vduse_net *net, bool up);
  * @return 0 or -errno
  */
 int rte_vduse_net_set_speed(struct rte_vduse_net *net, uint32_t speed);
+
+/**
+ * Ask the driver to announce itself on its network, where it negotiated
+ * VIRTIO_NET_F_GUEST_ANNOUNCE (virtio 1.2, 5.1.6.5.4).
+ *
+ * @return 0; -ENOTSUP where it did not; -errno
+ */
+int rte_vduse_net_announce(struct rte_vduse_net *net);
 
 /**
  * Whether partial checksums of the driver are completed before they are
