@@ -67,6 +67,36 @@ fail:
 	return ret;
 }
 
+static void
+dev_fini_tlbs(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_spaces; i++)
+		vduse_iotlb_fini(&dev->tlbs[i]);
+}
+
+/* Every queue begins in address space 0. Mirror: dev_fini_tlbs(). */
+static int
+dev_init_tlbs(struct rte_vduse_dev *dev)
+{
+	const bool v2 = dev->api_version >= VDUSE_API_VERSION_1;
+	uint16_t i;
+	int ret;
+
+	for (i = 0; i < dev->nb_spaces; i++) {
+		ret = vduse_iotlb_init(&dev->tlbs[i], dev->sys, dev->fd, dev->qs, v2 ? i : -1);
+		if (ret < 0) {
+			while (i-- > 0)
+				vduse_iotlb_fini(&dev->tlbs[i]);
+			return ret;
+		}
+	}
+	for (i = 0; i < dev->nb_queues; i++)
+		dev->vqs[i]->tlb = &dev->tlbs[0];
+	return 0;
+}
+
 static int
 dev_check_conf(const struct rte_vduse_conf *conf)
 {
@@ -107,6 +137,7 @@ rte_vduse_dev_create(const struct rte_vduse_conf *conf, struct rte_vduse_dev **o
 	dev->ops = *conf->ops;
 	dev->priv = conf->priv;
 	dev->offered = conf->features;
+	dev->nb_spaces = 1;
 	dev->first_control_queue = conf->first_control_queue;
 	ret = vduse_kernel_open(dev, conf);
 	if (ret < 0)
@@ -114,12 +145,11 @@ rte_vduse_dev_create(const struct rte_vduse_conf *conf, struct rte_vduse_dev **o
 	ret = dev_alloc_queues(dev, conf);
 	if (ret < 0)
 		goto close_dev;
-	ret = vduse_iotlb_init(&dev->tlb, dev->sys, dev->fd, dev->qs);
+	ret = dev_init_tlbs(dev);
 	if (ret < 0)
 		goto free_queues;
 	dev->env.sys = dev->sys;
 	dev->env.fd = dev->fd;
-	dev->env.tlb = &dev->tlb;
 	dev->env.fault_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (dev->env.fault_fd < 0) {
 		ret = -errno;
@@ -134,7 +164,7 @@ rte_vduse_dev_create(const struct rte_vduse_conf *conf, struct rte_vduse_dev **o
 close_fault:
 	close(dev->env.fault_fd);
 fini_tlb:
-	vduse_iotlb_fini(&dev->tlb);
+	dev_fini_tlbs(dev);
 free_queues:
 	dev_free_queues(dev);
 close_dev:
@@ -155,7 +185,7 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 				strerror(-ret));
 	vduse_run_end(dev);
 	close(dev->env.fault_fd);
-	vduse_iotlb_fini(&dev->tlb);
+	dev_fini_tlbs(dev);
 	dev_free_queues(dev);
 	ret = vduse_kernel_close(dev);
 	free(dev);

@@ -9,6 +9,9 @@
 #include "vduse_sys.h"
 #include "vduse_vq.h"
 
+/** Address spaces of a device: its data queues', its control queues' own. */
+#define VDUSE_DEV_SPACES 2
+
 /**
  * A device. After creation the fields below `status` belong to the control
  * thread; what other threads read of them is read and written atomically.
@@ -30,7 +33,8 @@ struct rte_vduse_dev {
 	bool recovering;    /* queues start where another process left them */
 
 	struct rte_rcu_qsbr *qs;
-	struct vduse_iotlb tlb;
+	struct vduse_iotlb tlbs[VDUSE_DEV_SPACES];
+	uint16_t nb_spaces; /* address spaces, and groups of queues: data, control */
 	struct vduse_vq_env env;
 	uint16_t nb_queues;
 	uint16_t first_control_queue;

@@ -226,6 +226,7 @@ region_known(const struct vduse_iotlb *tlb, const struct vduse_iotlb_entry *entr
 static int
 found_next(const struct vduse_iotlb *tlb, uint64_t start, struct found_region *found)
 {
+	struct vduse_iotlb_entry_v2 v2 = { .start = start, .last = UINT64_MAX };
 	struct vduse_iotlb_entry *entry = &found->entry;
 	ssize_t page;
 	int fd;
@@ -233,7 +234,16 @@ found_next(const struct vduse_iotlb *tlb, uint64_t start, struct found_region *f
 	memset(entry, 0, sizeof(*entry));
 	entry->start = start;
 	entry->last = UINT64_MAX;
-	fd = tlb->sys->ioctl(tlb->fd, VDUSE_IOTLB_GET_FD, entry);
+	if (tlb->asid >= 0) {
+		v2.asid = tlb->asid;
+		fd = tlb->sys->ioctl(tlb->fd, VDUSE_IOTLB_GET_FD2, &v2);
+		entry->offset = v2.offset;
+		entry->start = v2.start;
+		entry->last = v2.last;
+		entry->perm = v2.perm;
+	} else {
+		fd = tlb->sys->ioctl(tlb->fd, VDUSE_IOTLB_GET_FD, entry);
+	}
 	if (fd == -EINVAL) /* "Return -EINVAL means the IOVA region doesn't exist" */
 		return 0;
 	if (fd < 0)
@@ -431,9 +441,10 @@ vduse_iotlb_search(const struct vduse_iotlb_map *map, uint64_t iova)
 
 int
 vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int fd,
-		struct rte_rcu_qsbr *qs)
+		struct rte_rcu_qsbr *qs, int asid)
 {
 	memset(tlb, 0, sizeof(*tlb));
+	tlb->asid = asid;
 	tlb->sys = sys;
 	tlb->fd = fd;
 	tlb->qs = qs;

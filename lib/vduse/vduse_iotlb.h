@@ -36,7 +36,7 @@ struct vduse_iotlb_map {
 struct vduse_region;
 
 /**
- * The IOVA map of one device.
+ * The IOVA map of one address space of a device.
  *
  * Readers (bursts) are registered with the qsbr variable; writers hold the
  * lock, publish a new map, wait for the readers and only then unmap (design
@@ -47,6 +47,7 @@ struct vduse_iotlb {
 	pthread_mutex_t lock;              /**< guards all below */
 	const struct vduse_sys *sys;
 	int fd;                  /**< of the device */
+	int asid;                /**< address space; negative: API 0 */
 	struct rte_rcu_qsbr *qs; /**< the bursts */
 	struct vduse_region *regions;
 	uint32_t nb_regions;
@@ -56,10 +57,11 @@ struct vduse_iotlb {
 /**
  * @param fd the device's descriptor; must outlive the map
  * @param qs one reader a virtqueue; owned by the caller
+ * @param asid address space (VDUSE API 1); negative: the only one of API 0
  * @return 0 or -ENOMEM
  */
 int vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int fd,
-		struct rte_rcu_qsbr *qs);
+		struct rte_rcu_qsbr *qs, int asid);
 
 /** Unmap everything. No burst may be running or start again. */
 void vduse_iotlb_fini(struct vduse_iotlb *tlb);

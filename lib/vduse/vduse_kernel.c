@@ -95,8 +95,8 @@ kernel_create(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	config->vq_num = conf->nb_queues;
 	config->vq_align = sysconf(_SC_PAGESIZE);
 	if (dev->api_version >= VDUSE_API_VERSION_1) {
-		config->ngroups = 1;
-		config->nas = 1;
+		config->ngroups = dev->nb_spaces;
+		config->nas = dev->nb_spaces;
 	}
 	config->config_size = conf->config_size;
 	memcpy(config->config, conf->config, conf->config_size);
@@ -137,6 +137,8 @@ kernel_setup_queues(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf
 	for (i = 0; i < conf->nb_queues; i++) {
 		struct vduse_vq_config vq = { .index = i, .max_size = conf->queue_size };
 
+		if (dev->nb_spaces > 1 && i >= conf->first_control_queue)
+			vq.group = 1;
 		ret = dev->sys->ioctl(dev->fd, VDUSE_VQ_SETUP, &vq);
 		if (ret < 0) {
 			VDUSE_LOG(ERR, "%s: queue %u of size %u: %s", dev->name, i,
@@ -213,6 +215,8 @@ vduse_kernel_open(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	ret = kernel_negotiate(dev);
 	if (ret < 0)
 		goto close_control;
+	if (dev->api_version >= VDUSE_API_VERSION_1 && conf->first_control_queue < conf->nb_queues)
+		dev->nb_spaces = 2;
 	ret = kernel_create(dev, conf);
 	if (ret < 0)
 		goto close_control;
@@ -280,7 +284,7 @@ rte_vduse_probe(uint32_t device_id, uint64_t features, struct rte_vduse_caps *ca
 {
 	/* what the kernel insists on, for every device or for a network device */
 	const uint64_t needed = (1ULL << VIRTIO_F_VERSION_1) | (1ULL << VIRTIO_F_ACCESS_PLATFORM);
-	struct rte_vduse_dev dev = { .sys = vduse_sys_get() };
+	struct rte_vduse_dev dev = { .sys = vduse_sys_get(), .nb_spaces = 1 };
 	int ret;
 
 	memset(caps, 0, sizeof(*caps));

@@ -39,10 +39,23 @@ static int
 msg_update_iotlb(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
 		__rte_unused struct vduse_dev_response *resp)
 {
-	/* one address space (nas = 1): iova_v2.asid, where it is there, is 0 */
-	if (req->iova.start > req->iova.last)
+	/* API 0 has one address space, and its request no field for it */
+	const uint32_t asid = port->nb_spaces > 0 ? req->iova_v2.asid : 0;
+
+	if (req->iova.start > req->iova.last || (asid > 0 && asid >= port->nb_spaces))
 		return -EPROTO;
-	return port->ops->update_iotlb(port->ctx, req->iova.start, req->iova.last);
+	return port->ops->update_iotlb(port->ctx, asid, req->iova.start, req->iova.last);
+}
+
+static int
+msg_set_group_asid(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
+		__rte_unused struct vduse_dev_response *resp)
+{
+	const uint32_t group = req->vq_group_asid.group, asid = req->vq_group_asid.asid;
+
+	if (group >= port->nb_spaces || asid >= port->nb_spaces)
+		return -EPROTO;
+	return port->ops->set_group_asid(port->ctx, group, asid);
 }
 
 static int
@@ -58,6 +71,7 @@ static const msg_handler_t msg_handlers[] = {
 	[VDUSE_GET_VQ_STATE] = msg_get_vq_state,
 	[VDUSE_SET_STATUS] = msg_set_status,
 	[VDUSE_UPDATE_IOTLB] = msg_update_iotlb,
+	[VDUSE_SET_VQ_GROUP_ASID] = msg_set_group_asid,
 	[VDUSE_SET_VQ_READY] = msg_set_vq_ready,
 };
 

@@ -16,8 +16,13 @@ struct vduse_msg_ops {
 	int (*get_vq_state)(void *ctx, uint16_t index, struct vduse_vq_state *state);
 	/** VDUSE_SET_STATUS: the driver writes the device status. */
 	int (*set_status)(void *ctx, uint8_t status);
-	/** VDUSE_UPDATE_IOTLB: [start, last] is changed; both inclusive, start <= last. */
-	int (*update_iotlb)(void *ctx, uint64_t start, uint64_t last);
+	/**
+	 * VDUSE_UPDATE_IOTLB: [start, last] of an address space is changed; both
+	 * inclusive, start <= last; asid is below nb_spaces.
+	 */
+	int (*update_iotlb)(void *ctx, uint32_t asid, uint64_t start, uint64_t last);
+	/** VDUSE_SET_VQ_GROUP_ASID (API 1); both are below nb_spaces. */
+	int (*set_group_asid)(void *ctx, uint32_t group, uint32_t asid);
 	/** VDUSE_SET_VQ_READY (Linux 7.3); index is below nb_queues. */
 	int (*set_vq_ready)(void *ctx, uint16_t index, bool ready);
 };
@@ -38,6 +43,7 @@ struct vduse_msg_port {
 	const struct vduse_sys *sys; /**< system calls */
 	int fd;                      /**< the device's file descriptor, non-blocking */
 	uint16_t nb_queues;          /**< virtqueues of the device */
+	uint16_t nb_spaces;          /**< address spaces and queue groups; 0: API 0 */
 	const struct vduse_msg_ops *ops;
 	void *ctx;                     /**< first argument of the handlers */
 	struct vduse_msg_stats *stats; /**< may be NULL */

@@ -25,7 +25,15 @@ remove_set_status(__rte_unused void *ctx, __rte_unused uint8_t status)
 }
 
 static int
-remove_update_iotlb(__rte_unused void *ctx, __rte_unused uint64_t start, __rte_unused uint64_t last)
+remove_update_iotlb(__rte_unused void *ctx, __rte_unused uint32_t asid, __rte_unused uint64_t start,
+		__rte_unused uint64_t last)
+{
+	return 0;
+}
+
+static int
+remove_set_group_asid(
+		__rte_unused void *ctx, __rte_unused uint32_t group, __rte_unused uint32_t asid)
 {
 	return 0;
 }
@@ -40,6 +48,7 @@ static const struct vduse_msg_ops remove_ops = {
 	.get_vq_state = remove_get_vq_state,
 	.set_status = remove_set_status,
 	.update_iotlb = remove_update_iotlb,
+	.set_group_asid = remove_set_group_asid,
 	.set_vq_ready = remove_set_vq_ready,
 };
 
@@ -53,7 +62,9 @@ int
 rte_vduse_dev_remove(const char *name)
 {
 	const struct vduse_sys *sys = vduse_sys_get();
-	struct vduse_msg_port port = { .sys = sys, .nb_queues = UINT16_MAX, .ops = &remove_ops };
+	struct vduse_msg_port port = {
+		.sys = sys, .nb_queues = UINT16_MAX, .nb_spaces = UINT16_MAX, .ops = &remove_ops
+	};
 	vduse_ctl_id_t id;
 	int control_fd, ret;
 

@@ -181,6 +181,27 @@ run_set_kickfd(struct rte_vduse_dev *dev, uint16_t index, int fd)
 	return dev->sys->ioctl(dev->fd, VDUSE_VQ_SETUP_KICKFD, &kick);
 }
 
+/* Drop every region of every address space. */
+static void
+run_clear(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_spaces; i++)
+		vduse_iotlb_remove(&dev->tlbs[i], 0, UINT64_MAX);
+}
+
+static int
+run_load(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+	int ret = 0;
+
+	for (i = 0; i < dev->nb_spaces && ret >= 0; i++)
+		ret = vduse_iotlb_load(&dev->tlbs[i]);
+	return ret < 0 ? ret : 0;
+}
+
 /* DRIVER_OK. Mirror: run_stop(). */
 static int
 run_start(struct rte_vduse_dev *dev)
@@ -188,9 +209,9 @@ run_start(struct rte_vduse_dev *dev)
 	uint16_t i;
 	int ret;
 
-	ret = vduse_iotlb_load(&dev->tlb);
+	ret = run_load(dev);
 	if (ret < 0)
-		return ret;
+		goto clear;
 	ret = dev->ops.start(dev->priv, dev->driver_features);
 	if (ret < 0)
 		goto clear;
@@ -214,7 +235,7 @@ stop:
 	}
 	dev->ops.stop(dev->priv);
 clear:
-	vduse_iotlb_remove(&dev->tlb, 0, UINT64_MAX);
+	run_clear(dev);
 	return ret;
 }
 
@@ -237,7 +258,7 @@ run_stop(struct rte_vduse_dev *dev)
 		__atomic_store_n(&dev->started, false, __ATOMIC_RELAXED);
 		dev->ops.stop(dev->priv);
 	}
-	vduse_iotlb_remove(&dev->tlb, 0, UINT64_MAX);
+	run_clear(dev);
 }
 
 static int
@@ -311,32 +332,62 @@ run_set_status(void *ctx, uint8_t status)
 	return 0;
 }
 
+/* After a change of the map. */
+static void
+run_resume_queue(struct rte_vduse_dev *dev, uint16_t index)
+{
+	if (vduse_vq_resume(dev->vqs[index]) < 0)
+		VDUSE_LOG(NOTICE,
+				"%s: queue %u: its ring is not mapped any more; it waits for the "
+				"next "
+				"mapping",
+				dev->name, index);
+}
+
 /*
  * Linux sends [0, 2^64 - 1] for every change. The kernel's map is the new one
  * when the request comes, so what is dropped here can be mapped again at once.
  */
 static int
-run_update_iotlb(void *ctx, uint64_t start, uint64_t last)
+run_update_iotlb(void *ctx, uint32_t asid, uint64_t start, uint64_t last)
 {
 	struct rte_vduse_dev *dev = ctx;
+	struct vduse_iotlb *tlb = &dev->tlbs[asid];
 	uint16_t i;
 	int ret;
 
 	for (i = 0; i < dev->nb_queues; i++)
-		vduse_vq_pause(dev->vqs[i], VDUSE_VQ_NONE);
-	ret = vduse_iotlb_remove(&dev->tlb, start, last);
+		if (dev->vqs[i]->tlb == tlb)
+			vduse_vq_pause(dev->vqs[i], VDUSE_VQ_NONE);
+	ret = vduse_iotlb_remove(tlb, start, last);
 	if (!dev->started)
 		return ret;
 	if (ret == 0)
-		ret = vduse_iotlb_load(&dev->tlb);
-	for (i = 0; i < dev->nb_queues; i++) {
-		if (vduse_vq_resume(dev->vqs[i]) < 0)
-			VDUSE_LOG(NOTICE,
-					"%s: queue %u: its ring is not mapped any more; it waits "
-					"for the next mapping",
-					dev->name, i);
-	}
+		ret = vduse_iotlb_load(tlb);
+	for (i = 0; i < dev->nb_queues; i++)
+		if (dev->vqs[i]->tlb == tlb)
+			run_resume_queue(dev, i);
 	return ret < 0 ? ret : 0;
+}
+
+/* Queues of a group move to another address space, rings and buffers. */
+static int
+run_set_group_asid(void *ctx, uint32_t group, uint32_t asid)
+{
+	struct rte_vduse_dev *dev = ctx;
+	const bool control = group == 1;
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_queues; i++) {
+		if ((i >= dev->first_control_queue) != control)
+			continue;
+		vduse_vq_pause(dev->vqs[i], VDUSE_VQ_NONE);
+		dev->vqs[i]->tlb = &dev->tlbs[asid];
+		dev->vqs[i]->map_generation = UINT64_MAX;
+		if (dev->started)
+			run_resume_queue(dev, i);
+	}
+	return 0;
 }
 
 /* The driver of an adopted device has been served by somebody else: go on from there. */
@@ -397,6 +448,7 @@ static const struct vduse_msg_ops run_msg_ops = {
 	.get_vq_state = run_get_vq_state,
 	.set_status = run_set_status,
 	.update_iotlb = run_update_iotlb,
+	.set_group_asid = run_set_group_asid,
 	.set_vq_ready = run_set_vq_ready,
 };
 
@@ -408,6 +460,7 @@ run_on_message(void *arg, uint32_t events)
 		.sys = dev->sys,
 		.fd = dev->fd,
 		.nb_queues = dev->nb_queues,
+		.nb_spaces = dev->api_version >= VDUSE_API_VERSION_1 ? dev->nb_spaces : 0,
 		.ops = &run_msg_ops,
 		.ctx = dev,
 		.stats = &dev->msg_stats,

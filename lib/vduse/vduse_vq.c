@@ -122,7 +122,7 @@ ring_translate(struct vduse_vq *vq)
 
 	ring_parts(vq, part);
 	for (i = 0; i < RTE_DIM(part); i++) {
-		addr[i] = vduse_iotlb_linear(vq->env->tlb, part[i].iova, part[i].len, part[i].perm);
+		addr[i] = vduse_iotlb_linear(vq->tlb, part[i].iova, part[i].len, part[i].perm);
 		if (addr[i] == NULL)
 			return -EFAULT;
 	}
@@ -300,7 +300,7 @@ packed_fill(const struct vduse_vq *vq, const struct vring_packed_desc *desc)
 int
 vduse_vq_fill(struct vduse_vq *vq)
 {
-	struct vduse_iotlb *tlb = vq->env->tlb;
+	struct vduse_iotlb *tlb = vq->tlb;
 	struct ring_part part[3];
 	const struct vring_avail *avail;
 	const void *ring;
@@ -331,7 +331,7 @@ vduse_vq_miss(struct vduse_vq *vq)
 	int ret;
 
 	vq->stats.iotlb_misses++;
-	ret = vduse_iotlb_load(vq->env->tlb);
+	ret = vduse_iotlb_load(vq->tlb);
 	if (!vduse_vq_burst_begin(vq))
 		return;
 	/* a miss in a map that is no longer the map, by whoever replaced it, is none */

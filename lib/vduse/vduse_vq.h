@@ -34,8 +34,7 @@ struct vduse_vq_stats {
 /** What all virtqueues of a device share. */
 struct vduse_vq_env {
 	const struct vduse_sys *sys;
-	int fd; /**< the device */
-	struct vduse_iotlb *tlb;
+	int fd;                  /**< the device */
 	struct rte_rcu_qsbr *qs; /**< reader id: the virtqueue's index */
 	int fault_fd;            /**< eventfd that wakes the control thread after a fault */
 };
@@ -92,6 +91,7 @@ struct vduse_vq {
 	struct vduse_vq_stats stats;
 
 	const struct vduse_vq_env *env;
+	struct vduse_iotlb *tlb; /* of the queue's address space; changes while it is stopped */
 	struct {
 		uint16_t max_size; /* as told to the kernel */
 		int kickfd;
@@ -191,7 +191,7 @@ vduse_vq_burst_begin(struct vduse_vq *vq)
 		return false;
 	}
 	/* acquire: pairs with the release in vduse_iotlb.c map_swap() */
-	map = __atomic_load_n(&vq->env->tlb->map, __ATOMIC_ACQUIRE);
+	map = __atomic_load_n(&vq->tlb->map, __ATOMIC_ACQUIRE);
 	vq->map = map;
 	if (unlikely(map->generation != vq->map_generation)) {
 		vq->map_generation = map->generation;

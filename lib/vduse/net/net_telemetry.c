@@ -143,24 +143,21 @@ tel_queues_one(const struct rte_vduse_net *net, void *arg)
 }
 
 static void
-tel_iotlb_one(const struct rte_vduse_net *net, void *arg)
+tel_space(struct vduse_iotlb *tlb, struct rte_tel_data *d)
 {
-	struct vduse_iotlb *tlb = &net->dev->tlb;
 	struct rte_tel_data *extents = rte_tel_data_alloc();
 	const struct vduse_iotlb_map *map;
-	uint64_t misses = 0;
 	char text[80];
 	uint32_t i;
-	uint16_t q;
 
 	if (extents == NULL)
 		return;
 	rte_tel_data_start_array(extents, RTE_TEL_STRING_VAL);
 	pthread_mutex_lock(&tlb->lock);
 	map = tlb->map;
-	tel_uint(arg, "regions", tlb->nb_regions);
-	tel_uint(arg, "extents", map->extents[0].size == 0 ? 0 : map->nb);
-	tel_uint(arg, "generation", map->generation);
+	tel_uint(d, "regions", tlb->nb_regions);
+	tel_uint(d, "extents", map->extents[0].size == 0 ? 0 : map->nb);
+	tel_uint(d, "generation", map->generation);
 	for (i = 0; i < map->nb && i < TEL_REGIONS_MAX; i++) {
 		const struct vduse_extent *ext = &map->extents[i];
 
@@ -172,10 +169,29 @@ tel_iotlb_one(const struct rte_vduse_net *net, void *arg)
 		rte_tel_data_add_array_string(extents, text);
 	}
 	pthread_mutex_unlock(&tlb->lock);
-	for (q = 0; q < net->dev->nb_queues; q++)
-		misses += vduse_dev_vq(net->dev, q)->stats.iotlb_misses;
+	rte_tel_data_add_dict_container(d, "map", extents, 0);
+}
+
+static void
+tel_iotlb_one(const struct rte_vduse_net *net, void *arg)
+{
+	struct rte_tel_data *space;
+	uint64_t misses = 0;
+	char name[16];
+	uint16_t i;
+
+	for (i = 0; i < net->dev->nb_queues; i++)
+		misses += vduse_dev_vq(net->dev, i)->stats.iotlb_misses;
 	tel_uint(arg, "misses", misses);
-	rte_tel_data_add_dict_container(arg, "map", extents, 0);
+	for (i = 0; i < net->dev->nb_spaces; i++) {
+		space = rte_tel_data_alloc();
+		if (space == NULL)
+			return;
+		rte_tel_data_start_dict(space);
+		tel_space(&net->dev->tlbs[i], space);
+		snprintf(name, sizeof(name), "asid%u", i);
+		rte_tel_data_add_dict_container(arg, name, space, 0);
+	}
 }
 
 static void
