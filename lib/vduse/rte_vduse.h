@@ -126,9 +126,9 @@ struct rte_vduse_info {
  * @param[out] dev the device; owned by the caller, rte_vduse_dev_destroy()
  * @return 0 or a negative errno, with a line of log that names cause and cure:
  *   -ENOENT no vduse module; -EACCES, -EPERM no permission; -EEXIST the name
- *   is in use; -EINVAL the configuration, or the kernel refuses the device
- *   type or a feature (no line of log: the caller knows what it offered);
- *   -ENOMEM.
+ *   is in use; -EINVAL the configuration; -ENOMEM; and without a line, because
+ *   the caller knows what it asked for, -ENOTSUP: the kernel refuses the
+ *   device type or a feature
  */
 int rte_vduse_dev_create(const struct rte_vduse_conf *conf, struct rte_vduse_dev **dev);
 

@@ -102,6 +102,8 @@ kernel_create(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	memcpy(config->config, conf->config, conf->config_size);
 	ret = dev->sys->ioctl(dev->control_fd, VDUSE_CREATE_DEV, config);
 	free(config);
+	if (ret == -EINVAL)
+		return -ENOTSUP; /* a type or feature; the caller knows what it asked for */
 	if (ret == -EEXIST)
 		VDUSE_LOG(ERR,
 				"%s: the name is in use in /dev/vduse; choose another, or stop the "
@@ -113,7 +115,7 @@ kernel_create(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 				"%s: no permission to create it; run as root or with "
 				"CAP_NET_ADMIN",
 				dev->name);
-	else if (ret < 0 && ret != -EINVAL)
+	else if (ret < 0)
 		VDUSE_LOG(ERR, "%s: cannot create it: %s; see the kernel log", dev->name,
 				strerror(-ret));
 	return ret;
@@ -302,7 +304,7 @@ rte_vduse_probe(uint32_t device_id, uint64_t features, struct rte_vduse_caps *ca
 	if (ret == 0)
 		ret = probe_create(&dev, device_id, needed | features);
 	caps->features = caps->device_type && ret == 0;
-	if (ret == -EINVAL)
+	if (ret == -ENOTSUP)
 		ret = 0;
 close:
 	dev.sys->close(dev.control_fd);

@@ -2,6 +2,8 @@
 #ifndef VDUSE_RING_H
 #define VDUSE_RING_H
 
+#include <rte_cycles.h>
+
 #include "vduse_packed.h"
 #include "vduse_split.h"
 
@@ -41,15 +43,36 @@ vduse_ring_set_kicks(struct vduse_vq *vq, bool wanted)
 		vduse_split_set_kicks(vq, wanted);
 }
 
+/** The driver wants a call for `used` buffers: now, or later where calls are held back. */
+static inline void
+vduse_ring_call(struct vduse_vq *vq, uint16_t used)
+{
+	vq->coal_pending += used;
+	if (vq->coal_usecs != 0 && vq->coal_pending < vq->coal_frames) {
+		if (!vduse_vq_call_held(vq))
+			__atomic_store_n(&vq->coal_deadline, rte_get_tsc_cycles() + vq->coal_cycles,
+					__ATOMIC_RELAXED);
+		else
+			vduse_vq_call_due(vq);
+		return;
+	}
+	vq->coal_pending = 0;
+	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
+	vduse_vq_call(vq);
+}
+
 /** Publish what was put, once a burst, and call the driver where it wants that. */
 static __rte_always_inline void
 vduse_ring_flush(struct vduse_vq *vq, const bool packed)
 {
+	const uint16_t used = vq->used_pending;
 	bool call;
 
-	if (vq->used_pending == 0) {
+	if (used == 0) {
 		if (unlikely(vq->call_pending))
 			vduse_vq_call(vq);
+		else if (unlikely(vduse_vq_call_held(vq)))
+			vduse_vq_call_due(vq);
 		return;
 	}
 	if (packed)
@@ -59,7 +82,7 @@ vduse_ring_flush(struct vduse_vq *vq, const bool packed)
 	vq->used_pending = 0;
 	call = packed ? vduse_packed_need_call(vq) : vduse_split_need_call(vq);
 	if (call || unlikely(vq->call_pending))
-		vduse_vq_call(vq);
+		vduse_ring_call(vq, used);
 	else
 		vq->stats.calls_suppressed++;
 }

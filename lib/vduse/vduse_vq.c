@@ -10,6 +10,7 @@
 #include <linux/virtio_config.h>
 
 #include <rte_byteorder.h>
+#include <rte_cycles.h>
 #include <rte_malloc.h>
 
 #include "vduse_log.h"
@@ -157,6 +158,8 @@ ring_set_position(struct vduse_vq *vq, const struct vduse_vq_info *info)
 	vq->signalled = vq->used_idx;
 	vq->signalled_valid = false;
 	vq->call_pending = false;
+	vq->coal_pending = 0;
+	vq->coal_deadline = 0;
 	vq->fault = NULL;
 	vq->map_generation = UINT64_MAX;
 }
@@ -255,6 +258,28 @@ vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state)
 	} else {
 		state->split.avail_index = vq->avail.idx;
 	}
+}
+
+void
+vduse_vq_set_coalesce(struct vduse_vq *vq, uint32_t frames, uint32_t usecs)
+{
+	vq->coal_frames = RTE_MAX(frames, 1u);
+	vq->coal_usecs = usecs;
+	vq->coal_cycles = (uint64_t)usecs * rte_get_tsc_hz() / 1000000;
+	vq->coal_pending = 0;
+}
+
+void
+vduse_vq_call_due(struct vduse_vq *vq)
+{
+	uint64_t deadline = __atomic_load_n(&vq->coal_deadline, __ATOMIC_RELAXED);
+
+	if (deadline == 0 || rte_get_tsc_cycles() < deadline)
+		return;
+	/* one of those who look takes it */
+	if (__atomic_compare_exchange_n(&vq->coal_deadline, &deadline, 0, false, __ATOMIC_RELAXED,
+			    __ATOMIC_RELAXED))
+		vduse_vq_call(vq);
 }
 
 void

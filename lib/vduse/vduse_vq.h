@@ -83,6 +83,14 @@ struct vduse_vq {
 	uint16_t signalled;     /* used_idx at the last decision about a call */
 	bool signalled_valid;
 
+	/* coalescing of calls; off: usecs is 0 */
+	uint32_t coal_frames;
+	uint32_t coal_usecs;
+	uint64_t coal_cycles;   /* coal_usecs on the TSC */
+	uint32_t coal_pending;  /* buffers used since the last call */
+	uint64_t coal_deadline; /* TSC when the call is due, 0: none; atomic, any lcore may take it
+				 */
+
 	const struct vduse_iotlb_map *map; /* of this burst */
 	uint64_t map_generation;           /* of the map that hint belongs to */
 	uint32_t hint;                     /* extent of the last hit */
@@ -165,6 +173,15 @@ uint64_t vduse_vq_kicks(struct vduse_vq *vq);
  */
 int vduse_vq_fill(struct vduse_vq *vq);
 
+/**
+ * Hold calls back; see rte_vduse_net_set_coalesce(). While the queue is
+ * paused or stopped, or by its own lcore.
+ */
+void vduse_vq_set_coalesce(struct vduse_vq *vq, uint32_t frames, uint32_t usecs);
+
+/** A call that was held back is due, perhaps. Any lcore that polls, in a burst or not. */
+void vduse_vq_call_due(struct vduse_vq *vq);
+
 /** Resolve the miss that ended a burst. Its lcore, outside of a burst; may block. */
 void vduse_vq_miss(struct vduse_vq *vq);
 
@@ -198,6 +215,13 @@ vduse_vq_burst_begin(struct vduse_vq *vq)
 		vq->hint = 0;
 	}
 	return true;
+}
+
+/** Whether a call was held back, of a queue that is polled by another lcore. */
+static __rte_always_inline bool
+vduse_vq_call_held(const struct vduse_vq *vq)
+{
+	return __atomic_load_n(&vq->coal_deadline, __ATOMIC_RELAXED) != 0;
 }
 
 /** End the burst: nothing of the ring or of the map is touched from here on. */

@@ -14,6 +14,7 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 #define PMD_ARG_NAME        "name"
 #define PMD_ARG_QUEUES      "queues"
 #define PMD_ARG_QUEUE_SIZE  "queue-size"
+#define PMD_ARG_RING        "ring"
 #define PMD_ARG_MAC         "mac"
 #define PMD_ARG_MTU         "mtu"
 #define PMD_ARG_ATTACH      "attach"
@@ -33,6 +34,7 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 	PMD_ARG_NAME "=<string> "                           \
 	PMD_ARG_QUEUES "=<int> "                            \
 	PMD_ARG_QUEUE_SIZE "=<int> "                        \
+	PMD_ARG_RING "=<any|split|packed> "                 \
 	PMD_ARG_MAC "=xx:xx:xx:xx:xx:xx "                   \
 	PMD_ARG_MTU "=<int> "                               \
 	PMD_ARG_ATTACH "=<virtio|vhost|none> "              \
@@ -88,6 +90,22 @@ parse_queues(const char *key, const char *value, struct pmd_conf *conf)
 }
 
 static int
+parse_ring(const char *key, const char *value, struct pmd_conf *conf)
+{
+	if (strcmp(value, "any") == 0) {
+		conf->net.ring = RTE_VDUSE_NET_RING_ANY;
+	} else if (strcmp(value, "split") == 0) {
+		conf->net.ring = RTE_VDUSE_NET_RING_SPLIT;
+	} else if (strcmp(value, "packed") == 0) {
+		conf->net.ring = RTE_VDUSE_NET_RING_PACKED;
+	} else {
+		PMD_LOG(ERR, "%s=%s: not one of any, split, packed", key, value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
 parse_queue_size(const char *key, const char *value, struct pmd_conf *conf)
 {
 	unsigned long n;
@@ -95,10 +113,6 @@ parse_queue_size(const char *key, const char *value, struct pmd_conf *conf)
 	if (parse_range(key, value, RTE_VDUSE_NET_QUEUE_SIZE_MIN, RTE_VDUSE_NET_QUEUE_SIZE_MAX,
 			    &n) < 0)
 		return -EINVAL;
-	if (!rte_is_power_of_2(n)) {
-		PMD_LOG(ERR, "%s=%s: not a power of two", key, value);
-		return -EINVAL;
-	}
 	conf->net.queue_size = n;
 	return 0;
 }
@@ -273,6 +287,7 @@ static const struct {
 	{ PMD_ARG_NAME, parse_name },
 	{ PMD_ARG_QUEUES, parse_queues },
 	{ PMD_ARG_QUEUE_SIZE, parse_queue_size },
+	{ PMD_ARG_RING, parse_ring },
 	{ PMD_ARG_MAC, parse_mac },
 	{ PMD_ARG_MTU, parse_mtu },
 	{ PMD_ARG_ATTACH, parse_attach },
@@ -335,6 +350,14 @@ pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *args)
 	for (i = 0; i < kvlist->count && ret == 0; i++)
 		ret = conf_parse_pair(conf, kvlist, i);
 	rte_kvargs_free(kvlist);
+	if (ret == 0 && !rte_is_power_of_2(conf->net.queue_size) &&
+			conf->net.ring != RTE_VDUSE_NET_RING_PACKED) {
+		PMD_LOG(ERR,
+				PMD_ARG_QUEUE_SIZE
+				"=%u: not a power of two, which only ring=packed allows",
+				conf->net.queue_size);
+		return -EINVAL;
+	}
 	return ret;
 }
 

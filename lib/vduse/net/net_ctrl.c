@@ -10,6 +10,12 @@
 /* Longest command with its data that is looked at, bytes. */
 #define CTRL_DATA_MAX 4096
 
+/* virtio 1.3, 5.1.6.5.7; newer than the oldest kernel headers this is built with */
+#define CTRL_NOTF_COAL        6
+#define CTRL_NOTF_COAL_TX_SET 0
+#define CTRL_NOTF_COAL_RX_SET 1
+#define CTRL_NOTF_COAL_VQ_SET 2
+
 /** A command in a local copy. */
 struct ctrl_cmd {
 	struct virtio_net_ctrl_hdr hdr;
@@ -178,6 +184,56 @@ ctrl_guest_offloads(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 	return 0;
 }
 
+/* The device's queues a command of 5.1.6.5.7 is about, and what it sets. */
+struct ctrl_coal {
+	uint32_t frames;
+	uint32_t usecs;
+};
+
+static int
+ctrl_coal_read(const struct ctrl_cmd *cmd, size_t offset, struct ctrl_coal *coal)
+{
+	if (cmd->len != offset + sizeof(*coal))
+		return -EINVAL;
+	memcpy(coal, cmd->data + offset, sizeof(*coal));
+	coal->frames = rte_le_to_cpu_32(coal->frames);
+	coal->usecs = rte_le_to_cpu_32(coal->usecs);
+	return 0;
+}
+
+/* 5.1.6.5.7: le32 max_packets, le32 max_usecs; the driver's tx is our dequeue */
+static int
+ctrl_notf_coal(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+{
+	struct ctrl_coal coal;
+	int ret;
+
+	ret = ctrl_coal_read(cmd, 0, &coal);
+	if (ret < 0)
+		return ret;
+	return rte_vduse_net_set_coalesce(
+			net, cmd->hdr.cmd == CTRL_NOTF_COAL_TX_SET, coal.frames, coal.usecs);
+}
+
+/* virtio 1.3, 5.1.6.5.7: le16 vqn, le16 reserved, then as above */
+static int
+ctrl_vq_notf_coal(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+{
+	struct ctrl_coal coal;
+	uint16_t vqn;
+	int ret;
+
+	ret = ctrl_coal_read(cmd, 2 * sizeof(vqn), &coal);
+	if (ret < 0)
+		return ret;
+	memcpy(&vqn, cmd->data, sizeof(vqn));
+	vqn = rte_le_to_cpu_16(vqn);
+	if (vqn >= 2 * net->queue_pairs || coal.frames > RTE_VDUSE_NET_QUEUE_SIZE_MAX)
+		return -EINVAL;
+	vduse_vq_set_coalesce(net->queues[vqn].vq, coal.frames, coal.usecs);
+	return 0;
+}
+
 static const struct {
 	uint8_t class;
 	uint8_t first, last; /* commands */
@@ -201,6 +257,10 @@ static const struct {
 	{ VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET,
 			VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS,
 			ctrl_guest_offloads },
+	{ CTRL_NOTF_COAL, CTRL_NOTF_COAL_TX_SET, CTRL_NOTF_COAL_RX_SET, VIRTIO_NET_F_NOTF_COAL,
+			ctrl_notf_coal },
+	{ CTRL_NOTF_COAL, CTRL_NOTF_COAL_VQ_SET, CTRL_NOTF_COAL_VQ_SET, VIRTIO_NET_F_VQ_NOTF_COAL,
+			ctrl_vq_notf_coal },
 };
 
 /*

@@ -50,14 +50,18 @@ static const uint64_t net_profiles[] = {
  * With a control queue, which is offered along with more than one queue pair
  * (virtio 1.2, 5.1.3.1: all of these require CTRL_VQ).
  */
-#define NET_FEATURES_MQ                                                                      \
-	(BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) |      \
-			BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | BIT(VIRTIO_NET_F_CTRL_VLAN) |      \
-			BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) | \
-			BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS))
+#define NET_FEATURES_MQ                                                                       \
+	(BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) |       \
+			BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | BIT(VIRTIO_NET_F_CTRL_VLAN) |       \
+			BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) |  \
+			BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) | BIT(VIRTIO_NET_F_NOTF_COAL) | \
+			BIT(VIRTIO_NET_F_VQ_NOTF_COAL))
 
 /* virtio 1.2, 5.1.4.1 */
 #define NET_DUPLEX_FULL 1
+
+/* A second without an interrupt is as good as none. */
+#define NET_COALESCE_USECS_MAX 1000000
 
 /* What every driver of ours must take: VDUSE rings are addressed by IOVA only. */
 #define NET_FEATURES_REQUIRED (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM))
@@ -78,6 +82,11 @@ net_check_features(void *priv, uint64_t features)
 		VDUSE_LOG(ERR,
 				"%s: the driver takes no VIRTIO_F_VERSION_1 or no "
 				"VIRTIO_F_ACCESS_PLATFORM; it needs virtio 1.x with an IOMMU",
+				net->dev->name);
+		return -EINVAL;
+	}
+	if (net->packed_only && !(features & BIT(VIRTIO_F_RING_PACKED))) {
+		VDUSE_LOG(ERR, "%s: the driver takes no packed ring, and nothing else is offered",
 				net->dev->name);
 		return -EINVAL;
 	}
@@ -154,9 +163,13 @@ net_check_conf(const struct rte_vduse_net_conf *conf)
 	}
 	if (conf->queue_size < RTE_VDUSE_NET_QUEUE_SIZE_MIN ||
 			conf->queue_size > RTE_VDUSE_NET_QUEUE_SIZE_MAX ||
-			!rte_is_power_of_2(conf->queue_size)) {
-		VDUSE_LOG(ERR, "%.64s: queue size %u; use a power of two from %u to %u", name,
-				conf->queue_size, RTE_VDUSE_NET_QUEUE_SIZE_MIN,
+			(!rte_is_power_of_2(conf->queue_size) &&
+					conf->ring != RTE_VDUSE_NET_RING_PACKED)) {
+		VDUSE_LOG(ERR,
+				"%.64s: queue size %u; use %u to %u, and a power of two unless "
+				"only "
+				"packed rings are offered",
+				name, conf->queue_size, RTE_VDUSE_NET_QUEUE_SIZE_MIN,
 				RTE_VDUSE_NET_QUEUE_SIZE_MAX);
 		return -EINVAL;
 	}
@@ -179,7 +192,7 @@ net_check_conf(const struct rte_vduse_net_conf *conf)
 	return 0;
 }
 
-/* Create the VDUSE device with a number of pairs; -EINVAL is the kernel's plain no. */
+/* Create the VDUSE device with a number of pairs; -ENOTSUP is the kernel's plain no. */
 static int
 net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf, uint16_t pairs)
 {
@@ -199,6 +212,8 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 		.adopt_fd_plus_1 = conf->adopt_fd_plus_1,
 	};
 
+	if (conf->ring == RTE_VDUSE_NET_RING_SPLIT)
+		dev_conf.features &= ~BIT(VIRTIO_F_RING_PACKED);
 	if (conf->standby)
 		dev_conf.features |= BIT(VIRTIO_NET_F_STANDBY);
 	if (pairs > 1) {
@@ -211,8 +226,8 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 }
 
 /*
- * The kernel answers EINVAL to a device type or feature it does not serve, and
- * does not say which: a creation with one pair tells the two apart.
+ * The kernel refuses a device type or feature it does not serve without
+ * saying which: a creation with one pair tells the two apart.
  */
 static int
 net_create_or_explain(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf)
@@ -221,7 +236,7 @@ net_create_or_explain(struct rte_vduse_net *net, const struct rte_vduse_net_conf
 	int ret;
 
 	ret = net_create_dev(net, conf, conf->queue_pairs);
-	if (ret == -EINVAL && conf->queue_pairs > 1) {
+	if (ret == -ENOTSUP && conf->queue_pairs > 1) {
 		ret = net_create_dev(net, conf, 1);
 		if (ret == 0 && conf->mq_fallback) {
 			VDUSE_LOG(NOTICE,
@@ -241,7 +256,7 @@ net_create_or_explain(struct rte_vduse_net *net, const struct rte_vduse_net_conf
 			return -ENOTSUP;
 		}
 	}
-	if (ret == -EINVAL) {
+	if (ret == -ENOTSUP) {
 		VDUSE_LOG(ERR,
 				"%s: the vduse module of this kernel (%s) takes no network device; "
 				"that needs Linux 6.10 or later",
@@ -305,6 +320,7 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	net->event = conf->event;
 	net->event_arg = conf->event_arg;
 	net->asked_pairs = conf->queue_pairs;
+	net->packed_only = conf->ring == RTE_VDUSE_NET_RING_PACKED;
 	memcpy(net->config.mac, &conf->mac, sizeof(net->config.mac));
 	net->config.mtu = rte_cpu_to_le_16(conf->mtu);
 	net->config.speed = rte_cpu_to_le_32(conf->speed);
@@ -386,6 +402,19 @@ net_resume_receive(struct rte_vduse_net *net)
 
 	for (i = 0; i < 2 * net->queue_pairs; i += 2)
 		vduse_vq_resume(net->queues[i].vq);
+}
+
+int
+rte_vduse_net_set_coalesce(struct rte_vduse_net *net, bool dequeue, uint32_t frames, uint32_t usecs)
+{
+	uint16_t i;
+
+	if (frames > RTE_VDUSE_NET_QUEUE_SIZE_MAX || usecs > NET_COALESCE_USECS_MAX)
+		return -EINVAL;
+	/* a burst that sees half of it holds a call back by the old time or the new */
+	for (i = dequeue; i < 2 * net->queue_pairs; i += 2)
+		vduse_vq_set_coalesce(net->queues[i].vq, frames, usecs);
+	return 0;
 }
 
 int
@@ -504,6 +533,11 @@ uint16_t
 rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempool *pool,
 		struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
+	struct vduse_vq *receive = net->queues[2 * pair].vq;
+
+	/* nobody enqueues while there is nothing to send: who dequeues looks after the call too */
+	if (unlikely(vduse_vq_call_held(receive)))
+		vduse_vq_call_due(receive);
 	return net_burst(&net->queues[2 * pair + 1], pool, pkts, nb_pkts);
 }
 

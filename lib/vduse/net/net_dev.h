@@ -42,6 +42,7 @@ struct rte_vduse_net {
 	uint16_t asked_pairs;            /* queues are allocated for these */
 	uint16_t queue_pairs;            /* offered */
 	uint16_t active_pairs;           /* in use by the driver (VIRTIO_NET_CTRL_MQ) */
+	bool packed_only;                /* no other ring format is offered */
 	bool admin_up;                   /* the owner set the link up */
 	bool driver_up;                  /* DRIVER_OK */
 	struct net_filter filter;        /* active: heeded by the receive queues */

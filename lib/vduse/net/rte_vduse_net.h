@@ -61,6 +61,13 @@ enum rte_vduse_net_profile {
 	RTE_VDUSE_NET_PROFILE_NONE,
 };
 
+/** Ring formats that are offered. */
+enum rte_vduse_net_ring {
+	RTE_VDUSE_NET_RING_ANY,    /**< both; the driver chooses */
+	RTE_VDUSE_NET_RING_SPLIT,  /**< split only */
+	RTE_VDUSE_NET_RING_PACKED, /**< packed only: a driver without it is refused */
+};
+
 /** What the owner is told, on the control thread; must not block. */
 enum rte_vduse_net_event {
 	RTE_VDUSE_NET_EVENT_LINK,  /**< a driver came (DRIVER_OK) or went; see the info */
@@ -72,9 +79,11 @@ typedef void (*rte_vduse_net_event_cb)(void *arg, enum rte_vduse_net_event event
 
 /** How to create a network device. */
 struct rte_vduse_net_conf {
-	const char *name;                   /**< see struct rte_vduse_conf */
-	uint16_t queue_pairs;               /**< 1 to RTE_VDUSE_NET_PAIRS_MAX */
-	uint16_t queue_size;                /**< descriptors of each queue, a power of two */
+	const char *name;     /**< see struct rte_vduse_conf */
+	uint16_t queue_pairs; /**< 1 to RTE_VDUSE_NET_PAIRS_MAX */
+	/** Descriptors of each queue: a power of two, or any number with RING_PACKED. */
+	uint16_t queue_size;
+	enum rte_vduse_net_ring ring;       /**< formats that are offered */
 	struct rte_ether_addr mac;          /**< unicast, not zero */
 	uint16_t mtu;                       /**< bytes of IP packet */
 	bool mq_fallback;                   /**< one pair where the kernel refuses more */
@@ -171,6 +180,19 @@ int rte_vduse_net_set_link(struct rte_vduse_net *net, bool up);
  * @return 0 or -errno
  */
 int rte_vduse_net_set_speed(struct rte_vduse_net *net, uint32_t speed);
+
+/**
+ * Hold interrupts back until so many buffers were used or so much time has
+ * passed since the first of them. Both 0: an interrupt for each burst whose
+ * driver wants one. A driver with VIRTIO_NET_F_NOTF_COAL may set its own.
+ *
+ * @param dequeue which of each pair's two queues
+ * @param frames up to the queue size; 0 counts as 1
+ * @param usecs microseconds
+ * @return 0, or -EINVAL
+ */
+int rte_vduse_net_set_coalesce(
+		struct rte_vduse_net *net, bool dequeue, uint32_t frames, uint32_t usecs);
 
 /**
  * Ask the driver to announce itself on its network, where it negotiated

@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# dpdk-vduse-net: wrong input gets one line with cause and cure and exit status 1, and
+# leaves nothing; signals and crashes leave nothing that cannot be removed.
+. /vm/system/lib.sh
+
+port=(--vdev net_null0)
+
+# refused PATTERN PROGRAM-ARGUMENT...: with a port that is there.
+refused() {
+	local pattern=$1
+	shift
+	refused_with "$pattern" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- "$@"
+}
+
+# refused_with PATTERN ARGUMENT...: of the program's lines, the first must match.
+refused_with() {
+	local pattern=$1 status=0 line
+	shift
+	timeout -s KILL 20 "$app" "$@" >/tmp/refused 2>&1 </dev/null || status=$?
+	line=$(grep -m 1 "^$app: \|^vduse\|^VDUSE\|net_vduse" /tmp/refused || true)
+	say "${*: -4}: $line"
+	if [ "$status" != 1 ] || ! grep -v '^EAL:' /tmp/refused | grep -qiE -- "$pattern"; then
+		sed 's/^/# /' /tmp/refused
+		fail "exit status $status, wanted 1 and a line with '$pattern'"
+	fi
+	[ ! -d /dev/vduse ] || nothing_left
+}
+
+case_no_module() {
+	[ ! -e /dev/vduse/control ] || fail "vduse is there already"
+	refused 'modprobe' --port net_null0 --name c1
+}
+
+case_options() {
+	refused 'no --port'
+	refused 'no such port: there are: .*net_null0' --port net_none
+	refused 'no such port' --port 7
+	refused 'needs a value' --port
+	refused 'no option' --port net_null0 --colour blue
+	refused 'stray' --port net_null0 red
+	refused 'mac.*02:00' --port net_null0 --mac 02:00:00:00:00
+	refused 'mac.*02:00' --port net_null0 --mac 00:00:00:00:00:00
+	refused 'multicast' --port net_null0 --mac 01:00:5e:00:00:01
+	refused 'mtu.*68' --port net_null0 --mtu 67
+	refused 'mtu.*65535' --port net_null0 --mtu 65536
+	refused 'mtu' --port net_null0 --mtu 1500x
+	refused 'power of two' --port net_null0 --queue-size 1000
+	refused 'power of two' --port net_null0 --queue-size 65536
+	refused 'virtio, vhost or none' --port net_null0 --attach pci
+	refused 'twice' --port net_null0 --name a --name b
+	refused 'twice' --port net_null0 --mbufs 8192 --mbufs 8192
+	refused 'twice' --port net_null0 --name a --port net_null0 --name b
+	refused 'name' --port net_null0 --name a/b
+	refused 'name.*255' --port net_null0 --name "$(printf 'n%.0s' $(seq 256))"
+}
+
+case_permission() {
+	modules virtio_vdpa virtio_net
+	echo 'nobody:x:65534:65534:nobody:/tmp:/bin/sh' >>/etc/passwd
+	local status=0
+	su nobody -s /bin/sh -c "exec $app -l 1 --no-pci --no-telemetry ${no_huge[*]} ${port[*]} -- \
+		--port net_null0 --name c1" >/tmp/refused 2>&1 </dev/null || status=$?
+	sed 's/^/# /' /tmp/refused
+	[ "$status" = 1 ]
+	grep -v '^EAL' /tmp/refused | grep -qiE 'root|CAP_|permission'
+	nothing_left
+}
+
+case_name_in_use() {
+	modules virtio_vdpa virtio_net
+	run first "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- --port net_null0 --name c1
+	local first=$pid status=0
+	need_netdev c1 first "$first"
+	timeout -s KILL 20 "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- \
+		--port net_null0 --name c1 >/tmp/refused 2>&1 </dev/null || status=$?
+	sed 's/^/# /' /tmp/refused
+	[ "$status" = 1 ]
+	grep -v '^EAL' /tmp/refused | grep -qiE 'c1.*(in use|exists|already)'
+	netdev_there c1 || fail "the first one's device has gone"
+	running "$first"
+	stop "$first"
+	nothing_left
+}
+
+case_memory() {
+	refused '(--mbufs|memory)' --port net_null0 --name c1 --mbufs 4000000
+	echo 0 >/proc/sys/vm/nr_hugepages
+	refused_with 'hugepages|--no-huge' -l 1 --no-pci --no-telemetry --in-memory "${port[@]}" -- \
+		--port net_null0 --name c1
+}
+
+# The kernel refuses more than one queue pair: said, and done with one where allowed.
+case_queues() {
+	modules virtio_vdpa virtio_net
+	refused 'queue' --port net_null0 --name c1 --queues 2
+	run queues "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- \
+		--port net_null0 --name c1 --queues 2 --mq-fallback
+	need_netdev c1 queues "$pid"
+	grep -iE 'queue pair|CTRL_VQ' "$VM_RESULT/queues.log" | sed 's/^/# /'
+	grep -qiE 'queue pair|CTRL_VQ' "$VM_RESULT/queues.log"
+	stop "$pid"
+	nothing_left
+}
+
+# ends_on SIGNAL ATTACH
+ends_on() {
+	run "end-$1-$2" "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- \
+		--port net_null0 --name c1 --attach "$2"
+	wait_for 20 grep -q forwarding "$VM_RESULT/end-$1-$2.log" ||
+		fail "$(tail -n 5 "$VM_RESULT/end-$1-$2.log")"
+	[ "$2" != virtio ] || need_netdev c1 "end-$1-$2" "$pid"
+	[ "$2" != vhost ] || wait_for 5 test -c /dev/vhost-vdpa-0 || fail "no /dev/vhost-vdpa-0"
+	[ -c /dev/vduse/c1 ]
+	stop "$pid" "$1" || fail "exit status $? on $1"
+	nothing_left
+	[ ! -e /sys/class/net/eth0 ] || fail "the interface stays"
+}
+
+case_signals() {
+	local signal
+	modules virtio_vdpa virtio_net
+	for signal in INT TERM; do
+		ends_on "$signal" virtio
+		ends_on "$signal" none
+	done
+	rmmod virtio_vdpa
+	modprobe vhost_vdpa
+	ends_on TERM vhost
+	rmmod vhost_vdpa
+}
+
+case_crash() {
+	modules virtio_vdpa virtio_net
+	run crash "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- --port net_null0 --name c1
+	need_netdev c1 crash "$pid"
+	stop "$pid" KILL || true
+	[ -c /dev/vduse/c1 ] || fail "the device should outlive its process"
+	timeout 60 "$app" --destroy c1
+	nothing_left
+	# And the name is free again.
+	ends_on TERM virtio
+}
+
+after_case() {
+	clean_slate
+}
+
+for name in no_module options permission name_in_use memory queues signals crash; do
+	case_run "app/$name" "case_$name"
+done
+exit 0

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# What the system tests share. They run as root inside a test machine
+# (test/vm), which is thrown away after each group of cases.
+#
+# A group sources this file, defines functions and calls `case_run NAME FUNCTION`
+# for each. A case is a function in a subshell with `set -e`; a failed command
+# fails it, with the line. Results are lines "ok NAME SECONDS", "not ok NAME SECONDS" and
+# "skip NAME SECONDS REASON"; other lines are comment.
+
+set -u
+shopt -s nullglob
+export LC_ALL=C
+tools=/vm/tools
+app=dpdk-vduse-net
+# A poll-mode lcore keeps a CPU to itself; the other is for the kernel and the containers.
+eal=(-l 1 --no-pci --no-telemetry)
+huge=(--in-memory --huge-unlink)
+# EAL does not take --no-huge together with --in-memory (DPDK 22.11 to 25.11).
+no_huge=(--no-huge --no-shconf -m 256)
+background=()
+
+say() {
+	echo "# $*"
+}
+
+# fail WORD...: end the case with a cause.
+fail() {
+	echo "# $*"
+	exit 1
+}
+
+skip() {
+	echo "$*" >/tmp/skip-reason
+	exit 77
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		usleep 20000
+	done
+}
+
+is_gone() {
+	! "$@"
+}
+
+# run NAME COMMAND...: in the background with its output in $VM_RESULT/NAME.log;
+# sets pid. stop() or the end of the group ends it.
+run() {
+	local name=$1
+	shift
+	say "run $*"
+	"$@" >"$VM_RESULT/$name.log" 2>&1 </dev/null &
+	pid=$!
+	background+=("$pid")
+}
+
+alive() {
+	kill -0 "$1" 2>/dev/null
+}
+
+# stop PID [SIGNAL]: ask a process of ours to end, and wait; returns its exit status.
+stop() {
+	kill "-${2:-TERM}" "$1" 2>/dev/null || true
+	if ! wait_for 20 is_gone running "$1"; then
+		say "process $1 does not end on ${2:-TERM}:"
+		cat "/proc/$1/status" "/proc/$1"/task/*/stack 2>/dev/null | head -n 60
+		kill -KILL "$1"
+		return 99
+	fi
+	wait "$1"
+}
+
+# Whether a child runs: one that has ended and was not waited for does not.
+running() {
+	[ -d "/proc/$1" ] && ! grep -q '^State:[[:space:]]*[ZX]' "/proc/$1/status" 2>/dev/null
+}
+
+# netdev NAME: the network interface of a vDPA device, here or in namespace $2.
+netdev() {
+	local path
+	if [ $# = 1 ]; then
+		for path in /sys/bus/vdpa/devices/"$1"/virtio*/net/*; do
+			basename "$path"
+			return
+		done
+		return 1
+	fi
+	ip netns exec "$2" sh -c "ls /sys/bus/vdpa/devices/$1/virtio*/net" 2>/dev/null | head -n 1
+}
+
+netdev_there() {
+	[ -n "$(netdev "$@")" ]
+}
+
+# need_netdev NAME LOG PID: wait for the interface; sets dev.
+need_netdev() {
+	local deadline=$((SECONDS + 20))
+	until netdev_there "$1"; do
+		running "$3" || { tail -n 20 "$VM_RESULT/$2.log"; fail "the backend of $1 has ended"; }
+		if [ "$SECONDS" -ge "$deadline" ]; then
+			tail -n 20 "$VM_RESULT/$2.log"
+			fail "no network interface for vDPA device $1"
+		fi
+		usleep 20000
+	done
+	dev=$(netdev "$1")
+}
+
+# container NAME DEVICE NUMBER: a network namespace with the interface in it as eth0,
+# 10.0.0.NUMBER/24 and fd00::NUMBER/64.
+container() {
+	ip netns add "$1"
+	ip link set "$2" netns "$1" name eth0
+	container_up "$1" "$3"
+}
+
+container_up() {
+	ip -n "$1" link set lo up
+	# Static addresses only; they must be usable at once.
+	ip netns exec "$1" sh -c 'echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad;
+		echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_ra'
+	ip -n "$1" addr replace "10.0.0.$2/24" dev eth0
+	ip -n "$1" addr replace "fd00::$2/64" dev eth0 nodad
+	ip -n "$1" link set eth0 up
+}
+
+in_ns() {
+	ip netns exec "$@"
+}
+
+# ping_ok NAMESPACE ADDRESS COUNT [OPTION...]: not one may be lost.
+ping_ok() {
+	local ns=$1 address=$2 count=$3 out
+	shift 3
+	out=$(in_ns "$ns" ping -n -q -i 0.05 -W 5 -c "$count" "$@" "$address") || true
+	say "$(grep -E 'transmitted' <<<"$out")"
+	grep -q " $count received, 0% packet loss" <<<"$out"
+}
+
+# ping_back NAMESPACE ADDRESS: traffic is there (again); one answer within 10 s.
+ping_back() {
+	wait_for 10 ip netns exec "$1" ping -n -q -c 1 -W 1 "$2"
+}
+
+# leftovers: nothing of ours is in /dev/vduse or on the vDPA bus.
+nothing_left() {
+	local node path
+	for node in /dev/vduse/*; do
+		[ "$node" = /dev/vduse/control ] || fail "left behind: $node"
+	done
+	for path in /sys/bus/vdpa/devices/*; do
+		fail "left behind: $path"
+	done
+}
+
+# resources PID: file descriptors and mappings of VDUSE, one line.
+resources() {
+	echo "fds $(ls "/proc/$1/fd" | wc -l)" \
+		"vduse-mappings $(grep -c vduse "/proc/$1/maps" || true)"
+}
+
+# app_mbufs LOG PID: "N in use of M", as the application says on SIGUSR1.
+app_mbufs() {
+	local before
+	before=$(grep -c '^mbufs:' "$VM_RESULT/$1.log" || true)
+	kill -USR1 "$2"
+	wait_for 5 more_mbufs_lines "$1" "$before" || return 1
+	sed -n 's/^mbufs: //p' "$VM_RESULT/$1.log" | tail -n 1
+}
+
+more_mbufs_lines() {
+	[ "$(grep -c '^mbufs:' "$VM_RESULT/$1.log")" -gt "$2" ]
+}
+
+modules() {
+	modprobe -a vduse "$@"
+}
+
+group_end() {
+	local p
+	for p in "${background[@]}"; do
+		running "$p" && kill -KILL "$p"
+	done
+	return 0
+}
+trap group_end EXIT
+
+# clean_slate: what a failed case left must not fail the next one. For groups whose
+# cases start everything themselves; called after each case as `after_case`.
+clean_slate() {
+	local ns node
+	for ns in /run/netns/*; do
+		ip netns del "${ns##*/}"
+	done
+	for node in /dev/vduse/*; do
+		[ "$node" = /dev/vduse/control ] || "$app" --destroy "${node##*/}"
+	done
+}
+
+after_case() {
+	:
+}
+
+# case_run NAME FUNCTION: in a subshell, so that a case cannot disturb the next one.
+case_run() {
+	local start=$EPOCHREALTIME status seconds
+	say "case $1"
+	(
+		background=()
+		trap group_end EXIT
+		trap 'echo "# failed: $BASH_COMMAND (line $LINENO)"' ERR
+		set -eE
+		"$2"
+	)
+	status=$?
+	after_case
+	seconds=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000000))
+	case $status in
+	0) echo "ok $1 $seconds" ;;
+	77) echo "skip $1 $seconds $(cat /tmp/skip-reason)" ;;
+	*) echo "not ok $1 $seconds" ;;
+	esac
+	return "$status"
+}

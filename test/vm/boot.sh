@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# Start QEMU with a kernel and an initramfs, wait for the end, and judge it.
+
+# What a kernel writes when something is wrong with it.
+boot_trouble='WARNING: |BUG: |Oops: |BUG at |general protection fault|Kernel panic|'
+boot_trouble+='detected stall|self-detected stall|blocked for more than|soft lockup|'
+boot_trouble+='refcount_t:|unregister_netdevice: waiting|Out of memory: '
+
+# boot_qemu LOGS TIMEOUT CPUS MEMORY HUGEPAGES: runs the machine; its script's output
+# goes to the FIFO. Software emulation: stock kernels must run on any host.
+boot_qemu() {
+	local logs=$1
+	timeout -k 5 "$2" qemu-system-x86_64 -machine q35 -accel "${VDUSE_VM_ACCEL:-tcg,thread=multi}" \
+		-cpu max -smp "$3" -m "$4" -nodefaults -no-user-config -display none -no-reboot \
+		-kernel "$kernel_dir/vmlinuz" -initrd "$work/initrd" \
+		-append "console=ttyS0 panic=-1 oops=panic net.ifnames=0 vm_hugepages=$5" \
+		-serial "file:$logs/console" -device virtio-serial \
+		-chardev "file,id=output,path=$work/fifo" \
+		-device virtserialport,chardev=output,name=output \
+		-chardev "file,id=result,path=$logs/result.tar" \
+		-device virtserialport,chardev=result,name=result \
+		</dev/null >"$logs/qemu" 2>&1
+}
+
+# boot_run LOGS TIMEOUT CPUS MEMORY HUGEPAGES: sets boot_status; the script's output comes
+# to stdout while it runs.
+boot_run() {
+	local logs=$1 tee status=0
+	mkdir -p "$logs"
+	rm -rf "$logs/result" "$logs/result.tar"
+	mkfifo "$work/fifo"
+	tee "$logs/output" <"$work/fifo" &
+	tee=$!
+	# Held open by us as well: tee ends when the machine has, even if it never began.
+	exec 9>"$work/fifo"
+	boot_qemu "$@" 9>&- &
+	vm_qemu=$!
+	wait "$vm_qemu" || status=$?
+	vm_qemu=
+	exec 9>&-
+	wait "$tee"
+	boot_judge "$logs" "$status" "$2"
+}
+
+# boot_kernel_trouble LOGS: print the kernel's complaints; true if there are any.
+boot_kernel_trouble() {
+	grep -aE -A 12 -- "$boot_trouble" "$1/console" | head -n 60
+	grep -aqE -- "$boot_trouble" "$1/console"
+}
+
+# boot_judge LOGS QEMU_STATUS TIMEOUT: sets boot_status, the script's exit status or a failure.
+boot_judge() {
+	local logs=$1
+	boot_status=125
+	if [ "$2" = 124 ] || [ "$2" = 137 ]; then
+		echo "vm: no result after $3 s; the machine was stopped" >&2
+		boot_status=124
+	elif [ "$2" != 0 ]; then
+		echo "vm: qemu ended with status $2: $(tail -n 3 "$logs/qemu")" >&2
+	fi
+	mkdir -p "$logs/result"
+	if [ -s "$logs/result.tar" ] && tar -C "$logs/result" -xf "$logs/result.tar"; then
+		rm -f "$logs/result.tar"
+		boot_status=$(cat "$logs/result/.status")
+	elif [ "$boot_status" = 125 ]; then
+		echo "vm: the machine ended without a result; its last words:" >&2
+		tail -n 15 "$logs/console" >&2
+	fi
+	if boot_kernel_trouble "$logs" >"$logs/trouble"; then
+		echo "vm: the kernel complained:" >&2
+		cat "$logs/trouble" >&2
+		[ "$boot_status" != 0 ] || boot_status=126
+	fi
+}

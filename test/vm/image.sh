@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# The root file system of a test machine: an initramfs of busybox, the real
+# network tools, Debian's DPDK, the kernel's modules and this build.
+
+# Busybox has applets of these names too, which its own applets prefer; the real ones are wanted.
+image_tools="bash ip vdpa ethtool iperf3 ping unshare nsenter stdbuf"
+# Wanted when they are installed on this machine.
+image_optional="dpdk-testpmd"
+# EAL loads every PMD it finds in its folder; these suffice.
+image_pmds="bus_vdev mempool_ring mempool_stack net_af_packet net_null net_pcap net_ring net_tap
+	net_virtio"
+
+# image_file FILE [DESTINATION]: copy into the root.
+image_file() {
+	local to=$image_root${2:-$1}
+	mkdir -p "$(dirname "$to")"
+	cp -L --preserve=mode "$1" "$to"
+}
+
+image_skeleton() {
+	local dir applet
+	mkdir -p "$image_root"/{dev,etc,proc,run/netns,sys,tmp,usr/bin,usr/sbin,usr/lib,usr/lib64}
+	mkdir -p "$image_root"/{var/log,mnt/huge,usr/local/bin}
+	for dir in bin sbin lib lib64; do
+		ln -s "usr/$dir" "$image_root/$dir"
+	done
+	ln -s ../run "$image_root/var/run"
+	image_file "$(command -v busybox)" /usr/bin/busybox
+	for applet in $(busybox --list); do
+		case " $image_tools sh busybox " in
+		*" $applet "* | *" ${applet%6} "*) ;;
+		*) ln -s busybox "$image_root/usr/bin/$applet" ;;
+		esac
+	done
+	ln -s bash "$image_root/usr/bin/sh"
+	echo 'root:x:0:0:root:/:/bin/bash' >"$image_root/etc/passwd"
+	echo 'root:x:0:' >"$image_root/etc/group"
+	printf '127.0.0.1 localhost\n::1 localhost\n' >"$image_root/etc/hosts"
+}
+
+image_programs() {
+	local tool path
+	for tool in $image_tools; do
+		path=$(PATH=$PATH:/sbin:/usr/sbin command -v "$tool") ||
+			vm_die "$tool is missing; see usertools/deps.sh for the packages"
+		image_file "$path" "/usr/bin/$tool"
+	done
+	image_file /usr/libexec/coreutils/libstdbuf.so
+	for tool in $image_optional; do
+		path=$(command -v "$tool") || continue
+		image_file "$path" "/usr/bin/$tool"
+	done
+}
+
+image_dpdk() {
+	local dir pmd lib
+	for dir in /usr/lib/*/dpdk/pmds-*; do
+		mkdir -p "$image_root$dir"
+		for pmd in $image_pmds; do
+			# Links stay links: EAL loads librte_X.so.MAJOR.MINOR by path, others
+			# ask for librte_X.so.MAJOR, and two files would be loaded twice.
+			for lib in "$dir/librte_$pmd".so.* "${dir%/dpdk/*}/librte_$pmd".so.*; do
+				[ ! -e "$lib" ] || cp -a "$lib" "$image_root$lib"
+			done
+		done
+	done
+	return 0
+}
+
+# image_libraries: everything that the ELF files in the root ask for.
+image_libraries() {
+	local lib own
+	own=$(find "$image_root/usr" -type d -path '*/lib/*-linux-gnu' -printf '%p:')
+	# ldd objects to files that are not ELF.
+	{ find "$image_root" -type f \( -perm -u+x -o -name '*.so*' \) \
+		! -path '*/lib/modules/*' ! -name busybox -print0 |
+		LD_LIBRARY_PATH=$own xargs -0 ldd 2>/dev/null || true; } |
+		sed -nE 's,^\t([^/]* => )?(/[^ ]*) \(0x.*,\2,p' | sort -u | while read -r lib; do
+		case $lib in
+		"$image_root"/*) ;;
+		*) [ -e "$image_root$lib" ] || image_file "$lib" ;;
+		esac
+	done
+	cp -r /etc/ld.so.conf /etc/ld.so.conf.d "$image_root/etc/" 2>/dev/null || true
+	ldconfig -r "$image_root"
+}
+
+# image_build FILE BUILD COPY...: write the initramfs. BUILD is a meson build folder
+# whose products are installed into it, or empty; each COPY is SOURCE:DESTINATION.
+image_build() {
+	local file=$1 build=$2 copy
+	shift 2
+	image_root=$work/root
+	image_skeleton
+	image_programs
+	image_dpdk
+	if [ -n "$build" ]; then
+		DESTDIR=$image_root meson install -C "$build" --no-rebuild --quiet >"$work/install" 2>&1 || {
+			cat "$work/install" >&2
+			vm_die "meson install of $build failed"
+		}
+	fi
+	for copy; do
+		mkdir -p "$image_root$(dirname "${copy##*:}")"
+		cp -rL "${copy%:*}" "$image_root${copy##*:}"
+	done
+	image_libraries
+	cp "$vm_dir/init" "$image_root/init"
+	cp -r "$kernel_dir/modules/lib/modules" "$image_root/lib/"
+	(cd "$image_root" && find . -print0 | cpio -0 -o -H newc --quiet -R 0:0) >"$file"
+}

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# Debian's kernels with vduse: find the newest of a series, download, unpack
+# what a test machine needs. Nothing is installed.
+
+# Series known to have vduse and net devices in it (6.10 and later).
+kernel_series="6.12 7.2 7.3"
+# What a test may load; dependencies are found by modprobe.
+kernel_modules="vduse virtio_vdpa vhost_vdpa virtio_net veth tun macvlan bridge"
+
+vm_cache=${VDUSE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dpdk-vduse}
+kernel_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# mirror LABEL: the machine's own mirror of Debian ("Debian") or of its
+# security updates ("Debian-Security").
+kernel_mirror() {
+	apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
+		awk -F'|' -v label="$1" '$1 == "Debian" && $2 == label { print $3; exit }'
+}
+
+# kernel_sources FILE: the suites that carry the kernels.
+kernel_sources() {
+	local main security codename
+	main=$(kernel_mirror Debian)
+	if [ -z "$main" ]; then
+		# A machine without package lists does not know whose mirror is whose.
+		apt-get -q update >/dev/null 2>&1 || true
+		main=$(kernel_mirror Debian)
+	fi
+	security=$(kernel_mirror Debian-Security)
+	[ -n "$main" ] || vm_die "apt knows no Debian mirror; add one to /etc/apt/sources.list"
+	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	[ "$codename" = bookworm ] || codename=trixie
+	{
+		echo "deb [signed-by=$kernel_keyring] $main trixie main"
+		echo "deb [signed-by=$kernel_keyring] $main trixie-backports main"
+		[ -z "$security" ] ||
+			echo "deb [signed-by=$kernel_keyring] $security $codename-security main"
+	} >"$1"
+}
+
+# kernel_apt COMMAND...: an apt of our own: the machine's package lists,
+# sources and installed packages are neither read nor changed.
+kernel_apt() {
+	local dir=$work/apt command=$1
+	shift
+	"$command" -q -o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- \
+		-o Dir::State::Lists="$dir/lists" -o Dir::State::status="$dir/status" \
+		-o Dir::Cache="$dir/cache" -o Acquire::Languages=none -o APT::Sandbox::User=root "$@"
+}
+
+# kernel_release SERIES: the release name (uname -r) of the newest kernel
+# of a series that has an image and modules. The cloud flavour is the smallest.
+kernel_release() {
+	local series=${1//./\\.}
+	kernel_apt apt-cache search --names-only \
+		"^linux-(image|binary|binary-unsigned)-$series\\.[0-9]+\\+deb[0-9]+-cloud-amd64\$" |
+		sed -E 's/^linux-(image|binary|binary-unsigned)-([0-9][^ ]*) .*/\2/' | sort -Vu | tail -n 1
+}
+
+# kernel_packages RELEASE: the packages with the image and the modules. Up to
+# 7.1 one package has both; after that the image is called linux-binary,
+# or linux-binary-unsigned as long as it waits for its signature.
+kernel_packages() {
+	local names name
+	names=$(kernel_apt apt-cache pkgnames linux- | grep -F -- "-$1" || true)
+	if ! grep -qxF "linux-modules-$1" <<<"$names"; then
+		echo "linux-image-$1"
+		return
+	fi
+	for name in "linux-binary-$1" "linux-binary-unsigned-$1"; do
+		if grep -qxF "$name" <<<"$names"; then
+			echo "$name"
+			break
+		fi
+	done
+	echo "linux-modules-$1"
+}
+
+# kernel_download DIR SERIES: fetch and unpack into DIR/root; prints the release.
+kernel_download() {
+	local dir=$1 release packages
+	mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$dir/deb" "$dir/root"
+	: >"$work/apt/status"
+	kernel_sources "$work/apt/sources.list"
+	# Suites without this kernel may be missing from a mirror.
+	kernel_apt apt-get update >"$work/apt/log" 2>&1 || true
+	release=$(kernel_release "$2")
+	[ -n "$release" ] || {
+		cat "$work/apt/log" >&2
+		vm_die "no $2 kernel on the configured Debian mirrors"
+	}
+	packages=$(kernel_packages "$release")
+	echo "Downloading" $packages >&2
+	# shellcheck disable=SC2086
+	(cd "$dir/deb" && kernel_apt apt-get download $packages) >>"$work/apt/log" 2>&1 || {
+		tail -n 20 "$work/apt/log" >&2
+		vm_die "cannot download" $packages
+	}
+	for deb in "$dir"/deb/*.deb; do
+		dpkg -x "$deb" "$dir/root"
+	done
+	# One tree, wherever the package has its files.
+	if [ -d "$dir/root/usr/lib/modules" ]; then
+		mkdir -p "$dir/root/lib"
+		mv "$dir/root/usr/lib/modules" "$dir/root/lib/"
+	fi
+	echo "$release"
+}
+
+# kernel_unpack_modules FROM TO RELEASE: those a test may load, decompressed.
+kernel_unpack_modules() {
+	local from=$1 to=$2 release=$3 module file name
+	# Some packages come without the lists of built-in modules; depmod does not need them.
+	depmod -b "$from" "$release" 2>"$work/depmod"
+	for module in $kernel_modules; do
+		modprobe -d "$from" -S "$release" --show-depends "$module" ||
+			vm_die "kernel $release has no module $module"
+	done >"$work/insmod"
+	sed -n 's/^insmod \([^ ]*\).*/\1/p' "$work/insmod" | sort -u | while read -r file; do
+		name=$to/${file#"$from"/}
+		mkdir -p "$(dirname "$name")"
+		case $file in
+		*.xz) xz -dc "$file" >"${name%.xz}" ;;
+		*) cp "$file" "$name" ;;
+		esac
+	done
+	for name in order builtin builtin.modinfo; do
+		file=$from/lib/modules/$release/modules.$name
+		[ ! -f "$file" ] || cp "$file" "$to/lib/modules/$release/"
+	done
+	depmod -b "$to" "$release" 2>"$work/depmod"
+}
+
+# kernel_fetch SERIES: make sure that the kernel is in the cache; sets kernel_dir, which
+# has release, vmlinuz and modules/. Half a kernel never gets that name.
+kernel_fetch() {
+	local series=$1 new release
+	case " $kernel_series " in
+	*" $series "*) ;;
+	*) vm_die "unknown kernel $series; there are: $kernel_series" ;;
+	esac
+	kernel_dir=$vm_cache/kernel/$series
+	[ ! -f "$kernel_dir/release" ] || return 0
+	[ "$(dpkg --print-architecture)" = amd64 ] || vm_die "only amd64 kernels are supported"
+	[ -f "$kernel_keyring" ] ||
+		vm_die "$kernel_keyring is missing; install debian-archive-keyring"
+	mkdir -p "$vm_cache/kernel"
+	new=$(mktemp -d "$vm_cache/kernel/.new-XXXXXX")
+	vm_temporary+=("$new")
+	release=$(kernel_download "$new" "$series")
+	mkdir "$new/modules"
+	kernel_unpack_modules "$new/root" "$new/modules" "$release"
+	cp "$new/root/boot/vmlinuz-$release" "$new/vmlinuz" 2>/dev/null ||
+		cp "$new/root/lib/modules/$release"/vmlinuz* "$new/vmlinuz" ||
+		vm_die "no vmlinuz in the packages of $release"
+	rm -rf "$new/deb" "$new/root"
+	echo "$release" >"$new/release"
+	# Another run may have been quicker.
+	mv -T "$new" "$kernel_dir" 2>/dev/null || [ -f "$kernel_dir/release" ] ||
+		vm_die "cannot write to $kernel_dir"
+}

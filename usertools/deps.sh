@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# The Debian packages this project needs, by what they are needed for, and
+# their installation. Sourced by usertools/vduse-demo and test/run.
+
+# To build; dpkg-dev is for config/fetch-sdk, pyelftools for the PMD information.
+deps_build="gcc libc6-dev meson ninja-build pkg-config libdpdk-dev libmnl-dev dpkg-dev
+	python3-pyelftools"
+# To use what was built, and to look at it.
+deps_run="kmod iproute2 ethtool iputils-ping iperf3"
+# For a virtual machine with a kernel that has vduse (test/vm).
+deps_vm="qemu-system-x86 busybox-static kmod cpio xz-utils debian-archive-keyring"
+# For the tests: unit, static, and Debian's own testpmd as an application.
+deps_test="libcmocka-dev clang-format clang-tidy cppcheck dpdk-dev"
+
+# deps_missing PACKAGE...: those that are not installed, a line each.
+deps_missing() {
+	local package
+	for package; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+			echo "$package"
+	done | sort -u
+}
+
+# deps_install PACKAGE...: install what is missing; says so, and is silent and
+# quick when nothing is. Returns 1, with the cause on stderr, if it cannot.
+deps_install() {
+	local log missing
+	missing=$(deps_missing "$@")
+	[ -n "$missing" ] || return 0
+	missing=$(echo "$missing" | tr '\n' ' ')
+	if [ "$(id -u)" != 0 ]; then
+		echo "missing packages; as root: apt-get install $missing" >&2
+		return 1
+	fi
+	echo "Installing with apt: $missing"
+	log=$(mktemp)
+	# The package lists are fetched first: those at hand may be outdated.
+	# A mirror of something else that fails does not matter.
+	apt-get -q update >"$log" 2>&1 || true
+	# shellcheck disable=SC2086
+	if ! DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+		install $missing >>"$log" 2>&1; then
+		tail -n 30 "$log" >&2
+		echo "apt-get could not install: $missing" >&2
+		rm -f "$log"
+		return 1
+	fi
+	rm -f "$log"
+}
