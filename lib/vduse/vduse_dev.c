@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <linux/virtio_config.h>
+
 #include <rte_malloc.h>
 
 #include "vduse_bus.h"
@@ -232,8 +234,11 @@ rte_vduse_dev_set_config(struct rte_vduse_dev *dev, uint32_t offset, const void 
 	free(config);
 	if (ret < 0)
 		return ret;
+	/* a driver that is not there yet reads the configuration when it comes */
+	if (!(__atomic_load_n(&dev->status, __ATOMIC_RELAXED) & VIRTIO_CONFIG_S_DRIVER_OK))
+		return 0;
 	ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_INJECT_CONFIG_IRQ, NULL);
-	/* EINVAL: no driver to be told; it reads the configuration when it comes */
+	/* EINVAL: it has just gone, or its DRIVER_OK is not noted yet */
 	return ret == -EINVAL ? 0 : ret;
 }
 

@@ -144,11 +144,15 @@ static void
 ring_set_position(struct vduse_vq *vq, const struct vduse_vq_info *info)
 {
 	memset(&vq->avail, 0, sizeof(vq->avail));
+	/*
+	 * What is taken is returned in the same burst: both positions are one.
+	 * DPDK's virtio-user up to 22.11 sets the available one only.
+	 */
 	if (vq->ctl.packed_ring) {
 		vq->avail.idx = info->packed.last_avail_idx % vq->size;
 		vq->avail.wrap = info->packed.last_avail_counter & 1;
-		vq->used_idx = info->packed.last_used_idx % vq->size;
-		vq->used_wrap = info->packed.last_used_counter & 1;
+		vq->used_idx = vq->avail.idx;
+		vq->used_wrap = vq->avail.wrap;
 	} else {
 		vq->avail.idx = info->split.avail_index;
 		vq->avail_cached = info->split.avail_index;
