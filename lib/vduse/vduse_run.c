@@ -40,6 +40,27 @@ run_unwatch_kick(struct rte_vduse_dev *dev, uint16_t index)
 	dev->kick_ids[index] = 0;
 }
 
+/* No queue is served any more, and the owner knows. */
+static void
+run_stop_queues(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	run_set_timer(dev, 0);
+	for (i = 0; i < dev->nb_queues; i++) {
+		const bool served = dev->vqs[i]->ctl.ready;
+
+		run_unwatch_kick(dev, i);
+		vduse_vq_stop(dev->vqs[i]);
+		if (served)
+			dev->ops.queue(dev->priv, i, false);
+	}
+	if (dev->started) {
+		__atomic_store_n(&dev->started, false, __ATOMIC_RELAXED);
+		dev->ops.stop(dev->priv);
+	}
+}
+
 /*
  * The device cannot go on: bursts end, and it stays so until the driver
  * resets it. There is no way from user space to DEVICE_NEEDS_RESET.
@@ -47,20 +68,10 @@ run_unwatch_kick(struct rte_vduse_dev *dev, uint16_t index)
 static void
 run_fail(struct rte_vduse_dev *dev)
 {
-	uint16_t i;
-
 	if (dev->broken)
 		return;
 	__atomic_store_n(&dev->broken, true, __ATOMIC_RELAXED);
-	run_set_timer(dev, 0);
-	for (i = 0; i < dev->nb_queues; i++) {
-		run_unwatch_kick(dev, i);
-		vduse_vq_stop(dev->vqs[i]);
-	}
-	if (dev->started) {
-		__atomic_store_n(&dev->started, false, __ATOMIC_RELAXED);
-		dev->ops.stop(dev->priv);
-	}
+	run_stop_queues(dev);
 }
 
 /* The queue runs: lcores poll it, or its kicks go to the owner. */
@@ -72,6 +83,28 @@ run_queue_served(struct rte_vduse_dev *dev, uint16_t index)
 		dev->ops.kick(dev->priv, index);
 	else
 		run_unwatch_kick(dev, index);
+}
+
+/*
+ * Start a queue as the kernel describes it. One whose ring is not mapped yet
+ * waits for the next mapping. Returns 1 or -errno.
+ */
+static int
+run_start_queue(struct rte_vduse_dev *dev, const struct vduse_vq_info *info)
+{
+	struct vduse_vq *vq = dev->vqs[info->index];
+	int ret;
+
+	ret = vduse_vq_start(vq, info, dev->driver_features, dev->recovering);
+	if (ret == -EFAULT)
+		VDUSE_LOG(NOTICE,
+				"%s: queue %u: its ring at IOVA 0x%" PRIx64
+				" is not mapped; it waits for the next mapping",
+				dev->name, info->index, (uint64_t)info->desc_addr);
+	else if (ret < 0)
+		return ret;
+	run_queue_served(dev, info->index);
+	return 1;
 }
 
 /*
@@ -92,16 +125,7 @@ run_try_queue(struct rte_vduse_dev *dev, uint16_t index)
 		return ret;
 	if (!info.ready)
 		return 0;
-	ret = vduse_vq_start(vq, &info, dev->driver_features, dev->recovering);
-	if (ret == -EFAULT)
-		VDUSE_LOG(NOTICE,
-				"%s: queue %u: its ring at IOVA 0x%" PRIx64
-				" is not mapped; it waits for the next mapping",
-				dev->name, index, (uint64_t)info.desc_addr);
-	else if (ret < 0)
-		return ret;
-	run_queue_served(dev, index);
-	return 1;
+	return run_start_queue(dev, &info);
 }
 
 /* Try what is not served yet; look again later where some is left. */
@@ -244,20 +268,9 @@ run_stop(struct rte_vduse_dev *dev)
 {
 	uint16_t i;
 
-	run_set_timer(dev, 0);
-	for (i = 0; i < dev->nb_queues; i++) {
-		const bool served = dev->vqs[i]->ctl.ready;
-
-		run_unwatch_kick(dev, i);
-		vduse_vq_stop(dev->vqs[i]);
-		if (served)
-			dev->ops.queue(dev->priv, i, false);
+	run_stop_queues(dev);
+	for (i = 0; i < dev->nb_queues; i++)
 		run_set_kickfd(dev, i, VDUSE_EVENTFD_DEASSIGN);
-	}
-	if (dev->started) {
-		__atomic_store_n(&dev->started, false, __ATOMIC_RELAXED);
-		dev->ops.stop(dev->priv);
-	}
 	run_clear(dev);
 }
 
@@ -322,6 +335,12 @@ run_set_status(void *ctx, uint8_t status)
 		__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
 	}
+	/* virtio 1.2, 3.1.1: features are agreed on before DRIVER_OK, and once */
+	if ((set & VIRTIO_CONFIG_S_FEATURES_OK) && (dev->started || dev->broken))
+		return -EINVAL;
+	if ((set & VIRTIO_CONFIG_S_DRIVER_OK) &&
+			(dev->started || dev->broken || !(status & VIRTIO_CONFIG_S_FEATURES_OK)))
+		return -EINVAL;
 	if (set & VIRTIO_CONFIG_S_FEATURES_OK)
 		ret = run_check_features(dev);
 	if (ret == 0 && (set & VIRTIO_CONFIG_S_DRIVER_OK))
@@ -342,6 +361,8 @@ run_resume_queue(struct rte_vduse_dev *dev, uint16_t index)
 				"next "
 				"mapping",
 				dev->name, index);
+	else if (dev->vqs[index]->ctl.kicks && dev->vqs[index]->ctl.ready)
+		dev->ops.kick(dev->priv, index); /* what was kicked while it was paused */
 }
 
 /*
@@ -435,13 +456,12 @@ run_set_vq_ready(void *ctx, uint16_t index, bool ready)
 		dev->ops.queue(dev->priv, index, false);
 		return 0;
 	}
+	/* the kernel may note it as ready only after the answer: the request counts, not the info
+	 */
 	ret = dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info);
 	if (ret == 0)
-		ret = vduse_vq_start(vq, &info, dev->driver_features, dev->recovering);
-	if (ret < 0)
-		return ret;
-	run_queue_served(dev, index);
-	return 0;
+		ret = run_start_queue(dev, &info);
+	return ret < 0 ? ret : 0;
 }
 
 static const struct vduse_msg_ops run_msg_ops = {

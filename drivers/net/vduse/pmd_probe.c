@@ -396,8 +396,12 @@ pmd_remove(struct rte_vdev_device *vdev)
 {
 	struct rte_eth_dev *eth_dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
 
-	/* closed already: nothing is left of it */
-	return eth_dev != NULL ? rte_eth_dev_close(eth_dev->data->port_id) : 0;
+	if (eth_dev == NULL)
+		return 0; /* closed already: nothing is left of it */
+	/* ethdev closes no port that is started */
+	if (eth_dev->data->dev_started)
+		rte_eth_dev_stop(eth_dev->data->port_id);
+	return rte_eth_dev_close(eth_dev->data->port_id);
 }
 
 static struct rte_vdev_driver pmd_driver = {

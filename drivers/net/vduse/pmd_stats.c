@@ -19,6 +19,10 @@ pmd_queue_stats(const struct pmd_queue *q, bool rx, struct rte_vduse_net_queue_s
 	size_t i;
 
 	static_assert(sizeof(*stats) % sizeof(uint64_t) == 0, "counters only");
+	if (q == NULL) { /* configured and not set up yet */
+		memset(stats, 0, sizeof(*stats));
+		return;
+	}
 	rte_vduse_net_queue_stats(q->net, q->pair, rx, stats);
 	for (i = 0; i < sizeof(*stats) / sizeof(uint64_t); i++)
 		now[i] -= base[i];
@@ -54,11 +58,13 @@ pmd_stats_reset(struct rte_eth_dev *eth_dev)
 
 	for (i = 0; i < eth_dev->data->nb_rx_queues; i++) {
 		q = eth_dev->data->rx_queues[i];
-		rte_vduse_net_queue_stats(q->net, i, true, &q->base);
+		if (q != NULL)
+			rte_vduse_net_queue_stats(q->net, i, true, &q->base);
 	}
 	for (i = 0; i < eth_dev->data->nb_tx_queues; i++) {
 		q = eth_dev->data->tx_queues[i];
-		rte_vduse_net_queue_stats(q->net, i, false, &q->base);
+		if (q != NULL)
+			rte_vduse_net_queue_stats(q->net, i, false, &q->base);
 	}
 	return 0;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <sys/eventfd.h>
 
+#include <rte_bitops.h>
 #include <rte_byteorder.h>
 
 #include "net_ctrl.h"
@@ -26,13 +28,11 @@ struct ctrl_cmd {
 /** Carries out a command; 0: VIRTIO_NET_OK, else VIRTIO_NET_ERR. */
 typedef int (*ctrl_handler_t)(struct rte_vduse_net *net, const struct ctrl_cmd *cmd);
 
-#define BIT(name) (1ULL << (name))
-
 /* Offloads that VIRTIO_NET_CTRL_GUEST_OFFLOADS switches (virtio 1.2, 5.1.6.5.6.1). */
-#define CTRL_OFFLOADS                                                                \
-	(BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |               \
-			BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | \
-			BIT(VIRTIO_NET_F_GUEST_USO4) | BIT(VIRTIO_NET_F_GUEST_USO6))
+#define CTRL_OFFLOADS                                                                            \
+	(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4) |               \
+			RTE_BIT64(VIRTIO_NET_F_GUEST_TSO6) | RTE_BIT64(VIRTIO_NET_F_GUEST_ECN) | \
+			RTE_BIT64(VIRTIO_NET_F_GUEST_USO4) | RTE_BIT64(VIRTIO_NET_F_GUEST_USO6))
 
 /* 5.1.6.5.1: one byte, 0 or 1; the commands are the places of these in the filter */
 static int
@@ -159,7 +159,29 @@ ctrl_mq_pairs(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 	pairs = rte_le_to_cpu_16(pairs);
 	if (pairs < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || pairs > net->queue_pairs)
 		return -EINVAL;
+	/* the two exclude each other: the last one counts */
+	net_pause_receive(net);
+	net->rss.steer = false;
+	net_resume_receive(net);
 	__atomic_store_n(&net->active_pairs, pairs, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* 5.1.6.5.6.4 and 5.1.6.5.6.2 */
+static int
+ctrl_rss(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+{
+	const bool steer = cmd->hdr.cmd == VIRTIO_NET_CTRL_MQ_RSS_CONFIG;
+	struct net_rss rss;
+	uint16_t active = 1;
+
+	if (net_rss_parse(&rss, cmd->data, cmd->len, steer, net->queue_pairs, &active) < 0)
+		return -EINVAL;
+	net_pause_receive(net);
+	net->rss = rss;
+	net_resume_receive(net);
+	if (steer)
+		__atomic_store_n(&net->active_pairs, active, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -254,6 +276,10 @@ static const struct {
 			VIRTIO_NET_F_GUEST_ANNOUNCE, ctrl_announce_ack },
 	{ VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET,
 			VIRTIO_NET_F_MQ, ctrl_mq_pairs },
+	{ VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_RSS_CONFIG, VIRTIO_NET_CTRL_MQ_RSS_CONFIG,
+			VIRTIO_NET_F_RSS, ctrl_rss },
+	{ VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_HASH_CONFIG, VIRTIO_NET_CTRL_MQ_HASH_CONFIG,
+			VIRTIO_NET_F_HASH_REPORT, ctrl_rss },
 	{ VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET,
 			VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS,
 			ctrl_guest_offloads },
@@ -273,10 +299,12 @@ net_ctrl_reset(struct rte_vduse_net *net, uint64_t features)
 	struct net_filter *f = &net->filter;
 
 	memset(f, 0, sizeof(*f));
-	f->active = features & (BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_VLAN));
-	f->vlan = features & BIT(VIRTIO_NET_F_CTRL_VLAN);
+	f->active = features &
+		    (RTE_BIT64(VIRTIO_NET_F_CTRL_RX) | RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN));
+	f->vlan = features & RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN);
 	f->promisc = true;
 	memcpy(&f->mac, net->config.mac, sizeof(f->mac));
+	memset(&net->rss, 0, sizeof(net->rss));
 	__atomic_store_n(&net->active_pairs, 1, __ATOMIC_RELAXED);
 }
 
@@ -367,6 +395,7 @@ ctrl_burst(struct rte_vduse_net *net, struct vduse_vq *vq, const bool packed)
 void
 net_ctrl_serve(struct rte_vduse_net *net, struct vduse_vq *vq)
 {
+	uint32_t left = 2 * vq->size;
 	int ret;
 
 	do {
@@ -379,5 +408,8 @@ net_ctrl_serve(struct rte_vduse_net *net, struct vduse_vq *vq)
 		vduse_vq_burst_end(vq);
 		if (ret == -EAGAIN)
 			vduse_vq_miss(vq);
-	} while (ret > 0 || ret == -EAGAIN);
+	} while ((ret > 0 || ret == -EAGAIN) && --left > 0);
+	/* a driver that never stops asking gets its turn after the other devices */
+	if (left == 0 && eventfd_write(vq->ctl.kickfd, 1) < 0)
+		VDUSE_LOG(ERR, "%s: control queue: %s", net->dev->name, strerror(errno));
 }

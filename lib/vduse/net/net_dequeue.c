@@ -23,9 +23,11 @@ dequeue_header(const struct vduse_chain *chain, struct virtio_net_hdr_mrg_rxbuf 
 
 /* Append the payload of the chain to the mbuf, and mbufs to the mbuf where it is full. */
 static int
-dequeue_copy(const struct vduse_chain *chain, struct rte_mempool *pool, struct rte_mbuf *head)
+dequeue_copy(const struct vduse_chain *chain, uint64_t skip, struct rte_mempool *pool,
+		struct rte_mbuf *head)
 {
-	uint64_t skip = NET_HDR_LEN, left = chain->len - NET_HDR_LEN;
+	uint64_t left = chain->len - skip;
+	const uint64_t len = left;
 	struct rte_mbuf *tail = head, *more;
 	uint16_t i = 0;
 	uint32_t n;
@@ -50,7 +52,7 @@ dequeue_copy(const struct vduse_chain *chain, struct rte_mempool *pool, struct r
 		skip += n;
 		left -= n;
 	}
-	head->pkt_len = chain->len - NET_HDR_LEN;
+	head->pkt_len = len;
 	return 0;
 }
 
@@ -63,7 +65,7 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 		struct rte_mbuf **m)
 {
 	struct virtio_net_hdr_mrg_rxbuf hdr;
-	const uint64_t len = chain->len - NET_HDR_LEN;
+	const uint64_t len = chain->len - q->hdr_len;
 	struct rte_mbuf *frame;
 
 	*m = NULL;
@@ -78,7 +80,7 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 	frame = rte_pktmbuf_alloc(pool);
 	if (unlikely(frame == NULL))
 		return -ENOMEM;
-	if (unlikely(dequeue_copy(chain, pool, frame) < 0)) {
+	if (unlikely(dequeue_copy(chain, q->hdr_len, pool, frame) < 0)) {
 		rte_pktmbuf_free(frame);
 		return -ENOMEM;
 	}
@@ -99,10 +101,12 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 {
 	struct vduse_vq *vq = q->vq;
 	struct vduse_chain chain;
+	uint32_t taken;
 	uint16_t n = 0;
 	int ret;
 
-	while (n < nb_pkts) {
+	/* drops count as well: a driver must not keep a burst from its end */
+	for (taken = 0; n < nb_pkts && taken < nb_pkts + vq->size; taken++) {
 		struct vduse_pos pos = vq->avail;
 
 		ret = vduse_ring_ready(vq, &pos, packed);
@@ -114,7 +118,7 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 		}
 		if (ret == 0 && unlikely(chain.nw > 0))
 			ret = vduse_chain_bad(vq, "writable descriptor in a transmit queue");
-		if (ret == 0 && unlikely(chain.len < NET_HDR_LEN))
+		if (ret == 0 && unlikely(chain.len < q->hdr_len))
 			ret = vduse_chain_bad(vq, "buffer shorter than the virtio_net_hdr");
 		if (unlikely(ret < 0)) {
 			if (net_burst_stopped(q, ret))

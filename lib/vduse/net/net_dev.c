@@ -8,6 +8,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 
+#include <rte_bitops.h>
 #include <rte_byteorder.h>
 #include <rte_malloc.h>
 
@@ -17,30 +18,30 @@
 #include "vduse_log.h"
 #include "vduse_run.h"
 
-#define BIT(name) (1ULL << (name))
-
 /* Offered always. */
-#define NET_FEATURES                                                                               \
-	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_F_RING_PACKED) |     \
-			BIT(VIRTIO_F_IN_ORDER) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |                \
-			BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_NET_F_MRG_RXBUF) |               \
-			BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_STATUS) | \
-			BIT(VIRTIO_NET_F_SPEED_DUPLEX))
+#define NET_FEATURES                                                                             \
+	(RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM) |                   \
+			RTE_BIT64(VIRTIO_F_RING_PACKED) | RTE_BIT64(VIRTIO_F_IN_ORDER) |         \
+			RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) |                                 \
+			RTE_BIT64(VIRTIO_RING_F_EVENT_IDX) | RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) | \
+			RTE_BIT64(VIRTIO_NET_F_MAC) | RTE_BIT64(VIRTIO_NET_F_MTU) |              \
+			RTE_BIT64(VIRTIO_NET_F_STATUS) | RTE_BIT64(VIRTIO_NET_F_SPEED_DUPLEX))
 
 /* Segmentation left to us, with the checksum it requires (virtio 1.2, 5.1.3.1). */
-#define NET_FEATURES_HOST_TSO                                                                 \
-	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | \
-			BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_USO) |             \
-			BIT(VIRTIO_NET_F_GUEST_HDRLEN))
+#define NET_FEATURES_HOST_TSO                                                                  \
+	(RTE_BIT64(VIRTIO_NET_F_CSUM) | RTE_BIT64(VIRTIO_NET_F_HOST_TSO4) |                    \
+			RTE_BIT64(VIRTIO_NET_F_HOST_TSO6) | RTE_BIT64(VIRTIO_NET_F_HOST_ECN) | \
+			RTE_BIT64(VIRTIO_NET_F_HOST_USO) | RTE_BIT64(VIRTIO_NET_F_GUEST_HDRLEN))
 
 /* Segmentation left to the driver. */
-#define NET_FEATURES_GUEST_TSO                                                       \
-	(BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |               \
-			BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | \
-			BIT(VIRTIO_NET_F_GUEST_USO4) | BIT(VIRTIO_NET_F_GUEST_USO6))
+#define NET_FEATURES_GUEST_TSO                                                                   \
+	(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4) |               \
+			RTE_BIT64(VIRTIO_NET_F_GUEST_TSO6) | RTE_BIT64(VIRTIO_NET_F_GUEST_ECN) | \
+			RTE_BIT64(VIRTIO_NET_F_GUEST_USO4) | RTE_BIT64(VIRTIO_NET_F_GUEST_USO6))
 
 static const uint64_t net_profiles[] = {
-	[RTE_VDUSE_NET_PROFILE_LATENCY] = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM),
+	[RTE_VDUSE_NET_PROFILE_LATENCY] =
+			RTE_BIT64(VIRTIO_NET_F_CSUM) | RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM),
 	[RTE_VDUSE_NET_PROFILE_BULK] = NET_FEATURES_HOST_TSO | NET_FEATURES_GUEST_TSO,
 	[RTE_VDUSE_NET_PROFILE_XDP] = NET_FEATURES_HOST_TSO,
 	[RTE_VDUSE_NET_PROFILE_NONE] = 0,
@@ -50,21 +51,20 @@ static const uint64_t net_profiles[] = {
  * With a control queue, which is offered along with more than one queue pair
  * (virtio 1.2, 5.1.3.1: all of these require CTRL_VQ).
  */
-#define NET_FEATURES_MQ                                                                       \
-	(BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) |       \
-			BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | BIT(VIRTIO_NET_F_CTRL_VLAN) |       \
-			BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) |  \
-			BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) | BIT(VIRTIO_NET_F_NOTF_COAL) | \
-			BIT(VIRTIO_NET_F_VQ_NOTF_COAL))
+#define NET_FEATURES_MQ                                                                           \
+	(RTE_BIT64(VIRTIO_NET_F_MQ) | RTE_BIT64(VIRTIO_NET_F_CTRL_VQ) |                           \
+			RTE_BIT64(VIRTIO_NET_F_CTRL_RX) | RTE_BIT64(VIRTIO_NET_F_CTRL_RX_EXTRA) | \
+			RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN) |                                       \
+			RTE_BIT64(VIRTIO_NET_F_CTRL_MAC_ADDR) |                                   \
+			RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE) |                                  \
+			RTE_BIT64(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) |                             \
+			RTE_BIT64(VIRTIO_NET_F_NOTF_COAL) | RTE_BIT64(VIRTIO_NET_F_VQ_NOTF_COAL))
 
 /* virtio 1.2, 5.1.4.1 */
 #define NET_DUPLEX_FULL 1
 
-/* A second without an interrupt is as good as none. */
-#define NET_COALESCE_USECS_MAX 1000000
-
 /* What every driver of ours must take: VDUSE rings are addressed by IOVA only. */
-#define NET_FEATURES_REQUIRED (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM))
+#define NET_FEATURES_REQUIRED (RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM))
 
 static void
 net_notify(const struct rte_vduse_net *net, enum rte_vduse_net_event event, uint16_t pair)
@@ -85,12 +85,13 @@ net_check_features(void *priv, uint64_t features)
 				net->dev->name);
 		return -EINVAL;
 	}
-	if (net->packed_only && !(features & BIT(VIRTIO_F_RING_PACKED))) {
+	if (net->packed_only && !(features & RTE_BIT64(VIRTIO_F_RING_PACKED))) {
 		VDUSE_LOG(ERR, "%s: the driver takes no packed ring, and nothing else is offered",
 				net->dev->name);
 		return -EINVAL;
 	}
-	if ((features & BIT(VIRTIO_NET_F_MQ)) && !(features & BIT(VIRTIO_NET_F_CTRL_VQ))) {
+	if ((features & RTE_BIT64(VIRTIO_NET_F_MQ)) &&
+			!(features & RTE_BIT64(VIRTIO_NET_F_CTRL_VQ))) {
 		VDUSE_LOG(ERR,
 				"%s: the driver takes VIRTIO_NET_F_MQ without "
 				"VIRTIO_NET_F_CTRL_VQ",
@@ -108,6 +109,9 @@ net_start(void *priv, uint64_t features)
 
 	for (i = 0; i < 2 * net->queue_pairs; i++) {
 		net->queues[i].features = features;
+		net->queues[i].hdr_len = features & RTE_BIT64(VIRTIO_NET_F_HASH_REPORT)
+							 ? NET_HDR_HASH_LEN
+							 : NET_HDR_LEN;
 		net->queues[i].burst = i % 2 == 0 ? net_enqueue_select(features)
 						  : net_dequeue_select(features);
 	}
@@ -213,14 +217,15 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 	};
 
 	if (conf->ring == RTE_VDUSE_NET_RING_SPLIT)
-		dev_conf.features &= ~BIT(VIRTIO_F_RING_PACKED);
+		dev_conf.features &= ~RTE_BIT64(VIRTIO_F_RING_PACKED);
 	if (conf->standby)
-		dev_conf.features |= BIT(VIRTIO_NET_F_STANDBY);
+		dev_conf.features |= RTE_BIT64(VIRTIO_NET_F_STANDBY);
 	if (pairs > 1) {
 		dev_conf.features |= NET_FEATURES_MQ;
 		dev_conf.nb_queues++;
 	}
 	net->queue_pairs = pairs;
+	net->steers = pairs > 1;
 	net->config.max_virtqueue_pairs = rte_cpu_to_le_16(pairs);
 	return rte_vduse_dev_create(&dev_conf, &net->dev);
 }
@@ -325,6 +330,9 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	net->config.mtu = rte_cpu_to_le_16(conf->mtu);
 	net->config.speed = rte_cpu_to_le_32(conf->speed);
 	net->config.duplex = NET_DUPLEX_FULL;
+	net->config.rss_max_key_size = NET_RSS_KEY_MAX;
+	net->config.rss_max_indirection_table_length = rte_cpu_to_le_16(NET_RSS_TABLE_MAX);
+	net->config.supported_hash_types = rte_cpu_to_le_32(NET_RSS_TYPES);
 	ret = net_alloc_queues(net, conf);
 	if (ret < 0) {
 		VDUSE_LOG(ERR, "%s: no memory for %u queue pairs; give DPDK more (-m, hugepages)",
@@ -336,8 +344,11 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 		goto free_queues;
 	for (i = 0; i < 2 * net->queue_pairs; i++)
 		net->queues[i].vq = vduse_dev_vq(net->dev, i);
-	for (i = 0; i < 2 * net->queue_pairs; i += 2)
+	for (i = 0; i < 2 * net->queue_pairs; i += 2) {
 		net->queues[i].filter = &net->filter;
+		net->queues[i].rss = &net->rss;
+		rte_spinlock_init(&net->queues[i].lock);
+	}
 	net_list_add(net);
 	vduse_run_resume(net->dev);
 	*out = net;
@@ -372,178 +383,4 @@ rte_vduse_net_destroy(struct rte_vduse_net *net)
 	net_free_queues(net, net->asked_pairs);
 	free(net);
 	return ret;
-}
-
-int
-rte_vduse_net_attach(struct rte_vduse_net *net, enum rte_vduse_attach how)
-{
-	return rte_vduse_dev_attach(net->dev, how);
-}
-
-int
-rte_vduse_net_detach(struct rte_vduse_net *net)
-{
-	return rte_vduse_dev_detach(net->dev);
-}
-
-void
-net_pause_receive(struct rte_vduse_net *net)
-{
-	uint16_t i;
-
-	for (i = 0; i < 2 * net->queue_pairs; i += 2)
-		vduse_vq_pause(net->queues[i].vq, 2 * net->queue_pairs);
-}
-
-void
-net_resume_receive(struct rte_vduse_net *net)
-{
-	uint16_t i;
-
-	for (i = 0; i < 2 * net->queue_pairs; i += 2)
-		vduse_vq_resume(net->queues[i].vq);
-}
-
-int
-rte_vduse_net_set_coalesce(struct rte_vduse_net *net, bool dequeue, uint32_t frames, uint32_t usecs)
-{
-	uint16_t i;
-
-	if (frames > RTE_VDUSE_NET_QUEUE_SIZE_MAX || usecs > NET_COALESCE_USECS_MAX)
-		return -EINVAL;
-	/* a burst that sees half of it holds a call back by the old time or the new */
-	for (i = dequeue; i < 2 * net->queue_pairs; i += 2)
-		vduse_vq_set_coalesce(net->queues[i].vq, frames, usecs);
-	return 0;
-}
-
-int
-rte_vduse_net_announce(struct rte_vduse_net *net)
-{
-	struct rte_vduse_info info;
-
-	rte_vduse_dev_info(net->dev, &info);
-	if (!(info.driver_features & BIT(VIRTIO_NET_F_GUEST_ANNOUNCE)))
-		return -ENOTSUP;
-	net->config.status |= rte_cpu_to_le_16(VIRTIO_NET_S_ANNOUNCE);
-	return NET_SET_CONFIG(net, status);
-}
-
-int
-rte_vduse_net_set_link(struct rte_vduse_net *net, bool up)
-{
-	__atomic_store_n(&net->admin_up, up, __ATOMIC_RELAXED);
-	net->config.status &= ~rte_cpu_to_le_16(VIRTIO_NET_S_LINK_UP);
-	if (up)
-		net->config.status |= rte_cpu_to_le_16(VIRTIO_NET_S_LINK_UP);
-	return NET_SET_CONFIG(net, status);
-}
-
-int
-rte_vduse_net_set_speed(struct rte_vduse_net *net, uint32_t speed)
-{
-	net->config.speed = rte_cpu_to_le_32(speed);
-	return NET_SET_CONFIG(net, speed);
-}
-
-void
-rte_vduse_net_set_complete(struct rte_vduse_net *net, bool complete)
-{
-	uint16_t i;
-
-	for (i = 1; i < 2 * net->queue_pairs; i += 2)
-		net->queues[i].complete = complete;
-}
-
-int
-rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *m)
-{
-	struct rte_vduse_info info;
-	struct net_hdr hdr;
-
-	if (!(m->ol_flags & NET_HDR_TX_FLAGS))
-		return 0;
-	rte_vduse_dev_info(net->dev, &info);
-	return net_hdr_from_mbuf(m, info.driver_features, &hdr);
-}
-
-int
-rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac)
-{
-	memcpy(net->config.mac, mac, sizeof(net->config.mac));
-	/* a burst that sees half of the change filters as before or after it, or one frame wrongly
-	 */
-	net->filter.mac = *mac;
-	return NET_SET_CONFIG(net, mac);
-}
-
-int
-rte_vduse_net_set_mtu(struct rte_vduse_net *net, uint16_t mtu)
-{
-	if (mtu < RTE_VDUSE_NET_MTU_MIN)
-		return -EINVAL;
-	net->config.mtu = rte_cpu_to_le_16(mtu);
-	return NET_SET_CONFIG(net, mtu);
-}
-
-void
-rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *info)
-{
-	rte_vduse_dev_info(net->dev, &info->dev);
-	info->queue_pairs = net->queue_pairs;
-	info->active_pairs = __atomic_load_n(&net->active_pairs, __ATOMIC_RELAXED);
-	info->link_up = __atomic_load_n(&net->driver_up, __ATOMIC_RELAXED) &&
-			__atomic_load_n(&net->admin_up, __ATOMIC_RELAXED);
-}
-
-void
-rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool dequeue,
-		struct rte_vduse_net_queue_stats *stats)
-{
-	const struct net_queue *q = &net->queues[2 * pair + dequeue];
-	const struct vduse_vq_stats *vq = &q->vq->stats;
-
-	*stats = q->stats;
-	stats->kicks = vduse_vq_kicks(q->vq);
-	stats->calls = vq->calls;
-	stats->calls_suppressed = vq->calls_suppressed;
-	stats->calls_failed = vq->calls_failed;
-	stats->iotlb_hits = vq->iotlb_hits;
-	stats->iotlb_misses = vq->iotlb_misses;
-	stats->faults = vq->faults;
-}
-
-static __rte_always_inline uint16_t
-net_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	uint16_t n;
-
-	if (!vduse_vq_burst_begin(q->vq))
-		return 0;
-	n = q->burst(q, pool, pkts, nb_pkts);
-	vduse_vq_burst_end(q->vq);
-	if (unlikely(q->missed)) {
-		q->missed = false;
-		vduse_vq_miss(q->vq);
-	}
-	return n;
-}
-
-uint16_t
-rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempool *pool,
-		struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	struct vduse_vq *receive = net->queues[2 * pair].vq;
-
-	/* nobody enqueues while there is nothing to send: who dequeues looks after the call too */
-	if (unlikely(vduse_vq_call_held(receive)))
-		vduse_vq_call_due(receive);
-	return net_burst(&net->queues[2 * pair + 1], pool, pkts, nb_pkts);
-}
-
-uint16_t
-rte_vduse_net_enqueue(
-		struct rte_vduse_net *net, uint16_t pair, struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	return net_burst(&net->queues[2 * pair], NULL, pkts, nb_pkts);
 }

@@ -4,8 +4,11 @@
 
 #include <sys/queue.h>
 
+#include <rte_spinlock.h>
+
 #include "net_filter.h"
 #include "net_hdr.h"
+#include "net_rss.h"
 #include "rte_vduse_net.h"
 #include "vduse_dev.h"
 #include "vduse_ring.h"
@@ -28,24 +31,29 @@ struct net_queue {
 	struct vduse_vq *vq;
 	net_burst_t burst;               /* chosen at DRIVER_OK, stable inside of a burst */
 	uint64_t features;               /* negotiated, as stable */
+	uint16_t hdr_len;                /* of the virtio_net_hdr, the same */
+	rte_spinlock_t lock;             /* enqueue to a device that steers: any lcore may come */
 	bool missed;                     /* the burst ended at an address that is not mapped */
 	bool complete;                   /* dequeue: the owner takes no partial checksums */
 	uint16_t nb_pending;             /* room in the array */
 	struct net_pending *pending;     /* enqueue only */
 	const struct net_filter *filter; /* enqueue only */
+	const struct net_rss *rss;       /* enqueue only */
 	struct rte_vduse_net_queue_stats stats;
 } __rte_cache_aligned;
 
 struct rte_vduse_net {
 	TAILQ_ENTRY(rte_vduse_net) next; /* net_list.c */
 	struct rte_vduse_dev *dev;
-	uint16_t asked_pairs;            /* queues are allocated for these */
-	uint16_t queue_pairs;            /* offered */
-	uint16_t active_pairs;           /* in use by the driver (VIRTIO_NET_CTRL_MQ) */
-	bool packed_only;                /* no other ring format is offered */
-	bool admin_up;                   /* the owner set the link up */
-	bool driver_up;                  /* DRIVER_OK */
-	struct net_filter filter;        /* active: heeded by the receive queues */
+	uint16_t asked_pairs;     /* queues are allocated for these */
+	uint16_t queue_pairs;     /* offered */
+	uint16_t active_pairs;    /* in use by the driver (VIRTIO_NET_CTRL_MQ) */
+	bool packed_only;         /* no other ring format is offered */
+	bool admin_up;            /* the owner set the link up */
+	bool driver_up;           /* DRIVER_OK */
+	bool steers;              /* queue pairs can be other than the caller's (control queue) */
+	struct net_rss rss;       /* of the receive queues */
+	struct net_filter filter; /* active: heeded by the receive queues */
 	struct virtio_net_config config; /* as the driver sees it */
 	rte_vduse_net_event_cb event;
 	void *event_arg;

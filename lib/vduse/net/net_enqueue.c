@@ -37,21 +37,21 @@ enqueue_bytes(struct enqueue_cursor *at, const uint8_t *data, uint32_t len)
 }
 
 static __rte_always_inline void
-enqueue_copy(const struct enqueue_room *room, const struct virtio_net_hdr_mrg_rxbuf *hdr,
+enqueue_copy(const struct enqueue_room *room, const struct net_hdr_wire *hdr, uint16_t hdr_len,
 		const struct rte_mbuf *m)
 {
 	struct enqueue_cursor at = { .seg = room->segs };
 
-	enqueue_bytes(&at, (const uint8_t *)hdr, sizeof(*hdr));
+	enqueue_bytes(&at, (const uint8_t *)hdr, hdr_len);
 	for (; m != NULL; m = m->next)
 		enqueue_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
 }
 
 /* Write over bytes of the frame, in the driver's buffers. */
 static void
-enqueue_patch(const struct enqueue_room *room, const struct net_hdr_patch *patch)
+enqueue_patch(const struct enqueue_room *room, uint16_t hdr_len, const struct net_hdr_patch *patch)
 {
-	struct enqueue_cursor at = { .seg = room->segs, .offset = NET_HDR_LEN + patch->offset };
+	struct enqueue_cursor at = { .seg = room->segs, .offset = hdr_len + patch->offset };
 
 	while (at.offset >= at.seg->len)
 		at.offset -= (at.seg++)->len;
@@ -82,11 +82,17 @@ enqueue_reserve(struct net_queue *q, struct vduse_pos *pos, uint64_t need,
 			return ret == 0 ? -ENOBUFS : ret;
 		vduse_chain_init(vq, &chain, room->nb_segs);
 		ret = vduse_ring_fetch(vq, pos, &chain, packed);
+		if (unlikely(ret == -E2BIG && room->nb_buffers == 0)) {
+			/* no frame will ever go into it: give it back, or all would wait behind it
+			 */
+			vduse_ring_put(vq, chain.id, chain.slots, 0, packed);
+			vq->avail = *pos;
+		}
 		if (unlikely(ret < 0))
 			return ret;
 		if (unlikely(chain.nr > 0))
 			return vduse_chain_bad(vq, "readable descriptor in a receive queue");
-		if (unlikely(chain.len < NET_HDR_LEN))
+		if (unlikely(chain.len < q->hdr_len))
 			return vduse_chain_bad(vq, "buffer shorter than the virtio_net_hdr");
 		if (!mergeable && unlikely(chain.len < need))
 			return -EMSGSIZE;
@@ -102,26 +108,40 @@ enqueue_reserve(struct net_queue *q, struct vduse_pos *pos, uint64_t need,
 	return 0;
 }
 
+/* The hash of the frame, for a driver that asked for hash reports. */
+static void
+enqueue_hash(const struct net_queue *q, const struct rte_mbuf *m, struct net_hdr_wire *wire)
+{
+	uint16_t report;
+
+	wire->hash_value = rte_cpu_to_le_32(net_rss_hash(q->rss, m, &report));
+	wire->hash_report = rte_cpu_to_le_16(report);
+}
+
 /* Header and frame into the buffers. */
 static __rte_always_inline int
 enqueue_fill(const struct net_queue *q, const struct enqueue_room *room, const struct rte_mbuf *m)
 {
-	const struct virtio_net_hdr_mrg_rxbuf plain = { .num_buffers = room->nb_buffers };
+	struct net_hdr_wire plain = { .v1.num_buffers = room->nb_buffers };
 	struct net_hdr hdr;
 	uint16_t i;
 	int ret;
 
 	if (likely(!(m->ol_flags & NET_HDR_TX_FLAGS))) {
-		enqueue_copy(room, &plain, m);
+		if (unlikely(q->hdr_len != NET_HDR_LEN))
+			enqueue_hash(q, m, &plain);
+		enqueue_copy(room, &plain, q->hdr_len, m);
 		return 0;
 	}
 	ret = net_hdr_from_mbuf(m, q->features, &hdr);
 	if (ret < 0)
 		return -ENOTSUP;
-	hdr.virtio.num_buffers = room->nb_buffers;
-	enqueue_copy(room, &hdr.virtio, m);
+	hdr.wire.v1.num_buffers = room->nb_buffers;
+	if (unlikely(q->hdr_len != NET_HDR_LEN))
+		enqueue_hash(q, m, &hdr.wire);
+	enqueue_copy(room, &hdr.wire, q->hdr_len, m);
 	for (i = 0; i < hdr.nb_patches; i++)
-		enqueue_patch(room, &hdr.patch[i]);
+		enqueue_patch(room, q->hdr_len, &hdr.patch[i]);
 	return 0;
 }
 
@@ -140,7 +160,7 @@ enqueue_frame(struct net_queue *q, const struct rte_mbuf *m, const bool packed,
 		return -ERANGE;
 	if (unlikely(q->filter->active && !net_filter_wants(q->filter, m)))
 		return -EPERM;
-	ret = enqueue_reserve(q, &pos, NET_HDR_LEN + m->pkt_len, &room, packed, mergeable);
+	ret = enqueue_reserve(q, &pos, q->hdr_len + m->pkt_len, &room, packed, mergeable);
 	if (unlikely(ret < 0))
 		return ret;
 	ret = enqueue_fill(q, &room, m);
@@ -186,9 +206,7 @@ enqueue_burst(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 	for (n = 0; n < nb_pkts; n++) {
 		const struct rte_mbuf *m = pkts[n];
 
-		ret = likely(m->pkt_len >= RTE_ETHER_HDR_LEN)
-				      ? enqueue_frame(q, m, packed, mergeable)
-				      : -EINVAL;
+		ret = enqueue_frame(q, m, packed, mergeable);
 		if (likely(ret == 0)) {
 			net_count(&q->stats, m);
 			continue;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <rte_bitops.h>
 #include <rte_ip.h>
 #include <rte_net.h>
 #include <rte_sctp.h>
@@ -11,8 +12,7 @@
 
 #include "net_hdr.h"
 
-#define BIT(name)          (1ULL << (name))
-#define HAS(features, bit) (((features)&BIT(bit)) != 0)
+#define HAS(features, bit) (((features)&RTE_BIT64(bit)) != 0)
 
 /* Longest header that is looked at: two IPv6 headers with options and a tunnel. */
 #define NET_HDR_LOOK 256
@@ -192,7 +192,9 @@ tx_frame_init(const struct rte_mbuf *m, struct tx_frame *f)
 		break;
 	}
 	f->field = f->l4 + cksum;
-	if (m->l2_len == 0 || m->l3_len < sizeof(struct rte_ipv4_hdr) ||
+	if (m->l2_len == 0 ||
+			m->l3_len < (f->ipv6 ? sizeof(struct rte_ipv6_hdr)
+					     : sizeof(struct rte_ipv4_hdr)) ||
 			f->field + sizeof(uint16_t) > RTE_MIN(m->pkt_len, (uint32_t)NET_HDR_LOOK))
 		return -EINVAL;
 	f->headers = rte_pktmbuf_read(m, 0, f->field + sizeof(uint16_t), f->look);
@@ -282,16 +284,16 @@ net_hdr_from_mbuf(const struct rte_mbuf *m, uint64_t features, struct net_hdr *h
 	if (ret < 0)
 		return ret;
 	if (m->ol_flags & (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)) {
-		ret = tx_gso(&f, features, &hdr->virtio.hdr);
+		ret = tx_gso(&f, features, &hdr->wire.v1.hdr);
 		if (ret < 0)
 			return ret;
 	}
 	hdr->patch[0].offset = f.field;
 	hdr->nb_patches = 1;
 	if (HAS(features, VIRTIO_NET_F_GUEST_CSUM)) {
-		hdr->virtio.hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-		hdr->virtio.hdr.csum_start = f.l4;
-		hdr->virtio.hdr.csum_offset = f.field - f.l4;
+		hdr->wire.v1.hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		hdr->wire.v1.hdr.csum_start = f.l4;
+		hdr->wire.v1.hdr.csum_offset = f.field - f.l4;
 		hdr->patch[0].value = tx_phdr_cksum(&f);
 	} else {
 		ret = tx_full_cksum(&f, &hdr->patch[0].value);

@@ -37,6 +37,16 @@
 /** virtio_net_hdr with num_buffers: always, with VIRTIO_F_VERSION_1 (virtio 1.2, 5.1.6). */
 #define NET_HDR_LEN sizeof(struct virtio_net_hdr_mrg_rxbuf)
 
+/** The same with the hash, where VIRTIO_NET_F_HASH_REPORT is negotiated. */
+struct net_hdr_wire {
+	struct virtio_net_hdr_mrg_rxbuf v1;
+	uint32_t hash_value;  /**< le32 */
+	uint16_t hash_report; /**< le16, VIRTIO_NET_HASH_REPORT_* */
+	uint16_t padding;
+};
+
+#define NET_HDR_HASH_LEN sizeof(struct net_hdr_wire)
+
 /** Flags of an mbuf that need a header of their own. */
 #define NET_HDR_TX_FLAGS (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
 
@@ -48,7 +58,7 @@ struct net_hdr_patch {
 
 /** The header of a frame and what it changes in the frame. */
 struct net_hdr {
-	struct virtio_net_hdr_mrg_rxbuf virtio;
+	struct net_hdr_wire wire;
 	uint16_t nb_patches;
 	struct net_hdr_patch patch[2];
 };

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Frames in and out: which queue, and the frame around each burst's body. */
+
+#include "net_dev.h"
+
+static __rte_always_inline uint16_t
+net_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	uint16_t n;
+
+	if (!vduse_vq_burst_begin(q->vq))
+		return 0;
+	n = q->burst(q, pool, pkts, nb_pkts);
+	vduse_vq_burst_end(q->vq);
+	if (unlikely(q->missed)) {
+		q->missed = false;
+		vduse_vq_miss(q->vq);
+	}
+	return n;
+}
+
+uint16_t
+rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempool *pool,
+		struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct vduse_vq *receive = net->queues[2 * pair].vq;
+
+	/* nobody enqueues while there is nothing to send: who dequeues looks after the call too */
+	if (unlikely(vduse_vq_call_held(receive)))
+		vduse_vq_call_due(receive);
+	return net_burst(&net->queues[2 * pair + 1], pool, pkts, nb_pkts);
+}
+
+/*
+ * The pair that a frame goes to: the table's, or the caller's among those that
+ * the driver uses. Reads what the control thread may change at this moment;
+ * whatever it gives is a pair that exists.
+ */
+static uint16_t
+net_steer(const struct rte_vduse_net *net, uint16_t pair, const struct rte_mbuf *m)
+{
+	uint16_t active;
+
+	if (net->rss.steer)
+		return RTE_MIN(net_rss_pair(&net->rss, m), net->queue_pairs - 1);
+	active = __atomic_load_n(&net->active_pairs, __ATOMIC_RELAXED);
+	return pair < active ? pair : active == 0 ? 0 : pair % active;
+}
+
+/* Runs of frames for the same pair. Another lcore may be at that pair. */
+static uint16_t
+net_enqueue_steered(
+		struct rte_vduse_net *net, uint16_t pair, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	uint16_t done, run, taken, to;
+
+	for (done = 0; done < nb_pkts; done += run) {
+		to = net_steer(net, pair, pkts[done]);
+		for (run = 1; done + run < nb_pkts; run++)
+			if (net_steer(net, pair, pkts[done + run]) != to)
+				break;
+		rte_spinlock_lock(&net->queues[2 * to].lock);
+		taken = net_burst(&net->queues[2 * to], NULL, &pkts[done], run);
+		rte_spinlock_unlock(&net->queues[2 * to].lock);
+		if (taken < run)
+			return done + taken;
+	}
+	return nb_pkts;
+}
+
+uint16_t
+rte_vduse_net_enqueue(
+		struct rte_vduse_net *net, uint16_t pair, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	if (net->steers)
+		return net_enqueue_steered(net, pair, pkts, nb_pkts);
+	return net_burst(&net->queues[2 * pair], NULL, pkts, nb_pkts);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What the owner sets and reads while a device lives. */
+
+#include <errno.h>
+
+#include <rte_bitops.h>
+#include <rte_byteorder.h>
+
+#include "net_dev.h"
+
+/* A second without an interrupt is as good as none. */
+#define NET_COALESCE_USECS_MAX 1000000
+
+int
+rte_vduse_net_attach(struct rte_vduse_net *net, enum rte_vduse_attach how)
+{
+	return rte_vduse_dev_attach(net->dev, how);
+}
+
+int
+rte_vduse_net_detach(struct rte_vduse_net *net)
+{
+	return rte_vduse_dev_detach(net->dev);
+}
+
+void
+net_pause_receive(struct rte_vduse_net *net)
+{
+	uint16_t i;
+
+	for (i = 0; i < 2 * net->queue_pairs; i += 2)
+		vduse_vq_pause(net->queues[i].vq, 2 * net->queue_pairs);
+}
+
+void
+net_resume_receive(struct rte_vduse_net *net)
+{
+	uint16_t i;
+
+	for (i = 0; i < 2 * net->queue_pairs; i += 2)
+		vduse_vq_resume(net->queues[i].vq);
+}
+
+int
+rte_vduse_net_set_coalesce(struct rte_vduse_net *net, bool dequeue, uint32_t frames, uint32_t usecs)
+{
+	uint16_t i;
+
+	if (frames > RTE_VDUSE_NET_QUEUE_SIZE_MAX || usecs > NET_COALESCE_USECS_MAX)
+		return -EINVAL;
+	/* a burst that sees half of it holds a call back by the old time or the new */
+	for (i = dequeue; i < 2 * net->queue_pairs; i += 2)
+		vduse_vq_set_coalesce(net->queues[i].vq, frames, usecs);
+	return 0;
+}
+
+int
+rte_vduse_net_announce(struct rte_vduse_net *net)
+{
+	struct rte_vduse_info info;
+
+	rte_vduse_dev_info(net->dev, &info);
+	if (!(info.driver_features & RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE)))
+		return -ENOTSUP;
+	net->config.status |= rte_cpu_to_le_16(VIRTIO_NET_S_ANNOUNCE);
+	return NET_SET_CONFIG(net, status);
+}
+
+int
+rte_vduse_net_set_link(struct rte_vduse_net *net, bool up)
+{
+	__atomic_store_n(&net->admin_up, up, __ATOMIC_RELAXED);
+	net->config.status &= ~rte_cpu_to_le_16(VIRTIO_NET_S_LINK_UP);
+	if (up)
+		net->config.status |= rte_cpu_to_le_16(VIRTIO_NET_S_LINK_UP);
+	return NET_SET_CONFIG(net, status);
+}
+
+int
+rte_vduse_net_set_speed(struct rte_vduse_net *net, uint32_t speed)
+{
+	net->config.speed = rte_cpu_to_le_32(speed);
+	return NET_SET_CONFIG(net, speed);
+}
+
+void
+rte_vduse_net_set_complete(struct rte_vduse_net *net, bool complete)
+{
+	uint16_t i;
+
+	for (i = 1; i < 2 * net->queue_pairs; i += 2)
+		net->queues[i].complete = complete;
+}
+
+int
+rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *m)
+{
+	struct rte_vduse_info info;
+	struct net_hdr hdr;
+
+	if (!(m->ol_flags & NET_HDR_TX_FLAGS))
+		return 0;
+	rte_vduse_dev_info(net->dev, &info);
+	return net_hdr_from_mbuf(m, info.driver_features, &hdr);
+}
+
+int
+rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac)
+{
+	memcpy(net->config.mac, mac, sizeof(net->config.mac));
+	/* a burst that sees half of the change filters as before or after it, or one frame wrongly
+	 */
+	net->filter.mac = *mac;
+	return NET_SET_CONFIG(net, mac);
+}
+
+int
+rte_vduse_net_set_mtu(struct rte_vduse_net *net, uint16_t mtu)
+{
+	if (mtu < RTE_VDUSE_NET_MTU_MIN)
+		return -EINVAL;
+	net->config.mtu = rte_cpu_to_le_16(mtu);
+	return NET_SET_CONFIG(net, mtu);
+}
+
+void
+rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *info)
+{
+	rte_vduse_dev_info(net->dev, &info->dev);
+	info->queue_pairs = net->queue_pairs;
+	info->active_pairs = __atomic_load_n(&net->active_pairs, __ATOMIC_RELAXED);
+	info->link_up = __atomic_load_n(&net->driver_up, __ATOMIC_RELAXED) &&
+			__atomic_load_n(&net->admin_up, __ATOMIC_RELAXED);
+}
+
+void
+rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool dequeue,
+		struct rte_vduse_net_queue_stats *stats)
+{
+	const struct net_queue *q = &net->queues[2 * pair + dequeue];
+	const struct vduse_vq_stats *vq = &q->vq->stats;
+
+	*stats = q->stats;
+	stats->kicks = vduse_vq_kicks(q->vq);
+	stats->calls = vq->calls;
+	stats->calls_suppressed = vq->calls_suppressed;
+	stats->calls_failed = vq->calls_failed;
+	stats->iotlb_hits = vq->iotlb_hits;
+	stats->iotlb_misses = vq->iotlb_misses;
+	stats->faults = vq->faults;
+}

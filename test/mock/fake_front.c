@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The front end's half of the fake kernel: what a virtio driver, through
+ * virtio_vdpa or vhost_vdpa, makes the vduse module do.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fake_kernel_priv.h"
+
+struct fk_msg *
+fk_msg_send(struct fk_dev *dev, const struct vduse_dev_request *req, size_t len)
+{
+	struct fk_msg *msg = calloc(1, sizeof(*msg));
+
+	assert(msg != NULL && len <= sizeof(*req));
+	pthread_mutex_lock(&fk.lock);
+	msg->dev = dev;
+	msg->req = *req;
+	msg->req.request_id = dev->last_request++;
+	msg->len = len;
+	if (dev->broken) {
+		msg->state = FK_MSG_DONE;
+		msg->resp.result = VDUSE_REQ_RESULT_FAILED;
+	}
+	TAILQ_INSERT_TAIL(&fk.msgs, msg, next);
+	fk_msg_ring(dev);
+	pthread_mutex_unlock(&fk.lock);
+	return msg;
+}
+
+/* Locked: wait until the condition; false after the time is over. */
+static bool
+msg_wait(const struct fk_msg *msg, bool (*reached)(const struct fk_msg *))
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += FK_TIMEOUT_S;
+	while (!reached(msg))
+		if (pthread_cond_timedwait(&fk.changed, &fk.lock, &until) != 0)
+			return false;
+	return true;
+}
+
+static bool
+msg_is_done(const struct fk_msg *msg)
+{
+	return msg->state == FK_MSG_DONE;
+}
+
+static bool
+msg_is_tried(const struct fk_msg *msg)
+{
+	return msg->tried;
+}
+
+int
+fk_msg_wait(struct fk_msg *msg, struct vduse_dev_response *resp)
+{
+	bool done;
+
+	pthread_mutex_lock(&fk.lock);
+	done = msg_wait(msg, msg_is_done);
+	if (!done)
+		fk_dev_break(msg->dev);
+	*resp = msg->resp;
+	TAILQ_REMOVE(&fk.msgs, msg, next);
+	free(msg);
+	pthread_mutex_unlock(&fk.lock);
+	return done ? 0 : -ETIMEDOUT;
+}
+
+void
+fk_msg_cancel(struct fk_msg *msg)
+{
+	pthread_mutex_lock(&fk.lock);
+	msg->state = FK_MSG_CANCELLED;
+	pthread_mutex_unlock(&fk.lock);
+}
+
+bool
+fk_msg_tried(struct fk_msg *msg)
+{
+	bool tried;
+
+	pthread_mutex_lock(&fk.lock);
+	tried = msg_wait(msg, msg_is_tried);
+	pthread_mutex_unlock(&fk.lock);
+	return tried;
+}
+
+/* vduse_dev_msg_sync() */
+static int
+msg_sync(struct fk_dev *dev, const struct vduse_dev_request *req, struct vduse_dev_response *resp)
+{
+	int ret = fk_msg_wait(fk_msg_send(dev, req, sizeof(*req)), resp);
+
+	if (ret < 0)
+		return ret;
+	return resp->result == VDUSE_REQ_RESULT_OK ? 0 : -EIO;
+}
+
+void
+fk_dev_reset(struct fk_dev *dev)
+{
+	uint32_t i;
+
+	dev->status = 0;
+	dev->features = 0;
+	for (i = 0; i < dev->nb_vqs; i++) {
+		struct fk_vq *vq = &dev->vqs[i];
+
+		memset(&vq->info, 0, sizeof(vq->info));
+		vq->kicked = false;
+		if (vq->kickfd >= 0)
+			close(vq->kickfd);
+		vq->kickfd = -1;
+	}
+}
+
+void
+fk_dev_break(struct fk_dev *dev)
+{
+	struct fk_msg *msg;
+
+	dev->broken = true;
+	TAILQ_FOREACH (msg, &fk.msgs, next) {
+		if (msg->dev != dev || msg->state > FK_MSG_READ)
+			continue;
+		msg->state = FK_MSG_DONE;
+		msg->resp.result = VDUSE_REQ_RESULT_FAILED;
+	}
+	pthread_cond_broadcast(&fk.changed);
+	/* the kernel raises EPOLLERR; a closed peer, EPOLLHUP */
+	if (dev->peer >= 0)
+		close(dev->peer);
+	dev->peer = -1;
+}
+
+void
+fk_break(struct fk_dev *dev)
+{
+	pthread_mutex_lock(&fk.lock);
+	fk_dev_break(dev);
+	pthread_mutex_unlock(&fk.lock);
+}
+
+#define FK_GETTER(type, name, expr)             \
+	type name(struct fk_dev *dev)           \
+	{                                       \
+		type value;                     \
+                                                \
+		pthread_mutex_lock(&fk.lock);   \
+		value = (expr);                 \
+		pthread_mutex_unlock(&fk.lock); \
+		return value;                   \
+	}
+
+#define FK_VQ_GETTER(type, name, expr)                \
+	type name(struct fk_dev *dev, uint32_t index) \
+	{                                             \
+		type value;                           \
+                                                      \
+		assert(index < dev->nb_vqs);          \
+		pthread_mutex_lock(&fk.lock);         \
+		value = (expr);                       \
+		pthread_mutex_unlock(&fk.lock);       \
+		return value;                         \
+	}
+
+FK_GETTER(uint64_t, fk_offered, dev->offered)
+FK_GETTER(uint32_t, fk_nb_vqs, dev->nb_vqs)
+FK_GETTER(uint64_t, fk_api_version, dev->api_version)
+FK_GETTER(uint32_t, fk_nb_spaces, dev->nas)
+FK_GETTER(uint8_t, fk_status, dev->status)
+FK_GETTER(unsigned int, fk_config_irqs, dev->config_irqs)
+FK_VQ_GETTER(uint16_t, fk_vq_max, dev->vqs[index].num_max)
+FK_VQ_GETTER(uint32_t, fk_vq_group, dev->vqs[index].group)
+FK_VQ_GETTER(bool, fk_vq_has_kickfd, dev->vqs[index].kickfd >= 0)
+FK_VQ_GETTER(unsigned int, fk_irqs, dev->vqs[index].irqs)
+
+void
+fk_config(struct fk_dev *dev, uint32_t offset, void *data, uint32_t len)
+{
+	pthread_mutex_lock(&fk.lock);
+	assert(offset <= dev->config_size && len <= dev->config_size - offset);
+	memcpy(data, dev->config + offset, len);
+	pthread_mutex_unlock(&fk.lock);
+}
+
+void
+fk_attach(struct fk_dev *dev, bool attached)
+{
+	pthread_mutex_lock(&fk.lock);
+	dev->attached = attached;
+	pthread_mutex_unlock(&fk.lock);
+}
+
+void
+fk_map(struct fk_dev *dev, const struct fk_region *region)
+{
+	pthread_mutex_lock(&fk.lock);
+	assert(dev->nb_regions < FK_REGIONS_MAX);
+	dev->regions[dev->nb_regions++] = *region;
+	pthread_mutex_unlock(&fk.lock);
+}
+
+void
+fk_unmap(struct fk_dev *dev, uint64_t iova)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&fk.lock);
+	for (i = 0; i < dev->nb_regions && dev->regions[i].iova != iova; i++)
+		;
+	assert(i < dev->nb_regions);
+	dev->regions[i] = dev->regions[--dev->nb_regions];
+	pthread_mutex_unlock(&fk.lock);
+}
+
+void
+fk_unmap_all(struct fk_dev *dev)
+{
+	pthread_mutex_lock(&fk.lock);
+	dev->nb_regions = 0;
+	pthread_mutex_unlock(&fk.lock);
+}
+
+void
+fk_set_features(struct fk_dev *dev, uint64_t features)
+{
+	pthread_mutex_lock(&fk.lock);
+	dev->features = features;
+	pthread_mutex_unlock(&fk.lock);
+}
+
+void
+fk_set_vq(struct fk_dev *dev, const struct vduse_vq_info *info)
+{
+	struct fk_vq *vq;
+
+	assert(info->index < dev->nb_vqs);
+	pthread_mutex_lock(&fk.lock);
+	vq = &dev->vqs[info->index];
+	vq->info = *info;
+	pthread_mutex_unlock(&fk.lock);
+}
+
+/* Linux 7.3 tells the process; before, it has to look (VDUSE_F_QUEUE_READY). */
+int
+fk_set_ready(struct fk_dev *dev, uint32_t index, bool ready)
+{
+	const struct vduse_dev_request req = {
+		.type = VDUSE_SET_VQ_READY,
+		.vq_ready = { .num = index, .ready = ready },
+	};
+	struct vduse_dev_response resp;
+
+	assert(index < dev->nb_vqs);
+	pthread_mutex_lock(&fk.lock);
+	dev->vqs[index].info.ready = ready;
+	pthread_mutex_unlock(&fk.lock);
+	if (!(dev->vduse_features & (1ULL << VDUSE_F_QUEUE_READY)))
+		return 0;
+	return msg_sync(dev, &req, &resp);
+}
+
+int
+fk_set_status(struct fk_dev *dev, uint8_t status)
+{
+	const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS, .s.status = status };
+	struct vduse_dev_response resp;
+	int ret;
+
+	ret = msg_sync(dev, &req, &resp);
+	if (ret < 0)
+		return ret;
+	pthread_mutex_lock(&fk.lock);
+	dev->status = status;
+	pthread_mutex_unlock(&fk.lock);
+	return 0;
+}
+
+int
+fk_reset(struct fk_dev *dev)
+{
+	int ret = fk_set_status(dev, 0);
+
+	pthread_mutex_lock(&fk.lock);
+	fk_dev_reset(dev);
+	pthread_mutex_unlock(&fk.lock);
+	return ret;
+}
+
+int
+fk_update_space(struct fk_dev *dev, uint32_t asid, uint64_t start, uint64_t last)
+{
+	const struct vduse_dev_request req = {
+		.type = VDUSE_UPDATE_IOTLB,
+		.iova_v2 = { .start = start, .last = last, .asid = asid },
+	};
+	struct vduse_dev_response resp;
+
+	return msg_sync(dev, &req, &resp);
+}
+
+int
+fk_update_iotlb(struct fk_dev *dev, uint64_t start, uint64_t last)
+{
+	return fk_update_space(dev, 0, start, last);
+}
+
+int
+fk_set_group_asid(struct fk_dev *dev, uint32_t group, uint32_t asid)
+{
+	const struct vduse_dev_request req = {
+		.type = VDUSE_SET_VQ_GROUP_ASID,
+		.vq_group_asid = { .group = group, .asid = asid },
+	};
+	struct vduse_dev_response resp;
+
+	return msg_sync(dev, &req, &resp);
+}
+
+int
+fk_get_vq_state(struct fk_dev *dev, uint32_t index, struct vduse_vq_state *state)
+{
+	const struct vduse_dev_request req = {
+		.type = VDUSE_GET_VQ_STATE,
+		.vq_state.index = index,
+	};
+	struct vduse_dev_response resp;
+	int ret;
+
+	ret = msg_sync(dev, &req, &resp);
+	*state = resp.vq_state;
+	return ret;
+}
+
+/* vduse_vq_kick() */
+void
+fk_kick(struct fk_dev *dev, uint32_t index)
+{
+	struct fk_vq *vq;
+
+	assert(index < dev->nb_vqs);
+	pthread_mutex_lock(&fk.lock);
+	vq = &dev->vqs[index];
+	if (vq->info.ready && vq->kickfd >= 0)
+		eventfd_write(vq->kickfd, 1);
+	else if (vq->info.ready)
+		vq->kicked = true;
+	pthread_mutex_unlock(&fk.lock);
+}
+
+bool
+fk_kick_is_taken(struct fk_dev *dev, uint32_t index)
+{
+	struct pollfd poll_fd = { .events = POLLIN };
+
+	assert(index < dev->nb_vqs);
+	pthread_mutex_lock(&fk.lock);
+	poll_fd.fd = dev->vqs[index].kickfd;
+	pthread_mutex_unlock(&fk.lock);
+	return poll(&poll_fd, 1, 0) == 0;
+}

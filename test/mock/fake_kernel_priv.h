@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FAKE_KERNEL_PRIV_H
+#define FAKE_KERNEL_PRIV_H
+
+#include <pthread.h>
+#include <sys/queue.h>
+
+#include "fake_kernel.h"
+
+#define FK_REGIONS_MAX 1024
+
+/* A request without an answer for this long is a test that fails. */
+#define FK_TIMEOUT_S 10
+
+enum fk_msg_state {
+	FK_MSG_QUEUED,    /* not read */
+	FK_MSG_READ,      /* read and not answered */
+	FK_MSG_DONE,      /* answered */
+	FK_MSG_CANCELLED, /* nobody waits: an answer is ENOENT */
+};
+
+struct fk_msg {
+	TAILQ_ENTRY(fk_msg) next;
+	struct fk_dev *dev;
+	struct vduse_dev_request req;
+	struct vduse_dev_response resp;
+	size_t len; /* that a read gives */
+	enum fk_msg_state state;
+	bool tried; /* an answer came, in time or not */
+};
+
+struct fk_vq {
+	uint16_t num_max;
+	uint32_t group;
+	struct vduse_vq_info info;
+	bool kicked;
+	int kickfd; /* our duplicate; -1: none */
+	unsigned int irqs;
+};
+
+struct fk_dev {
+	bool used;
+	char name[VDUSE_NAME_MAX];
+	uint64_t api_version;
+	uint64_t vduse_features;
+	uint64_t offered;
+	uint64_t features;
+	uint32_t nb_vqs;
+	uint32_t ngroups;
+	uint32_t nas;
+	struct fk_vq vqs[FK_VQS_MAX];
+	uint8_t *config;
+	uint32_t config_size;
+	unsigned int config_irqs;
+	uint8_t status;
+	bool attached;
+	bool broken;
+	int fd;   /* the process's end; -1: nobody has it open */
+	int peer; /* our end: a byte in it is a message to read */
+	uint32_t last_request;
+	struct fk_region regions[FK_REGIONS_MAX];
+	unsigned int nb_regions;
+};
+
+TAILQ_HEAD(fk_msg_list, fk_msg);
+
+/* Everything is guarded by the lock; changed is signalled when a message moves on. */
+struct fk_state {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct fk_conf conf;
+	struct fk_dev devs[FK_DEVS_MAX];
+	struct fk_msg_list msgs;
+};
+
+extern struct fk_state fk;
+
+/* Locked: the ledger. What is not in it is an error, counted there. */
+int fk_ledger_open(int fd); /* returns fd */
+bool fk_ledger_close(int fd);
+
+/* Calls of the table that the ledger keeps book of. */
+ssize_t fk_page_size(int fd);
+int fk_mmap(int fd, uint64_t offset, size_t len, int prot, void **addr);
+void fk_munmap(void *addr, size_t len);
+
+/* Locked: close and unmap what is left, and forget it and what was to fail. */
+void fk_ledger_clear(void);
+
+/* Locked: what the call is to fail with, or 0. */
+int fk_fault_hit(unsigned long call);
+
+/* Locked: let the process see that a message is there. */
+void fk_msg_ring(struct fk_dev *dev);
+
+/* Locked: the state of a device after a reset. */
+void fk_dev_reset(struct fk_dev *dev);
+
+/* Locked: answers FAILED to all and lets nothing work any more. */
+void fk_dev_break(struct fk_dev *dev);
+
+#endif /* FAKE_KERNEL_PRIV_H */

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <string.h>
+#include <time.h>
+
+#include <linux/virtio_config.h>
+
+#include "bench.h"
+
+#define BIT(name) (1ULL << (name))
+
+/* Distance of the rings in guest memory: the largest ring fits. */
+#define RING_STRIDE (512ull << 10)
+
+#define V(p, e, i, m)                                                                         \
+	{                                                                                     \
+		.name = (p ? "packed" : "split"), .packed = p, .event_idx = e, .indirect = i, \
+		.mergeable = m                                                                \
+	}
+
+const struct bench_variant bench_variants[BENCH_VARIANTS] = {
+	V(0, 0, 0, 0),
+	V(0, 0, 0, 1),
+	V(0, 0, 1, 0),
+	V(0, 0, 1, 1),
+	V(0, 1, 0, 0),
+	V(0, 1, 0, 1),
+	V(0, 1, 1, 0),
+	V(0, 1, 1, 1),
+	V(1, 0, 0, 0),
+	V(1, 0, 0, 1),
+	V(1, 0, 1, 0),
+	V(1, 0, 1, 1),
+	V(1, 1, 0, 0),
+	V(1, 1, 0, 1),
+	V(1, 1, 1, 0),
+	V(1, 1, 1, 1),
+};
+
+uint64_t
+bench_features(const struct bench_conf *conf)
+{
+	const struct bench_variant *v = &conf->variant;
+
+	return BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) |
+	       (v->packed ? BIT(VIRTIO_F_RING_PACKED) : 0) |
+	       (v->event_idx ? BIT(VIRTIO_RING_F_EVENT_IDX) : 0) |
+	       (v->indirect ? BIT(VIRTIO_RING_F_INDIRECT_DESC) : 0) |
+	       (v->mergeable ? BIT(VIRTIO_NET_F_MRG_RXBUF) : 0) | conf->features;
+}
+
+/* On the control thread. */
+static void
+bench_event(void *arg, enum rte_vduse_net_event event, uint16_t pair)
+{
+	struct rte_vduse_net_info info;
+	struct bench *b = arg;
+
+	(void)pair;
+	rte_vduse_net_info(b->net, &info);
+	pthread_mutex_lock(&b->lock);
+	if (event == RTE_VDUSE_NET_EVENT_LINK) {
+		b->link_up = info.link_up;
+		b->link_events++;
+	} else {
+		b->queue_events++;
+	}
+	pthread_cond_broadcast(&b->changed);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static const char *
+bench_name(const struct bench_conf *conf)
+{
+	return conf->name != NULL ? conf->name : "unit";
+}
+
+static void
+bench_init(struct bench *b, const struct bench_conf *conf)
+{
+	memset(b, 0, sizeof(*b));
+	b->conf = *conf;
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_cond_init(&b->changed, NULL);
+	guest_init(&b->guest);
+}
+
+static void
+bench_find(struct bench *b)
+{
+	b->dev = fk_find(bench_name(&b->conf));
+	assert_non_null(b->dev);
+	guest_map(&b->guest, b->dev);
+	b->nb_vqs = fk_nb_vqs(b->dev);
+	assert_true(b->nb_vqs <= BENCH_VQS_MAX);
+}
+
+void
+bench_create(struct bench *b, const struct bench_conf *conf)
+{
+	struct rte_vduse_net_conf net_conf = {
+		.name = bench_name(conf),
+		.queue_pairs = conf->pairs != 0 ? conf->pairs : 1,
+		.queue_size = conf->queue_size != 0 ? conf->queue_size : BENCH_QUEUE_SIZE,
+		.mac = { { 2, 0, 0, 0, 0, 1 } },
+		.mtu = 1500,
+		.event = bench_event,
+		.event_arg = b,
+	};
+
+	bench_init(b, conf);
+	assert_int_equal(rte_vduse_net_create(&net_conf, &b->net), 0);
+	assert_int_equal(rte_vduse_net_set_link(b->net, true), 0);
+	bench_find(b);
+}
+
+void
+bench_take(struct bench *b, const struct bench_conf *conf, struct rte_vduse_net *net)
+{
+	bench_init(b, conf);
+	b->net = net;
+	bench_find(b);
+}
+
+void
+bench_give_back(struct bench *b)
+{
+	uint16_t i;
+
+	for (i = 0; i < b->nb_vqs; i++)
+		mock_vq_fini(&b->vq[i]);
+	guest_fini(&b->guest);
+	pthread_cond_destroy(&b->changed);
+	pthread_mutex_destroy(&b->lock);
+}
+
+void
+bench_negotiate(struct bench *b)
+{
+	assert_int_equal(fk_set_status(b->dev, BENCH_ACK), 0);
+	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER), 0);
+	fk_set_features(b->dev, bench_features(&b->conf));
+	assert_int_equal(fk_set_status(b->dev, BENCH_FEATURES_OK), 0);
+}
+
+static void
+bench_ring(struct bench *b, uint16_t index, bool ready)
+{
+	const uint16_t device_size = fk_vq_max(b->dev, index);
+	const struct mock_vq_conf conf = {
+		.mem = &b->guest.mem,
+		.iova = GUEST_MAIN + index * RING_STRIDE,
+		.size = b->conf.ring_size != 0 ? b->conf.ring_size : device_size,
+		.packed = b->conf.variant.packed,
+		.event_idx = b->conf.variant.event_idx,
+		.start = b->conf.start,
+		.start_wrap = b->conf.variant.packed ? b->conf.start_wrap : false,
+	};
+	struct mock_vq *vq = &b->vq[index];
+	struct vduse_vq_info info = { .index = index, .num = conf.size, .ready = ready };
+
+	mock_vq_fini(vq);
+	assert_int_equal(mock_vq_init(vq, &conf), 0);
+	info.desc_addr = vq->desc_iova;
+	info.driver_addr = vq->driver_iova;
+	info.device_addr = vq->device_iova;
+	if (conf.packed) {
+		info.packed.last_avail_idx = info.packed.last_used_idx = conf.start;
+		info.packed.last_avail_counter = conf.start_wrap;
+		info.packed.last_used_counter = conf.start_wrap;
+	} else {
+		info.split.avail_index = conf.start;
+	}
+	fk_set_vq(b->dev, &info);
+}
+
+void
+bench_rings(struct bench *b, bool ready)
+{
+	uint16_t i;
+
+	/* a packed ring begins with both wrap counters 1 (virtio 1.2, 2.8.1) */
+	if (b->conf.start == 0)
+		b->conf.start_wrap = true;
+	for (i = 0; i < b->nb_vqs; i++)
+		bench_ring(b, i, ready);
+}
+
+void
+bench_up(struct bench *b, const struct bench_conf *conf)
+{
+	bench_create(b, conf);
+	bench_negotiate(b);
+	bench_rings(b, true);
+	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+}
+
+void
+bench_destroy(struct bench *b)
+{
+	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
+	bench_give_back(b);
+}
+
+void
+bench_down(struct bench *b)
+{
+	assert_int_equal(fk_reset(b->dev), 0);
+	bench_destroy(b);
+}
+
+void
+bench_wait(struct bench *b, bool (*reached)(struct bench *b, unsigned int arg), unsigned int arg)
+{
+	struct timespec until;
+	int ret = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	pthread_mutex_lock(&b->lock);
+	while (!reached(b, arg) && ret == 0)
+		ret = pthread_cond_timedwait(&b->changed, &b->lock, &until);
+	pthread_mutex_unlock(&b->lock);
+	assert_int_equal(ret, 0);
+}
+
+bool
+bench_is_link_down(struct bench *b, unsigned int unused)
+{
+	(void)unused;
+	return b->link_events > 0 && !b->link_up;
+}
+
+bool
+bench_is_served(struct bench *b, unsigned int index)
+{
+	return __atomic_load_n(&bench_lib_vq(b, index)->running, __ATOMIC_ACQUIRE);
+}
+
+const struct vduse_vq *
+bench_lib_vq(const struct bench *b, uint16_t index)
+{
+	return vduse_dev_vq(b->net->dev, index);
+}
+
+struct mock_vq *
+bench_rx(struct bench *b)
+{
+	return &b->vq[0];
+}
+
+struct mock_vq *
+bench_tx(struct bench *b)
+{
+	return &b->vq[1];
+}
+
+void
+bench_frame_write(struct bench *b, uint64_t iova, uint32_t seed, uint32_t len)
+{
+	const uint8_t hdr[BENCH_HDR_LEN] = { 0 };
+	uint8_t byte;
+	uint32_t i;
+
+	guest_write(&b->guest, iova, hdr, sizeof(hdr));
+	for (i = 0; i < len; i++) {
+		byte = unit_byte(seed, i);
+		guest_write(&b->guest, iova + sizeof(hdr) + i, &byte, 1);
+	}
+}
+
+void
+bench_send(struct bench *b, uint64_t iova, uint32_t seed, uint32_t len)
+{
+	const struct mock_desc desc = { .iova = iova, .len = BENCH_HDR_LEN + len };
+
+	bench_frame_write(b, iova, seed, len);
+	assert_int_equal(mock_vq_add(bench_tx(b), &desc, 1, NULL), 0);
+}
+
+void
+bench_offer(struct bench *b, uint64_t iova, uint32_t len)
+{
+	const struct mock_desc desc = { .iova = iova, .len = len, .write = true };
+
+	assert_int_equal(mock_vq_add(bench_rx(b), &desc, 1, NULL), 0);
+}
+
+struct rte_mbuf *
+bench_mbuf(uint32_t seed, uint32_t len, uint32_t seg_len)
+{
+	struct rte_mbuf *head = rte_pktmbuf_alloc(unit_pool), *tail = head;
+	uint32_t done, n, i;
+
+	assert_non_null(head);
+	for (done = 0; done < len; done += n) {
+		if (done > 0) {
+			tail->next = rte_pktmbuf_alloc(unit_pool);
+			assert_non_null(tail->next);
+			tail = tail->next;
+			head->nb_segs++;
+		}
+		n = RTE_MIN(len - done, RTE_MIN(seg_len, (uint32_t)UNIT_DATA_ROOM));
+		for (i = 0; i < n; i++)
+			*rte_pktmbuf_mtod_offset(tail, uint8_t *, i) = unit_byte(seed, done + i);
+		tail->data_len = n;
+	}
+	head->pkt_len = len;
+	return head;
+}
+
+void
+bench_mbuf_check(const struct rte_mbuf *m, uint32_t seed, uint32_t len)
+{
+	uint32_t at = 0, i;
+
+	rte_mbuf_sanity_check(m, 1);
+	assert_int_equal(m->pkt_len, len);
+	for (; m != NULL; m = m->next)
+		for (i = 0; i < m->data_len; i++, at++)
+			if (*rte_pktmbuf_mtod_offset(m, const uint8_t *, i) != unit_byte(seed, at))
+				fail_msg("byte %u of %u is wrong", at, len);
+	assert_int_equal(at, len);
+}
+
+struct rte_mbuf *
+bench_dequeue(struct bench *b)
+{
+	struct rte_mbuf *m = NULL;
+
+	return rte_vduse_net_dequeue(b->net, 0, unit_pool, &m, 1) == 1 ? m : NULL;
+}
+
+uint16_t
+bench_enqueue(struct bench *b, struct rte_mbuf *m)
+{
+	const uint16_t n = rte_vduse_net_enqueue(b->net, 0, &m, 1);
+
+	rte_pktmbuf_free(m);
+	return n;
+}
+
+struct rte_vduse_net_queue_stats
+bench_stats(const struct bench *b, bool dequeue)
+{
+	struct rte_vduse_net_queue_stats stats;
+
+	rte_vduse_net_queue_stats(b->net, 0, dequeue, &stats);
+	return stats;
+}
+
+struct rte_vduse_net_info
+bench_info(const struct bench *b)
+{
+	struct rte_vduse_net_info info;
+
+	rte_vduse_net_info(b->net, &info);
+	return info;
+}
+
+void
+bench_assert_traffic(struct bench *b)
+{
+	const uint64_t at = BENCH_BUFFERS + (4ull << 20);
+	uint8_t frame[BENCH_HDR_LEN + 100];
+	struct mock_used used;
+	struct rte_mbuf *m;
+	uint32_t i;
+
+	bench_send(b, at, 77, 100);
+	m = bench_dequeue(b);
+	assert_non_null(m);
+	bench_mbuf_check(m, 77, 100);
+	rte_pktmbuf_free(m);
+	assert_true(mock_vq_get(bench_tx(b), &used));
+	assert_int_equal(used.len, 0);
+
+	bench_offer(b, at, sizeof(frame));
+	assert_int_equal(bench_enqueue(b, bench_mbuf(78, 100, 60)), 1);
+	assert_true(mock_vq_get(bench_rx(b), &used));
+	assert_int_equal(used.len, sizeof(frame));
+	guest_read(&b->guest, at, frame, sizeof(frame));
+	assert_int_equal(frame[10], 1); /* num_buffers */
+	for (i = 0; i < 100; i++)
+		assert_int_equal(frame[BENCH_HDR_LEN + i], unit_byte(78, i));
+}

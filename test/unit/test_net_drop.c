@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Frames that cannot be moved: each is counted where it belongs, none is lost silently. */
+
+#include <string.h>
+
+#include "bench.h"
+
+/* Run for every ring format and feature. */
+static void
+for_each_variant(void (*one)(struct bench *b))
+{
+	struct bench_conf conf = { 0 };
+	struct bench b;
+	unsigned int v;
+
+	for (v = 0; v < BENCH_VARIANTS; v++) {
+		conf.variant = bench_variants[v];
+		bench_up(&b, &conf);
+		one(&b);
+		bench_assert_traffic(&b);
+		bench_down(&b);
+	}
+}
+
+/* The driver got its transmit buffer back. */
+static void
+assert_given_back(struct bench *b)
+{
+	struct mock_used used;
+
+	assert_true(mock_vq_get(bench_tx(b), &used));
+	assert_false(mock_vq_get(bench_tx(b), &used));
+}
+
+static void
+dequeue_runt(struct bench *b)
+{
+	uint32_t len;
+
+	for (len = 0; len < RTE_ETHER_HDR_LEN; len++) {
+		bench_send(b, BENCH_BUFFERS, 1, len);
+		assert_null(bench_dequeue(b));
+		assert_int_equal(bench_stats(b, true).drop_short, len + 1);
+		assert_given_back(b);
+	}
+	assert_int_equal(bench_stats(b, true).packets, 0);
+}
+
+static void
+dequeue_long(struct bench *b)
+{
+	struct rte_mbuf *m;
+
+	bench_send(b, BENCH_BUFFERS, 1, RTE_VDUSE_NET_FRAME_MAX);
+	m = bench_dequeue(b);
+	assert_non_null(m);
+	bench_mbuf_check(m, 1, RTE_VDUSE_NET_FRAME_MAX);
+	rte_pktmbuf_free(m);
+	assert_given_back(b);
+	bench_send(b, BENCH_BUFFERS, 1, RTE_VDUSE_NET_FRAME_MAX + 1);
+	assert_null(bench_dequeue(b));
+	assert_int_equal(bench_stats(b, true).drop_long, 1);
+	assert_given_back(b);
+}
+
+/* Nothing was negotiated that these could mean (virtio 1.2, 5.1.6.2.1). */
+static void
+dequeue_header(struct bench *b)
+{
+	static const uint8_t headers[][2] = { { 1, 0 }, { 2, 0 }, { 0x80, 0 }, { 0, 1 }, { 0, 4 },
+		{ 1, 1 }, { 0, 3 }, { 0, 5 }, { 0, 0x80 }, { 0, 0xff }, { 0xff, 0xff } };
+	size_t i;
+
+	for (i = 0; i < RTE_DIM(headers); i++) {
+		bench_send(b, BENCH_BUFFERS, 1, 200);
+		guest_write(&b->guest, BENCH_BUFFERS, headers[i], 2);
+		assert_null(bench_dequeue(b));
+		assert_int_equal(bench_stats(b, true).drop_header, i + 1);
+		assert_given_back(b);
+	}
+}
+
+static void
+test_dequeue_runt(void **state)
+{
+	(void)state;
+	for_each_variant(dequeue_runt);
+}
+
+static void
+test_dequeue_long(void **state)
+{
+	(void)state;
+	for_each_variant(dequeue_long);
+}
+
+static void
+test_dequeue_header(void **state)
+{
+	(void)state;
+	for_each_variant(dequeue_header);
+}
+
+/* Without an mbuf the frame waits; of a long frame's mbufs none is kept meanwhile. */
+static void
+dequeue_no_mbuf(struct bench *b)
+{
+	static struct rte_mbuf *all[UNIT_MBUFS];
+	const uint32_t len = 3 * UNIT_DATA_ROOM;
+	struct mock_used used;
+	struct rte_mbuf *m;
+	unsigned int spare;
+
+	assert_int_equal(rte_pktmbuf_alloc_bulk(unit_pool, all, UNIT_MBUFS), 0);
+	bench_send(b, BENCH_BUFFERS, 1, len);
+	for (spare = 0; spare < 3; spare++) {
+		assert_null(bench_dequeue(b));
+		assert_int_equal(bench_stats(b, true).no_mbuf, spare + 1);
+		assert_int_equal(rte_mempool_avail_count(unit_pool), spare);
+		assert_false(mock_vq_get(bench_tx(b), &used));
+		rte_pktmbuf_free(all[spare]);
+	}
+	m = bench_dequeue(b);
+	assert_non_null(m);
+	bench_mbuf_check(m, 1, len);
+	rte_pktmbuf_free(m);
+	assert_given_back(b);
+	rte_pktmbuf_free_bulk(&all[3], UNIT_MBUFS - 3);
+}
+
+static void
+test_dequeue_no_mbuf(void **state)
+{
+	(void)state;
+	for_each_variant(dequeue_no_mbuf);
+}
+
+static void
+enqueue_runt(struct bench *b)
+{
+	struct mock_used used;
+	uint32_t len;
+
+	bench_offer(b, BENCH_BUFFERS, 2000);
+	for (len = 0; len < RTE_ETHER_HDR_LEN; len++) {
+		assert_int_equal(bench_enqueue(b, bench_mbuf(1, len, 100)), 1);
+		assert_int_equal(bench_stats(b, false).drop_short, len + 1);
+		assert_int_equal(bench_stats(b, false).drop_segments, 0);
+	}
+	assert_false(mock_vq_get(bench_rx(b), &used));
+	assert_int_equal(bench_enqueue(b, bench_mbuf(1, 14, 100)), 1);
+	assert_true(mock_vq_get(bench_rx(b), &used));
+	assert_int_equal(used.len, BENCH_HDR_LEN + 14);
+}
+
+static void
+test_enqueue_runt(void **state)
+{
+	(void)state;
+	for_each_variant(enqueue_runt);
+}
+
+/* One byte too long for the buffer: dropped, or, mergeable, spread over two. */
+static void
+enqueue_no_fit(struct bench *b)
+{
+	const bool mergeable = b->conf.variant.mergeable;
+	struct mock_used used;
+
+	bench_offer(b, BENCH_BUFFERS, BENCH_HDR_LEN + 100);
+	if (mergeable) {
+		/* too few buffers: the frame is the caller's still */
+		assert_int_equal(bench_enqueue(b, bench_mbuf(1, 101, 100)), 0);
+		assert_int_equal(bench_stats(b, false).no_buffer, 1);
+		assert_false(mock_vq_get(bench_rx(b), &used));
+		bench_offer(b, BENCH_BUFFERS + 4096, BENCH_HDR_LEN + 100);
+		assert_int_equal(bench_enqueue(b, bench_mbuf(1, 101, 100)), 1);
+		assert_true(mock_vq_get(bench_rx(b), &used));
+		assert_int_equal(used.len, BENCH_HDR_LEN + 100);
+		assert_true(mock_vq_get(bench_rx(b), &used));
+		assert_int_equal(used.len, 1);
+	} else {
+		assert_int_equal(bench_enqueue(b, bench_mbuf(1, 101, 100)), 1);
+		assert_int_equal(bench_stats(b, false).drop_no_fit, 1);
+		/* the buffer is there for the next, shorter frame */
+		assert_int_equal(bench_enqueue(b, bench_mbuf(1, 100, 100)), 1);
+		assert_true(mock_vq_get(bench_rx(b), &used));
+		assert_int_equal(used.len, BENCH_HDR_LEN + 100);
+	}
+	assert_int_equal(bench_stats(b, false).drop_no_fit, !mergeable);
+}
+
+static void
+test_enqueue_no_fit(void **state)
+{
+	(void)state;
+	for_each_variant(enqueue_no_fit);
+}
+
+/* A frame longer than all of a full ring's buffers is not taken; a shorter one is. */
+static void
+test_enqueue_never_fits(void **state)
+{
+	struct bench_conf conf = { .variant.mergeable = true };
+	struct rte_vduse_net_queue_stats s;
+	struct mock_used used;
+	struct bench b;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		conf.variant.packed = i;
+		bench_up(&b, &conf);
+		while (bench_rx(&b)->nb_free > 0)
+			bench_offer(&b, BENCH_BUFFERS, BENCH_HDR_LEN);
+		assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 9000, 2000)), 0);
+		assert_false(mock_vq_get(bench_rx(&b), &used));
+		assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 2000)), 1);
+		assert_true(mock_vq_get(bench_rx(&b), &used));
+		s = bench_stats(&b, false);
+		assert_int_equal(s.no_buffer, 1);
+		assert_int_equal(s.faults + s.drop_no_fit + s.drop_segments, 0);
+		bench_down(&b);
+	}
+}
+
+/* What is offered is delivered, dropped and counted, or handed back. */
+static void
+sums(struct bench *b)
+{
+	struct unit_rng rng = { .state = 11 };
+	uint64_t offered = 0, taken = 0, received = 0, delivered = 0;
+	struct rte_vduse_net_queue_stats s;
+	struct rte_mbuf *pkts[8], *m;
+	struct mock_used used;
+	unsigned int i, n, k;
+
+	for (i = 0; i < 300; i++) {
+		bench_send(b, BENCH_BUFFERS, 1, unit_random(&rng, 0, 60));
+		m = bench_dequeue(b);
+		received += m != NULL;
+		rte_pktmbuf_free(m);
+		assert_given_back(b);
+
+		while (bench_rx(b)->nb_free > 0 && unit_random(&rng, 0, 2) != 0)
+			bench_offer(b, BENCH_BUFFERS + 4096, unit_random(&rng, 12, 200));
+		for (n = 0; n < RTE_DIM(pkts); n++)
+			pkts[n] = bench_mbuf(1, unit_random(&rng, 0, 250), 100);
+		offered += n;
+		k = rte_vduse_net_enqueue(b->net, 0, pkts, n);
+		assert_true(k <= n);
+		taken += k;
+		rte_pktmbuf_free_bulk(pkts, n);
+		while (mock_vq_get(bench_rx(b), &used))
+			delivered++;
+	}
+	s = bench_stats(b, true);
+	assert_int_equal(s.packets, received);
+	assert_int_equal(s.packets + s.drop_short, 300);
+	s = bench_stats(b, false);
+	assert_int_equal(s.packets + s.drop_short + s.drop_no_fit + s.drop_segments, taken);
+	assert_int_equal(taken + s.no_buffer, offered);
+	if (!b->conf.variant.mergeable)
+		assert_int_equal(s.packets, delivered);
+}
+
+static void
+test_sums(void **state)
+{
+	struct bench_conf conf = { 0 };
+	struct bench b;
+	unsigned int v;
+
+	(void)state;
+	for (v = 0; v < BENCH_VARIANTS; v++) {
+		conf.variant = bench_variants[v];
+		bench_up(&b, &conf);
+		sums(&b);
+		bench_down(&b);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_dequeue_runt),
+		UNIT_TEST(test_dequeue_long),
+		UNIT_TEST(test_dequeue_header),
+		UNIT_TEST(test_dequeue_no_mbuf),
+		UNIT_TEST(test_enqueue_runt),
+		UNIT_TEST(test_enqueue_no_fit),
+		UNIT_TEST(test_enqueue_never_fits),
+		UNIT_TEST(test_sums),
+	};
+
+	return UNIT_RUN("net_drop", tests);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The IOVA map changes under a running device (VDUSE_UPDATE_IOTLB): rings and
+ * buffers are in the new memory at once, the old is not touched any more.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+/* Another guest memory with the same rings at the same IOVAs, and other contents. */
+static void
+copy_rings(const struct guest *from, const struct guest *to)
+{
+	memcpy(to->va[0], from->va[0], 8ull << 20);
+}
+
+/* The mock driver's rings are in that memory from now on. */
+static void
+move_driver(struct bench *b, struct guest *to)
+{
+	struct mock_vq *vq;
+	uint16_t i;
+
+	for (i = 0; i < b->nb_vqs; i++) {
+		vq = &b->vq[i];
+		if (vq->conf.packed) {
+			vq->pdesc = guest_at(to, vq->desc_iova);
+			vq->driver_event = guest_at(to, vq->driver_iova);
+			vq->device_event = guest_at(to, vq->device_iova);
+		} else {
+			vq->desc = guest_at(to, vq->desc_iova);
+			vq->avail = guest_at(to, vq->driver_iova);
+			vq->used = guest_at(to, vq->device_iova);
+		}
+	}
+}
+
+/* Swap the bench's memory for the other one, as the kernel sees it. */
+static void
+swap_memory(struct bench *b, struct guest *other)
+{
+	struct guest was = b->guest;
+
+	copy_rings(&b->guest, other);
+	b->guest = *other;
+	b->guest.mem.arg = &b->guest;
+	*other = was;
+	move_driver(b, &b->guest);
+	fk_unmap_all(b->dev);
+	guest_map(&b->guest, b->dev);
+}
+
+static void
+remap_run(const struct bench_variant *variant)
+{
+	const struct bench_conf conf = { .variant = *variant };
+	uint8_t *before;
+	struct guest other;
+	struct bench b;
+	unsigned int i;
+
+	before = malloc(GUEST_MAIN_SIZE);
+	assert_non_null(before);
+	guest_init(&other);
+	bench_up(&b, &conf);
+	for (i = 0; i < 10; i++) {
+		bench_assert_traffic(&b);
+		swap_memory(&b, &other);
+		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+		memcpy(before, other.va[0], GUEST_MAIN_SIZE);
+		bench_assert_traffic(&b);
+		assert_memory_equal(before, other.va[0], GUEST_MAIN_SIZE);
+	}
+	bench_down(&b);
+	guest_fini(&other);
+	free(before);
+}
+
+static void
+test_remap(void **state)
+{
+	unsigned int v;
+
+	(void)state;
+	for (v = 0; v < BENCH_VARIANTS; v += 3)
+		remap_run(&bench_variants[v]);
+}
+
+/* Everything is unmapped: bursts find nothing, no memory is held; the next mapping wakes them. */
+static void
+test_unmap(void **state)
+{
+	struct bench_conf conf = { 0 };
+	struct fk_ledger ledger;
+	struct rte_mbuf *m;
+	struct bench b;
+	unsigned int v;
+
+	(void)state;
+	for (v = 0; v < BENCH_VARIANTS; v += 3) {
+		conf.variant = bench_variants[v];
+		bench_up(&b, &conf);
+		bench_send(&b, BENCH_BUFFERS, 5, 100);
+		fk_unmap_all(b.dev);
+		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+		fk_ledger(&ledger);
+		assert_int_equal(ledger.maps, 0);
+		assert_null(bench_dequeue(&b));
+		assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 100)), 0);
+		assert_false(bench_info(&b).dev.broken);
+		assert_true(bench_info(&b).dev.started);
+		guest_map(&b.guest, b.dev);
+		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+		m = bench_dequeue(&b);
+		assert_non_null(m);
+		bench_mbuf_check(m, 5, 100);
+		rte_pktmbuf_free(m);
+		assert_true(mock_vq_get(bench_tx(&b), &(struct mock_used){ 0 }));
+		bench_assert_traffic(&b);
+		bench_down(&b);
+	}
+}
+
+/* Only the buffers went: the ring runs on, and a buffer that is not mapped is a fault. */
+static void
+test_unmap_part(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	bench_send(&b, GUEST_PATCH, 5, 100);
+	rte_pktmbuf_free(bench_dequeue(&b));
+	assert_true(mock_vq_get(bench_tx(&b), &(struct mock_used){ 0 }));
+	fk_unmap(b.dev, GUEST_PATCH);
+	assert_int_equal(fk_update_iotlb(b.dev, GUEST_PATCH, GUEST_PATCH), 0);
+	bench_assert_traffic(&b);
+	bench_send(&b, GUEST_PATCH, 5, 100);
+	assert_null(bench_dequeue(&b));
+	bench_wait(&b, bench_is_link_down, 0);
+	unit_assert_logged_once("malformed ring: address outside of every IOVA region");
+	bench_down(&b);
+}
+
+/* Mapped without a message, as virtio_vdpa does with its rings: found at the first miss. */
+static void
+test_mapped_later(void **state)
+{
+	struct bench_conf conf = { 0 };
+	struct rte_mbuf *m;
+	struct bench b;
+	unsigned int v;
+
+	(void)state;
+	for (v = 0; v < BENCH_VARIANTS; v += 3) {
+		conf.variant = bench_variants[v];
+		bench_create(&b, &conf);
+		fk_unmap_all(b.dev);
+		fk_map(b.dev, &b.guest.regions[0]);
+		bench_negotiate(&b);
+		bench_rings(&b, true);
+		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+		bench_assert_traffic(&b);
+		fk_unmap_all(b.dev);
+		guest_map(&b.guest, b.dev);
+		bench_send(&b, GUEST_PATCH + 0x1000, 5, 5000);
+		assert_null(bench_dequeue(&b)); /* the miss */
+		m = bench_dequeue(&b);
+		assert_non_null(m);
+		bench_mbuf_check(m, 5, 5000);
+		rte_pktmbuf_free(m);
+		assert_int_equal(bench_stats(&b, true).iotlb_misses, 1);
+		assert_int_equal(bench_stats(&b, true).faults, 0);
+		assert_true(mock_vq_get(bench_tx(&b), &(struct mock_used){ 0 }));
+		bench_down(&b);
+	}
+}
+
+/* The process's own failure to map is answered FAILED and can be repeated. */
+static void
+test_update_fails(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	struct fk_ledger ledger;
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	fk_fail(FK_MAP, 3, 1, -ENOMEM);
+	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), -EIO);
+	assert_true(fk_fail_done());
+	fk_ledger(&ledger);
+	assert_int_equal(ledger.maps, 0);
+	assert_null(bench_dequeue(&b));
+	assert_false(bench_info(&b).dev.broken);
+	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+	bench_assert_traffic(&b);
+	bench_down(&b);
+}
+
+/* An lcore that polls all the while. */
+struct poller {
+	struct bench *b;
+	bool stop;
+	uint64_t received;
+	uint64_t wrong;
+};
+
+/* Frame number n has byte n in all places. */
+static void *
+poller_main(void *arg)
+{
+	struct poller *p = arg;
+	struct rte_mbuf *m;
+	const uint8_t *bytes;
+	uint32_t i;
+
+	while (!__atomic_load_n(&p->stop, __ATOMIC_RELAXED)) {
+		m = bench_dequeue(p->b);
+		if (m == NULL)
+			continue;
+		bytes = rte_pktmbuf_mtod(m, const uint8_t *);
+		for (i = 0; i < m->pkt_len; i++)
+			p->wrong += bytes[i] != (uint8_t)p->received;
+		rte_pktmbuf_free(m);
+		__atomic_fetch_add(&p->received, 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+static void
+send_numbered(struct bench *b, uint8_t n)
+{
+	const struct mock_desc desc = { .iova = BENCH_BUFFERS + 4096 * (n % 16),
+		.len = BENCH_HDR_LEN + 1000 };
+	uint8_t frame[BENCH_HDR_LEN + 1000] = { 0 };
+
+	memset(frame + BENCH_HDR_LEN, n, 1000);
+	guest_write(&b->guest, desc.iova, frame, sizeof(frame));
+	assert_int_equal(mock_vq_add(bench_tx(b), &desc, 1, NULL), 0);
+}
+
+/* Frames before and behind every swap arrive, each once, in order, from the memory of its time. */
+static void
+test_traffic(void **state)
+{
+	const struct bench_conf conf = { .variant.packed = true };
+	struct poller p = { 0 };
+	struct guest other;
+	pthread_t thread;
+	struct bench b;
+	uint64_t sent = 0;
+	unsigned int i, k;
+
+	(void)state;
+	guest_init(&other);
+	bench_up(&b, &conf);
+	p.b = &b;
+	unit_thread(&thread, poller_main, &p);
+	for (i = 0; i < 100; i++) {
+		for (k = 0; k < 8; k++)
+			send_numbered(&b, sent++);
+		/* the driver unmaps what is idle only, but the lcore polls on */
+		while (__atomic_load_n(&p.received, __ATOMIC_ACQUIRE) < sent)
+			sched_yield();
+		/* the last burst may be writing its used descriptors still */
+		while (bench_tx(&b)->nb_free < BENCH_QUEUE_SIZE)
+			if (!mock_vq_get(bench_tx(&b), &(struct mock_used){ 0 }))
+				sched_yield();
+		swap_memory(&b, &other);
+		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+	}
+	__atomic_store_n(&p.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_int_equal(p.received, sent);
+	assert_int_equal(p.wrong, 0);
+	assert_int_equal(bench_stats(&b, true).faults, 0);
+	bench_down(&b);
+	guest_fini(&other);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_remap),
+		UNIT_TEST(test_unmap),
+		UNIT_TEST(test_unmap_part),
+		UNIT_TEST(test_mapped_later),
+		UNIT_TEST(test_update_fails),
+		UNIT_TEST(test_traffic),
+	};
+
+	return UNIT_RUN("remap", tests);
+}
