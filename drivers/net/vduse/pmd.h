@@ -5,6 +5,7 @@
 #include <ethdev_driver.h>
 #include <ethdev_vdev.h>
 
+#include <rte_version.h>
 #include <rte_vduse_net.h>
 
 extern int pmd_logtype;
@@ -50,7 +51,12 @@ int pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *arg
 /** Create the device and fill in the ethdev. @return 0 or -errno */
 int pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf);
 
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
+int pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats,
+		struct eth_queue_stats *queues);
+#else
 int pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats);
+#endif
 int pmd_stats_reset(struct rte_eth_dev *eth_dev);
 int pmd_xstats_get_names(
 		struct rte_eth_dev *eth_dev, struct rte_eth_xstat_name *names, unsigned int size);

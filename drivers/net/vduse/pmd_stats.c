@@ -28,8 +28,27 @@ pmd_queue_stats(const struct pmd_queue *q, bool rx, struct rte_vduse_net_queue_s
 		now[i] -= base[i];
 }
 
+/* Where ethdev wants the counters of single queues: in the port's until 25.11, then beside them. */
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
+#define PMD_QUEUES(field) (queues != NULL ? queues->field : NULL)
+#else
+#define PMD_QUEUES(field) (stats->field)
+#endif
+
+static void
+pmd_count(uint64_t *counters, uint16_t queue, uint64_t value)
+{
+	if (counters != NULL && queue < RTE_ETHDEV_QUEUE_STAT_CNTRS)
+		counters[queue] = value;
+}
+
 int
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
+pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats,
+		struct eth_queue_stats *queues)
+#else
 pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats)
+#endif
 {
 	struct rte_vduse_net_queue_stats s;
 	uint16_t i;
@@ -40,12 +59,17 @@ pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats)
 		stats->ibytes += s.bytes;
 		stats->ierrors += pmd_drops(&s);
 		stats->rx_nombuf += s.no_mbuf;
+		pmd_count(PMD_QUEUES(q_ipackets), i, s.packets);
+		pmd_count(PMD_QUEUES(q_ibytes), i, s.bytes);
+		pmd_count(PMD_QUEUES(q_errors), i, pmd_drops(&s));
 	}
 	for (i = 0; i < eth_dev->data->nb_tx_queues; i++) {
 		pmd_queue_stats(eth_dev->data->tx_queues[i], false, &s);
 		stats->opackets += s.packets;
 		stats->obytes += s.bytes;
 		stats->oerrors += pmd_drops(&s);
+		pmd_count(PMD_QUEUES(q_opackets), i, s.packets);
+		pmd_count(PMD_QUEUES(q_obytes), i, s.bytes);
 	}
 	return 0;
 }
