@@ -148,7 +148,6 @@ parse_attach(const char *key, const char *value, struct pmd_conf *conf)
 	} else if (strcmp(value, "vhost") == 0) {
 		conf->attach = RTE_VDUSE_ATTACH_VHOST;
 	} else if (strcmp(value, "none") == 0) {
-		conf->net.speed = RTE_ETH_SPEED_NUM_10G;
 		conf->attach = RTE_VDUSE_ATTACH_NONE;
 	} else {
 		PMD_LOG(ERR, "%s=%s: not one of virtio, vhost, none", key, value);
@@ -338,6 +337,7 @@ pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *args)
 	conf->net.queue_pairs = 1;
 	conf->net.queue_size = PMD_DEFAULT_QUEUE_SIZE;
 	conf->net.mtu = RTE_ETHER_MTU;
+	conf->net.speed = RTE_ETH_SPEED_NUM_10G;
 	conf->attach = RTE_VDUSE_ATTACH_NONE;
 	rte_eth_random_addr(conf->net.mac.addr_bytes);
 	if (args == NULL || args[0] == '\0')

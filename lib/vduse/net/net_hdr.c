@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include <rte_bitops.h>
@@ -51,6 +52,30 @@ layers_parse(const struct rte_mbuf *m, struct net_layers *layers)
 	layers->l4_type = (layers->ptype & RTE_PTYPE_INNER_L4_MASK) >> 16;
 }
 
+/*
+ * Sum of 16-bit words of a frame, wherever its segments are cut. (22.11's
+ * rte_raw_cksum_mbuf() loses carries behind a segment of odd length.)
+ */
+static int
+frame_sum(const struct rte_mbuf *m, uint32_t offset, uint32_t len, uint16_t *out)
+{
+	uint32_t done, n, sum = 0;
+	uint16_t part;
+
+	if (offset > m->pkt_len || len > m->pkt_len - offset)
+		return -EINVAL;
+	for (; len > 0 && offset >= m->data_len; m = m->next)
+		offset -= m->data_len;
+	for (done = 0; done < len; done += n, offset = 0, m = m->next) {
+		n = RTE_MIN(len - done, m->data_len - offset);
+		part = __rte_raw_cksum_reduce(__rte_raw_cksum(
+				rte_pktmbuf_mtod_offset(m, const void *, offset), n, 0));
+		sum += done & 1 ? rte_bswap16(part) : part;
+	}
+	*out = __rte_raw_cksum_reduce(sum);
+	return 0;
+}
+
 /* Write two bytes of a frame, wherever its segments are cut. */
 static void
 frame_write16(struct rte_mbuf *m, uint32_t offset, uint16_t value)
@@ -74,7 +99,7 @@ complete_checksum(const struct virtio_net_hdr *hdr, struct rte_mbuf *m)
 	uint16_t sum;
 
 	/* the field holds the pseudo header's sum and counts as such */
-	if (rte_raw_cksum_mbuf(m, hdr->csum_start, m->pkt_len - hdr->csum_start, &sum) < 0)
+	if (frame_sum(m, hdr->csum_start, m->pkt_len - hdr->csum_start, &sum) < 0)
 		return -EINVAL;
 	frame_write16(m, (uint32_t)hdr->csum_start + hdr->csum_offset, ~sum);
 	return 0;
@@ -160,9 +185,27 @@ struct tx_frame {
 	const uint8_t *headers; /* linear up to the end of the L4 header's checksum field */
 	uint32_t l3;
 	uint32_t l4;
-	uint32_t field; /* of the L4 checksum */
+	uint32_t l4_len; /* header and payload, as the IP header says: the frame may be padded */
+	uint32_t field;  /* of the L4 checksum */
 	bool ipv6;
 };
+
+/* How long the L4 part is; what the IP header says must be in the frame. */
+static int
+tx_frame_len(struct tx_frame *f)
+{
+	const size_t offset = f->ipv6 ? offsetof(struct rte_ipv6_hdr, payload_len)
+				      : offsetof(struct rte_ipv4_hdr, total_length);
+	const uint32_t before = f->l4 - f->l3 - (f->ipv6 ? sizeof(struct rte_ipv6_hdr) : 0);
+	rte_be16_t len;
+
+	memcpy(&len, f->headers + f->l3 + offset, sizeof(len));
+	if (rte_be_to_cpu_16(len) < before + (f->field + sizeof(uint16_t) - f->l4) ||
+			rte_be_to_cpu_16(len) - before > f->m->pkt_len - f->l4)
+		return -EINVAL;
+	f->l4_len = rte_be_to_cpu_16(len) - before;
+	return 0;
+}
 
 static int
 tx_frame_init(const struct rte_mbuf *m, struct tx_frame *f)
@@ -198,34 +241,43 @@ tx_frame_init(const struct rte_mbuf *m, struct tx_frame *f)
 			f->field + sizeof(uint16_t) > RTE_MIN(m->pkt_len, (uint32_t)NET_HDR_LOOK))
 		return -EINVAL;
 	f->headers = rte_pktmbuf_read(m, 0, f->field + sizeof(uint16_t), f->look);
-	return f->headers != NULL ? 0 : -EINVAL;
+	return f->headers != NULL ? tx_frame_len(f) : -EINVAL;
 }
 
+/* The pseudo header's sum; the length counts for a frame to be segmented too (5.1.6.2.1). */
 static uint16_t
 tx_phdr_cksum(const struct tx_frame *f)
 {
-	/* no flags: the length counts for a frame to be segmented too (5.1.6.2.1) */
+	const bool udp = f->field - f->l4 == offsetof(struct rte_udp_hdr, dgram_cksum);
+	struct {
+		rte_be32_t len;
+		rte_be32_t proto;
+	} rest = {
+		.len = rte_cpu_to_be_32(f->l4_len),
+		.proto = rte_cpu_to_be_32(udp ? IPPROTO_UDP : IPPROTO_TCP),
+	};
+	uint32_t sum;
+
 	if (f->ipv6)
-		return rte_ipv6_phdr_cksum((const struct rte_ipv6_hdr *)(f->headers + f->l3), 0);
-	return rte_ipv4_phdr_cksum((const struct rte_ipv4_hdr *)(f->headers + f->l3), 0);
+		sum = __rte_raw_cksum(f->headers + f->l3 + offsetof(struct rte_ipv6_hdr, src_addr),
+				2 * 16, 0);
+	else
+		sum = __rte_raw_cksum(f->headers + f->l3 + offsetof(struct rte_ipv4_hdr, src_addr),
+				2 * sizeof(rte_be32_t), 0);
+	return __rte_raw_cksum_reduce(__rte_raw_cksum(&rest, sizeof(rest), sum));
 }
 
 /* The whole checksum. */
 static int
 tx_full_cksum(const struct tx_frame *f, uint16_t *out)
 {
-	const uint32_t len = f->m->pkt_len - f->l4;
 	uint16_t raw, was;
-	uint32_t sum;
 
-	if (rte_raw_cksum_mbuf(f->m, f->l4, len, &raw) < 0)
+	if (frame_sum(f->m, f->l4, f->l4_len, &raw) < 0)
 		return -EINVAL;
 	memcpy(&was, f->headers + f->field, sizeof(was));
 	/* take out what stands in the field, put in the pseudo header */
-	sum = (uint32_t)raw + (uint16_t)~was + tx_phdr_cksum(f);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	*out = (uint16_t)~sum;
+	*out = ~__rte_raw_cksum_reduce((uint32_t)raw + (uint16_t)~was + tx_phdr_cksum(f));
 	if (*out == 0)
 		*out = 0xffff; /* RFC 768: 0 is "no checksum"; TCP takes both */
 	return 0;
