@@ -155,19 +155,59 @@ parse_mq_fallback(const struct target *to, const char *value __rte_unused)
 	return 0;
 }
 
+/* Return: the one of n words that value is, or NULL. */
+static const char *
+read_word(const char *value, const char *const *words, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(value, words[i]) == 0)
+			return words[i];
+	return NULL;
+}
+
 static int
 parse_attach(const struct target *to, const char *value)
 {
 	static const char *const kinds[] = { "virtio", "vhost", "none" };
-	unsigned int i;
 
-	for (i = 0; i < RTE_DIM(kinds); i++) {
-		if (strcmp(value, kinds[i]) == 0) {
-			to->wire->attach = kinds[i];
-			return 0;
-		}
-	}
-	return fail(to->args, "--attach %.64s: give virtio, vhost or none", value);
+	to->wire->attach = read_word(value, kinds, RTE_DIM(kinds));
+	return to->wire->attach != NULL
+			       ? 0
+			       : fail(to->args, "--attach %.64s: give virtio, vhost or none",
+						 value);
+}
+
+static int
+parse_profile(const struct target *to, const char *value)
+{
+	static const char *const kinds[] = { "bulk", "latency", "xdp", "none" };
+
+	to->wire->profile = read_word(value, kinds, RTE_DIM(kinds));
+	return to->wire->profile != NULL
+			       ? 0
+			       : fail(to->args, "--profile %.64s: give bulk, latency, xdp or none",
+						 value);
+}
+
+static int
+parse_standby(const struct target *to, const char *value __rte_unused)
+{
+	to->wire->standby = true;
+	return 0;
+}
+
+static int
+parse_link(const struct target *to, const char *value)
+{
+	static const char *const kinds[] = { "port", "up" };
+	const char *kind = read_word(value, kinds, RTE_DIM(kinds));
+
+	if (kind == NULL)
+		return fail(to->args, "--link %.64s: give port or up", value);
+	to->wire->link_up = kind == kinds[1];
+	return 0;
 }
 
 static int
@@ -234,6 +274,14 @@ static const struct opt opts[] = {
 	{ "attach", "BUS", WIRE, parse_attach,
 			"who drives the device: virtio (default), vhost, or none: attach it "
 			"yourself" },
+	{ "profile", "OFFLOADS", WIRE, parse_profile,
+			"offloads of the device: bulk (default: all), latency (checksums), xdp "
+			"(none towards the container: native XDP loads) or none" },
+	{ "link", "LINK", WIRE, parse_link,
+			"carrier the container sees: port (default: that of the port) or up" },
+	{ "standby", NULL, WIRE, parse_standby,
+			"let the container's driver use the device as standby of another with the "
+			"same MAC" },
 	{ "stats-interval", "SECONDS", PROGRAM, parse_stats_interval,
 			"print statistics so often (default: 0, only on SIGUSR1)" },
 	{ "mbufs", "N", PROGRAM, parse_mbufs,
@@ -329,7 +377,7 @@ static int
 parse_loop(int argc, char *argv[], struct args *args)
 {
 	struct option longopts[RTE_DIM(opts) + 1] = { 0 };
-	struct wire_args defaults = { .attach = "virtio" };
+	struct wire_args defaults = { .attach = "virtio", .profile = "bulk" };
 	uint32_t seen = 0;
 	unsigned int i;
 	int c;
@@ -400,7 +448,7 @@ static void __rte_format_printf(4, 5)
 }
 
 int
-args_devargs(const struct wire_args *wire, char *buf, size_t len)
+args_devargs(const struct wire_args *wire, uint32_t speed, char *buf, size_t len)
 {
 	size_t at = 0;
 
@@ -416,6 +464,11 @@ args_devargs(const struct wire_args *wire, char *buf, size_t len)
 		append(buf, len, &at, ",queues=%u", wire->queues);
 	if (wire->mq_fallback)
 		append(buf, len, &at, ",mq-fallback=1");
+	append(buf, len, &at, ",profile=%s", wire->profile);
+	if (speed != 0)
+		append(buf, len, &at, ",speed=%u", speed);
+	if (wire->standby)
+		append(buf, len, &at, ",standby=1");
 	append(buf, len, &at, ",attach=%s", wire->attach);
 	return at < len ? 0 : -ENAMETOOLONG;
 }

@@ -29,6 +29,9 @@ struct wire_args {
 	char name[ARGS_NAME_MAX + 1]; /* of the VDUSE device */
 	struct rte_ether_addr mac;    /* all zero: the PMD chooses one */
 	const char *attach;           /* virtio, vhost or none */
+	const char *profile;          /* of offloads: bulk, latency, xdp or none */
+	bool link_up;                 /* the device's link is up whatever the port's is */
+	bool standby;                 /* offer to be the standby of a passed-through device */
 	uint16_t mtu;                 /* bytes; 0: the PMD's default, the port keeps its own */
 	uint16_t queue_size;          /* descriptors; 0: the PMD's default */
 	uint16_t queues;              /* queue pairs; 0: the PMD's default */
@@ -62,10 +65,11 @@ int args_split(int argc, char *const argv[]);
 int args_parse(int argc, char *argv[], struct args *args);
 
 /*
- * The devargs of the VDUSE device of one wire, as drivers/net/vduse reads them.
+ * The devargs of the VDUSE device of one wire, as drivers/net/vduse reads them;
+ * speed in Mbit/s, 0: not known.
  * Return: 0, or -ENAMETOOLONG when they do not fit into len bytes.
  */
-int args_devargs(const struct wire_args *wire, char *buf, size_t len);
+int args_devargs(const struct wire_args *wire, uint32_t speed, char *buf, size_t len);
 
 /* Usage and one entry for each option of the table. */
 void args_help(FILE *out);

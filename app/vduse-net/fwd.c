@@ -45,47 +45,135 @@ count(uint64_t *counter, uint64_t n)
 void
 fwd_read(const struct fwd_stream *stream, struct fwd_counters *sum)
 {
+	unsigned int why;
+
 	sum->rx += __atomic_load_n(&stream->counters.rx, __ATOMIC_RELAXED);
 	sum->tx += __atomic_load_n(&stream->counters.tx, __ATOMIC_RELAXED);
-	sum->drops += __atomic_load_n(&stream->counters.drops, __ATOMIC_RELAXED);
+	for (why = 0; why < FWD_DROPS; why++)
+		sum->drops[why] += __atomic_load_n(&stream->counters.drops[why], __ATOMIC_RELAXED);
+}
+
+uint64_t
+fwd_drops(const struct fwd_counters *counters)
+{
+	uint64_t all = 0;
+	unsigned int why;
+
+	for (why = 0; why < FWD_DROPS; why++)
+		all += counters->drops[why];
+	return all;
+}
+
+const char *
+fwd_drop_name(enum fwd_drop why)
+{
+	static const char *const names[] = {
+		[FWD_DROP_FULL] = "queue full",
+		[FWD_DROP_NO_BUFFER] = "no buffer",
+		[FWD_DROP_LONG] = "too long",
+		[FWD_DROP_BAD] = "bad offload",
+	};
+
+	return names[why];
+}
+
+static void
+drop(struct fwd_stream *s, enum fwd_drop why, struct rte_mbuf **pkts, uint16_t n)
+{
+	rte_pktmbuf_free_bulk(pkts, n);
+	count(&s->counters.drops[why], n);
 }
 
 /*
  * Put a chain into one fresh buffer: the first segment's own tail may be shared.
- * Return: the copy, m consumed; or NULL, m untouched.
+ * Return: the copy, m consumed; or NULL, m dropped.
  */
 static struct rte_mbuf *
-linear_copy(const struct fwd_stream *s, struct rte_mbuf *m)
+linear_copy(struct fwd_stream *s, struct rte_mbuf *m)
 {
+	enum fwd_drop why = FWD_DROP_LONG;
 	struct rte_mbuf *copy;
 
-	if (m->pkt_len > (uint32_t)rte_pktmbuf_data_room_size(s->pool) - RTE_PKTMBUF_HEADROOM)
-		return NULL;
-	copy = rte_pktmbuf_copy(m, s->pool, 0, UINT32_MAX);
-	if (copy != NULL)
-		rte_pktmbuf_free(m);
-	return copy;
+	if (m->pkt_len <= (uint32_t)rte_pktmbuf_data_room_size(s->pool) - RTE_PKTMBUF_HEADROOM) {
+		copy = rte_pktmbuf_copy(m, s->pool, 0, UINT32_MAX);
+		if (copy != NULL) {
+			rte_pktmbuf_free(m);
+			return copy;
+		}
+		why = FWD_DROP_NO_BUFFER;
+	}
+	drop(s, why, &m, 1);
+	return NULL;
 }
 
-/* Return: frames left in pkts, in order; what fits no single buffer is freed. */
+/* Return: frames left in pkts, in order; what fits no single buffer is dropped. */
 static uint16_t
-linearise(const struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
+linearise(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct rte_mbuf *m;
 	uint16_t i, out = 0;
 
 	for (i = 0; i < n; i++) {
 		m = pkts[i];
-		if (m->nb_segs > 1) {
+		if (m->nb_segs > 1)
 			m = linear_copy(s, m);
-			if (m == NULL) {
-				rte_pktmbuf_free(pkts[i]);
-				continue;
-			}
-		}
-		pkts[out++] = m;
+		if (m != NULL)
+			pkts[out++] = m;
 	}
 	return out;
+}
+
+/* Send or drop. */
+static void
+transmit(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t sent;
+
+	if (s->linear)
+		n = linearise(s, pkts, n);
+	sent = rte_eth_tx_burst(s->tx_port, s->tx_queue, pkts, n);
+	count(&s->counters.tx, sent);
+	if (sent < n)
+		drop(s, FWD_DROP_FULL, &pkts[sent], n - sent);
+}
+
+/* What offload_frame() puts together, and where it goes. */
+struct fwd_out {
+	struct offload_out out;
+	struct fwd_stream *stream;
+};
+
+static void
+flush(struct offload_out *out)
+{
+	transmit(container_of(out, struct fwd_out, out)->stream, out->pkts, out->n);
+	out->n = 0;
+}
+
+/* A burst with frames in it that the egress, or we, have to complete. In order. */
+static void
+transmit_offloads(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct fwd_out to;
+	uint16_t i;
+	int ret;
+
+	to.stream = s;
+	to.out.flush = flush;
+	to.out.n = 0;
+	for (i = 0; i < n; i++) {
+		if (!offload_wanted(pkts[i]->ol_flags)) {
+			offload_put(&to.out, pkts[i]);
+			continue;
+		}
+		ret = offload_frame(&s->offload, pkts[i], &to.out);
+		if (ret != 0)
+			count(&s->counters.drops[ret == -ENOMEM ? FWD_DROP_NO_BUFFER
+								: FWD_DROP_BAD],
+					1);
+	}
+	if (to.out.n != 0)
+		flush(&to.out);
 }
 
 /* One burst of one receive queue. Return: frames received. */
@@ -93,7 +181,8 @@ static uint16_t
 stream_poll(struct fwd_stream *s)
 {
 	struct rte_mbuf *pkts[FWD_BURST];
-	uint16_t n, ready, sent;
+	uint64_t flags = 0;
+	uint16_t i, n;
 
 	n = rte_eth_rx_burst(s->rx_port, s->rx_queue, pkts, FWD_BURST);
 	s->rx_queue += s->rx_step;
@@ -101,13 +190,13 @@ stream_poll(struct fwd_stream *s)
 		s->rx_queue = s->rx_first;
 	if (n == 0)
 		return 0;
-	ready = s->linear ? linearise(s, pkts, n) : n;
-	sent = rte_eth_tx_burst(s->tx_port, s->tx_queue, pkts, ready);
-	if (sent < ready)
-		rte_pktmbuf_free_bulk(&pkts[sent], ready - sent);
 	count(&s->counters.rx, n);
-	count(&s->counters.tx, sent);
-	count(&s->counters.drops, n - sent);
+	for (i = 0; i < n; i++)
+		flags |= pkts[i]->ol_flags;
+	if (offload_wanted_any(flags))
+		transmit_offloads(s, pkts, n);
+	else
+		transmit(s, pkts, n);
 	return n;
 }
 

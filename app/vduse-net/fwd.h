@@ -15,14 +15,28 @@
 #include <rte_config.h>
 #include <rte_mempool.h>
 
+#include "offload.h"
+
 #define FWD_BURST       32
 #define FWD_MAX_STREAMS 4096
 
-/* Written by the stream's lcore alone, read by any. */
+/* Why a frame was dropped. */
+enum fwd_drop {
+	FWD_DROP_FULL,      /* the transmit queue did not take it */
+	FWD_DROP_NO_BUFFER, /* no packet buffer for a copy or a segment */
+	FWD_DROP_LONG,      /* a chain too long for one buffer, where there must be no chains */
+	FWD_DROP_BAD,       /* offloads asked for that do not suit its headers */
+	FWD_DROPS,
+};
+
+/*
+ * Written by the stream's lcore alone, read by any. A frame that was cut is
+ * transmitted as many: tx may exceed rx.
+ */
 struct fwd_counters {
 	uint64_t rx;
 	uint64_t tx;
-	uint64_t drops;
+	uint64_t drops[FWD_DROPS];
 };
 
 /* Owned by its wire; while forwarding, by one lcore. */
@@ -36,6 +50,7 @@ struct __rte_cache_aligned fwd_stream {
 	uint16_t rx_end;
 	bool linear;              /* the transmit side takes no chains */
 	struct rte_mempool *pool; /* to copy chains from */
+	struct offload offload;   /* of the transmit side */
 	struct fwd_counters counters;
 };
 
@@ -78,5 +93,11 @@ void fwd_poll(struct fwd *fwd);
 
 /* A consistent-enough copy: each counter by itself is exact. Any thread. */
 void fwd_read(const struct fwd_stream *stream, struct fwd_counters *sum);
+
+/* Drops for whatever reason. Pure. */
+uint64_t fwd_drops(const struct fwd_counters *counters);
+
+/* The reason in a word or two. */
+const char *fwd_drop_name(enum fwd_drop why);
 
 #endif /* FWD_H */

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -26,6 +27,12 @@
 #include "stats.h"
 #include "wire.h"
 
+/*
+ * How long a link may differ where the driver tells of no change, in seconds. All are
+ * looked at: net_tap says that it does tell, and does not (22.11).
+ */
+#define LOOK_SECONDS 1
+
 struct app {
 	struct args args;
 	struct wire wires[ARGS_MAX_WIRES];
@@ -33,6 +40,8 @@ struct app {
 	struct fwd fwd;
 	int sigfd;
 	int timerfd; /* fires each statistics interval, or never */
+	int linkfd;  /* eventfd: the link of a port has changed */
+	int lookfd;  /* timer: look at the links of ports */
 };
 
 /* Too big for a stack. */
@@ -58,18 +67,23 @@ open_signals(void)
 	return app.sigfd < 0 ? -errno : 0;
 }
 
+/* A timer for every so many seconds, 0: never. Return: its fd or -errno. */
 static int
-open_timer(void)
+open_timer(uint32_t seconds)
 {
 	const struct itimerspec every = {
-		.it_value.tv_sec = app.args.stats_interval,
-		.it_interval.tv_sec = app.args.stats_interval,
+		.it_value.tv_sec = seconds,
+		.it_interval.tv_sec = seconds,
 	};
+	int ret, fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 
-	app.timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (app.timerfd < 0)
+	if (fd < 0)
 		return -errno;
-	return timerfd_settime(app.timerfd, 0, &every, NULL) != 0 ? -errno : 0;
+	if (timerfd_settime(fd, 0, &every, NULL) == 0)
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
 }
 
 static void
@@ -79,21 +93,44 @@ print_stats(void)
 	stats_print_mbufs(stdout, &app.pools);
 }
 
-/* Wait for a signal or the timer, or only look. Return: whether to stop. */
+static void
+follow_links(void)
+{
+	unsigned int w;
+
+	for (w = 0; w < app.args.nb_wires; w++)
+		wire_follow_link(&app.wires[w]);
+}
+
+/* Whether a timer or an eventfd has fired; resets it. */
+static bool
+fired(int fd)
+{
+	uint64_t times;
+
+	return read(fd, &times, sizeof(times)) == sizeof(times);
+}
+
+/* Wait for a signal, a timer or a link, or only look. Return: whether to stop. */
 static bool
 control(bool wait)
 {
 	struct pollfd fds[] = {
 		{ .fd = app.sigfd, .events = POLLIN },
 		{ .fd = app.timerfd, .events = POLLIN },
+		{ .fd = app.linkfd, .events = POLLIN },
+		{ .fd = app.lookfd, .events = POLLIN },
 	};
 	struct signalfd_siginfo sig;
-	uint64_t times;
+	bool look;
 
 	if (poll(fds, RTE_DIM(fds), wait ? -1 : 0) <= 0)
 		return false;
-	if (read(app.timerfd, &times, sizeof(times)) == sizeof(times))
+	if (fired(app.timerfd))
 		stats_print(stdout, app.wires, app.args.nb_wires);
+	look = fired(app.lookfd);
+	if (fired(app.linkfd) || look)
+		follow_links();
 	while (read(app.sigfd, &sig, sizeof(sig)) == sizeof(sig)) {
 		if (sig.ssi_signo != SIGUSR1)
 			return true;
@@ -139,6 +176,7 @@ start_wires(void)
 	int ret = 0;
 
 	for (w = 0; w < app.args.nb_wires; w++) {
+		app.wires[w].port.link_event = app.linkfd;
 		ret = wire_start(&app.wires[w], &app.pools);
 		if (ret != 0)
 			goto stop;
@@ -209,24 +247,59 @@ detach:
 }
 
 static int
+open_events(void)
+{
+	int ret;
+
+	app.timerfd = open_timer(app.args.stats_interval);
+	if (app.timerfd < 0)
+		return app.timerfd;
+	app.lookfd = open_timer(LOOK_SECONDS);
+	if (app.lookfd < 0) {
+		ret = app.lookfd;
+		goto close_timer;
+	}
+	app.linkfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (app.linkfd < 0) {
+		ret = -errno;
+		goto close_look;
+	}
+	return 0;
+
+close_look:
+	close(app.lookfd);
+close_timer:
+	close(app.timerfd);
+	return ret;
+}
+
+static void
+close_events(void)
+{
+	close(app.linkfd);
+	close(app.lookfd);
+	close(app.timerfd);
+}
+
+static int
 run(void)
 {
 	int ret;
 
-	ret = open_timer();
+	ret = open_events();
 	if (ret != 0) {
-		SAY("no timer: %s", strerror(-ret));
+		SAY("no timer or eventfd: %s", strerror(-ret));
 		return ret;
 	}
 	ret = fwd_init(&app.fwd);
 	if (ret != 0) {
 		SAY("no memory for the lcores");
-		goto close_timer;
+		goto close;
 	}
 	ret = with_devices();
 	fwd_fini(&app.fwd);
-close_timer:
-	close(app.timerfd);
+close:
+	close_events();
 	return ret;
 }
 

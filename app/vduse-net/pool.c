@@ -18,11 +18,24 @@ pool_need(struct pool_set *set, int socket, uint32_t descs, uint32_t frame)
 	set->sockets[socket].frame = RTE_MAX(set->sockets[socket].frame, frame);
 }
 
+void
+pool_need_chains(struct pool_set *set, int socket)
+{
+	/* Buffers hold RTE_MBUF_DEFAULT_DATAROOM or more; headers and tags are the last one. */
+	set->sockets[socket].chain = (UINT16_MAX + 1) / RTE_MBUF_DEFAULT_DATAROOM + 1;
+}
+
+void
+pool_need_segments(struct pool_set *set, int socket)
+{
+	set->sockets[socket].segments = true;
+}
+
 uint32_t
-pool_default_size(uint32_t descs, unsigned int nb_lcores)
+pool_default_size(uint32_t descs, unsigned int nb_lcores, uint16_t chain)
 {
 	/* A cache is flushed at one and a half times its size. */
-	return descs + nb_lcores * (CACHE_SIZE * 3 / 2 + 2 * FWD_BURST);
+	return descs + nb_lcores * (CACHE_SIZE * 3 / 2 + 2 * FWD_BURST * RTE_MAX(chain, 1));
 }
 
 uint32_t
@@ -43,21 +56,36 @@ pool_room(uint32_t frame)
 	return RTE_MIN(room, most);
 }
 
+static struct rte_mempool *
+create_pool(const char *what, int socket, uint32_t n, uint16_t room)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+	struct rte_mempool *pool;
+
+	snprintf(name, sizeof(name), "vduse_net_%s%d", what, socket);
+	pool = rte_pktmbuf_pool_create(name, n, pool_cache_size(n), 0, room, socket);
+	if (pool == NULL)
+		SAY("no pool of %u packet buffers of %u bytes on socket %d: %s: give fewer with "
+		    "--mbufs, or EAL more memory (hugepages; with --no-huge: -m MEGABYTES)",
+				n, room, socket, rte_strerror(rte_errno));
+	return pool;
+}
+
+/* What was made stays for pool_destroy(). */
 static int
 create_one(struct pool_set *set, int socket, uint32_t n)
 {
 	uint16_t room = pool_room(set->sockets[socket].frame);
-	char name[RTE_MEMPOOL_NAMESIZE];
 
-	snprintf(name, sizeof(name), "vduse_net_%d", socket);
-	set->sockets[socket].pool =
-			rte_pktmbuf_pool_create(name, n, pool_cache_size(n), 0, room, socket);
-	if (set->sockets[socket].pool != NULL)
+	set->sockets[socket].pool = create_pool("", socket, n, room);
+	if (set->sockets[socket].pool == NULL)
+		return rte_errno != 0 ? -rte_errno : -ENOMEM;
+	if (!set->sockets[socket].segments)
 		return 0;
-	SAY("no pool of %u packet buffers of %u bytes on socket %d: %s: give fewer with --mbufs, "
-	    "or EAL more memory (hugepages; with --no-huge: -m MEGABYTES)",
-			n, room, socket, rte_strerror(rte_errno));
-	return rte_errno != 0 ? -rte_errno : -ENOMEM;
+	set->sockets[socket].indirect = create_pool("ref", socket, n, 0);
+	if (set->sockets[socket].indirect == NULL)
+		return rte_errno != 0 ? -rte_errno : -ENOMEM;
+	return 0;
 }
 
 int
@@ -69,7 +97,9 @@ pool_create(struct pool_set *set, uint32_t mbufs, unsigned int nb_lcores)
 	for (socket = 0; socket < RTE_MAX_NUMA_NODES; socket++) {
 		if (set->sockets[socket].descs == 0)
 			continue;
-		n = mbufs != 0 ? mbufs : pool_default_size(set->sockets[socket].descs, nb_lcores);
+		n = mbufs != 0 ? mbufs
+			       : pool_default_size(set->sockets[socket].descs, nb_lcores,
+						 set->sockets[socket].chain);
 		ret = create_one(set, socket, n);
 		if (ret != 0)
 			goto undo;
@@ -86,6 +116,8 @@ pool_destroy(struct pool_set *set)
 	int socket;
 
 	for (socket = RTE_MAX_NUMA_NODES - 1; socket >= 0; socket--) {
+		rte_mempool_free(set->sockets[socket].indirect);
+		set->sockets[socket].indirect = NULL;
 		rte_mempool_free(set->sockets[socket].pool);
 		set->sockets[socket].pool = NULL;
 	}

@@ -8,6 +8,7 @@
 #ifndef POOL_H
 #define POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_config.h>
@@ -16,6 +17,10 @@
 struct pool_set {
 	struct {
 		struct rte_mempool *pool; /* owned; NULL: none made */
+		/* owned; buffers without room, that refer to others; NULL: none made */
+		struct rte_mempool *indirect;
+		bool segments;  /* a port here is given segments made in software */
+		uint16_t chain; /* buffers of the longest frame received; 0 counts as 1 */
 		uint32_t descs; /* ring entries of the ports here, each can hold a buffer */
 		uint32_t frame; /* bytes of the longest frame */
 	} sockets[RTE_MAX_NUMA_NODES];
@@ -24,11 +29,17 @@ struct pool_set {
 /* A port on this socket has so many descriptors, and frames of so many bytes. */
 void pool_need(struct pool_set *set, int socket, uint32_t descs, uint32_t frame);
 
+/* A port on this socket may receive frames of up to 64 KiB, in chains. */
+void pool_need_chains(struct pool_set *set, int socket);
+
+/* Segments are cut in software for a port of this socket that takes chains. */
+void pool_need_segments(struct pool_set *set, int socket);
+
 /*
  * Buffers that keep every descriptor filled while each of nb_lcores has a full
- * cache and two bursts in its hands. Pure.
+ * cache and two bursts, of frames of `chain` buffers, in its hands. Pure.
  */
-uint32_t pool_default_size(uint32_t descs, unsigned int nb_lcores);
+uint32_t pool_default_size(uint32_t descs, unsigned int nb_lcores, uint16_t chain);
 
 /* Size of the cache of each lcore for a pool of n buffers. Pure. */
 uint32_t pool_cache_size(uint32_t n);

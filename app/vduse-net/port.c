@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include <rte_lcore.h>
 
@@ -12,6 +13,9 @@
 
 /* Descriptors of a queue where the driver names no default. */
 #define DEFAULT_DESCS 1024
+
+#define VDUSE_DRIVER "net_vduse"
+#define TAP_DRIVER   "net_tap"
 
 static int
 no_such_port(const char *id_or_name)
@@ -108,6 +112,59 @@ plan_queues(struct port *port, const struct rte_eth_dev_info *info, const struct
 		port->conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 }
 
+void
+port_offloads(const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
+{
+	/* Of what a NIC receives no flag is needed; it must not merge frames: LRO is not exact. */
+	uint64_t rx = RTE_ETH_RX_OFFLOAD_SCATTER;
+	uint64_t tx = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM |
+		      RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |
+		      RTE_ETH_TX_OFFLOAD_SCTP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO |
+		      RTE_ETH_TX_OFFLOAD_UDP_TSO | RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM |
+		      RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_VXLAN_TNL_TSO |
+		      RTE_ETH_TX_OFFLOAD_GRE_TNL_TSO | RTE_ETH_TX_OFFLOAD_IPIP_TNL_TSO |
+		      RTE_ETH_TX_OFFLOAD_GENEVE_TNL_TSO;
+
+	/* There LRO is what the driver has not cut yet, and no checksum is missing unflagged. */
+	if (strcmp(info->driver_name, VDUSE_DRIVER) == 0)
+		rx |= RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_TCP_CKSUM |
+		      RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+	/*
+	 * Its offloads are software too, and not as good as ours: TSO ends the burst at an IPv6
+	 * frame, the checksum is wrong over segments of odd lengths (22.11).
+	 */
+	if (strcmp(info->driver_name, TAP_DRIVER) == 0)
+		tx = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	conf->rxmode.offloads = info->rx_offload_capa & rx;
+	conf->txmode.offloads = info->tx_offload_capa & tx;
+}
+
+/* Speed of the fastest link mode. */
+static uint32_t
+best_speed(uint32_t capa)
+{
+	static const uint32_t speeds[] = { 10, 100, 1000, 2500, 5000, 10000, 20000, 25000, 40000,
+		50000, 56000, 100000, 200000 };
+	unsigned int i;
+
+	for (i = RTE_DIM(speeds); i-- > 0;)
+		if ((capa & rte_eth_speed_bitflag(speeds[i], RTE_ETH_LINK_FULL_DUPLEX)) != 0)
+			return speeds[i];
+	return 0;
+}
+
+uint32_t
+port_speed(uint16_t id)
+{
+	struct rte_eth_dev_info info;
+	struct rte_eth_link link;
+
+	if (rte_eth_link_get_nowait(id, &link) == 0 && link.link_speed != RTE_ETH_SPEED_NUM_NONE &&
+			link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
+		return link.link_speed;
+	return rte_eth_dev_info_get(id, &info) == 0 ? best_speed(info.speed_capa) : 0;
+}
+
 int
 port_plan(struct port *port, uint16_t id, const struct port_want *want)
 {
@@ -131,10 +188,11 @@ port_plan(struct port *port, uint16_t id, const struct port_want *want)
 	}
 	plan_mtu(port, &info, want->mtu);
 	plan_queues(port, &info, want);
-	port->conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	port->conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+	port_offloads(&info, &port->conf);
 	port->conf.intr_conf.lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
-	port->multi_segs = port->conf.txmode.offloads != 0;
+	port->multi_segs = (port->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+	port->chains = (port->conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
+	port->link_event = -1;
 	return 0;
 }
 
@@ -146,6 +204,8 @@ link_changed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unuse
 	const struct port *port = arg;
 
 	SAY("port %s: link %s", port->name, port_link(port));
+	if (port->link_event >= 0)
+		eventfd_write(port->link_event, 1);
 	return 0;
 }
 
@@ -232,6 +292,14 @@ port_stop(struct port *port)
 	ret = rte_eth_dev_close(port->id);
 	if (ret != 0)
 		SAY("port %s: cannot close it: %s", port->name, strerror(-ret));
+}
+
+bool
+port_is_up(const struct port *port)
+{
+	struct rte_eth_link link;
+
+	return rte_eth_link_get_nowait(port->id, &link) != 0 || link.link_status == RTE_ETH_LINK_UP;
 }
 
 const char *

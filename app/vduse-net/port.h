@@ -29,6 +29,8 @@ struct port {
 	bool set_mtu;            /* mtu was asked for and is within the driver's limits */
 	bool promiscuous;
 	bool multi_segs; /* can transmit a chain of mbufs */
+	bool chains;     /* receives frames of up to 64 KiB, to be segmented */
+	int link_event;  /* eventfd that a link change adds 1 to; -1: none; not owned */
 	struct rte_eth_conf conf;
 };
 
@@ -51,6 +53,18 @@ int port_plan(struct port *port, uint16_t id, const struct port_want *want);
 int port_start(struct port *port, struct rte_mempool *pool);
 /* Stop and close: it gives all buffers back. */
 void port_stop(struct port *port);
+
+/*
+ * The offloads of a port that serve frames of a VDUSE device: all those of one
+ * that is a VDUSE device itself, from any other only what it transmits. Pure.
+ */
+void port_offloads(const struct rte_eth_dev_info *info, struct rte_eth_conf *conf);
+
+/* Speed in Mbit/s: of the link, else, before it is started, the port's best; 0: not known. */
+uint32_t port_speed(uint16_t id);
+
+/* Whether the link is up; a driver that does not tell has it up. */
+bool port_is_up(const struct port *port);
 
 /* "up", "down" or, when the driver does not tell, "unknown". */
 const char *port_link(const struct port *port);

@@ -7,10 +7,20 @@
 static void
 print_counters(FILE *out, const struct wire *wire, enum wire_dir dir)
 {
+	const char *before = " (";
 	struct fwd_counters c;
+	unsigned int why;
 
 	wire_read(wire, dir, &c);
-	fprintf(out, "rx %" PRIu64 " tx %" PRIu64 " drops %" PRIu64, c.rx, c.tx, c.drops);
+	fprintf(out, "rx %" PRIu64 " tx %" PRIu64 " drops %" PRIu64, c.rx, c.tx, fwd_drops(&c));
+	for (why = 0; why < FWD_DROPS; why++) {
+		if (c.drops[why] == 0)
+			continue;
+		fprintf(out, "%s%s %" PRIu64, before, fwd_drop_name(why), c.drops[why]);
+		before = ", ";
+	}
+	if (fwd_drops(&c) != 0)
+		fputc(')', out);
 }
 
 void

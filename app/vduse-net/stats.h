@@ -10,7 +10,8 @@
 
 /*
  * One line for each wire, frames since the start:
- *   wire 0: PORT (up) > NAME (down): rx 9 tx 7 drops 2; NAME > PORT: rx 5 tx 5 drops 0
+ *   wire 0: PORT (up) > NAME (down): rx 9 tx 7 drops 2 (queue full 2); NAME > PORT: rx 5 tx 5 drops
+ * 0
  */
 void stats_print(FILE *out, const struct wire *wires, unsigned int nb_wires);
 

@@ -51,6 +51,20 @@ nb_descs(const struct port *port)
 	return (uint32_t)port->nb_rxq * port->nb_rxd + (uint32_t)port->nb_txq * port->nb_txd;
 }
 
+static void
+need_buffers(const struct wire *wire, struct pool_set *pools)
+{
+	const int socket = port_socket(wire->port.id);
+
+	pool_need(pools, socket, nb_descs(&wire->port) + nb_descs(&wire->device),
+			RTE_MAX(wire->port.frame, wire->device.frame));
+	if (!wire->port.chains && !wire->device.chains)
+		return;
+	pool_need_chains(pools, socket);
+	/* The other side may refuse to cut a frame, whatever it said at first. */
+	pool_need_segments(pools, socket);
+}
+
 int
 wire_attach(struct wire *wire, struct pool_set *pools)
 {
@@ -59,7 +73,7 @@ wire_attach(struct wire *wire, struct pool_set *pools)
 	int ret;
 
 	snprintf(wire->vdev, sizeof(wire->vdev), "net_vduse_app%u", wire->id);
-	ret = args_devargs(wire->args, devargs, sizeof(devargs));
+	ret = args_devargs(wire->args, port_speed(wire->port.id), devargs, sizeof(devargs));
 	if (ret == 0)
 		ret = rte_eal_hotplug_add(VDEV_BUS, wire->vdev, devargs);
 	/* EAL takes a probe that fails with -EEXIST (the name is in use) for a success. */
@@ -74,9 +88,7 @@ wire_attach(struct wire *wire, struct pool_set *pools)
 		say_wire(wire, "the two sides do not go together", -ret);
 		goto unplug;
 	}
-	pool_need(pools, port_socket(wire->port.id),
-			nb_descs(&wire->port) + nb_descs(&wire->device),
-			RTE_MAX(wire->port.frame, wire->device.frame));
+	need_buffers(wire, pools);
 	return 0;
 
 unplug:
@@ -95,8 +107,10 @@ wire_detach(struct wire *wire)
 }
 
 static int
-make_streams(struct wire *wire, enum wire_dir dir, struct rte_mempool *pool)
+make_streams(struct wire *wire, enum wire_dir dir, struct pool_set *pools)
 {
+	const int socket = port_socket(wire->port.id);
+	struct rte_mempool *pool = pools->sockets[socket].pool;
 	const struct port *from = dir == TO_DEVICE ? &wire->port : &wire->device;
 	const struct port *to = dir == TO_DEVICE ? &wire->device : &wire->port;
 	unsigned int i, n = fwd_nb_streams(from->nb_rxq, to->nb_txq);
@@ -115,6 +129,10 @@ make_streams(struct wire *wire, enum wire_dir dir, struct rte_mempool *pool)
 		streams[i].rx_end = from->nb_rxq;
 		streams[i].linear = !to->multi_segs;
 		streams[i].pool = pool;
+		streams[i].offload.port = to->id;
+		streams[i].offload.queue = i;
+		offload_init(&streams[i].offload, to->conf.txmode.offloads, pool,
+				pools->sockets[socket].indirect);
 	}
 	wire->streams[dir] = streams;
 	wire->nb_streams[dir] = n;
@@ -135,10 +153,10 @@ wire_start(struct wire *wire, struct pool_set *pools)
 	struct rte_mempool *pool = pools->sockets[port_socket(wire->port.id)].pool;
 	int ret;
 
-	ret = make_streams(wire, TO_DEVICE, pool);
+	ret = make_streams(wire, TO_DEVICE, pools);
 	if (ret != 0)
 		goto failed;
-	ret = make_streams(wire, TO_PORT, pool);
+	ret = make_streams(wire, TO_PORT, pools);
 	if (ret != 0)
 		goto free_to_device;
 	ret = port_start(&wire->port, pool);
@@ -147,6 +165,8 @@ wire_start(struct wire *wire, struct pool_set *pools)
 	ret = port_start(&wire->device, pool);
 	if (ret != 0)
 		goto stop_port;
+	wire->device_up = true;
+	wire_follow_link(wire);
 	return 0;
 
 stop_port:
@@ -158,6 +178,34 @@ free_to_device:
 failed:
 	say_wire(wire, "not started", -ret);
 	return ret;
+}
+
+/*
+ * A wire is a patch cable: who pulls it out at the port sees no carrier in the
+ * container. The port's link counts for what it is, that of another VDUSE device
+ * too: there it is up while a driver serves it. The other way nothing is
+ * handed on, or two devices would wait for each other's link.
+ */
+void
+wire_follow_link(struct wire *wire)
+{
+	const bool up = wire->args->link_up || port_is_up(&wire->port);
+	int ret;
+
+	if (up == wire->device_up)
+		return;
+	ret = up ? rte_eth_dev_set_link_up(wire->device.id)
+		 : rte_eth_dev_set_link_down(wire->device.id);
+	if (ret != 0 && ret != wire->link_error)
+		SAY("device %s: its link cannot be set %s: %s", wire->args->name,
+				up ? "up" : "down", strerror(-ret));
+	wire->link_error = ret;
+	if (ret != 0)
+		return;
+	wire->device_up = up;
+	SAY("device %s: link %s, as that of port %s%s", wire->args->name, up ? "up" : "down",
+			wire->port.name,
+			up ? "" : "; --link up would keep the container's carrier");
 }
 
 void

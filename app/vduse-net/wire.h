@@ -29,6 +29,8 @@ struct wire {
 	char vdev[RTE_DEV_NAME_MAX_LEN];       /* its name on the vdev bus */
 	struct fwd_stream *streams[WIRE_DIRS]; /* nb_streams[] of them, owned */
 	unsigned int nb_streams[WIRE_DIRS];
+	bool device_up; /* link of the device as it was last set */
+	int link_error; /* -errno of the last try to set it, or 0 */
 };
 
 /* The port's id is filled in. Return: 0, or -errno after saying why. Undone by nothing. */
@@ -45,6 +47,9 @@ void wire_detach(struct wire *wire);
  */
 int wire_start(struct wire *wire, struct pool_set *pools);
 void wire_stop(struct wire *wire);
+
+/* Give the device the link of the port, unless --link up. Started wires only. */
+void wire_follow_link(struct wire *wire);
 
 /* Sum of the streams of one direction. */
 void wire_read(const struct wire *wire, enum wire_dir dir, struct fwd_counters *sum);

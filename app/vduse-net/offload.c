@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <netinet/in.h>
+
+#include <rte_ethdev.h>
+#include <rte_tcp.h>
+
+#include "cksum.h"
+#include "offload.h"
+#include "request.h"
+#include "segment.h"
+
+#define GSO_TYPES                                                        \
+	(RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_VXLAN_TNL_TSO | \
+			RTE_ETH_TX_OFFLOAD_GRE_TNL_TSO)
+
+void
+offload_init(struct offload *o, uint64_t tx, struct rte_mempool *pool, struct rte_mempool *indirect)
+{
+	o->tx = tx;
+	o->pool = pool;
+	o->gso = (struct rte_gso_ctx){
+		.direct_pool = pool,
+		.indirect_pool = (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0 ? indirect : NULL,
+		.gso_types = GSO_TYPES,
+	};
+}
+
+/* Leave it to the egress. Return: false when that cannot, or refuses this frame. */
+static bool
+by_egress(const struct offload *o, struct rte_mbuf *m, const struct frame *f, bool cut)
+{
+	struct request r;
+
+	request_make(&r, m, f, cut);
+	if ((o->tx & r.capa) != r.capa || !request_set(m, f, &r))
+		return false;
+	/* a frame at a time: a refusal makes many of one */
+	if (rte_eth_tx_prepare(o->port, o->queue, &m, 1) == 1)
+		return true;
+	m->ol_flags &= ~REQUEST_FLAGS;
+	return false;
+}
+
+/* Checksums of a segment. */
+static int
+finish_segment(const struct offload *o, struct rte_mbuf *m, const struct frame *f)
+{
+	int ret;
+
+	cksum_ip(m, &f->ip);
+	if (f->outer.len != 0)
+		cksum_ip(m, &f->outer);
+	if (!cksum_has_outer_udp(m, f) && by_egress(o, m, f, false))
+		return 0;
+	ret = cksum_l4(m, f);
+	return ret != 0 ? ret : cksum_outer_udp(m, f);
+}
+
+static bool
+gso_can(const struct offload *o, const struct rte_mbuf *m, const struct frame *f)
+{
+	const struct rte_tcp_hdr *tcp = frame_at(m, f->l4);
+	const uint32_t room = rte_pktmbuf_data_room_size(o->pool) - RTE_PKTMBUF_HEADROOM;
+
+	if (o->gso.indirect_pool == NULL || f->proto != IPPROTO_TCP || f->ip.ipv6 ||
+			(tcp->tcp_flags & RTE_TCP_CWR_FLAG) != 0)
+		return false;
+	if (f->tunnel != 0 &&
+			(f->outer.ipv6 || (f->tunnel != RTE_PTYPE_TUNNEL_VXLAN &&
+							  f->tunnel != RTE_PTYPE_TUNNEL_GRE &&
+							  f->tunnel != RTE_PTYPE_TUNNEL_NVGRE)))
+		return false;
+	/* rte_gso copies headers by these lengths and checks none of them */
+	return f->data <= m->data_len && f->data <= room && f->data + m->tso_segsz <= UINT16_MAX &&
+	       (m->pkt_len - f->data + m->tso_segsz - 1) / m->tso_segsz <= OFFLOAD_OUT;
+}
+
+/* Return: 1; 0 when rte_gso cannot, m untouched; or -errno. */
+static int
+cut_by_gso(const struct offload *o, struct rte_mbuf *m, const struct frame *f,
+		struct offload_out *out)
+{
+	struct rte_mbuf *segments[OFFLOAD_OUT];
+	struct rte_gso_ctx ctx = o->gso;
+	struct request r;
+	int i, n, ret = 0;
+
+	request_make(&r, m, f, true);
+	if (!request_set(m, f, &r))
+		return 0;
+	ctx.gso_size = f->data + m->tso_segsz;
+	n = rte_gso_segment(m, &ctx, segments, RTE_DIM(segments));
+	m->ol_flags &= ~REQUEST_FLAGS;
+	if (n <= 0)
+		return n;
+	for (i = 0; i < n && ret == 0; i++) {
+		segments[i]->ol_flags &= ~REQUEST_FLAGS;
+		ret = finish_segment(o, segments[i], f);
+	}
+	if (ret != 0) {
+		rte_pktmbuf_free_bulk(segments, n);
+		return ret;
+	}
+	for (i = 0; i < n; i++)
+		offload_put(out, segments[i]);
+	return 1;
+}
+
+static int
+cut_here(const struct offload *o, const struct rte_mbuf *m, const struct frame *f,
+		struct offload_out *out)
+{
+	struct rte_mbuf *segment;
+	struct segmenter s;
+	int ret;
+
+	segmenter_init(&s, m, f, o->pool);
+	while ((ret = segmenter_next(&s, &segment)) > 0) {
+		ret = finish_segment(o, segment, f);
+		if (ret != 0) {
+			rte_pktmbuf_free(segment);
+			return ret;
+		}
+		offload_put(out, segment);
+	}
+	return ret;
+}
+
+/* Segments refer to m or are copies of it: it is freed in any case. */
+static int
+cut(const struct offload *o, struct rte_mbuf *m, const struct frame *f, struct offload_out *out)
+{
+	int ret = 0;
+
+	if (gso_can(o, m, f))
+		ret = cut_by_gso(o, m, f, out);
+	if (ret == 0)
+		ret = cut_here(o, m, f, out);
+	rte_pktmbuf_free(m);
+	return RTE_MIN(ret, 0);
+}
+
+int
+offload_frame(const struct offload *o, struct rte_mbuf *m, struct offload_out *out)
+{
+	struct frame f;
+	bool to_cut;
+	int ret;
+
+	ret = frame_read(m, &f);
+	if (ret == 0)
+		ret = frame_linear(&m, f.data, o->pool);
+	if (ret != 0)
+		goto drop;
+	to_cut = (m->ol_flags & RTE_MBUF_F_RX_LRO) != 0 && m->pkt_len - f.data > m->tso_segsz;
+	ret = to_cut ? segment_check(m, &f) : 0;
+	if (ret != 0)
+		goto drop;
+	m->ol_flags &= ~(REQUEST_FLAGS | RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_MASK);
+	if (!by_egress(o, m, &f, to_cut)) {
+		if (to_cut)
+			return cut(o, m, &f, out);
+		ret = cksum_l4(m, &f);
+		if (ret != 0)
+			goto drop;
+	}
+	offload_put(out, m);
+	return 0;
+
+drop:
+	rte_pktmbuf_free(m);
+	return ret;
+}
