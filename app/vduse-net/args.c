@@ -47,6 +47,19 @@ static int __rte_format_printf(2, 3) fail(struct args *args, const char *fmt, ..
 	return -EINVAL;
 }
 
+/* Append to a string of len bytes at *at; an overflow is seen as *at >= len. */
+static void __rte_format_printf(4, 5)
+		append(char *buf, size_t len, size_t *at, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (*at >= len)
+		return;
+	va_start(ap, fmt);
+	*at += vsnprintf(buf + *at, len - *at, fmt, ap);
+	va_end(ap);
+}
+
 /* Decimal digits only: no sign, no space, no suffix. */
 static bool
 read_number(const char *value, unsigned long min, unsigned long max, unsigned long *number)
@@ -129,7 +142,7 @@ parse_queue_size(const struct target *to, const char *value)
 {
 	unsigned long n;
 
-	if (!read_number(value, 64, 32768, &n) || !rte_is_power_of_2(n))
+	if (!read_number(value, 64, 32768, &n))
 		return fail(to->args, "--queue-size %.64s: give a power of two from 64 to 32768",
 				value);
 	to->wire->queue_size = n;
@@ -210,6 +223,51 @@ parse_link(const struct target *to, const char *value)
 	return 0;
 }
 
+/* A value that the PMD knows best how to check, as its devarg. */
+static int
+pass_on(const struct target *to, const char *key, const char *value)
+{
+	char *extra = to->wire->extra;
+	size_t at = strlen(extra);
+
+	if (value[0] == '\0' || strpbrk(value, ",=[]\" ") != NULL)
+		return fail(to->args, "--%s %.64s: give one value without , = [ ] or spaces", key,
+				value);
+	append(extra, sizeof(to->wire->extra), &at, ",%s=%s", key, value);
+	return at < sizeof(to->wire->extra) ? 0
+					    : fail(to->args, "--%s %.64s...: too long", key, value);
+}
+
+static int
+parse_ring(const struct target *to, const char *value)
+{
+	return pass_on(to, "ring", value);
+}
+
+static int
+parse_msg_timeout(const struct target *to, const char *value)
+{
+	return pass_on(to, "msg-timeout", value);
+}
+
+static int
+parse_bounce_size(const struct target *to, const char *value)
+{
+	return pass_on(to, "bounce-size", value);
+}
+
+static int
+parse_irq_affinity(const struct target *to, const char *value)
+{
+	return pass_on(to, "irq-affinity", value);
+}
+
+static int
+parse_adopt(const struct target *to, const char *value __rte_unused)
+{
+	return pass_on(to, "adopt", "1");
+}
+
 static int
 parse_stats_interval(const struct target *to, const char *value)
 {
@@ -241,6 +299,15 @@ parse_destroy(const struct target *to, const char *value)
 		return fail(to->args, "--destroy %.64s: give the name of a device in /dev/vduse",
 				value);
 	to->args->destroy = value;
+	return 0;
+}
+
+static int
+parse_probe(const struct target *to, const char *value)
+{
+	if (value != NULL && strcmp(value, "json") != 0)
+		return fail(to->args, "--probe=%.64s: give --probe or --probe=json", value);
+	to->args->probe = value != NULL ? ARGS_PROBE_JSON : ARGS_PROBE_TEXT;
 	return 0;
 }
 
@@ -282,6 +349,19 @@ static const struct opt opts[] = {
 	{ "standby", NULL, WIRE, parse_standby,
 			"let the container's driver use the device as standby of another with the "
 			"same MAC" },
+	{ "ring", "FORMAT", WIRE, parse_ring,
+			"ring formats offered: any (default), split or packed" },
+	{ "msg-timeout", "SECONDS", WIRE, parse_msg_timeout,
+			"how long the kernel waits for an answer before it gives the device up; 0: "
+			"for ever (default: the kernel's, 30)" },
+	{ "bounce-size", "BYTES", WIRE, parse_bounce_size,
+			"memory the container's frames are copied through, 1 MiB to 1 GiB "
+			"(default: "
+			"the kernel's, 64 MiB)" },
+	{ "irq-affinity", "MASK", WIRE, parse_irq_affinity,
+			"CPUs for the container's interrupts, hexadecimal (default: any)" },
+	{ "adopt", NULL, WIRE, parse_adopt,
+			"take over the device if it is there already; it stays when this ends" },
 	{ "stats-interval", "SECONDS", PROGRAM, parse_stats_interval,
 			"print statistics so often (default: 0, only on SIGUSR1)" },
 	{ "mbufs", "N", PROGRAM, parse_mbufs,
@@ -290,6 +370,10 @@ static const struct opt opts[] = {
 	{ "destroy", "NAME", PROGRAM, parse_destroy,
 			"detach and destroy a device that an earlier process left behind, then "
 			"exit" },
+	{ "probe", "[=json]", PROGRAM, parse_probe,
+			"print what this kernel's VDUSE can do, found out with a throw-away "
+			"device, "
+			"then exit" },
 	{ "help", NULL, PROGRAM, parse_help, "print this and exit" },
 	{ "version", NULL, PROGRAM, parse_version, "print the version and exit" },
 };
@@ -349,6 +433,11 @@ check_all(struct args *args)
 
 	if (args->help || args->version)
 		return 0;
+	if (args->probe != ARGS_PROBE_NONE)
+		return args->nb_wires == 0 && args->destroy == NULL
+				       ? 0
+				       : fail(args, "--probe: not together with others: run it by "
+						    "itself");
 	if (args->destroy != NULL)
 		return args->nb_wires == 0 ? 0
 					   : fail(args, "--destroy: not together with --port: run "
@@ -357,6 +446,14 @@ check_all(struct args *args)
 		return fail(args, "no --port: give at least one after \"--\"; --help lists the "
 				  "options");
 	for (i = 0; i < args->nb_wires; i++) {
+		const struct wire_args *wire = &args->wires[i];
+
+		if (!rte_is_power_of_2(RTE_MAX(wire->queue_size, 1)) &&
+				strstr(wire->extra, ",ring=packed") == NULL)
+			return fail(args,
+					"--queue-size %u: give a power of two from 64 to 32768, or "
+					"--ring packed along with it",
+					wire->queue_size);
 		for (j = 0; j < i; j++) {
 			if (strcmp(args->wires[i].port, args->wires[j].port) == 0)
 				return fail(args,
@@ -384,7 +481,9 @@ parse_loop(int argc, char *argv[], struct args *args)
 
 	for (i = 0; i < RTE_DIM(opts); i++) {
 		longopts[i].name = opts[i].name;
-		longopts[i].has_arg = opts[i].value != NULL ? required_argument : no_argument;
+		longopts[i].has_arg = opts[i].value == NULL     ? no_argument
+				      : opts[i].value[0] == '[' ? optional_argument
+								: required_argument;
 		longopts[i].val = OPT_BASE + i;
 	}
 	/* '+': stop at what is no option; ':': tell a missing value from an unknown option. */
@@ -421,7 +520,7 @@ args_parse(int argc, char *argv[], struct args *args)
 int
 args_split(int argc, char *const argv[])
 {
-	static const char *const alone[] = { "--help", "--version", "--destroy" };
+	static const char *const alone[] = { "--help", "--version", "--destroy", "--probe" };
 	unsigned int i;
 	int at;
 
@@ -432,19 +531,6 @@ args_split(int argc, char *const argv[])
 		if (strncmp(argv[1], alone[i], strlen(alone[i])) == 0)
 			return 0;
 	return argc;
-}
-
-/* Append to a string of len bytes at *at; an overflow is seen as *at >= len. */
-static void __rte_format_printf(4, 5)
-		append(char *buf, size_t len, size_t *at, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (*at >= len)
-		return;
-	va_start(ap, fmt);
-	*at += vsnprintf(buf + *at, len - *at, fmt, ap);
-	va_end(ap);
 }
 
 int
@@ -469,7 +555,7 @@ args_devargs(const struct wire_args *wire, uint32_t speed, char *buf, size_t len
 		append(buf, len, &at, ",speed=%u", speed);
 	if (wire->standby)
 		append(buf, len, &at, ",standby=1");
-	append(buf, len, &at, ",attach=%s", wire->attach);
+	append(buf, len, &at, "%s,attach=%s", wire->extra, wire->attach);
 	return at < len ? 0 : -ENAMETOOLONG;
 }
 
@@ -488,7 +574,7 @@ args_help(FILE *out)
 	unsigned int i, p;
 
 	fprintf(out, "Usage: dpdk-vduse-net [EAL options] -- --port ID|NAME [option]...\n"
-		     "       dpdk-vduse-net --destroy NAME | --help | --version\n"
+		     "       dpdk-vduse-net --destroy NAME | --probe[=json] | --help | --version\n"
 		     "Give containers virtio-net interfaces, each wired to a DPDK port. -h alone "
 		     "lists the EAL "
 		     "options.\n");

@@ -20,8 +20,10 @@
 /* VDUSE_NAME_MAX of the kernel without the closing zero. */
 #define ARGS_NAME_MAX 255
 /* Holds every string that args_devargs() can write. */
-#define ARGS_DEVARGS_MAX 512
+#define ARGS_DEVARGS_MAX 1024
 #define ARGS_ERROR_MAX   512
+/* Holds the devargs that are passed on as they are. */
+#define ARGS_EXTRA_MAX 448
 
 /* One --port and what was said about it. */
 struct wire_args {
@@ -36,14 +38,19 @@ struct wire_args {
 	uint16_t queue_size;          /* descriptors; 0: the PMD's default */
 	uint16_t queues;              /* queue pairs; 0: the PMD's default */
 	bool mq_fallback;             /* one queue pair will do where the kernel allows no more */
+	char extra[ARGS_EXTRA_MAX];   /* more devargs, each with a comma before it */
 	uint32_t seen;                /* bit i: option i of the table was given here */
 };
+
+/* What --probe prints. */
+enum args_probe { ARGS_PROBE_NONE, ARGS_PROBE_TEXT, ARGS_PROBE_JSON };
 
 struct args {
 	struct wire_args wires[ARGS_MAX_WIRES];
 	unsigned int nb_wires;
 	uint32_t stats_interval; /* seconds; 0: off */
 	uint32_t mbufs;          /* per pool; 0: computed */
+	enum args_probe probe;   /* --probe */
 	const char *destroy;     /* name of a device to destroy, or NULL; points into argv */
 	bool help;
 	bool version;
@@ -53,7 +60,7 @@ struct args {
 /*
  * Where the program's own arguments start: the index of the first "--"; 0, so
  * that all are the program's, when there is none and the first argument is an
- * option that needs no EAL (--help, --version, --destroy); else argc.
+ * option that needs no EAL (--help, --version, --destroy, --probe); else argc.
  */
 int args_split(int argc, char *const argv[]);
 

@@ -23,6 +23,7 @@
 #include "eal.h"
 #include "fwd.h"
 #include "pool.h"
+#include "probe.h"
 #include "say.h"
 #include "stats.h"
 #include "wire.h"
@@ -352,6 +353,9 @@ main(int argc, char *argv[])
 		printf(APP_NAME " " APP_VERSION ", %s\n", rte_version());
 		return EXIT_SUCCESS;
 	}
+	if (app.args.probe != ARGS_PROBE_NONE)
+		return probe_print(stdout, app.args.probe == ARGS_PROBE_JSON) == 0 ? EXIT_SUCCESS
+										   : EXIT_FAILURE;
 	if (app.args.destroy != NULL)
 		return destroy(app.args.destroy) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	ret = open_signals();

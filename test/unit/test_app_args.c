@@ -103,6 +103,14 @@ program_options_go_anywhere(void **state)
 	parse_ok(&args, "--stats-interval=5 --port 0 --mbufs 4096");
 	assert_int_equal(args.stats_interval, 5);
 	assert_int_equal(args.mbufs, 4096);
+	parse_ok(&args, "--probe");
+	assert_int_equal(args.probe, ARGS_PROBE_TEXT);
+	parse_ok(&args, "--probe=json");
+	assert_int_equal(args.probe, ARGS_PROBE_JSON);
+	parse_ok(&args, "--ring packed --port 0 --msg-timeout 5 --bounce-size 1048576 "
+			"--irq-affinity ff --adopt");
+	assert_string_equal(args.wires[0].extra,
+			",ring=packed,msg-timeout=5,bounce-size=1048576,irq-affinity=ff,adopt=1");
 	parse_ok(&args, "--destroy vduse3");
 	assert_string_equal(args.destroy, "vduse3");
 	parse_ok(&args, "--help");
@@ -202,6 +210,10 @@ static const struct {
 	{ "--port 0 --mq-fallback --mq-fallback", "--mq-fallback: given twice" },
 	{ "--mbufs 64 --port 0 --mbufs 64", "--mbufs: given twice" },
 	{ "--destroy a/b", "--destroy a/b" },
+	{ "--probe=xml", "--probe=xml" },
+	{ "--probe --port 0", "not together" },
+	{ "--port 0 --ring split,fd=3", "without ," },
+	{ "--port 0 --ring split --ring packed", "--ring" },
 	{ "--destroy=", "--destroy" },
 	{ "--destroy a --port 0", "not together" },
 };
@@ -305,8 +317,10 @@ help_has_every_option(void **state)
 {
 	static const char *const names[] = { "--port ID|NAME", "--name NAME", "--mac MAC",
 		"--mtu BYTES", "--queue-size N", "--queues N", "--mq-fallback", "--attach BUS",
-		"--profile OFFLOADS", "--link LINK", "--standby", "--stats-interval SECONDS",
-		"--mbufs N", "--destroy NAME", "--help", "--version" };
+		"--profile OFFLOADS", "--link LINK", "--standby", "--ring FORMAT",
+		"--msg-timeout SECONDS", "--bounce-size BYTES", "--irq-affinity MASK", "--adopt",
+		"--stats-interval SECONDS", "--mbufs N", "--destroy NAME", "--probe [=json]",
+		"--help", "--version" };
 	char *text = NULL, *line, *end, word[64];
 	unsigned int i, listed = 0;
 	struct args args;
