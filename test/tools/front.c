@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A small driver for /dev/vhost-vdpa-N that sends every frame back, from memory as awkward as the
+ * rules allow: each 4 KiB page of its IOVA range is a region of its own, and pages that are
+ * neighbours there are not in memory, so rings and buffers cross regions all the time. Split
+ * rings, one queue pair, frames up to 2000 bytes.
+ *
+ *   front DEVICE [PAGES]      pages to a region (1)
+ *
+ * Commands are lines on stdin, each answered by a line "ok" or "not ok: ...":
+ *   features BITS   negotiate exactly these (hexadecimal) besides VERSION_1 and ACCESS_PLATFORM,
+ * and say whether the device kept FEATURES_OK start           rings, DRIVER_OK, and serve remap the
+ * same contents in new memory at the same IOVA; the old is filled with a pattern untouched       is
+ * the pattern of the memory remapped away from as it was? unmap           take all regions away;
+ * frames are lost, none is served map             and give them back reset           status 0 quit
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/vhost.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#define PAGE      4096
+#define PAGES     512
+#define BASE      0x7654321000 /* IOVA of the first page */
+#define SIZE      256          /* of a ring: its descriptors are a page, and lie on two */
+#define BUFFER    2048
+#define HEADER    12 /* virtio 1.2, 5.1.6.1: with VERSION_1 */
+#define PATTERN   0x5a
+#define RX        0
+#define TX        1
+#define TX_PIECES 4 /* descriptors of a frame that is sent back */
+
+/* Offsets in the IOVA range. Rings are aligned as virtio 1.2, 2.7 wants, and no more. */
+#define RING(q)    (0x810 + (q)*0x4000)
+#define AVAIL(q)   (0x1ff2 + (q)*0x4000)
+#define USED(q)    (0x2ff8 + (q)*0x4000) /* its first element lies on two pages */
+#define BUFFERS(q) (0x8000 + 777 + (q) * (SIZE / 2) * BUFFER)
+
+static struct {
+	int fd, memfd;
+	uint8_t *mem;        /* pages in the order of the file */
+	uint8_t *old;        /* of before the last remap */
+	unsigned int region; /* pages */
+	int kick[2];
+	uint16_t avail[2], used[2]; /* free running */
+	bool serving;
+	uint64_t sum;
+} front;
+
+/* Neighbours in IOVA are far apart in the file: 167 and the number of regions have no common
+ * factor. */
+static unsigned int
+file_page(unsigned int page)
+{
+	const unsigned int regions = PAGES / front.region;
+
+	return page / front.region * 167 % regions * front.region + page % front.region;
+}
+
+static void
+copy(uint64_t at, void *data, size_t len, bool write)
+{
+	uint8_t *bytes = data, *va;
+	size_t n;
+
+	for (; len > 0; at += n, bytes += n, len -= n) {
+		n = PAGE - at % PAGE < len ? PAGE - at % PAGE : len;
+		va = front.mem + (size_t)file_page(at / PAGE) * PAGE + at % PAGE;
+		if (write)
+			memcpy(va, bytes, n);
+		else
+			memcpy(bytes, va, n);
+	}
+}
+
+static void
+put(uint64_t at, const void *data, size_t len)
+{
+	uint8_t room[PAGE];
+
+	memcpy(room, data, len);
+	copy(at, room, len, true);
+}
+
+/* A ring's index or entry: aligned, so never on two pages. */
+static uint16_t *
+word(uint64_t at)
+{
+	return (uint16_t *)(void *)(front.mem + (size_t)file_page(at / PAGE) * PAGE + at % PAGE);
+}
+
+static int
+iotlb(uint8_t type, uint64_t iova, uint64_t size, void *va)
+{
+	struct vhost_msg_v2 msg = { .type = VHOST_IOTLB_MSG_V2,
+		.iotlb = { .iova = iova,
+				.size = size,
+				.uaddr = (uintptr_t)va,
+				.perm = VHOST_ACCESS_RW,
+				.type = type } };
+
+	return write(front.fd, &msg, sizeof(msg)) == sizeof(msg) ? 0 : -errno;
+}
+
+static int
+map_all(void)
+{
+	const uint64_t size = (uint64_t)front.region * PAGE;
+	int ret = iotlb(VHOST_IOTLB_BATCH_BEGIN, 0, 0, NULL);
+
+	for (unsigned int page = 0; page < PAGES && ret == 0; page += front.region)
+		ret = iotlb(VHOST_IOTLB_UPDATE, BASE + (uint64_t)page * PAGE, size,
+				front.mem + (size_t)file_page(page) * PAGE);
+	return ret < 0 ? ret : iotlb(VHOST_IOTLB_BATCH_END, 0, 0, NULL);
+}
+
+static int
+unmap_all(void)
+{
+	int ret = iotlb(VHOST_IOTLB_BATCH_BEGIN, 0, 0, NULL);
+
+	if (ret == 0)
+		ret = iotlb(VHOST_IOTLB_INVALIDATE, BASE, (uint64_t)PAGES * PAGE, NULL);
+	return ret < 0 ? ret : iotlb(VHOST_IOTLB_BATCH_END, 0, 0, NULL);
+}
+
+static int
+new_memory(void)
+{
+	front.memfd = memfd_create("front", MFD_CLOEXEC);
+	if (front.memfd < 0 || ftruncate(front.memfd, (off_t)PAGES * PAGE) < 0)
+		return -errno;
+	front.mem = mmap(NULL, (size_t)PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			front.memfd, 0);
+	return front.mem == MAP_FAILED ? -errno : 0;
+}
+
+/* Nothing is copied before the back end has agreed that the old memory is gone. */
+static int
+remap(void)
+{
+	int ret = unmap_all();
+
+	if (ret < 0)
+		return ret;
+	front.old = front.mem;
+	ret = new_memory();
+	if (ret < 0)
+		return ret;
+	memcpy(front.mem, front.old, (size_t)PAGES * PAGE);
+	memset(front.old, PATTERN, (size_t)PAGES * PAGE);
+	return map_all();
+}
+
+static int
+untouched(void)
+{
+	if (front.old == NULL)
+		return -ENOENT;
+	for (size_t i = 0; i < (size_t)PAGES * PAGE; i++)
+		if (front.old[i] != PATTERN)
+			return -EBADMSG;
+	return 0;
+}
+
+static uint64_t
+sum(void)
+{
+	const uint64_t *words = (const void *)front.mem;
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < (size_t)PAGES * PAGE / sizeof(*words); i++)
+		value = (value ^ words[i]) * 0x100000001b3;
+	return value;
+}
+
+static uint64_t
+buffer(int queue, uint16_t id)
+{
+	return BUFFERS(queue) + (uint64_t)id * BUFFER;
+}
+
+static void
+describe(int queue, uint16_t id, uint64_t at, uint32_t len, uint16_t flags)
+{
+	struct vring_desc desc = { .addr = BASE + at, .len = len, .flags = flags, .next = id + 1 };
+
+	put(RING(queue) + id * sizeof(desc), &desc, sizeof(desc));
+}
+
+static void
+publish(int queue, uint16_t head)
+{
+	*word(AVAIL(queue) + 4 + front.avail[queue] % SIZE * 2) = head;
+	front.avail[queue]++;
+	__atomic_store_n(word(AVAIL(queue) + 2), front.avail[queue], __ATOMIC_RELEASE);
+}
+
+static void
+kick(int queue)
+{
+	const uint64_t one = 1;
+
+	if (write(front.kick[queue], &one, sizeof(one)) < 0)
+		fprintf(stderr, "front: kick: %s\n", strerror(errno));
+}
+
+static bool
+take(int queue, struct vring_used_elem *elem)
+{
+	if (__atomic_load_n(word(USED(queue) + 2), __ATOMIC_ACQUIRE) == front.used[queue])
+		return false;
+	copy(USED(queue) + 4 + front.used[queue] % SIZE * sizeof(*elem), elem, sizeof(*elem),
+			false);
+	front.used[queue]++;
+	return true;
+}
+
+/* Header and frame in pieces of odd sizes, none empty. */
+static void
+send_back(uint16_t slot, const uint8_t *frame, uint32_t len)
+{
+	const uint32_t cut[TX_PIECES + 1] = { 0, 7, HEADER + 33, HEADER + len / 2 + 5,
+		HEADER + len };
+	const uint16_t head = slot * TX_PIECES;
+	static const uint8_t header[HEADER];
+
+	put(buffer(TX, slot), header, HEADER);
+	put(buffer(TX, slot) + HEADER, frame, len);
+	for (int i = 0; i < TX_PIECES; i++)
+		describe(TX, head + i, buffer(TX, slot) + cut[i], cut[i + 1] - cut[i],
+				i + 1 < TX_PIECES ? VRING_DESC_F_NEXT : 0);
+	publish(TX, head);
+}
+
+/* All frames that came, as far as there are slots to send. */
+static void
+serve(void)
+{
+	struct vring_used_elem elem;
+	uint8_t frame[BUFFER];
+	bool any = false;
+
+	while (take(TX, &elem))
+		;
+	while ((uint16_t)(front.avail[TX] - front.used[TX]) < SIZE / TX_PIECES && take(RX, &elem)) {
+		copy(buffer(RX, elem.id) + HEADER, frame, elem.len - HEADER, false);
+		send_back(front.avail[TX] % (SIZE / TX_PIECES), frame, elem.len - HEADER);
+		publish(RX, elem.id);
+		any = true;
+	}
+	if (any) {
+		kick(TX);
+		kick(RX);
+	}
+}
+
+static int
+set_status(uint8_t status)
+{
+	uint8_t now = 0;
+
+	if (ioctl(front.fd, VHOST_VDPA_SET_STATUS, &status) < 0 ||
+			ioctl(front.fd, VHOST_VDPA_GET_STATUS, &now) < 0)
+		return -errno;
+	return now == status ? 0 : -EPERM;
+}
+
+static int
+features(uint64_t bits)
+{
+	bits |= 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ACCESS_PLATFORM;
+	if (set_status(0) < 0 || set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE) < 0 ||
+			set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER) < 0)
+		return -EIO;
+	if (ioctl(front.fd, VHOST_SET_FEATURES, &bits) < 0)
+		return -errno;
+	return set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
+			  VIRTIO_CONFIG_S_FEATURES_OK);
+}
+
+static int
+set_queue(unsigned int queue)
+{
+	struct vhost_vring_state num = { .index = queue, .num = SIZE };
+	struct vhost_vring_state base = { .index = queue, .num = 0 };
+	struct vhost_vring_state on = { .index = queue, .num = 1 };
+	struct vhost_vring_file file = { .index = queue, .fd = front.kick[queue] };
+	struct vhost_vring_addr addr = { .index = queue,
+		.desc_user_addr = BASE + RING(queue),
+		.avail_user_addr = BASE + AVAIL(queue),
+		.used_user_addr = BASE + USED(queue) };
+
+	if (ioctl(front.fd, VHOST_SET_VRING_NUM, &num) < 0 ||
+			ioctl(front.fd, VHOST_SET_VRING_BASE, &base) < 0 ||
+			ioctl(front.fd, VHOST_SET_VRING_ADDR, &addr) < 0 ||
+			ioctl(front.fd, VHOST_SET_VRING_KICK, &file) < 0 ||
+			ioctl(front.fd, VHOST_VDPA_SET_VRING_ENABLE, &on) < 0)
+		return -errno;
+	return 0;
+}
+
+static int
+start(void)
+{
+	int ret = 0;
+
+	memset(front.mem, 0, (size_t)PAGES * PAGE);
+	for (int queue = 0; queue < 2; queue++)
+		front.avail[queue] = front.used[queue] = 0;
+	for (uint16_t id = 0; id < SIZE / 2; id++) {
+		describe(RX, id, buffer(RX, id), BUFFER, VRING_DESC_F_WRITE);
+		publish(RX, id);
+	}
+	for (unsigned int queue = 0; queue < 2 && ret == 0; queue++)
+		ret = set_queue(queue);
+	if (ret == 0)
+		ret = set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
+				 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
+	front.serving = ret == 0;
+	return ret;
+}
+
+static int
+command(const char *line)
+{
+	char name[16] = "";
+	uint64_t bits = 0;
+
+	(void)sscanf(line, "%15s %" SCNx64, name, &bits);
+	if (strcmp(name, "features") == 0)
+		return features(bits);
+	if (strcmp(name, "start") == 0)
+		return start();
+	if (strcmp(name, "remap") == 0)
+		return remap();
+	if (strcmp(name, "untouched") == 0)
+		return untouched();
+	if (strcmp(name, "unmap") == 0) {
+		front.serving = false;
+		return unmap_all();
+	}
+	if (strcmp(name, "sum") == 0) {
+		front.sum = sum();
+		return 0;
+	}
+	if (strcmp(name, "same") == 0)
+		return sum() == front.sum ? 0 : -EBADMSG;
+	if (strcmp(name, "map") == 0) {
+		front.serving = true;
+		return map_all();
+	}
+	if (strcmp(name, "reset") == 0) {
+		front.serving = false;
+		return set_status(0);
+	}
+	return -EINVAL;
+}
+
+static int
+open_device(const char *path)
+{
+	uint64_t backend =
+			1ULL << VHOST_BACKEND_F_IOTLB_MSG_V2 | 1ULL << VHOST_BACKEND_F_IOTLB_BATCH;
+
+	front.fd = open(path, O_RDWR | O_CLOEXEC);
+	if (front.fd < 0 || ioctl(front.fd, VHOST_SET_OWNER, NULL) < 0 ||
+			ioctl(front.fd, VHOST_SET_BACKEND_FEATURES, &backend) < 0)
+		return -errno;
+	for (int queue = 0; queue < 2; queue++) {
+		front.kick[queue] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (front.kick[queue] < 0)
+			return -errno;
+	}
+	return new_memory() < 0 ? -errno : map_all();
+}
+
+int
+main(int argc, char **argv)
+{
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	char line[64];
+	int ret;
+
+	front.region = argc > 2 ? atoi(argv[2]) : 1;
+	if (argc < 2 || front.region == 0 || PAGES % front.region != 0) {
+		fprintf(stderr, "usage: front DEVICE [PAGES]\n");
+		return 1;
+	}
+	ret = open_device(argv[1]);
+	if (ret < 0) {
+		fprintf(stderr, "front: %s: %s\n", argv[1], strerror(-ret));
+		return 1;
+	}
+	setvbuf(stdin, NULL, _IONBF, 0);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (;;) {
+		if (front.serving)
+			serve();
+		if (poll(&input, 1, front.serving ? 0 : 10) <= 0)
+			continue;
+		if (fgets(line, sizeof(line), stdin) == NULL || strncmp(line, "quit", 4) == 0)
+			return 0;
+		ret = command(line);
+		if (ret < 0)
+			printf("not ok: %s\n", strerror(-ret));
+		else
+			printf("ok\n");
+	}
+}
