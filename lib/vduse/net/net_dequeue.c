@@ -22,7 +22,7 @@ dequeue_header(const struct vduse_chain *chain, struct virtio_net_hdr_mrg_rxbuf 
 }
 
 /* Append the payload of the chain to the mbuf, and mbufs to the mbuf where it is full. */
-static int
+static __rte_always_inline int
 dequeue_copy(const struct vduse_chain *chain, uint64_t skip, struct rte_mempool *pool,
 		struct rte_mbuf *head)
 {
@@ -32,6 +32,12 @@ dequeue_copy(const struct vduse_chain *chain, uint64_t skip, struct rte_mempool 
 	uint16_t i = 0;
 	uint32_t n;
 
+	if (likely(chain->nr == 1 && len <= rte_pktmbuf_tailroom(head))) {
+		rte_memcpy(rte_pktmbuf_mtod(head, void *), chain->seg[0].addr + skip, len);
+		head->data_len = len;
+		head->pkt_len = len;
+		return 0;
+	}
 	while (left > 0) {
 		if (skip >= chain->seg[i].len) {
 			skip -= chain->seg[i++].len;

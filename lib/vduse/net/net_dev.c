@@ -64,6 +64,7 @@ static const uint64_t net_profiles[] = {
 			RTE_BIT64(VIRTIO_NET_F_CTRL_MAC_ADDR) |                                   \
 			RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE) |                                  \
 			RTE_BIT64(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) |                             \
+			RTE_BIT64(VIRTIO_NET_F_RSS) | RTE_BIT64(VIRTIO_NET_F_HASH_REPORT) |       \
 			RTE_BIT64(VIRTIO_NET_F_NOTF_COAL) | RTE_BIT64(VIRTIO_NET_F_VQ_NOTF_COAL))
 
 /* virtio 1.2, 5.1.4.1 */

@@ -42,6 +42,12 @@ enqueue_copy(const struct enqueue_room *room, const struct net_hdr_wire *hdr, ui
 {
 	struct enqueue_cursor at = { .seg = room->segs };
 
+	if (likely(room->nb_segs == 1 && m->nb_segs == 1 && hdr_len == NET_HDR_LEN)) {
+		memcpy(at.seg->addr, hdr, NET_HDR_LEN);
+		rte_memcpy(at.seg->addr + NET_HDR_LEN, rte_pktmbuf_mtod(m, const void *),
+				m->data_len);
+		return;
+	}
 	enqueue_bytes(&at, (const uint8_t *)hdr, hdr_len);
 	for (; m != NULL; m = m->next)
 		enqueue_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);

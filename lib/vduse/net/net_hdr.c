@@ -101,7 +101,9 @@ complete_checksum(const struct virtio_net_hdr *hdr, struct rte_mbuf *m)
 	/* the field holds the pseudo header's sum and counts as such */
 	if (frame_sum(m, hdr->csum_start, m->pkt_len - hdr->csum_start, &sum) < 0)
 		return -EINVAL;
-	frame_write16(m, (uint32_t)hdr->csum_start + hdr->csum_offset, ~sum);
+	/* RFC 768: 0 is "no checksum"; others take both */
+	sum = sum == 0xffff ? 0xffff : (uint16_t)~sum;
+	frame_write16(m, (uint32_t)hdr->csum_start + hdr->csum_offset, sum);
 	return 0;
 }
 
