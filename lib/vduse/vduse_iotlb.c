@@ -456,6 +456,8 @@ void
 vduse_iotlb_fini(struct vduse_iotlb *tlb)
 {
 	vduse_iotlb_remove(tlb, 0, UINT64_MAX);
+	if (tlb->map != &map_empty)
+		map_swap(tlb, &map_empty);
 	free(tlb->regions);
 	pthread_mutex_destroy(&tlb->lock);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,8 @@ kernel_tune_all(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 static int
 kernel_adopt(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 {
+	int ret;
+
 	if (!conf->adopt)
 		return 0;
 	dev->control_fd = -1;
@@ -197,6 +200,13 @@ kernel_adopt(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	if (dev->fd < 0) {
 		kernel_log_open(dev->name, "its file in /dev/vduse", dev->fd);
 		return dev->fd;
+	}
+	/* what is waited for with epoll must not block; a descriptor from elsewhere may */
+	if (fcntl(dev->fd, F_SETFL, O_NONBLOCK) < 0) {
+		ret = -errno;
+		VDUSE_LOG(ERR, "%s: file descriptor %d: %s; is it open?", dev->name, dev->fd,
+				strerror(-ret));
+		return ret;
 	}
 	dev->adopted = true;
 	VDUSE_LOG(NOTICE, "%s: adopted; it stays in /dev/vduse when this process ends", dev->name);

@@ -47,6 +47,9 @@ vduse_ring_set_kicks(struct vduse_vq *vq, bool wanted)
 static inline void
 vduse_ring_call(struct vduse_vq *vq, uint16_t used)
 {
+	/* none is held: the last one was made, at its time by another lcore perhaps */
+	if (!vduse_vq_call_held(vq))
+		vq->coal_pending = 0;
 	vq->coal_pending += used;
 	if (vq->coal_usecs != 0 && vq->coal_pending < vq->coal_frames) {
 		if (!vduse_vq_call_held(vq))
@@ -81,7 +84,8 @@ vduse_ring_flush(struct vduse_vq *vq, const bool packed)
 		vduse_split_publish(vq);
 	vq->used_pending = 0;
 	call = packed ? vduse_packed_need_call(vq) : vduse_split_need_call(vq);
-	if (call || unlikely(vq->call_pending))
+	/* an event index asks once: what follows counts for the call that is held */
+	if (call || unlikely(vq->call_pending || vduse_vq_call_held(vq)))
 		vduse_ring_call(vq, used);
 	else
 		vq->stats.calls_suppressed++;

@@ -142,7 +142,10 @@ run_try_queues(struct rte_vduse_dev *dev, uint32_t step_ms)
 			VDUSE_LOG(ERR,
 					"%s: queue %u cannot be served: %s; the device stops until "
 					"its driver resets it",
-					dev->name, i, strerror(-ret));
+					dev->name, i,
+					ret == -ENOTSUP ? "a packed ring does not tell where the "
+							  "process before was"
+							: strerror(-ret));
 			run_fail(dev);
 			return;
 		}
@@ -431,7 +434,8 @@ run_recover(struct rte_vduse_dev *dev)
 	dev->recovering = true;
 	if (run_set_status(dev, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
 						VIRTIO_CONFIG_S_FEATURES_OK |
-						VIRTIO_CONFIG_S_DRIVER_OK) < 0) {
+						VIRTIO_CONFIG_S_DRIVER_OK) < 0 &&
+			!dev->broken) {
 		VDUSE_LOG(ERR,
 				"%s: cannot go on where another process was; its driver has to "
 				"reset it",

@@ -14,8 +14,8 @@ pmd_drops(const struct rte_vduse_net_queue_stats *s)
 static void
 pmd_queue_stats(const struct pmd_queue *q, bool rx, struct rte_vduse_net_queue_stats *stats)
 {
-	const uint64_t *base = (const uint64_t *)&q->base;
 	uint64_t *now = (uint64_t *)stats;
+	const uint64_t *base;
 	size_t i;
 
 	static_assert(sizeof(*stats) % sizeof(uint64_t) == 0, "counters only");
@@ -23,6 +23,7 @@ pmd_queue_stats(const struct pmd_queue *q, bool rx, struct rte_vduse_net_queue_s
 		memset(stats, 0, sizeof(*stats));
 		return;
 	}
+	base = (const uint64_t *)&q->base;
 	rte_vduse_net_queue_stats(q->net, q->pair, rx, stats);
 	for (i = 0; i < sizeof(*stats) / sizeof(uint64_t); i++)
 		now[i] -= base[i];

@@ -43,16 +43,27 @@ net_resume_receive(struct rte_vduse_net *net)
 }
 
 int
-rte_vduse_net_set_coalesce(struct rte_vduse_net *net, bool dequeue, uint32_t frames, uint32_t usecs)
+net_set_coalesce(struct rte_vduse_net *net, uint16_t index, const struct net_coalesce *coal)
 {
-	uint16_t i;
-
-	if (frames > RTE_VDUSE_NET_QUEUE_SIZE_MAX || usecs > NET_COALESCE_USECS_MAX)
+	if (coal->frames > RTE_VDUSE_NET_QUEUE_SIZE_MAX || coal->usecs > NET_COALESCE_USECS_MAX)
 		return -EINVAL;
 	/* a burst that sees half of it holds a call back by the old time or the new */
-	for (i = dequeue; i < 2 * net->queue_pairs; i += 2)
-		vduse_vq_set_coalesce(net->queues[i].vq, frames, usecs);
+	vduse_vq_set_coalesce(net->queues[index].vq, coal->frames, coal->usecs);
 	return 0;
+}
+
+int
+rte_vduse_net_set_coalesce(struct rte_vduse_net *net, bool dequeue, uint32_t frames, uint32_t usecs)
+{
+	const struct net_coalesce coal = { .frames = frames, .usecs = usecs };
+	uint16_t i;
+	int ret = 0;
+
+	for (i = dequeue; i < 2 * net->queue_pairs && ret == 0; i += 2)
+		ret = net_set_coalesce(net, i, &coal);
+	if (ret == 0)
+		net->coalesce[dequeue] = coal;
+	return ret;
 }
 
 int
@@ -102,7 +113,11 @@ rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *m)
 	if (!(m->ol_flags & NET_HDR_TX_FLAGS))
 		return 0;
 	rte_vduse_dev_info(net->dev, &info);
-	return net_hdr_from_mbuf(m, info.driver_features, &hdr);
+	/* what is negotiated and not switched off by VIRTIO_NET_CTRL_GUEST_OFFLOADS */
+	return net_hdr_from_mbuf(m,
+			info.driver_features &
+					__atomic_load_n(&net->queues[0].features, __ATOMIC_RELAXED),
+			&hdr);
 }
 
 int

@@ -141,8 +141,10 @@ ctrl_vlan(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 
 /* 5.1.6.5.4 */
 static int
-ctrl_announce_ack(struct rte_vduse_net *net, __rte_unused const struct ctrl_cmd *cmd)
+ctrl_announce_ack(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 {
+	if (cmd->len != 0)
+		return -EINVAL;
 	net->config.status &= ~rte_cpu_to_le_16(VIRTIO_NET_S_ANNOUNCE);
 	return NET_SET_CONFIG(net, status);
 }
@@ -206,14 +208,8 @@ ctrl_guest_offloads(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 	return 0;
 }
 
-/* The device's queues a command of 5.1.6.5.7 is about, and what it sets. */
-struct ctrl_coal {
-	uint32_t frames;
-	uint32_t usecs;
-};
-
 static int
-ctrl_coal_read(const struct ctrl_cmd *cmd, size_t offset, struct ctrl_coal *coal)
+ctrl_coal_read(const struct ctrl_cmd *cmd, size_t offset, struct net_coalesce *coal)
 {
 	if (cmd->len != offset + sizeof(*coal))
 		return -EINVAL;
@@ -227,21 +223,22 @@ ctrl_coal_read(const struct ctrl_cmd *cmd, size_t offset, struct ctrl_coal *coal
 static int
 ctrl_notf_coal(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 {
-	struct ctrl_coal coal;
+	struct net_coalesce coal;
+	uint16_t i;
 	int ret;
 
 	ret = ctrl_coal_read(cmd, 0, &coal);
-	if (ret < 0)
-		return ret;
-	return rte_vduse_net_set_coalesce(
-			net, cmd->hdr.cmd == CTRL_NOTF_COAL_TX_SET, coal.frames, coal.usecs);
+	for (i = cmd->hdr.cmd == CTRL_NOTF_COAL_TX_SET; i < 2 * net->queue_pairs && ret == 0;
+			i += 2)
+		ret = net_set_coalesce(net, i, &coal);
+	return ret;
 }
 
 /* virtio 1.3, 5.1.6.5.7: le16 vqn, le16 reserved, then as above */
 static int
 ctrl_vq_notf_coal(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 {
-	struct ctrl_coal coal;
+	struct net_coalesce coal;
 	uint16_t vqn;
 	int ret;
 
@@ -250,10 +247,9 @@ ctrl_vq_notf_coal(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 		return ret;
 	memcpy(&vqn, cmd->data, sizeof(vqn));
 	vqn = rte_le_to_cpu_16(vqn);
-	if (vqn >= 2 * net->queue_pairs || coal.frames > RTE_VDUSE_NET_QUEUE_SIZE_MAX)
+	if (vqn >= 2 * net->queue_pairs)
 		return -EINVAL;
-	vduse_vq_set_coalesce(net->queues[vqn].vq, coal.frames, coal.usecs);
-	return 0;
+	return net_set_coalesce(net, vqn, &coal);
 }
 
 static const struct {
@@ -297,6 +293,7 @@ void
 net_ctrl_reset(struct rte_vduse_net *net, uint64_t features)
 {
 	struct net_filter *f = &net->filter;
+	uint16_t i;
 
 	memset(f, 0, sizeof(*f));
 	f->active = features &
@@ -306,6 +303,9 @@ net_ctrl_reset(struct rte_vduse_net *net, uint64_t features)
 	memcpy(&f->mac, net->config.mac, sizeof(f->mac));
 	memset(&net->rss, 0, sizeof(net->rss));
 	__atomic_store_n(&net->active_pairs, 1, __ATOMIC_RELAXED);
+	/* what a driver before set is forgotten (virtio 1.3, 5.1.6.5.9) */
+	for (i = 0; i < 2 * net->queue_pairs; i++)
+		net_set_coalesce(net, i, &net->coalesce[i % 2]);
 }
 
 static int

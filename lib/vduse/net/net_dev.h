@@ -42,6 +42,12 @@ struct net_queue {
 	struct rte_vduse_net_queue_stats stats;
 } __rte_cache_aligned;
 
+/** When calls of a queue are made; see rte_vduse_net_set_coalesce(). */
+struct net_coalesce {
+	uint32_t frames;
+	uint32_t usecs;
+};
+
 struct rte_vduse_net {
 	TAILQ_ENTRY(rte_vduse_net) next; /* net_list.c */
 	struct rte_vduse_dev *dev;
@@ -54,6 +60,7 @@ struct rte_vduse_net {
 	bool steers;              /* queue pairs can be other than the caller's (control queue) */
 	struct net_rss rss;       /* of the receive queues */
 	struct net_filter filter; /* active: heeded by the receive queues */
+	struct net_coalesce coalesce[2]; /* the owner's, [1]: dequeue; at every start */
 	struct virtio_net_config config; /* as the driver sees it */
 	rte_vduse_net_event_cb event;
 	void *event_arg;
@@ -68,6 +75,9 @@ net_burst_t net_enqueue_select(uint64_t features);
 #define NET_SET_CONFIG(net, field)                                                      \
 	rte_vduse_dev_set_config((net)->dev, offsetof(struct virtio_net_config, field), \
 			&(net)->config.field, sizeof((net)->config.field))
+
+/** Of one queue. @return 0 or -EINVAL */
+int net_set_coalesce(struct rte_vduse_net *net, uint16_t index, const struct net_coalesce *coal);
 
 /** The receive queues rest, for a change by a command of the control queue, in its burst. */
 void net_pause_receive(struct rte_vduse_net *net);

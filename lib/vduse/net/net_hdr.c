@@ -192,6 +192,17 @@ struct tx_frame {
 	bool ipv6;
 };
 
+/* Whether an IP header of this kind and length is where the lengths say. */
+static bool
+tx_frame_is_ip(const struct tx_frame *f)
+{
+	const uint8_t version_ihl = f->headers[f->l3];
+
+	if (f->ipv6)
+		return version_ihl >> 4 == 6;
+	return version_ihl >> 4 == 4 && (version_ihl & 15) * 4u == f->l4 - f->l3;
+}
+
 /* How long the L4 part is; what the IP header says must be in the frame. */
 static int
 tx_frame_len(struct tx_frame *f)
@@ -243,7 +254,7 @@ tx_frame_init(const struct rte_mbuf *m, struct tx_frame *f)
 			f->field + sizeof(uint16_t) > RTE_MIN(m->pkt_len, (uint32_t)NET_HDR_LOOK))
 		return -EINVAL;
 	f->headers = rte_pktmbuf_read(m, 0, f->field + sizeof(uint16_t), f->look);
-	return f->headers != NULL ? tx_frame_len(f) : -EINVAL;
+	return f->headers != NULL && tx_frame_is_ip(f) ? tx_frame_len(f) : -EINVAL;
 }
 
 /* The pseudo header's sum; the length counts for a frame to be segmented too (5.1.6.2.1). */
@@ -291,7 +302,8 @@ tx_gso(const struct tx_frame *f, uint64_t features, struct virtio_net_hdr *hdr)
 	const struct rte_mbuf *m = f->m;
 	uint8_t tcp_flags;
 
-	if (m->tso_segsz == 0)
+	if (m->tso_segsz == 0 || m->l4_len < f->field + sizeof(uint16_t) - f->l4 ||
+			m->l4_len > f->l4_len)
 		return -EINVAL;
 	if (m->ol_flags & RTE_MBUF_F_TX_UDP_SEG) {
 		if (!HAS(features, f->ipv6 ? VIRTIO_NET_F_GUEST_USO6 : VIRTIO_NET_F_GUEST_USO4))
