@@ -183,10 +183,37 @@ FK_GETTER(uint64_t, fk_api_version, dev->api_version)
 FK_GETTER(uint32_t, fk_nb_spaces, dev->nas)
 FK_GETTER(uint8_t, fk_status, dev->status)
 FK_GETTER(unsigned int, fk_config_irqs, dev->config_irqs)
+FK_GETTER(unsigned int, fk_attr_writes, dev->nb_attrs)
 FK_VQ_GETTER(uint16_t, fk_vq_max, dev->vqs[index].num_max)
 FK_VQ_GETTER(uint32_t, fk_vq_group, dev->vqs[index].group)
 FK_VQ_GETTER(bool, fk_vq_has_kickfd, dev->vqs[index].kickfd >= 0)
 FK_VQ_GETTER(unsigned int, fk_irqs, dev->vqs[index].irqs)
+
+unsigned int
+fk_map_reads(struct fk_dev *dev, bool fd2)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&fk.lock);
+	n = dev->map_reads[fd2];
+	pthread_mutex_unlock(&fk.lock);
+	return n;
+}
+
+void
+fk_attr(struct fk_dev *dev, const char *attr, char *value, size_t size)
+{
+	unsigned int i;
+
+	value[0] = '\0';
+	pthread_mutex_lock(&fk.lock);
+	for (i = 0; i < dev->nb_attrs; i++)
+		if (strcmp(dev->attrs[i].name, attr) == 0) {
+			assert(strlen(dev->attrs[i].value) < size);
+			strcpy(value, dev->attrs[i].value);
+		}
+	pthread_mutex_unlock(&fk.lock);
+}
 
 void
 fk_config(struct fk_dev *dev, uint32_t offset, void *data, uint32_t len)

@@ -367,8 +367,10 @@ device_ioctl(struct fk_dev *dev, unsigned long request, void *arg)
 		return -EPERM;
 	switch (request) {
 	case VDUSE_IOTLB_GET_FD:
+		dev->map_reads[0]++;
 		return device_iotlb_get_fd(dev, arg, 0);
 	case VDUSE_IOTLB_GET_FD2:
+		dev->map_reads[1]++;
 		return device_iotlb_get_fd2(dev, arg);
 	case VDUSE_DEV_GET_FEATURES:
 		*(uint64_t *)arg = dev->features;
@@ -493,14 +495,29 @@ fk_write(int fd, const void *buf, size_t len)
 
 /* Nothing but the existence of the device is looked at. */
 static int
+device_set_attr(struct fk_dev *dev, const char *attr, const char *value)
+{
+	struct fk_attr *to;
+
+	if (dev == NULL || attr[0] == '\0' || value[0] == '\0')
+		return -ENOENT;
+	assert(dev->nb_attrs < FK_ATTRS_MAX && strlen(attr) < FK_ATTR_LEN &&
+			strlen(value) < FK_ATTR_LEN);
+	to = &dev->attrs[dev->nb_attrs++];
+	strcpy(to->name, attr);
+	strcpy(to->value, value);
+	return 0;
+}
+
+static int
 fk_set_attr(const char *name, const char *attr, const char *value)
 {
 	int ret;
 
 	pthread_mutex_lock(&fk.lock);
 	ret = fk_fault_hit(FK_SET_ATTR);
-	if (ret == 0 && (dev_of_name(name) == NULL || attr[0] == '\0' || value[0] == '\0'))
-		ret = -ENOENT;
+	if (ret == 0)
+		ret = device_set_attr(dev_of_name(name), attr, value);
 	pthread_mutex_unlock(&fk.lock);
 	return ret;
 }

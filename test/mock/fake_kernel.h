@@ -92,6 +92,14 @@ uint64_t fk_offered(struct fk_dev *dev);
 uint32_t fk_nb_vqs(struct fk_dev *dev);
 uint16_t fk_vq_max(struct fk_dev *dev, uint32_t index);
 bool fk_vq_has_kickfd(struct fk_dev *dev, uint32_t index);
+
+/* Reads of the IOVA map with VDUSE_IOTLB_GET_FD, or with _GET_FD2. */
+unsigned int fk_map_reads(struct fk_dev *dev, bool fd2);
+
+/* What was last written to an attribute in sysfs, "" where nothing was; and how many writes. */
+void fk_attr(struct fk_dev *dev, const char *attr, char *value, size_t size);
+unsigned int fk_attr_writes(struct fk_dev *dev);
+
 uint64_t fk_api_version(struct fk_dev *dev);
 uint32_t fk_nb_spaces(struct fk_dev *dev);
 uint32_t fk_vq_group(struct fk_dev *dev, uint32_t index);

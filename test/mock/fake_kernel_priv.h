@@ -9,6 +9,10 @@
 
 #define FK_REGIONS_MAX 1024
 
+/* Attributes of a device that are written, and the longest. */
+#define FK_ATTRS_MAX 32
+#define FK_ATTR_LEN  320
+
 /* A request without an answer for this long is a test that fails. */
 #define FK_TIMEOUT_S 10
 
@@ -38,6 +42,11 @@ struct fk_vq {
 	unsigned int irqs;
 };
 
+struct fk_attr {
+	char name[FK_ATTR_LEN];
+	char value[FK_ATTR_LEN];
+};
+
 struct fk_dev {
 	bool used;
 	char name[VDUSE_NAME_MAX];
@@ -60,6 +69,9 @@ struct fk_dev {
 	uint32_t last_request;
 	struct fk_region regions[FK_REGIONS_MAX];
 	unsigned int nb_regions;
+	unsigned int map_reads[2];          /* by GET_FD, GET_FD2 */
+	struct fk_attr attrs[FK_ATTRS_MAX]; /* as written, one behind the other */
+	unsigned int nb_attrs;
 };
 
 TAILQ_HEAD(fk_msg_list, fk_msg);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <sched.h>
+#include <time.h>
+
+#include "ctrlq.h"
+
+/* Bytes of a receive buffer, and their distance. */
+#define RX_LEN    2048
+#define RX_STRIDE 4096
+
+void
+ctrlq_up(struct bench *b, unsigned int variant, uint64_t features)
+{
+	const struct bench_conf conf = {
+		.variant = bench_variants[variant],
+		.pairs = CTRLQ_PAIRS,
+		.features = features | (1ULL << VIRTIO_NET_F_CTRL_VQ) | (1ULL << VIRTIO_NET_F_MQ),
+	};
+
+	unit_kernel(&(struct fk_conf){ .allow_ctrl_vq = true });
+	bench_up(b, &conf);
+}
+
+void
+ctrlq_add(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
+{
+	const struct virtio_net_ctrl_hdr hdr = { .class = class, .cmd = cmd };
+	const struct mock_desc all[] = {
+		{ .iova = CTRLQ_CMD, .len = sizeof(hdr) },
+		{ .iova = CTRLQ_CMD + sizeof(hdr), .len = len },
+		{ .iova = CTRLQ_ACK, .len = 1, .write = true },
+	};
+	const struct mock_desc bare[] = { all[0], all[2] };
+	const uint8_t none = 0xaa;
+
+	guest_write(&b->guest, CTRLQ_CMD, &hdr, sizeof(hdr));
+	guest_write(&b->guest, CTRLQ_ACK, &none, 1);
+	if (len > 0) {
+		guest_write(&b->guest, CTRLQ_CMD + sizeof(hdr), data, len);
+		assert_int_equal(mock_vq_add(&b->vq[CTRLQ_INDEX], all, 3, NULL), 0);
+	} else {
+		assert_int_equal(mock_vq_add(&b->vq[CTRLQ_INDEX], bare, 2, NULL), 0);
+	}
+}
+
+bool
+ctrlq_wait(struct bench *b)
+{
+	const time_t until = time(NULL) + 10;
+	struct mock_used used;
+
+	while (!mock_vq_get(&b->vq[CTRLQ_INDEX], &used)) {
+		if (time(NULL) > until)
+			return false;
+		sched_yield();
+	}
+	return used.len == 1;
+}
+
+uint8_t
+ctrlq_ask(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
+{
+	uint8_t ack;
+
+	ctrlq_add(b, class, cmd, data, len);
+	if (mock_vq_need_kick(&b->vq[CTRLQ_INDEX]))
+		fk_kick(b->dev, CTRLQ_INDEX);
+	assert_true(ctrlq_wait(b));
+	guest_read(&b->guest, CTRLQ_ACK, &ack, 1);
+	return ack;
+}
+
+void
+ctrlq_offer(struct bench *b, uint16_t pair)
+{
+	const struct mock_desc desc = {
+		.iova = BENCH_BUFFERS + pair * RX_STRIDE, .len = RX_LEN, .write = true
+	};
+
+	assert_int_equal(mock_vq_add(&b->vq[2 * pair], &desc, 1, NULL), 0);
+}
+
+const uint8_t *
+ctrlq_got(struct bench *b, uint16_t pair, uint32_t *len)
+{
+	const uint32_t hdr_len = bench_features(&b->conf) & (1ULL << VIRTIO_NET_F_HASH_REPORT)
+						 ? NET_HDR_HASH_LEN
+						 : NET_HDR_LEN;
+	struct mock_used used;
+
+	if (!mock_vq_get(&b->vq[2 * pair], &used))
+		return NULL;
+	assert_true(used.len > hdr_len);
+	*len = used.len - hdr_len;
+	return (const uint8_t *)guest_at(&b->guest, BENCH_BUFFERS + pair * RX_STRIDE) + hdr_len;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CTRLQ_H
+#define CTRLQ_H
+
+#include "bench.h"
+
+/* The driver's end of a control queue, of a device with several queue pairs. */
+
+#define CTRLQ_PAIRS 4
+#define CTRLQ_INDEX (2 * CTRLQ_PAIRS)
+
+/* Where commands and their acknowledgement are; behind all other buffers. */
+#define CTRLQ_CMD (BENCH_BUFFERS + (6ull << 20))
+#define CTRLQ_ACK (BENCH_BUFFERS + (7ull << 20))
+
+/* Multi-queue by the control queue, and these in addition. */
+void ctrlq_up(struct bench *b, unsigned int variant, uint64_t features);
+
+/* Make a command available: header, data, room for the acknowledgement. */
+void ctrlq_add(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_t len);
+
+/* Wait for the next used buffer of the control queue; false after 10 s. */
+bool ctrlq_wait(struct bench *b);
+
+/* A command; what the device answers. */
+uint8_t ctrlq_ask(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_t len);
+
+/* Give a receive queue a buffer to take a frame of up to 2000 bytes into. */
+void ctrlq_offer(struct bench *b, uint16_t pair);
+
+/* Collect it; where its bytes are, behind the header, and how many. NULL: none was used. */
+const uint8_t *ctrlq_got(struct bench *b, uint16_t pair, uint32_t *len);
+
+#endif /* CTRLQ_H */

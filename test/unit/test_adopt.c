@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Devices that somebody else made: taken over, looked at, removed. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#include <linux/virtio_ids.h>
+
+#include "bench.h"
+#include "vduse_netlink.h"
+
+static const struct rte_vduse_net_conf good_conf = {
+	.name = "unit",
+	.queue_pairs = 1,
+	.queue_size = BENCH_QUEUE_SIZE,
+	.mac = { { 2, 0, 0, 0, 0, 1 } },
+	.mtu = 1500,
+};
+
+/* Another process's device: made with the features that ours would have, and left there. */
+static struct fk_dev *
+foreign_create(bool attached)
+{
+	struct vduse_vq_config vq = { .max_size = BENCH_QUEUE_SIZE };
+	struct vduse_dev_config *config;
+	struct rte_vduse_net *net;
+	struct fk_dev *dev;
+	int control, fd;
+
+	assert_int_equal(rte_vduse_net_create(&good_conf, &net), 0);
+	config = calloc(1, sizeof(*config) + sizeof(net->config));
+	assert_non_null(config);
+	strcpy(config->name, "unit");
+	config->device_id = VIRTIO_ID_NET;
+	config->features = fk_offered(fk_find("unit"));
+	config->vq_num = 2;
+	config->vq_align = 4096;
+	config->config_size = sizeof(net->config);
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+	control = fk_sys.open_control();
+	assert_int_equal(fk_sys.ioctl(control, VDUSE_CREATE_DEV, config), 0);
+	free(config);
+	fd = fk_sys.open_device("unit");
+	for (vq.index = 0; vq.index < 2; vq.index++)
+		assert_int_equal(fk_sys.ioctl(fd, VDUSE_VQ_SETUP, &vq), 0);
+	fk_sys.close(fd);
+	fk_sys.close(control);
+	dev = fk_find("unit");
+	fk_attach(dev, attached);
+	unit_log_clear();
+	return dev;
+}
+
+static void
+foreign_destroy(void)
+{
+	char name[VDUSE_NAME_MAX] = "unit";
+	int control = fk_sys.open_control();
+
+	fk_attach(fk_find("unit"), false);
+	assert_int_equal(fk_sys.ioctl(control, VDUSE_DESTROY_DEV, name), 0);
+	fk_sys.close(control);
+}
+
+static struct rte_vduse_net *
+adopt(int fd_plus_1)
+{
+	struct rte_vduse_net_conf conf = good_conf;
+	struct rte_vduse_net *net;
+
+	conf.adopt = true;
+	conf.adopt_fd_plus_1 = fd_plus_1;
+	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
+	return net;
+}
+
+/* A driver comes to the adopted device; afterwards it is still there, and closed. */
+static void
+adopted_run(struct rte_vduse_net *net)
+{
+	const struct bench_conf conf = { 0 };
+	struct fk_ledger left;
+	struct bench b;
+
+	unit_assert_logged_once("unit: adopted");
+	bench_take(&b, &conf, net);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_assert_traffic(&b);
+	assert_int_equal(fk_reset(b.dev), 0);
+	bench_destroy(&b);
+	fk_ledger(&left);
+	assert_int_equal(left.fds + left.maps + left.errors, 0);
+	assert_int_equal(left.devices, 1);
+}
+
+static void
+test_by_name(void **state)
+{
+	(void)state;
+	foreign_create(true);
+	adopted_run(adopt(0));
+	/* and again */
+	unit_log_clear();
+	adopted_run(adopt(0));
+	foreign_destroy();
+}
+
+static void
+test_by_fd(void **state)
+{
+	struct rte_vduse_net *net;
+	int fd;
+
+	(void)state;
+	foreign_create(false);
+	fd = fk_sys.open_device("unit");
+	/* however its opener had it: the control thread must not wait in a read */
+	assert_int_equal(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK), 0);
+	net = adopt(fd + 1);
+	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+	adopted_run(net);
+	foreign_destroy();
+}
+
+static void
+test_not_there(void **state)
+{
+	struct rte_vduse_net *net = adopt(0);
+
+	(void)state;
+	assert_int_equal(unit_log_count("adopted"), 0);
+	assert_non_null(fk_find("unit"));
+	/* it is ours then, and goes */
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+	assert_null(fk_find("unit"));
+}
+
+static void
+test_in_use(void **state)
+{
+	struct rte_vduse_net_conf conf = good_conf;
+	struct rte_vduse_net *net;
+	int fd;
+
+	(void)state;
+	foreign_create(false);
+	fd = fk_sys.open_device("unit");
+	conf.adopt = true;
+	assert_int_equal(rte_vduse_net_create(&conf, &net), -EBUSY);
+	unit_assert_logged_once("cannot open its file in /dev/vduse");
+	fk_sys.close(fd);
+	foreign_destroy();
+}
+
+/* The process before: serves the driver that stays. */
+static void
+before_up(struct bench *b, const struct bench_conf *conf)
+{
+	foreign_create(true);
+	bench_take(b, conf, adopt(0));
+	bench_negotiate(b);
+	bench_rings(b, true);
+	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+}
+
+/*
+ * It dies: the kernel's side of its descriptors is closed, no reset comes, and
+ * the driver's rings are as they were.
+ */
+static void
+before_dies(struct bench *b)
+{
+	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
+	b->net = NULL;
+	unit_log_clear();
+}
+
+/* Its successor looks at the rings on the control thread. */
+static bool
+wait_for(struct bench *b, bool (*reached)(const struct rte_vduse_net_info *info))
+{
+	const time_t until = time(NULL) + 10;
+	struct rte_vduse_net_info info;
+
+	do {
+		rte_vduse_net_info(b->net, &info);
+		sched_yield();
+	} while (!reached(&info) && time(NULL) < until);
+	return reached(&info);
+}
+
+static bool
+is_started(const struct rte_vduse_net_info *info)
+{
+	return info->dev.started;
+}
+
+static bool
+is_broken(const struct rte_vduse_net_info *info)
+{
+	return info->dev.broken;
+}
+
+static void
+transmit(struct bench *b, unsigned int from, unsigned int to)
+{
+	struct mock_used used;
+	struct rte_mbuf *m;
+	unsigned int i;
+
+	for (i = from; i < to; i++) {
+		m = bench_dequeue(b);
+		assert_non_null(m);
+		bench_mbuf_check(m, i, 60);
+		rte_pktmbuf_free(m);
+		assert_true(mock_vq_get(bench_tx(b), &used));
+	}
+}
+
+/* n frames, of which some were taken before and some while nobody was there. */
+static void
+continue_run(const struct bench_conf *conf, unsigned int n)
+{
+	struct mock_used used;
+	struct bench b;
+	unsigned int i, irqs;
+
+	before_up(&b, conf);
+	for (i = 0; i < n; i++) {
+		bench_send(&b, BENCH_BUFFERS + 256 * i, i, 60);
+		bench_offer(&b, BENCH_BUFFERS + (1ull << 20) + 256 * i, 256);
+	}
+	transmit(&b, 0, n / 2);
+	for (i = 0; i < n / 2; i++) {
+		assert_int_equal(bench_enqueue(&b, bench_mbuf(i, 60, 60)), 1);
+		assert_true(mock_vq_get(bench_rx(&b), &used));
+	}
+	before_dies(&b);
+	bench_send(&b, BENCH_BUFFERS + 256 * n, n, 60);
+	irqs = fk_irqs(b.dev, 1);
+	b.net = adopt(0);
+	assert_true(wait_for(&b, is_started));
+	assert_int_equal(rte_vduse_net_set_link(b.net, true), 0);
+	assert_int_equal(bench_info(&b).dev.driver_features, bench_features(conf));
+	transmit(&b, n / 2, n + 1);
+	assert_null(bench_dequeue(&b));
+	/* the driver may have missed a call of the one before */
+	assert_true(fk_irqs(b.dev, 1) > irqs);
+	for (i = n / 2; i < n; i++) {
+		assert_int_equal(bench_enqueue(&b, bench_mbuf(i, 60, 60)), 1);
+		assert_true(mock_vq_get(bench_rx(&b), &used));
+		assert_int_equal(used.len, BENCH_HDR_LEN + 60);
+	}
+	assert_int_equal(bench_enqueue(&b, bench_mbuf(0, 60, 60)), 0);
+	assert_int_equal(unit_log_count("ERR"), 0);
+	bench_assert_traffic(&b);
+	bench_down(&b);
+	foreign_destroy();
+}
+
+static void
+test_continue_split(void **state)
+{
+	struct bench_conf conf = { 0 };
+	unsigned int v;
+
+	(void)state;
+	for (v = 0; v < 8; v++) {
+		conf.variant = bench_variants[v];
+		conf.start = 0;
+		continue_run(&conf, 100);
+		/* round the end of the index */
+		conf.start = 65500;
+		continue_run(&conf, 100);
+	}
+}
+
+/* A packed ring that was never used is as good as new. */
+static void
+test_continue_packed_unused(void **state)
+{
+	const struct bench_conf conf = { .variant.packed = true };
+	struct bench b;
+
+	(void)state;
+	before_up(&b, &conf);
+	before_dies(&b);
+	bench_send(&b, BENCH_BUFFERS, 0, 60);
+	b.net = adopt(0);
+	assert_true(wait_for(&b, is_started));
+	transmit(&b, 0, 1);
+	bench_down(&b);
+	foreign_destroy();
+}
+
+/* One that was used does not tell: nothing is touched until the driver resets it. */
+static void
+test_packed_used(void **state)
+{
+	const struct bench_conf conf = { .variant.packed = true };
+	struct bench b;
+
+	(void)state;
+	before_up(&b, &conf);
+	bench_send(&b, BENCH_BUFFERS, 0, 60);
+	transmit(&b, 0, 1);
+	before_dies(&b);
+	bench_send(&b, BENCH_BUFFERS, 1, 60);
+	b.net = adopt(0);
+	assert_true(wait_for(&b, is_broken));
+	assert_null(bench_dequeue(&b));
+	/* answered behind what the control thread logs */
+	assert_int_equal(fk_reset(b.dev), 0);
+	unit_assert_logged_once("adopted");
+	unit_assert_logged_once("reset");
+	assert_int_equal(unit_log_count("\n"), 2);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_assert_traffic(&b);
+	bench_down(&b);
+	foreign_destroy();
+}
+
+/* What kernels can do, and nothing is left behind. */
+static void
+test_probe(void **state)
+{
+	static const struct {
+		struct fk_conf kernel;
+		bool type, ctrl_vq;
+	} cases[] = {
+		{ { 0 }, true, false },
+		{ { .no_net = true }, false, false },
+		{ { .allow_ctrl_vq = true }, true, true },
+		{ { .api_newest = 1 }, true, false },
+		{ { .api_newest = 1, .allow_ctrl_vq = true, .vduse_features = 3 }, true, true },
+		{ { .api_newest = 9, .vduse_features = 1 }, true, false },
+	};
+	struct rte_vduse_net_caps caps;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		unit_kernel(&cases[i].kernel);
+		unit_log_clear();
+		memset(&caps, 0xff, sizeof(caps));
+		assert_int_equal(rte_vduse_net_probe(&caps), 0);
+		assert_int_equal(caps.dev.api_version, RTE_MIN(cases[i].kernel.api_newest, 1u));
+		assert_int_equal(caps.dev.vduse_features, cases[i].kernel.vduse_features);
+		assert_int_equal(caps.dev.device_type, cases[i].type);
+		assert_int_equal(caps.dev.features, cases[i].ctrl_vq);
+		assert_int_equal(caps.features >> VIRTIO_NET_F_CTRL_VQ & 1, cases[i].ctrl_vq);
+		assert_int_equal(caps.features >> VIRTIO_NET_F_MQ & 1, cases[i].ctrl_vq);
+		assert_true(caps.features >> VIRTIO_NET_F_HOST_TSO4 & 1);
+		assert_int_equal(unit_log_count("\n"), 0);
+		unit_assert_clean();
+	}
+	unit_kernel(&(struct fk_conf){ 0 });
+	assert_int_equal(rte_vduse_probe(VIRTIO_ID_BLOCK, 0, &caps.dev), 0);
+	assert_false(caps.dev.device_type || caps.dev.features);
+	unit_kernel(&(struct fk_conf){ .no_module = true });
+	assert_int_equal(rte_vduse_net_probe(&caps), -ENOENT);
+	unit_assert_logged_once("modprobe vduse");
+	unit_kernel(&(struct fk_conf){ .no_permission = true });
+	unit_log_clear();
+	assert_int_equal(rte_vduse_net_probe(&caps), -EPERM);
+	unit_assert_logged_once("\n");
+}
+
+/* Whatever call of a probe fails: an error, and nothing is left but what destroying left. */
+static void
+test_probe_failures(void **state)
+{
+	struct rte_vduse_net_caps caps;
+	struct fk_ledger left;
+	unsigned int n;
+	int ret;
+
+	(void)state;
+	for (n = 0;; n++) {
+		unit_kernel(&(struct fk_conf){ .allow_ctrl_vq = true });
+		fk_fail_nth(n, -EIO);
+		ret = rte_vduse_net_probe(&caps);
+		if (!fk_fail_done())
+			break;
+		fk_ledger(&left);
+		assert_int_equal(left.fds + left.maps + left.errors, 0);
+		assert_true(ret == -EIO || left.devices == 0);
+	}
+	assert_int_equal(ret, 0);
+	assert_true(n >= 6);
+}
+
+/* What `vdpa dev del` makes of it: the driver leaves, and waits for answers to that. */
+static unsigned int netlink_dels;
+static int netlink_ret;
+
+int __wrap_vduse_netlink_del(const char *name);
+
+int
+__wrap_vduse_netlink_del(const char *name)
+{
+	struct fk_dev *dev = fk_find(name);
+	struct vduse_vq_state s;
+
+	netlink_dels++;
+	if (netlink_ret < 0)
+		return netlink_ret;
+	assert_int_equal(fk_get_vq_state(dev, 0, &s), 0);
+	assert_int_equal(fk_update_iotlb(dev, 0, UINT64_MAX), 0);
+	assert_int_equal(fk_reset(dev), 0);
+	fk_attach(dev, false);
+	return 0;
+}
+
+static void
+test_remove(void **state)
+{
+	struct rte_vduse_net *net;
+	struct fk_ledger left;
+
+	(void)state;
+	assert_int_equal(rte_vduse_dev_remove("unit"), -ENODEV);
+	unit_kernel(&(struct fk_conf){ .no_module = true });
+	assert_int_equal(rte_vduse_dev_remove("unit"), -ENOENT);
+	unit_kernel(&(struct fk_conf){ 0 });
+	/* served by somebody */
+	assert_int_equal(rte_vduse_net_create(&good_conf, &net), 0);
+	assert_int_equal(rte_vduse_dev_remove("unit"), -EBUSY);
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+	unit_assert_clean();
+	netlink_dels = 0;
+	foreign_create(true);
+	assert_int_equal(rte_vduse_dev_remove("unit"), 0);
+	assert_int_equal(netlink_dels, 1);
+	unit_assert_clean();
+	/* it cannot leave the bus: it stays, and is closed */
+	foreign_create(true);
+	netlink_ret = -EPERM;
+	assert_int_equal(rte_vduse_dev_remove("unit"), -EPERM);
+	netlink_ret = 0;
+	fk_ledger(&left);
+	assert_int_equal(left.fds + left.maps, 0);
+	assert_int_equal(left.devices, 1);
+	assert_int_equal(rte_vduse_dev_remove("unit"), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_by_name),
+		UNIT_TEST(test_by_fd),
+		UNIT_TEST(test_not_there),
+		UNIT_TEST(test_in_use),
+		UNIT_TEST(test_continue_split),
+		UNIT_TEST(test_continue_packed_unused),
+		UNIT_TEST(test_packed_used),
+		UNIT_TEST(test_probe),
+		UNIT_TEST(test_probe_failures),
+		UNIT_TEST(test_remove),
+	};
+
+	return UNIT_RUN("adopt", tests);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Calls that are held back: until so many buffers are used, or so much time has passed. */
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctrlq.h"
+
+/* A time that does not pass while a test runs, and one that does at once. */
+#define LONG_US  1000000
+#define SHORT_US 1
+
+#define TX 1
+#define RX 0
+
+/* n frames in one burst; how many calls came of it. */
+static unsigned int
+sent(struct bench *b, unsigned int n)
+{
+	const unsigned int before = fk_irqs(b->dev, TX);
+	struct rte_mbuf *pkts[64];
+	struct mock_used used;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		bench_send(b, BENCH_BUFFERS + 256 * i, i, 60);
+	assert_int_equal(rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, 64), n);
+	rte_pktmbuf_free_bulk(pkts, n);
+	for (i = 0; i < n; i++)
+		assert_true(mock_vq_get(bench_tx(b), &used));
+	return fk_irqs(b->dev, TX) - before;
+}
+
+/* The same towards the driver. */
+static unsigned int
+received(struct bench *b, unsigned int n)
+{
+	const unsigned int before = fk_irqs(b->dev, RX);
+	struct mock_used used;
+	struct rte_mbuf *m;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		bench_offer(b, BENCH_BUFFERS, 256);
+		m = bench_mbuf(i, 60, 60);
+		assert_int_equal(bench_enqueue(b, m), 1);
+		assert_true(mock_vq_get(bench_rx(b), &used));
+	}
+	return fk_irqs(b->dev, RX) - before;
+}
+
+/* The driver's wish, new before each burst: the next buffer, whatever the format. */
+static void
+want_calls(struct bench *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		if (b->conf.variant.event_idx)
+			mock_vq_call_at(&b->vq[i], 0);
+		else
+			mock_vq_calls(&b->vq[i], true);
+	}
+}
+
+static void
+frames_run(const struct bench_conf *conf)
+{
+	struct bench b;
+	unsigned int i, k;
+
+	bench_up(&b, conf);
+	want_calls(&b);
+	assert_int_equal(sent(&b, 1), 1);
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 10, LONG_US), 0);
+	for (k = 0; k < 3; k++) {
+		want_calls(&b);
+		for (i = 0; i < 9; i++)
+			assert_int_equal(sent(&b, 1), 0);
+		assert_int_equal(sent(&b, 1), 1);
+		/* in larger bursts, beyond the number; empty ones make no difference */
+		want_calls(&b);
+		assert_int_equal(sent(&b, 4), 0);
+		assert_int_equal(sent(&b, 0), 0);
+		assert_int_equal(sent(&b, 5), 0);
+		assert_int_equal(sent(&b, 20), 1);
+	}
+	/* a frame each: as if it were off */
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 0, LONG_US), 0);
+	want_calls(&b);
+	assert_int_equal(sent(&b, 3), 1);
+	want_calls(&b);
+	assert_int_equal(sent(&b, 1), 1);
+	bench_down(&b);
+}
+
+static void
+test_frames(void **state)
+{
+	struct bench_conf conf = { 0 };
+	unsigned int v;
+
+	(void)state;
+	for (v = 0; v < BENCH_VARIANTS; v += 2) {
+		conf.variant = bench_variants[v];
+		frames_run(&conf);
+	}
+}
+
+/* Calls of a queue until there is another one; false after 10 s. */
+static bool
+wait_call(struct bench *b, uint32_t index, unsigned int before)
+{
+	const time_t until = time(NULL) + 10;
+	struct rte_mbuf *m;
+
+	while (fk_irqs(b->dev, index) == before) {
+		if (time(NULL) > until)
+			return false;
+		assert_int_equal(rte_vduse_net_dequeue(b->net, 0, unit_pool, &m, 1), 0);
+	}
+	return true;
+}
+
+/* Only dequeue is polled, and nothing comes: both queues' calls come in time, once. */
+static void
+test_deadline(void **state)
+{
+	struct bench_conf conf = { 0 };
+	unsigned int v, before;
+	struct bench b;
+
+	(void)state;
+	for (v = 0; v < BENCH_VARIANTS; v += 4) {
+		conf.variant = bench_variants[v];
+		bench_up(&b, &conf);
+		assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 100, 20000), 0);
+		assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 100, 20000), 0);
+		before = fk_irqs(b.dev, TX);
+		want_calls(&b);
+		assert_int_equal(sent(&b, 3), 0);
+		assert_true(wait_call(&b, TX, before));
+		before = fk_irqs(b.dev, RX);
+		assert_int_equal(received(&b, 3), 0);
+		assert_true(wait_call(&b, RX, before));
+		assert_int_equal(fk_irqs(b.dev, RX), before + 1);
+		assert_int_equal(bench_stats(&b, false).calls, fk_irqs(b.dev, RX));
+		/* frames count anew behind a call that came in time */
+		assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 5, LONG_US), 0);
+		want_calls(&b);
+		assert_int_equal(received(&b, 4), 0);
+		assert_int_equal(received(&b, 1), 1);
+		bench_down(&b);
+	}
+}
+
+/* The deadline of 3 frames does not make 8 of the next 5. */
+static void
+test_count_after_deadline(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	unsigned int before;
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 8, 100000), 0);
+	before = fk_irqs(b.dev, TX);
+	assert_int_equal(sent(&b, 3), 0);
+	assert_true(wait_call(&b, TX, before));
+	assert_int_equal(sent(&b, 5), 0);
+	assert_int_equal(sent(&b, 3), 1);
+	bench_down(&b);
+}
+
+/* A queue that never rests: time alone brings the call, with the event index too. */
+static void
+test_deadline_under_load(void **state)
+{
+	struct bench_conf conf = { 0 };
+	time_t until;
+	unsigned int v, before;
+	struct bench b;
+
+	(void)state;
+	for (v = 0; v < BENCH_VARIANTS; v += 4) {
+		conf.variant = bench_variants[v];
+		bench_up(&b, &conf);
+		want_calls(&b);
+		sent(&b, 1);
+		assert_int_equal(rte_vduse_net_set_coalesce(
+						 b.net, true, RTE_VDUSE_NET_QUEUE_SIZE_MAX, 1000),
+				0);
+		before = fk_irqs(b.dev, TX);
+		want_calls(&b);
+		until = time(NULL) + 5;
+		while (fk_irqs(b.dev, TX) == before && time(NULL) <= until)
+			sent(&b, 1);
+		assert_true(fk_irqs(b.dev, TX) > before);
+		bench_down(&b);
+	}
+}
+
+static void
+test_off(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	unsigned int i, before;
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	for (i = 1; i < 20; i++)
+		assert_int_equal(sent(&b, i), 1);
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 100, LONG_US), 0);
+	assert_int_equal(sent(&b, 5), 0);
+	/* switched off with a call held back: it comes with the next burst, and one a burst */
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 0, 0), 0);
+	for (i = 1; i < 20; i++)
+		assert_int_equal(sent(&b, i), 1);
+	/* the other direction was never held back */
+	before = fk_irqs(b.dev, RX);
+	received(&b, 7);
+	assert_int_equal(fk_irqs(b.dev, RX), before + 7);
+	bench_down(&b);
+}
+
+static void
+test_bounds(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	assert_int_equal(rte_vduse_net_set_coalesce(
+					 b.net, true, RTE_VDUSE_NET_QUEUE_SIZE_MAX + 1, 1),
+			-EINVAL);
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 1, LONG_US + 1), -EINVAL);
+	assert_int_equal(sent(&b, 1), 1);
+	bench_down(&b);
+}
+
+/* A driver that does not want calls gets none, held back or not. */
+static void
+test_unwanted(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	struct bench b;
+	unsigned int i;
+
+	(void)state;
+	bench_up(&b, &conf);
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 4, LONG_US), 0);
+	mock_vq_calls(bench_tx(&b), false);
+	for (i = 0; i < 20; i++)
+		assert_int_equal(sent(&b, 3), 0);
+	bench_down(&b);
+}
+
+static void
+restart(struct bench *b)
+{
+	assert_int_equal(fk_reset(b->dev), 0);
+	bench_negotiate(b);
+	bench_rings(b, true);
+	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+}
+
+/* A call held back for a driver that is gone does not come to the next one. */
+static void
+test_reset(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	unsigned int before;
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 5, LONG_US), 0);
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 5, SHORT_US), 0);
+	assert_int_equal(sent(&b, 4), 0);
+	received(&b, 1);
+	restart(&b);
+	before = fk_irqs(b.dev, RX);
+	assert_int_equal(sent(&b, 0), 0);
+	assert_int_equal(fk_irqs(b.dev, RX), before);
+	/* the owner's wish stays, and counts from the start */
+	assert_int_equal(sent(&b, 4), 0);
+	assert_int_equal(sent(&b, 1), 1);
+	bench_down(&b);
+}
+
+static uint8_t
+ask_coal(struct bench *b, uint8_t cmd, int vqn, uint32_t frames, uint32_t usecs)
+{
+	uint32_t data[3] = { vqn, frames, usecs };
+
+	return ctrlq_ask(b, 6, cmd, vqn < 0 ? &data[1] : data, vqn < 0 ? 8 : 12);
+}
+
+/* The driver's own wish: by direction and by queue, until it is reset. */
+static void
+test_driver(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	ctrlq_up(&b, 0, (1ULL << VIRTIO_NET_F_NOTF_COAL) | (1ULL << VIRTIO_NET_F_VQ_NOTF_COAL));
+	/* the driver's tx is command 0 */
+	assert_int_equal(ask_coal(&b, 0, -1, 4, LONG_US), VIRTIO_NET_OK);
+	assert_int_equal(sent(&b, 3), 0);
+	assert_int_equal(sent(&b, 1), 1);
+	assert_int_equal(received(&b, 5), 5);
+	assert_int_equal(ask_coal(&b, 1, -1, 3, LONG_US), VIRTIO_NET_OK);
+	assert_int_equal(received(&b, 2), 0);
+	assert_int_equal(received(&b, 1), 1);
+	/* one queue of all */
+	assert_int_equal(ask_coal(&b, 2, TX, 6, LONG_US), VIRTIO_NET_OK);
+	assert_int_equal(sent(&b, 5), 0);
+	assert_int_equal(sent(&b, 1), 1);
+	assert_int_equal(received(&b, 2), 0);
+	assert_int_equal(received(&b, 1), 1);
+	assert_int_equal(ask_coal(&b, 2, 3, 50, LONG_US), VIRTIO_NET_OK);
+	assert_int_equal(sent(&b, 6), 1);
+	/* refused: nothing is changed */
+	assert_int_equal(ask_coal(&b, 2, CTRLQ_INDEX, 1, 1), VIRTIO_NET_ERR);
+	assert_int_equal(ask_coal(&b, 2, 0xffff, 1, 1), VIRTIO_NET_ERR);
+	assert_int_equal(ask_coal(&b, 2, TX, 32769, 1), VIRTIO_NET_ERR);
+	assert_int_equal(ask_coal(&b, 2, TX, 1, LONG_US + 1), VIRTIO_NET_ERR);
+	assert_int_equal(ask_coal(&b, 0, -1, 32769, 1), VIRTIO_NET_ERR);
+	assert_int_equal(ask_coal(&b, 1, -1, 1, UINT32_MAX), VIRTIO_NET_ERR);
+	assert_int_equal(sent(&b, 5), 0);
+	assert_int_equal(sent(&b, 1), 1);
+	/* virtio 1.3, 5.1.6.5.9: 0 upon reset */
+	restart(&b);
+	assert_int_equal(sent(&b, 1), 1);
+	assert_int_equal(received(&b, 1), 1);
+	bench_down(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_frames),
+		UNIT_TEST(test_deadline),
+		UNIT_TEST(test_count_after_deadline),
+		UNIT_TEST(test_deadline_under_load),
+		UNIT_TEST(test_off),
+		UNIT_TEST(test_bounds),
+		UNIT_TEST(test_unwanted),
+		UNIT_TEST(test_reset),
+		UNIT_TEST(test_driver),
+	};
+
+	return UNIT_RUN("coalesce", tests);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Every devarg of the PMD: what it becomes, and what is refused. */
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_bus_vdev.h>
+#include <rte_ethdev.h>
+
+#include "bench.h"
+#include "pmd.h"
+
+#define VDEV "net_vduse_unit"
+
+static struct pmd_conf
+parse(const char *args)
+{
+	struct pmd_conf conf;
+
+	unit_log_clear();
+	if (pmd_conf_parse(&conf, VDEV, args) != 0)
+		fail_msg("%s is refused", args);
+	assert_int_equal(unit_log_count("\n"), 0);
+	return conf;
+}
+
+static void
+test_defaults(void **state)
+{
+	const struct pmd_conf conf = parse("");
+
+	(void)state;
+	assert_int_equal(conf.net.ring, RTE_VDUSE_NET_RING_ANY);
+	assert_int_equal(conf.net.profile, RTE_VDUSE_NET_PROFILE_LATENCY);
+	assert_int_equal(conf.net.queue_size, 1024);
+	assert_int_equal(conf.net.speed, RTE_ETH_SPEED_NUM_10G);
+	assert_false(conf.net.standby || conf.net.adopt || conf.net.mq_fallback);
+	assert_int_equal(conf.net.adopt_fd_plus_1, 0);
+	assert_int_equal(conf.net.tuning.msg_timeout_plus_1, 0);
+	assert_int_equal(conf.net.tuning.bounce_size, 0);
+	assert_string_equal(conf.affinity, "");
+	assert_int_equal(conf.attach, RTE_VDUSE_ATTACH_NONE);
+}
+
+static void
+test_choices(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("ring=any").net.ring, RTE_VDUSE_NET_RING_ANY);
+	assert_int_equal(parse("ring=split").net.ring, RTE_VDUSE_NET_RING_SPLIT);
+	assert_int_equal(parse("ring=packed").net.ring, RTE_VDUSE_NET_RING_PACKED);
+	assert_int_equal(parse("profile=latency").net.profile, RTE_VDUSE_NET_PROFILE_LATENCY);
+	assert_int_equal(parse("profile=bulk").net.profile, RTE_VDUSE_NET_PROFILE_BULK);
+	assert_int_equal(parse("profile=xdp").net.profile, RTE_VDUSE_NET_PROFILE_XDP);
+	assert_int_equal(parse("profile=none").net.profile, RTE_VDUSE_NET_PROFILE_NONE);
+	assert_int_equal(parse("attach=none").attach, RTE_VDUSE_ATTACH_NONE);
+	assert_int_equal(parse("attach=virtio").attach, RTE_VDUSE_ATTACH_VIRTIO);
+	assert_int_equal(parse("attach=vhost").attach, RTE_VDUSE_ATTACH_VHOST);
+	assert_true(parse("standby=1").net.standby);
+	assert_false(parse("standby=0").net.standby);
+	assert_true(parse("adopt=1").net.adopt);
+	assert_false(parse("adopt=0").net.adopt);
+	assert_true(parse("mq-fallback=1").net.mq_fallback);
+}
+
+static void
+test_numbers(void **state)
+{
+	struct pmd_conf conf;
+
+	(void)state;
+	assert_int_equal(parse("speed=0").net.speed, 0);
+	assert_int_equal(parse("speed=100000").net.speed, 100000);
+	assert_int_equal(parse("speed=2147483647").net.speed, INT32_MAX);
+	/* in whatever order */
+	assert_int_equal(parse("speed=25000,attach=none").net.speed, 25000);
+	assert_int_equal(parse("attach=vhost").net.speed, RTE_ETH_SPEED_NUM_10G);
+	assert_int_equal(parse("msg-timeout=0").net.tuning.msg_timeout_plus_1, 1);
+	assert_int_equal(parse("msg-timeout=30").net.tuning.msg_timeout_plus_1, 31);
+	assert_int_equal(
+			parse("msg-timeout=2147483647").net.tuning.msg_timeout_plus_1, 0x80000000u);
+	assert_int_equal(parse("bounce-size=1048576").net.tuning.bounce_size, 1 << 20);
+	assert_int_equal(parse("bounce-size=0x40000000").net.tuning.bounce_size, 1 << 30);
+	/* no power of two, with packed rings only; in whatever order */
+	assert_int_equal(parse("queue-size=1000,ring=packed").net.queue_size, 1000);
+	assert_int_equal(parse("ring=packed,queue-size=65").net.queue_size, 65);
+	conf = parse("fd=0");
+	assert_true(conf.net.adopt);
+	assert_int_equal(conf.net.adopt_fd_plus_1, 1);
+}
+
+/* sysfs wants words of 32 bits with commas between, which devargs cannot have. */
+static void
+test_affinity(void **state)
+{
+	static const struct {
+		const char *arg, *mask;
+	} cases[] = {
+		{ "1", "1" },
+		{ "ff", "ff" },
+		{ "fFaB0012", "fFaB0012" },
+		{ "1ffffffff", "1,ffffffff" },
+		{ "123456789abcdef0", "12345678,9abcdef0" },
+		{ "0123456789abcdef00", "01,23456789,abcdef00" },
+		{ "30000000000000000", "3,00000000,00000000" },
+	};
+	char args[400] = "irq-affinity=";
+	struct pmd_conf conf;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		snprintf(args, sizeof(args), "irq-affinity=%s", cases[i].arg);
+		assert_string_equal(parse(args).affinity, cases[i].mask);
+	}
+	strcpy(args, "irq-affinity=");
+	memset(args + 13, '8', PMD_AFFINITY_DIGITS);
+	args[13 + PMD_AFFINITY_DIGITS] = '\0';
+	conf = parse(args);
+	assert_int_equal(strlen(conf.affinity), PMD_AFFINITY_DIGITS * 9 / 8 - 1);
+	for (i = 0; i < strlen(conf.affinity); i++)
+		assert_int_equal(conf.affinity[i], i % 9 == 8 ? ',' : '8');
+	args[13 + PMD_AFFINITY_DIGITS] = '8';
+	args[14 + PMD_AFFINITY_DIGITS] = '\0';
+	assert_int_equal(pmd_conf_parse(&conf, VDEV, args), -EINVAL);
+}
+
+static const struct {
+	const char *args;
+	const char *text;
+} bad_args[] = {
+	{ "ring=both", "ring=both: not one of any, split, packed" },
+	{ "ring=Packed", "not one of any, split, packed" },
+	{ "profile=fast", "profile=fast: not one of latency, bulk, xdp, none" },
+	{ "speed=-1", "speed=-1: not a number" },
+	{ "speed=2147483648", "not a number from 0 to 2147483647" },
+	{ "speed=10G", "speed=10G: not a number" },
+	{ "standby=2", "standby=2: not a number from 0 to 1" },
+	{ "standby=yes", "standby=yes: not a number" },
+	{ "adopt=2", "adopt=2: not a number from 0 to 1" },
+	{ "msg-timeout=-1", "msg-timeout=-1: not a number" },
+	{ "msg-timeout=2147483648", "not a number from 0 to 2147483647" },
+	{ "bounce-size=1048575", "not a number from 1048576 to 1073741824" },
+	{ "bounce-size=1073741825", "not a number from 1048576 to 1073741824" },
+	{ "irq-affinity=0", "not a mask of CPUs" },
+	{ "irq-affinity=0000", "not a mask of CPUs" },
+	{ "irq-affinity=0x1", "not a mask of CPUs" },
+	{ "irq-affinity=xyz", "irq-affinity=xyz: not a mask of CPUs" },
+	{ "irq-affinity=1-3", "not a mask of CPUs" },
+	{ "fd=-1", "fd=-1: not a number" },
+	{ "fd=123456", "fd=123456: not an open file descriptor" },
+	{ "fd=2147483647", "not a number from 0 to 2147483646" },
+	{ "queue-size=1000", "not a power of two, which only ring=packed allows" },
+	{ "queue-size=1000,ring=split", "not a power of two" },
+	{ "ring=packed,queue-size=63", "not a number from 64 to 32768" },
+	{ "ring=packed,ring=packed", "ring is given twice" },
+	{ "fd", "fd has no value" },
+	{ "speed=", "speed has no value" },
+};
+
+static void
+test_bad(void **state)
+{
+	struct pmd_conf conf;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(bad_args); i++) {
+		unit_log_clear();
+		if (pmd_conf_parse(&conf, VDEV, bad_args[i].args) != -EINVAL)
+			fail_msg("%s is not refused", bad_args[i].args);
+		unit_assert_logged_once(bad_args[i].text);
+		unit_assert_logged_once("\n");
+	}
+}
+
+/* All of them reach the kernel. */
+static void
+test_probe(void **state)
+{
+	struct virtio_net_config config;
+	struct rte_eth_link link;
+	char value[64];
+	struct fk_dev *dev;
+	uint16_t port;
+
+	(void)state;
+	assert_int_equal(rte_vdev_init(VDEV,
+					 "name=unit,ring=packed,queue-size=1000,profile=xdp,"
+					 "speed=25000,standby=1,msg-timeout=9,bounce-size=2097152,"
+					 "irq-affinity=1ffffffff"),
+			0);
+	assert_int_equal(rte_eth_dev_get_port_by_name(VDEV, &port), 0);
+	dev = fk_find("unit");
+	assert_non_null(dev);
+	assert_int_equal(fk_vq_max(dev, 1), 1000);
+	assert_true(fk_offered(dev) >> VIRTIO_NET_F_STANDBY & 1);
+	assert_true(fk_offered(dev) >> VIRTIO_NET_F_HOST_TSO4 & 1);
+	assert_false(fk_offered(dev) >> VIRTIO_NET_F_GUEST_TSO4 & 1);
+	fk_config(dev, 0, &config, sizeof(config));
+	assert_int_equal(config.speed, 25000);
+	fk_attr(dev, "msg_timeout", value, sizeof(value));
+	assert_string_equal(value, "9");
+	fk_attr(dev, "bounce_size", value, sizeof(value));
+	assert_string_equal(value, "2097152");
+	fk_attr(dev, "vq1/irq_cb_affinity", value, sizeof(value));
+	assert_string_equal(value, "1,ffffffff");
+	assert_int_equal(rte_eth_link_get_nowait(port, &link), 0);
+	assert_int_equal(link.link_status, RTE_ETH_LINK_DOWN);
+	assert_int_equal(rte_vdev_uninit(VDEV), 0);
+}
+
+/* A device that is there, by its descriptor, stays when the port is gone. */
+static void
+test_fd(void **state)
+{
+	struct rte_vduse_net_conf conf = {
+		.name = "unit",
+		.queue_pairs = 1,
+		.queue_size = 256,
+		.mac = { { 2, 0, 0, 0, 0, 1 } },
+		.mtu = 1500,
+	};
+	char args[64], name[VDUSE_NAME_MAX] = "unit";
+	struct rte_vduse_net *net;
+	int fd, control;
+
+	(void)state;
+	/* on the bus: its process cannot destroy it */
+	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
+	fk_attach(fk_find("unit"), true);
+	assert_int_equal(rte_vduse_net_destroy(net), -EBUSY);
+	fd = fk_sys.open_device("unit");
+	snprintf(args, sizeof(args), "name=unit,queue-size=256,fd=%d", fd);
+	assert_int_equal(rte_vdev_init(VDEV, args), 0);
+	assert_int_equal(rte_vdev_uninit(VDEV), 0);
+	assert_non_null(fk_find("unit"));
+	/* closed by the port */
+	fd = fk_sys.open_device("unit");
+	assert_true(fd >= 0);
+	fk_sys.close(fd);
+	fk_attach(fk_find("unit"), false);
+	control = fk_sys.open_control();
+	assert_int_equal(fk_sys.ioctl(control, VDUSE_DESTROY_DEV, name), 0);
+	fk_sys.close(control);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_defaults),
+		UNIT_TEST(test_choices),
+		UNIT_TEST(test_numbers),
+		UNIT_TEST(test_affinity),
+		UNIT_TEST(test_bad),
+		UNIT_TEST(test_probe),
+		UNIT_TEST(test_fd),
+	};
+
+	return UNIT_RUN("pmd_args", tests);
+}

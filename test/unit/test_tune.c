@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The kernel's knobs of a device in sysfs. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "bench.h"
+
+static const struct rte_vduse_net_conf good_conf = {
+	.name = "unit",
+	.queue_pairs = 1,
+	.queue_size = 256,
+	.mac = { { 2, 0, 0, 0, 0, 1 } },
+	.mtu = 1500,
+};
+
+static void
+assert_attr(const char *attr, const char *want)
+{
+	char value[512];
+
+	fk_attr(fk_find("unit"), attr, value, sizeof(value));
+	assert_string_equal(value, want);
+}
+
+static struct rte_vduse_net *
+create(const struct rte_vduse_tuning *tuning, uint16_t pairs)
+{
+	struct rte_vduse_net_conf conf = good_conf;
+	struct rte_vduse_net *net;
+
+	conf.tuning = *tuning;
+	conf.queue_pairs = pairs;
+	unit_log_clear();
+	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
+	return net;
+}
+
+/* Zeroed: the kernel's own choice, nothing is written. */
+static void
+test_none(void **state)
+{
+	struct rte_vduse_net *net = create(&(struct rte_vduse_tuning){ 0 }, 1);
+
+	(void)state;
+	assert_int_equal(fk_attr_writes(fk_find("unit")), 0);
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+}
+
+static void
+test_values(void **state)
+{
+	static const struct {
+		uint32_t seconds;
+		const char *text;
+	} timeouts[] = { { 0, "0" }, { 1, "1" }, { 30, "30" }, { INT32_MAX, "2147483647" } };
+	static const struct {
+		uint32_t bytes;
+		const char *text;
+	} sizes[] = { { 1 << 20, "1048576" }, { 64 << 20, "67108864" }, { 1 << 30, "1073741824" } };
+	struct rte_vduse_net *net;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(timeouts); i++) {
+		net = create(&(struct rte_vduse_tuning){ .msg_timeout_plus_1 =
+									 timeouts[i].seconds + 1 },
+				1);
+		assert_int_equal(fk_attr_writes(fk_find("unit")), 1);
+		assert_attr("msg_timeout", timeouts[i].text);
+		assert_int_equal(rte_vduse_net_destroy(net), 0);
+	}
+	for (i = 0; i < RTE_DIM(sizes); i++) {
+		net = create(&(struct rte_vduse_tuning){ .bounce_size = sizes[i].bytes }, 1);
+		assert_int_equal(fk_attr_writes(fk_find("unit")), 1);
+		assert_attr("bounce_size", sizes[i].text);
+		assert_int_equal(rte_vduse_net_destroy(net), 0);
+	}
+}
+
+/* Of every queue, the control queue too. */
+static void
+test_affinity(void **state)
+{
+	const struct rte_vduse_tuning tuning = {
+		.msg_timeout_plus_1 = 6, .bounce_size = 2 << 20, .irq_affinity = "3,ffffffff"
+	};
+	struct rte_vduse_net *net;
+	char attr[32];
+	unsigned int i;
+
+	(void)state;
+	unit_kernel(&(struct fk_conf){ .allow_ctrl_vq = true });
+	net = create(&tuning, 4);
+	assert_int_equal(fk_attr_writes(fk_find("unit")), 2 + 9);
+	for (i = 0; i < 9; i++) {
+		snprintf(attr, sizeof(attr), "vq%u/irq_cb_affinity", i);
+		assert_attr(attr, "3,ffffffff");
+	}
+	assert_attr("vq9/irq_cb_affinity", "");
+	assert_attr("msg_timeout", "5");
+	assert_attr("bounce_size", "2097152");
+	assert_int_equal(unit_log_count("\n"), 0);
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+}
+
+/* An attribute that this kernel lacks, or a value that it refuses: a warning each, no more. */
+static void
+test_refused(void **state)
+{
+	const struct rte_vduse_tuning tuning = {
+		.msg_timeout_plus_1 = 6, .bounce_size = 2 << 20, .irq_affinity = "1"
+	};
+	static const char *const lines[] = {
+		"msg_timeout stays as it is: cannot write 5 to it: No such file or directory",
+		"bounce_size stays as it is: cannot write 2097152 to it: No such file or directory",
+		"vq0/irq_cb_affinity stays as it is: cannot write 1",
+		"vq1/irq_cb_affinity stays as it is: cannot write 1",
+	};
+	const struct bench_conf bench_conf = { 0 };
+	struct rte_vduse_net *net;
+	struct bench b;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(lines); i++) {
+		fk_fail(FK_SET_ATTR, i, 1, -ENOENT);
+		net = create(&tuning, 1);
+		assert_true(fk_fail_done());
+		unit_assert_logged_once(lines[i]);
+		unit_assert_logged_once("\n");
+		assert_int_equal(fk_attr_writes(fk_find("unit")), RTE_DIM(lines) - 1);
+		assert_int_equal(rte_vduse_net_destroy(net), 0);
+	}
+	fk_fail(FK_SET_ATTR, 0, RTE_DIM(lines), -ENOENT);
+	net = create(&tuning, 1);
+	for (k = 0; k < RTE_DIM(lines); k++)
+		unit_assert_logged_once(lines[k]);
+	/* it is a device like any other */
+	bench_take(&b, &bench_conf, net);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_assert_traffic(&b);
+	bench_down(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_none),
+		UNIT_TEST(test_values),
+		UNIT_TEST(test_affinity),
+		UNIT_TEST(test_refused),
+	};
+
+	return UNIT_RUN("tune", tests);
+}
