@@ -282,28 +282,13 @@ case_link_peer() {
 	finish
 }
 
-# Throughput, for the record.
-case_figures() {
-	local profile
-	for profile in bulk latency none; do
-		start "$profile" "$profile"
-		in_ns c2 iperf3 -s -D --logfile /dev/null
-		wait_for 5 listening "in_ns c2" 5201
-		say "$profile, c1 > c2: $(in_ns c1 iperf3 -c 10.0.0.2 -t 4 | grep receiver)"
-		say "$profile, c2 > c1: $(in_ns c1 iperf3 -c 10.0.0.2 -t 4 -R | grep receiver)"
-		finish
-		clean_slate
-	done
-}
-
 after_case() {
 	clean_slate
 	ip link del veth0 2>/dev/null
 	return 0
 }
 
-for name in ${*:-bulk none mixed alone ecn tap packet_socket xdp link link_up link_peer \
-	figures}; do
+for name in ${*:-bulk none mixed alone ecn tap packet_socket xdp link link_up link_peer}; do
 	case_run "offload/$name" "case_$name"
 done
 exit 0
