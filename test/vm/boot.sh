@@ -60,7 +60,7 @@ boot_judge() {
 		echo "vm: qemu ended with status $2: $(tail -n 3 "$logs/qemu")" >&2
 	fi
 	mkdir -p "$logs/result"
-	if [ -s "$logs/result.tar" ] && tar -C "$logs/result" -xf "$logs/result.tar"; then
+	if [ -s "$logs/result.tar" ] && tar -C "$logs/result" --warning=no-timestamp -xf "$logs/result.tar"; then
 		rm -f "$logs/result.tar"
 		boot_status=$(cat "$logs/result/.status")
 	elif [ "$boot_status" = 125 ]; then
