@@ -12,6 +12,11 @@
  *   stop                      no more; what is under way is waited for
  *   show                      counters so far
  *   link up|down              wait until the driver is there or gone, up to 20 s
+ *   queues N                  use only the first N from now on
+ *   to ADDRESS                destination of the frames from now on; the port's own at first
+ *   vlan ID                   their VLAN tag; 0: none
+ *   steered 0|1               frames may come back on any queue: the driver uses RSS
+ *   patience SECONDS          before what does not come back counts as lost; 5 at first
  *   port stop|start           ethdev's calls
  *   xstats                    all that are not 0, a line each
  *   quit
@@ -38,7 +43,6 @@
 #define FRAME_MAX  9600
 #define RX_MBUFS   8191
 #define TX_MBUFS   2047
-#define WAIT_S     5  /* without a frame, and what is under way is lost */
 #define COMPLAINTS 5  /* frames that are described */
 #define LINK_S     20 /* for a driver */
 #define MAGIC      0x6c6f6f70
@@ -47,6 +51,7 @@
 /* In this machine's byte order, and without holes. */
 struct head {
 	struct rte_ether_hdr ether;
+	struct rte_vlan_hdr tag; /* zero in frames without one */
 	uint16_t queue;
 	uint32_t magic;
 	uint32_t sequence;
@@ -62,11 +67,15 @@ struct queue {
 };
 
 static struct {
-	uint16_t queues;
+	uint16_t queues; /* in use */
+	uint16_t queues_max;
 	uint64_t seed;
 	struct rte_mempool *rx_pool;
 	struct rte_mempool *tx_pool;
-	struct rte_ether_addr mac;
+	struct rte_ether_addr mac, to;
+	bool steered;          /* the driver chose queues, by RSS: any will do */
+	uint16_t vlan;         /* of the frames; 0: none */
+	unsigned int patience; /* seconds without a frame, and what is under way is lost */
 	struct queue queue[QUEUES_MAX];
 	uint32_t size, segment;
 	uint32_t limit; /* frames a queue; 0: none */
@@ -80,7 +89,7 @@ static void
 fill(uint8_t *frame, uint16_t queue, uint32_t sequence, uint32_t size)
 {
 	struct head head = {
-		.ether = { .dst_addr = lb.mac, .src_addr = lb.mac },
+		.ether = { .dst_addr = lb.to, .src_addr = lb.mac },
 		.queue = queue,
 		.magic = MAGIC,
 		.sequence = sequence,
@@ -90,7 +99,11 @@ fill(uint8_t *frame, uint16_t queue, uint32_t sequence, uint32_t size)
 	uint32_t i;
 
 	head.ether.src_addr.addr_bytes[5] ^= 0xff;
-	head.ether.ether_type = rte_cpu_to_be_16(ETHER_TYPE);
+	head.ether.ether_type = rte_cpu_to_be_16(lb.vlan ? RTE_ETHER_TYPE_VLAN : ETHER_TYPE);
+	if (lb.vlan != 0) {
+		head.tag.vlan_tci = rte_cpu_to_be_16(lb.vlan);
+		head.tag.eth_proto = rte_cpu_to_be_16(ETHER_TYPE);
+	}
 	memcpy(frame, &head, sizeof(head));
 	for (i = sizeof(head); i < size; i++) {
 		if (i % 8 == 0 || i == sizeof(head)) {
@@ -178,11 +191,12 @@ is_whole(uint16_t id, const struct rte_mbuf *m, const uint8_t *frame, const stru
 
 	for (seg = m; seg != NULL; seg = seg->next)
 		sum += seg->data_len;
-	if (head->queue != id || head->size != m->pkt_len || sum != m->pkt_len) {
+	if ((head->queue != id && !lb.steered) || head->queue >= lb.queues ||
+			head->size != m->pkt_len || sum != m->pkt_len) {
 		complain("wrong queue or length", id, m, frame, NULL);
 		return false;
 	}
-	fill(wanted, id, head->sequence, head->size);
+	fill(wanted, head->queue, head->sequence, head->size);
 	if (memcmp(frame, wanted, m->pkt_len) == 0)
 		return true;
 	complain("wrong bytes", id, m, frame, wanted);
@@ -218,6 +232,7 @@ check(uint16_t id, const struct rte_mbuf *m)
 		q->corrupt++;
 		return;
 	}
+	q = &lb.queue[head.queue];
 	if (!q->sent[(uint8_t)head.sequence] || q->next - head.sequence > UINT8_MAX) {
 		q->duplicated++;
 		return;
@@ -312,7 +327,7 @@ prepare(uint32_t size, uint32_t count, uint32_t segment)
 static bool
 is_stuck(void)
 {
-	return rte_get_timer_cycles() - lb.last > WAIT_S * rte_get_timer_hz();
+	return rte_get_timer_cycles() - lb.last > lb.patience * rte_get_timer_hz();
 }
 
 static bool
@@ -389,22 +404,42 @@ do_xstats(void)
 	printf("ok: %d xstats\n", n);
 }
 
+static int
+do_set(const char *word, const char *arg)
+{
+	if (strcmp(word, "queues") == 0) {
+		if (atoi(arg) < 1 || atoi(arg) > lb.queues_max)
+			return -EINVAL;
+		lb.queues = atoi(arg);
+		return 0;
+	}
+	if (strcmp(word, "to") == 0)
+		return rte_ether_unformat_addr(arg, &lb.to);
+	if (strcmp(word, "vlan") == 0)
+		lb.vlan = atoi(arg);
+	else if (strcmp(word, "steered") == 0)
+		lb.steered = atoi(arg);
+	else if (strcmp(word, "patience") == 0)
+		lb.patience = atoi(arg);
+	else if (strcmp(word, "port") == 0)
+		return strcmp(arg, "stop") == 0 ? rte_eth_dev_stop(0) : rte_eth_dev_start(0);
+	else
+		return -ENOTSUP;
+	return 0;
+}
+
 /* One line. Return: false to end. */
 static bool
 command(char *line)
 {
 	unsigned long number[3] = { 0, 0, 0 };
-	char word[16] = "", arg[16] = "";
-	int n = sscanf(line, "%15s %15s", word, arg);
+	char word[16] = "", arg[32] = "";
+	int n = sscanf(line, "%15s %31s", word, arg), ret = 0;
 
 	if (n > 0)
 		(void)sscanf(line, "%*s %lu %lu %lu", &number[0], &number[1], &number[2]);
 	if (strcmp(word, "run") == 0) {
 		do_run(number[0], number[1], number[2]);
-	} else if (strcmp(word, "start") == 0) {
-		int ret = prepare(number[0], 0, number[1]);
-
-		printf("%s: start\n", ret == 0 ? "ok" : "not ok");
 	} else if (strcmp(word, "stop") == 0) {
 		drain();
 		answer();
@@ -414,14 +449,12 @@ command(char *line)
 		do_link(strcmp(arg, "up") == 0);
 	} else if (strcmp(word, "xstats") == 0) {
 		do_xstats();
-	} else if (strcmp(word, "port") == 0) {
-		int ret = strcmp(arg, "stop") == 0 ? rte_eth_dev_stop(0) : rte_eth_dev_start(0);
-
-		printf("%s: port %s: %d\n", ret == 0 ? "ok" : "not ok", arg, ret);
 	} else if (strcmp(word, "quit") == 0) {
 		return false;
 	} else {
-		printf("not ok: unknown command: %s\n", word);
+		ret = strcmp(word, "start") == 0 ? prepare(number[0], 0, number[1])
+						 : do_set(word, arg);
+		printf("%s: %s: %d\n", ret == 0 ? "ok" : "not ok", word, ret);
 	}
 	fflush(stdout);
 	return true;
@@ -466,6 +499,7 @@ open_port(void)
 	}
 	if (ret == 0)
 		ret = rte_eth_macaddr_get(0, &lb.mac);
+	lb.to = lb.mac;
 	return ret < 0 ? ret : rte_eth_dev_start(0);
 }
 
@@ -474,6 +508,7 @@ options(int argc, char **argv)
 {
 	lb.queues = 1;
 	lb.seed = 0x5eed;
+	lb.patience = 5;
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--queues") == 0)
 			lb.queues = atoi(argv[i + 1]);
@@ -482,6 +517,7 @@ options(int argc, char **argv)
 		else
 			return -EINVAL;
 	}
+	lb.queues_max = lb.queues;
 	return argc % 2 == 0 || lb.queues == 0 || lb.queues > QUEUES_MAX ? -EINVAL : 0;
 }
 
@@ -507,6 +543,7 @@ main(int argc, char **argv)
 	ret = open_port();
 	if (ret < 0) {
 		fprintf(stderr, "loopback: cannot start the port: %s\n", strerror(-ret));
+		rte_eal_cleanup();
 		return 1;
 	}
 	printf("ok: ready\n");

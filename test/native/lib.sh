@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# What the native tests share. They run on this machine, as root, below a broker of the
+# emulator (test/emu): `vduse-emu run ctrl_vq=1 -- test/native/GROUP.sh BUILD`.
+#
+# A group sources this file, defines functions and calls `case_run NAME FUNCTION` for each. A
+# case is a function in a subshell with `set -e`. Results are lines "ok NAME SECONDS",
+# "not ok NAME SECONDS" and "skip NAME SECONDS REASON"; other lines are comment.
+
+set -u
+shopt -s nullglob
+export LC_ALL=C
+build=${1:?build folder}
+emu=$build/test/emu/vduse-emu
+emu_dir=$build/test/emu
+pmd=$build/drivers/net/vduse/librte_net_vduse.so
+app=$build/app/vduse-net/dpdk-vduse-net
+tools=$build/test/tools
+preload=${VDUSE_EMU_LIB:?not below vduse-emu run}
+unset LD_PRELOAD
+background=()
+work=
+group_status=0
+
+say() {
+	echo "# $*"
+}
+
+# fail WORD...: end the case with a cause.
+fail() {
+	say "$*"
+	exit 1
+}
+
+skip() {
+	echo "$*" >"$work/skip-reason"
+	exit 77
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.02
+	done
+}
+
+is_gone() {
+	! "$@"
+}
+
+# Whether a child runs: one that has ended and was not waited for does not.
+running() {
+	local stat
+	read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
+	stat=${stat##*) }
+	[ "${stat%% *}" != Z ]
+}
+
+# ended PID: wait for its end, at most 10 s; its exit status.
+ended() {
+	if ! wait_for 10 is_gone running "$1"; then
+		say "process $1 does not end"
+		kill -KILL "$1"
+		wait "$1" 2>/dev/null || true
+		return 99
+	fi
+	wait "$1"
+}
+
+# log NAME: the end of a program's log, as comment.
+log() {
+	tail -n "${2:-15}" "$work/$1.log" 2>/dev/null | sed "s/^/# $1: /"
+}
+
+# emu COMMAND...: to the broker; fails if it refuses.
+emu() {
+	"$emu" "$@"
+}
+
+device_there() {
+	emu show | grep -q "^$1: open"
+}
+
+# status_is NAME STATUS: as `vduse-emu show` prints it.
+status_is() {
+	emu show | grep -q "^$1: .* status $2 "
+}
+
+# negotiated NAME BIT
+negotiated() {
+	local word
+	word=$(emu show | sed -n "s/^$1: .* features \([0-9a-fx]*\)\/.*/\1/p")
+	[ $((word >> $2 & 1)) = 1 ]
+}
+
+# A driver that ended is gone when the back end has heard of it.
+driver_there() {
+	emu show | grep -q 'open status 0x'
+}
+
+driver_gone() {
+	wait_for 10 is_gone driver_there || fail "the driver is still there: $(emu show)"
+}
+
+nothing_left() {
+	local left
+	left=$(emu show)
+	[ -z "$left" ] || fail "left behind: $left"
+}
+
+# resources PID: file descriptors and mappings, one line.
+resources() {
+	echo "fds $(ls "/proc/$1/fd" | wc -l)" \
+		"device-mappings $(grep -cE 'hugepage|memfd|vduse|/dev/shm' "/proc/$1/maps" || true)"
+}
+
+# resources_back WANTED PID: a file descriptor may be open for a moment while memory is mapped.
+resources_back() {
+	wait_for 5 resources_are "$@" || fail "now $(resources "$2"), before $1"
+}
+
+resources_are() {
+	[ "$(resources "$2")" = "$1" ]
+}
+
+eal=(--no-pci --in-memory --huge-unlink --iova-mode=va --main-lcore 0)
+
+# back_start NAME QUEUES DEVARGS [EAL OPTION...]: our PMD in the loopback program; sets back_pid.
+back_start() {
+	local name=$1 queues=$2 devargs=$3
+	shift 3
+	back_name=$name
+	rm -f "$work/back.in" "$work/back.out"
+	mkfifo "$work/back.in" "$work/back.out"
+	LD_PRELOAD=$preload "$tools/loopback" -d "$pmd" -l 0 "${eal[@]}" -m 128 \
+		--file-prefix "nb$$" "$@" \
+		--vdev "net_vduse0,name=$name,queues=$queues${devargs:+,$devargs}" \
+		-- --queues "$queues" <"$work/back.in" >"$work/back.out" 2>"$work/back.log" &
+	back_pid=$!
+	background+=("$back_pid")
+	exec 6>"$work/back.in" 5<"$work/back.out"
+	back_reads 20 || { log back; fail "the back end does not start"; }
+	[ "${back_attach:-yes}" = no ] || emu attach "$name"
+}
+
+# back_reads SECONDS: up to the next answer, which is in $answer; what was before it in $lines.
+back_reads() {
+	lines=
+	while read -r -t "$1" answer <&5; do
+		case $answer in
+		ok* ) return 0 ;;
+		not\ ok*) return 1 ;;
+		esac
+		lines+=$answer$'\n'
+	done
+	answer="no answer"
+	return 1
+}
+
+# back COMMAND...: a command to the loopback program; 0 if the answer is "ok".
+back() {
+	echo "$*" >&6
+	back_reads 60
+}
+
+# back_ok COMMAND...: or the case fails.
+back_ok() {
+	back "$@" || { log back; fail "$*: $answer"; }
+}
+
+# back_end: off the bus, out of the kernel, and nothing is left.
+back_end() {
+	emu detach "$back_name"
+	back_gone
+	nothing_left
+}
+
+# back_gone: the process has ended well.
+back_gone() {
+	local status=0
+	echo quit >&6
+	exec 6>&- 5<&-
+	ended "$back_pid" || status=$?
+	[ $status = 0 ] || { log back; fail "the back end ends with status $status"; }
+}
+
+# front_start NAME QUEUES VIRTIO-USER-DEVARGS [TESTPMD OPTION...]: testpmd on vhost-vdpa-0, sending
+# every frame back as it came (csum without a swap of addresses, which also can split frames).
+# It lets the device choose the driver's queues by RSS only if $rss is `--rss-udp`. $front_from is `here` (this machine's testpmd) or `peer` (DPDK 24.11's); sets front_pid.
+front_start() {
+	local queues=$1 devargs=$2 testpmd=(dpdk-testpmd)
+	shift 2
+	rm -f "$work/front.in"
+	mkfifo "$work/front.in"
+	[ "${front_from:-here}" = here ] || testpmd=("$emu_dir/peer-testpmd")
+	: >"$work/front.log"
+	LD_PRELOAD=$preload "${testpmd[@]}" -l 0-1 "${eal[@]}" --no-telemetry -m 160 \
+		--single-file-segments --force-max-simd-bitwidth=512 "--log-level=pmd.net.virtio.*:info" \
+		--file-prefix "nf$$" \
+		--vdev "net_virtio_user0,path=/dev/vhost-vdpa-0,queues=$queues,queue_size=256$devargs" \
+		-- -i --nb-cores=1 --forward-mode=csum --no-mlockall \
+		--rxd=256 --txd=256 --rxq="$queues" --txq="$queues" ${rss:---disable-rss} "$@" \
+		<"$work/front.in" >"$work/front.log" 2>&1 &
+	front_pid=$!
+	background+=("$front_pid")
+	exec 8>"$work/front.in"
+	prompts=0
+	front_waits || { log front; fail "the front end does not start"; }
+	grep 'Fail to start port' "$work/front.log" && { log front; fail "the front end's port does not start"; }
+	front "csum mac-swap off 0"
+}
+
+prompts_are() {
+	[ "$(grep -o 'testpmd>' "$work/front.log" | wc -l)" -ge "$1" ]
+}
+
+front_waits() {
+	prompts=$((prompts + 1))
+	local deadline=$((SECONDS + 20))
+	until prompts_are "$prompts"; do
+		running "$front_pid" && [ $SECONDS -lt $deadline ] || return 1
+		sleep 0.02
+	done
+}
+
+# front COMMAND...: at testpmd's prompt; waits until it is done.
+front() {
+	echo "$*" >&8
+	front_waits || { log front; fail "testpmd does not answer to: $*"; }
+}
+
+front_end() {
+	local status=0
+	echo quit >&8
+	exec 8>&-
+	ended "$front_pid" || status=$?
+	[ $status = 0 ] || { log front; fail "the front end ends with status $status"; }
+	driver_gone
+}
+
+# small_start [PAGES]: the small driver (test/tools/front.c) on vhost-vdpa-0; sets small_pid.
+small_start() {
+	rm -f "$work/small.in" "$work/small.out"
+	mkfifo "$work/small.in" "$work/small.out"
+	LD_PRELOAD=$preload "$tools/front" /dev/vhost-vdpa-0 ${1:+"$1"} \
+		<"$work/small.in" >"$work/small.out" 2>"$work/small.log" &
+	small_pid=$!
+	background+=("$small_pid")
+	exec 9>"$work/small.in" 4<"$work/small.out"
+}
+
+# small COMMAND...: 0 if the answer is "ok".
+small() {
+	echo "$*" >&9
+	small_answer="no answer"
+	read -r -t 20 small_answer <&4 || return 1
+	[ "$small_answer" = ok ]
+}
+
+small_ok() {
+	small "$@" || { log small; log back; fail "small driver: $*: $small_answer"; }
+}
+
+small_end() {
+	local status=0
+	echo quit >&9
+	exec 9>&- 4<&-
+	ended "$small_pid" || status=$?
+	[ $status = 0 ] || { log small; fail "the small driver ends with status $status"; }
+	driver_gone
+}
+
+# need_peer: DPDK 24.11 in the cache.
+need_peer() {
+	local why
+	why=$("$emu_dir/peer-testpmd" --fetch 2>&1) || skip "no DPDK 24.11: $why"
+}
+
+# The last started goes first: a front end that ends is heard by the back end.
+case_end() {
+	local i
+	for ((i = ${#background[@]} - 1; i >= 0; i--)); do
+		running "${background[i]}" || continue
+		kill -KILL "${background[i]}"
+		wait "${background[i]}" 2>/dev/null
+		[ "$i" = 0 ] || wait_for 10 is_gone driver_there || true
+	done
+	return 0
+}
+
+# A failed case must not fail the next one.
+clean_slate() {
+	local name
+	emu clear
+	emu show | sed -n 's/^\([^ :]*\): .*/\1/p' | while read -r name; do
+		emu detach "$name" 2>/dev/null
+		LD_PRELOAD=$preload "$app" --destroy "$name" >/dev/null 2>&1 || say "cannot destroy $name"
+		rm -f "/var/run/vduse/$name"
+	done
+}
+
+# case_run NAME FUNCTION [ARGUMENT...]
+case_run() {
+	local name=$1 start=$EPOCHREALTIME status seconds
+	shift
+	say "case $name"
+	(
+		background=()
+		trap case_end EXIT
+		trap 'say "failed: $BASH_COMMAND (line $LINENO)"' ERR
+		set -eE
+		"$@"
+	)
+	status=$?
+	clean_slate
+	seconds=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000000))
+	case $status in
+	0) echo "ok $name $seconds" ;;
+	77) echo "skip $name $seconds $(cat "$work/skip-reason")" ;;
+	*) echo "not ok $name $seconds"; group_status=1 ;;
+	esac
+}
+
+group_end() {
+	rm -rf "/var/run/dpdk/nb$$" "/var/run/dpdk/nf$$" # EAL leaves them with --in-memory
+	[ -z "$work" ] || [ -n "${NATIVE_LOGS:-}" ] || rm -rf "$work"
+}
+
+if [ -n "${NATIVE_LOGS:-}" ]; then
+	work=$NATIVE_LOGS
+	mkdir -p "$work"
+else
+	work=$(mktemp -d "${TMPDIR:-/tmp}/vduse-native.XXXXXX")
+fi
+trap group_end EXIT
+trap 'exit 143' TERM INT HUP
