@@ -165,5 +165,6 @@ net_rss_parse(struct net_rss *rss, const uint8_t *data, size_t len, bool steer, 
 	if (key_len > NET_RSS_KEY_MAX)
 		return -EINVAL;
 	rss_read(&r, rss->key, key_len);
-	return r.ok && r.len == 0 && (rss->types & ~NET_RSS_TYPES) == 0 ? 0 : -EINVAL;
+	/* DPDK sends the whole structure, with the padding at its end */
+	return r.ok && r.len < sizeof(uint32_t) && (rss->types & ~NET_RSS_TYPES) == 0 ? 0 : -EINVAL;
 }
