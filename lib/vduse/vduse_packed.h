@@ -71,8 +71,9 @@ vduse_packed_walk_table(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t
 		vduse_packed_desc(raw, &desc);
 		if (unlikely(desc.flags & VRING_DESC_F_INDIRECT))
 			return vduse_chain_bad(vq, "indirect table inside an indirect table");
-		ret = vduse_chain_add(
-				vq, chain, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE);
+		/* DPDK's virtio-user (22.11) leaves WRITE on in what it sends, in tables only */
+		ret = vduse_chain_add(vq, chain, desc.addr, desc.len,
+				(desc.flags & VRING_DESC_F_WRITE) && !vq->read_only);
 		if (unlikely(ret < 0))
 			return ret;
 	}

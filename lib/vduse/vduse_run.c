@@ -382,7 +382,8 @@ run_update_iotlb(void *ctx, uint32_t asid, uint64_t start, uint64_t last)
 
 	for (i = 0; i < dev->nb_queues; i++)
 		if (dev->vqs[i]->tlb == tlb)
-			vduse_vq_pause(dev->vqs[i], VDUSE_VQ_NONE);
+			vduse_vq_halt(dev->vqs[i]);
+	vduse_vq_wait(dev->vqs[0], VDUSE_VQ_NONE);
 	ret = vduse_iotlb_remove(tlb, start, last);
 	if (!dev->started)
 		return ret;

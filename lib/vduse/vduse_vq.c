@@ -228,11 +228,23 @@ vduse_vq_stop(struct vduse_vq *vq)
 }
 
 void
+vduse_vq_halt(struct vduse_vq *vq)
+{
+	/* seq_cst: ordered before the token that the wait hands out */
+	__atomic_store_n(&vq->running, false, __ATOMIC_SEQ_CST);
+}
+
+void
+vduse_vq_wait(const struct vduse_vq *vq, unsigned int self)
+{
+	rte_rcu_qsbr_synchronize(vq->env->qs, self);
+}
+
+void
 vduse_vq_pause(struct vduse_vq *vq, unsigned int self)
 {
-	/* seq_cst: ordered before the token that the wait below hands out */
-	__atomic_store_n(&vq->running, false, __ATOMIC_SEQ_CST);
-	rte_rcu_qsbr_synchronize(vq->env->qs, self);
+	vduse_vq_halt(vq);
+	vduse_vq_wait(vq, self);
 }
 
 int

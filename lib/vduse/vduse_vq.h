@@ -70,6 +70,7 @@ struct vduse_vq {
 	uint16_t index;
 	bool event_idx;
 	bool indirect;
+	bool read_only;    /* set by the owner: it never writes to this queue's buffers */
 	bool call_pending; /* an injection failed or waits */
 	bool running;      /* set and cleared by the control thread, cleared by a fault */
 
@@ -141,6 +142,10 @@ void vduse_vq_stop(struct vduse_vq *vq);
  *   waited for; VDUSE_VQ_NONE: in none
  */
 void vduse_vq_pause(struct vduse_vq *vq, unsigned int self);
+
+/** The two halves of it, for several queues: halt each, then wait once. */
+void vduse_vq_halt(struct vduse_vq *vq);
+void vduse_vq_wait(const struct vduse_vq *vq, unsigned int self);
 
 /** No queue. */
 #define VDUSE_VQ_NONE RTE_QSBR_THRID_INVALID

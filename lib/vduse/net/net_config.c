@@ -30,7 +30,8 @@ net_pause_receive(struct rte_vduse_net *net)
 	uint16_t i;
 
 	for (i = 0; i < 2 * net->queue_pairs; i += 2)
-		vduse_vq_pause(net->queues[i].vq, 2 * net->queue_pairs);
+		vduse_vq_halt(net->queues[i].vq);
+	vduse_vq_wait(net->queues[0].vq, 2 * net->queue_pairs);
 }
 
 void

@@ -349,8 +349,10 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	ret = net_create_or_explain(net, conf);
 	if (ret < 0)
 		goto free_queues;
-	for (i = 0; i < 2 * net->queue_pairs; i++)
+	for (i = 0; i < 2 * net->queue_pairs; i++) {
 		net->queues[i].vq = vduse_dev_vq(net->dev, i);
+		net->queues[i].vq->read_only = i % 2 == 1;
+	}
 	for (i = 0; i < 2 * net->queue_pairs; i += 2) {
 		net->queues[i].filter = &net->filter;
 		net->queues[i].rss = &net->rss;
