@@ -248,24 +248,44 @@ control_ioctl(unsigned int control, unsigned long request, void *arg)
 	}
 }
 
-static int
-device_iotlb_get_fd(struct fk_dev *dev, struct vduse_iotlb_entry *entry, uint32_t asid)
+/* The first region of a space that overlaps [start, last], or NULL. */
+static const struct fk_region *
+device_region(const struct fk_dev *dev, uint64_t start, uint64_t last, uint32_t asid)
 {
 	const struct fk_region *first = NULL;
 	unsigned int i;
-	int fd;
 
-	if (entry->start > entry->last)
-		return -EINVAL;
-	for (i = 0; i < dev->nb_regions; i++) {
+	for (i = 0; start <= last && i < dev->nb_regions; i++) {
 		const struct fk_region *r = &dev->regions[i];
 
-		if (r->asid != asid || r->iova > entry->last ||
-				r->iova + (r->size - 1) < entry->start)
+		if (r->asid != asid || r->iova > last || r->iova + (r->size - 1) < start)
 			continue;
 		if (first == NULL || r->iova < first->iova)
 			first = r;
 	}
+	return first;
+}
+
+/* The kernel registers user memory for the bounce region only, which begins at 0. */
+static int
+device_iotlb_get_info(const struct fk_dev *dev, struct vduse_iova_info *info)
+{
+	const struct fk_region *first = device_region(dev, info->start, info->last, info->asid);
+
+	if (first == NULL)
+		return -EINVAL;
+	info->start = first->iova;
+	info->last = first->iova + (first->size - 1);
+	info->capability = first->iova == 0 ? VDUSE_IOVA_CAP_UMEM : 0;
+	return 0;
+}
+
+static int
+device_iotlb_get_fd(struct fk_dev *dev, struct vduse_iotlb_entry *entry, uint32_t asid)
+{
+	const struct fk_region *first = device_region(dev, entry->start, entry->last, asid);
+	int fd;
+
 	if (first == NULL)
 		return -EINVAL;
 	entry->offset = first->offset;
@@ -372,6 +392,8 @@ device_ioctl(struct fk_dev *dev, unsigned long request, void *arg)
 	case VDUSE_IOTLB_GET_FD2:
 		dev->map_reads[1]++;
 		return device_iotlb_get_fd2(dev, arg);
+	case VDUSE_IOTLB_GET_INFO:
+		return device_iotlb_get_info(dev, arg);
 	case VDUSE_DEV_GET_FEATURES:
 		*(uint64_t *)arg = dev->features;
 		return 0;

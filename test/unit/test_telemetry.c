@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -200,10 +201,18 @@ static void
 test_iotlb(void **state)
 {
 	const struct bench_conf conf = { 0 };
+	struct fk_region bounce = { .iova = 0, .size = 4096, .perm = VDUSE_ACCESS_RW };
 	struct bench b;
 
 	(void)state;
 	bench_create(&b, &conf);
+	ASSERT_ANSWER("/vduse/iotlb,unit", "\"umem_capable\":0");
+	bounce.file = memfd_create("bounce", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(bounce.file, bounce.size), 0);
+	fk_map(b.dev, &bounce);
+	ASSERT_ANSWER("/vduse/iotlb,unit", "\"umem_capable\":1");
+	fk_unmap(b.dev, 0);
+	close(bounce.file);
 	ASSERT_ANSWER("/vduse/iotlb,unit", "\"misses\":0", "\"asid0\":{\"regions\":0,\"extents\":0",
 			"\"map\":[]");
 	bench_negotiate(&b);

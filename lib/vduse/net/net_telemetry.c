@@ -172,6 +172,16 @@ tel_space(struct vduse_iotlb *tlb, struct rte_tel_data *d)
 	rte_tel_data_add_dict_container(d, "map", extents, 0);
 }
 
+/* Whether the kernel would take memory of ours for the region at 0 (VDUSE_IOTLB_REG_UMEM). */
+static bool
+tel_umem(const struct rte_vduse_dev *dev)
+{
+	struct vduse_iova_info info = { .start = 0, .last = 0 };
+
+	return dev->sys->ioctl(dev->fd, VDUSE_IOTLB_GET_INFO, &info) == 0 &&
+	       (info.capability & VDUSE_IOVA_CAP_UMEM);
+}
+
 static void
 tel_iotlb_one(const struct rte_vduse_net *net, void *arg)
 {
@@ -183,6 +193,7 @@ tel_iotlb_one(const struct rte_vduse_net *net, void *arg)
 	for (i = 0; i < net->dev->nb_queues; i++)
 		misses += vduse_dev_vq(net->dev, i)->stats.iotlb_misses;
 	tel_uint(arg, "misses", misses);
+	tel_uint(arg, "umem_capable", tel_umem(net->dev));
 	for (i = 0; i < net->dev->nb_spaces; i++) {
 		space = rte_tel_data_alloc();
 		if (space == NULL)
