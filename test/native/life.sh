@@ -216,6 +216,19 @@ case_guest() {
 	say "$(tail -n 1 "$work/guest.log")"
 }
 
+# What the kernel can do, as the program says; nothing stays of the throw-away device.
+case_probe() {
+	LD_PRELOAD=$preload "$app" --probe >"$work/probe.log" 2>&1 || { log probe; fail "exit $?"; }
+	grep -q '^network devices: yes$' "$work/probe.log" || { log probe; fail "no network devices"; }
+	LD_PRELOAD=$preload "$app" --probe=json >"$work/probe.json" 2>&1
+	/usr/bin/python3 -c 'import json, sys
+probe = json.load(open(sys.argv[1]))
+assert probe["network_devices"] and probe["multi_queue"], probe
+assert "VIRTIO_NET_F_RSS" in probe["features"], probe' "$work/probe.json" || fail "json"
+	nothing_left
+}
+
+case_run life/probe case_probe
 case_run life/left-over case_left_over
 case_run life/adopt case_adopt
 case_run life/one-of-four case_one_of_four
