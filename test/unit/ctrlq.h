@@ -13,6 +13,9 @@
 #define CTRLQ_CMD (BENCH_BUFFERS + (6ull << 20))
 #define CTRLQ_ACK (BENCH_BUFFERS + (7ull << 20))
 
+/* Room for the acknowledgement and a result behind it. */
+#define CTRLQ_ROOM 16
+
 /* Multi-queue by the control queue, and these in addition. */
 void ctrlq_up(struct bench *b, unsigned int variant, uint64_t features);
 

@@ -302,6 +302,21 @@ ask_coal(struct bench *b, uint8_t cmd, int vqn, uint32_t frames, uint32_t usecs)
 }
 
 /* The driver's own wish: by direction and by queue, until it is reset. */
+/* VIRTIO_NET_CTRL_NOTF_COAL_VQ_GET says what is in force. */
+static void
+assert_coal(struct bench *b, uint16_t vqn, uint32_t frames, uint32_t usecs)
+{
+	uint16_t bad = CTRLQ_INDEX;
+	uint32_t result[2];
+
+	assert_int_equal(ctrlq_ask(b, 6, 3, &vqn, sizeof(vqn)), VIRTIO_NET_OK);
+	guest_read(&b->guest, CTRLQ_ACK + 1, result, sizeof(result));
+	assert_int_equal(result[0], frames);
+	assert_int_equal(result[1], usecs);
+	assert_int_equal(ctrlq_ask(b, 6, 3, &bad, sizeof(bad)), VIRTIO_NET_ERR);
+	assert_int_equal(ctrlq_ask(b, 6, 3, &vqn, 1), VIRTIO_NET_ERR);
+}
+
 static void
 test_driver(void **state)
 {
@@ -323,6 +338,8 @@ test_driver(void **state)
 	assert_int_equal(sent(&b, 1), 1);
 	assert_int_equal(received(&b, 2), 0);
 	assert_int_equal(received(&b, 1), 1);
+	assert_coal(&b, TX, 6, LONG_US);
+	assert_coal(&b, 0, 3, LONG_US);
 	assert_int_equal(ask_coal(&b, 2, 3, 50, LONG_US), VIRTIO_NET_OK);
 	assert_int_equal(sent(&b, 6), 1);
 	/* refused: nothing is changed */

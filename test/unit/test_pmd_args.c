@@ -152,6 +152,8 @@ static const struct {
 	{ "fd=-1", "fd=-1: not a number" },
 	{ "fd=123456", "fd=123456: not an open file descriptor" },
 	{ "fd=2147483647", "not a number from 0 to 2147483646" },
+	{ "fd=0,adopt=0", "contradict" },
+	{ "adopt=0,fd=0", "contradict" },
 	{ "queue-size=1000", "not a power of two, which only ring=packed allows" },
 	{ "queue-size=1000,ring=split", "not a power of two" },
 	{ "ring=packed,queue-size=63", "not a number from 64 to 32768" },

@@ -274,7 +274,6 @@ parse_fd(const char *key, const char *value, struct pmd_conf *conf)
 		PMD_LOG(ERR, "%s=%s: not an open file descriptor of this process", key, value);
 		return -EINVAL;
 	}
-	conf->net.adopt = true;
 	conf->net.adopt_fd_plus_1 = n + 1;
 	return 0;
 }
@@ -349,6 +348,13 @@ pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *args)
 	}
 	for (i = 0; i < kvlist->count && ret == 0; i++)
 		ret = conf_parse_pair(conf, kvlist, i);
+	if (ret == 0 && conf->net.adopt_fd_plus_1 != 0 && !conf->net.adopt &&
+			rte_kvargs_count(kvlist, PMD_ARG_ADOPT) != 0) {
+		PMD_LOG(ERR, "fd=%d and adopt=0 contradict each other",
+				conf->net.adopt_fd_plus_1 - 1);
+		ret = -EINVAL;
+	}
+	conf->net.adopt |= conf->net.adopt_fd_plus_1 != 0;
 	rte_kvargs_free(kvlist);
 	if (ret == 0 && !rte_is_power_of_2(conf->net.queue_size) &&
 			conf->net.ring != RTE_VDUSE_NET_RING_PACKED) {

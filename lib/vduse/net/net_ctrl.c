@@ -17,16 +17,19 @@
 #define CTRL_NOTF_COAL_TX_SET 0
 #define CTRL_NOTF_COAL_RX_SET 1
 #define CTRL_NOTF_COAL_VQ_SET 2
+#define CTRL_NOTF_COAL_VQ_GET 3
 
 /** A command in a local copy. */
 struct ctrl_cmd {
 	struct virtio_net_ctrl_hdr hdr;
 	uint16_t len; /* of data */
 	uint8_t data[CTRL_DATA_MAX];
+	uint16_t result_len; /* of result, behind the acknowledgement (virtio 1.3, 5.1.6.5) */
+	uint8_t result[8];
 };
 
 /** Carries out a command; 0: VIRTIO_NET_OK, else VIRTIO_NET_ERR. */
-typedef int (*ctrl_handler_t)(struct rte_vduse_net *net, const struct ctrl_cmd *cmd);
+typedef int (*ctrl_handler_t)(struct rte_vduse_net *net, struct ctrl_cmd *cmd);
 
 /* Offloads that VIRTIO_NET_CTRL_GUEST_OFFLOADS switches (virtio 1.2, 5.1.6.5.6.1). */
 #define CTRL_OFFLOADS                                                                            \
@@ -36,7 +39,7 @@ typedef int (*ctrl_handler_t)(struct rte_vduse_net *net, const struct ctrl_cmd *
 
 /* 5.1.6.5.1: one byte, 0 or 1; the commands are the places of these in the filter */
 static int
-ctrl_rx_mode(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+ctrl_rx_mode(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	struct net_filter *f = &net->filter;
 	bool *const modes[] = {
@@ -80,7 +83,7 @@ ctrl_mac_list(const uint8_t *data, uint16_t len, struct rte_ether_addr *macs, ui
 
 /* 5.1.6.5.2: unicast, then multicast addresses */
 static int
-ctrl_mac_table(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+ctrl_mac_table(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	struct net_filter new;
 	bool all_uni, all_multi;
@@ -106,7 +109,7 @@ ctrl_mac_table(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 }
 
 static int
-ctrl_mac_addr(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+ctrl_mac_addr(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	struct rte_ether_addr mac;
 
@@ -120,7 +123,7 @@ ctrl_mac_addr(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 
 /* 5.1.6.5.3: le16 id */
 static int
-ctrl_vlan(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+ctrl_vlan(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	uint16_t id;
 
@@ -141,7 +144,7 @@ ctrl_vlan(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 
 /* 5.1.6.5.4 */
 static int
-ctrl_announce_ack(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+ctrl_announce_ack(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	if (cmd->len != 0)
 		return -EINVAL;
@@ -151,7 +154,7 @@ ctrl_announce_ack(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 
 /* 5.1.6.5.5: 1 to max_virtqueue_pairs */
 static int
-ctrl_mq_pairs(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+ctrl_mq_pairs(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	uint16_t pairs;
 
@@ -171,7 +174,7 @@ ctrl_mq_pairs(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 
 /* 5.1.6.5.6.4 and 5.1.6.5.6.2 */
 static int
-ctrl_rss(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+ctrl_rss(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	const bool steer = cmd->hdr.cmd == VIRTIO_NET_CTRL_MQ_RSS_CONFIG;
 	struct net_rss rss;
@@ -189,7 +192,7 @@ ctrl_rss(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 
 /* 5.1.6.5.6: le64, a subset of what was negotiated */
 static int
-ctrl_guest_offloads(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+ctrl_guest_offloads(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	const uint64_t negotiated = net->dev->driver_features;
 	uint64_t offloads;
@@ -209,7 +212,7 @@ ctrl_guest_offloads(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 }
 
 static int
-ctrl_coal_read(const struct ctrl_cmd *cmd, size_t offset, struct net_coalesce *coal)
+ctrl_coal_read(struct ctrl_cmd *cmd, size_t offset, struct net_coalesce *coal)
 {
 	if (cmd->len != offset + sizeof(*coal))
 		return -EINVAL;
@@ -221,7 +224,7 @@ ctrl_coal_read(const struct ctrl_cmd *cmd, size_t offset, struct net_coalesce *c
 
 /* 5.1.6.5.7: le32 max_packets, le32 max_usecs; the driver's tx is our dequeue */
 static int
-ctrl_notf_coal(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+ctrl_notf_coal(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	struct net_coalesce coal;
 	uint16_t i;
@@ -236,7 +239,7 @@ ctrl_notf_coal(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 
 /* virtio 1.3, 5.1.6.5.7: le16 vqn, le16 reserved, then as above */
 static int
-ctrl_vq_notf_coal(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+ctrl_vq_notf_coal(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	struct net_coalesce coal;
 	uint16_t vqn;
@@ -250,6 +253,29 @@ ctrl_vq_notf_coal(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
 	if (vqn >= 2 * net->queue_pairs)
 		return -EINVAL;
 	return net_set_coalesce(net, vqn, &coal);
+}
+
+/* The same: le16 vqn; the result is le32 max_packets, le32 max_usecs */
+static int
+ctrl_vq_notf_coal_get(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
+{
+	const struct vduse_vq *vq;
+	struct net_coalesce coal;
+	uint16_t vqn;
+
+	if (cmd->len < sizeof(vqn))
+		return -EINVAL;
+	memcpy(&vqn, cmd->data, sizeof(vqn));
+	vqn = rte_le_to_cpu_16(vqn);
+	if (vqn >= 2 * net->queue_pairs)
+		return -EINVAL;
+	vq = net->queues[vqn].vq;
+	coal.frames = rte_cpu_to_le_32(vq->coal_frames);
+	coal.usecs = rte_cpu_to_le_32(vq->coal_usecs);
+	static_assert(sizeof(coal) == sizeof(cmd->result), "virtio 1.3, 5.1.6.5.9");
+	memcpy(cmd->result, &coal, sizeof(coal));
+	cmd->result_len = sizeof(coal);
+	return 0;
 }
 
 static const struct {
@@ -283,6 +309,8 @@ static const struct {
 			ctrl_notf_coal },
 	{ CTRL_NOTF_COAL, CTRL_NOTF_COAL_VQ_SET, CTRL_NOTF_COAL_VQ_SET, VIRTIO_NET_F_VQ_NOTF_COAL,
 			ctrl_vq_notf_coal },
+	{ CTRL_NOTF_COAL, CTRL_NOTF_COAL_VQ_GET, CTRL_NOTF_COAL_VQ_GET, VIRTIO_NET_F_VQ_NOTF_COAL,
+			ctrl_vq_notf_coal_get },
 };
 
 /*
@@ -309,7 +337,7 @@ net_ctrl_reset(struct rte_vduse_net *net, uint64_t features)
 }
 
 static int
-ctrl_run(struct rte_vduse_net *net, const struct ctrl_cmd *cmd)
+ctrl_run(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	const uint64_t features = net->dev->driver_features;
 	size_t i;
@@ -340,9 +368,32 @@ ctrl_copy(const struct vduse_chain *chain, struct ctrl_cmd *cmd)
 	if (len < sizeof(cmd->hdr))
 		return -EINVAL;
 	memcpy(&cmd->hdr, raw, sizeof(cmd->hdr));
+	cmd->result_len = 0;
 	cmd->len = len - sizeof(cmd->hdr);
 	memcpy(cmd->data, raw + sizeof(cmd->hdr), cmd->len);
 	return 0;
+}
+
+/* Acknowledgement and result into the writable part; the bytes written. */
+static uint32_t
+ctrl_answer(const struct vduse_chain *chain, uint8_t ack, const struct ctrl_cmd *cmd)
+{
+	const uint32_t len = ack == VIRTIO_NET_OK ? cmd->result_len : 0;
+	uint32_t done = 0, i;
+	uint16_t seg = chain->nr, last = chain->nr + chain->nw;
+	uint32_t offset = 1;
+
+	chain->seg[seg].addr[0] = ack;
+	for (i = 0; i < len; i++, offset++) {
+		if (offset == chain->seg[seg].len) {
+			if (++seg == last)
+				break; /* a driver that has no room does not want the rest */
+			offset = 0;
+		}
+		chain->seg[seg].addr[offset] = cmd->result[i];
+		done++;
+	}
+	return 1 + done;
 }
 
 /* One command; 1: done, 0: none, or what ended the walk. */
@@ -352,6 +403,7 @@ ctrl_serve_one(struct rte_vduse_net *net, struct vduse_vq *vq, const bool packed
 	struct vduse_pos pos = vq->avail;
 	struct vduse_chain chain;
 	struct ctrl_cmd cmd;
+	uint32_t written;
 	int ret;
 
 	ret = vduse_ring_ready(vq, &pos, packed);
@@ -366,9 +418,9 @@ ctrl_serve_one(struct rte_vduse_net *net, struct vduse_vq *vq, const bool packed
 	ret = ctrl_copy(&chain, &cmd);
 	if (ret == 0)
 		ret = ctrl_run(net, &cmd);
-	chain.seg[chain.nr].addr[0] = ret == 0 ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
+	written = ctrl_answer(&chain, ret == 0 ? VIRTIO_NET_OK : VIRTIO_NET_ERR, &cmd);
 	vq->avail = pos;
-	vduse_ring_put(vq, chain.id, chain.slots, 1, packed);
+	vduse_ring_put(vq, chain.id, chain.slots, written, packed);
 	return 1;
 }
 
