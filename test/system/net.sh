@@ -20,6 +20,8 @@ start() {
 	in_ns c2 cat /sys/class/net/eth0/address | grep -qx 02:00:00:00:00:02
 	in_ns c1 ethtool -i eth0 | grep -x 'driver: virtio_net'
 	[ "$(in_ns c1 cat /sys/class/net/eth0/mtu)" = 9000 ]
+	vdpa dev config show c1 | grep -E 'mac 02:00:00:00:00:01 link up .*mtu 9000'
+	vdpa dev config show c2 | grep -E 'mac 02:00:00:00:00:02 link up .*mtu 9000'
 	ping_back c1 10.0.0.2
 }
 
