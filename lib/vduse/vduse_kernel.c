@@ -30,6 +30,9 @@ kernel_log_open(const char *name, const char *path, int err)
 		cure = "the vduse module is not loaded (modprobe vduse) or this kernel is built "
 		       "without CONFIG_VDPA_USER";
 		break;
+	case -EBUSY:
+		cure = "another process serves it; stop that one first";
+		break;
 	case -EACCES:
 	case -EPERM:
 		cure = "run as root, or give this user the device file and CAP_NET_ADMIN";

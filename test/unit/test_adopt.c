@@ -154,6 +154,7 @@ test_in_use(void **state)
 	conf.adopt = true;
 	assert_int_equal(rte_vduse_net_create(&conf, &net), -EBUSY);
 	unit_assert_logged_once("cannot open its file in /dev/vduse");
+	unit_assert_logged_once("another process serves it");
 	fk_sys.close(fd);
 	foreign_destroy();
 }
