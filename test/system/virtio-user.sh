@@ -59,6 +59,16 @@ stat_of() {
 		awk '{ print $2 }' | sort -n | tail -n 1
 }
 
+# Blocks of statistics in testpmd's output so far.
+stat_blocks() {
+	grep -c 'NIC statistics for port' "$VM_RESULT/$1.log"
+}
+
+# more_blocks LOG N: whether there are more than N.
+more_blocks() {
+	[ "$(stat_blocks "$1")" -gt "$2" ]
+}
+
 # flow MODE MODE: backend and front end, one sending and one receiving, for some seconds.
 flow() {
 	local receiver=back back_pid front_pid count
@@ -99,7 +109,7 @@ case_again() {
 	modules vhost_vdpa
 	run back dpdk-testpmd -l 0,1 --no-pci --no-telemetry --in-memory --file-prefix back -m 128 \
 		--vdev net_vduse0,name=u1,attach=vhost -- --total-num-mbufs=20000 --forward-mode=rxonly --auto-start --stats-period 1
-	local back_pid=$pid i before=0
+	local back_pid=$pid i before=0 blocks
 	for i in 1 2 3; do
 		front "front$i" -- --total-num-mbufs=20000 --forward-mode=txonly --auto-start --stats-period 1
 		wait_for 20 received back $((before + 50000)) || {
@@ -107,8 +117,9 @@ case_again() {
 			fail "nothing from front end $i"
 		}
 		stop "$pid" KILL || true
-		# One more line of statistics: what the killed one sent is in it.
-		sleep 1.5
+		# A block begun after the kill, and whole: what the killed one sent is in it.
+		blocks=$(stat_blocks back)
+		wait_for 10 more_blocks back $((blocks + 1)) || fail "no statistics"
 		before=$(stat_of back RX)
 		say "front end $i killed, packets so far: $before"
 	done
