@@ -29,7 +29,7 @@ dev_free_queues(struct rte_vduse_dev *dev)
 	}
 	free(dev->kick_ids);
 	free(dev->vqs);
-	rte_free(dev->qs);
+	free(dev->readers);
 }
 
 /* Our side of the virtqueues. Mirror: dev_free_queues(). */
@@ -39,15 +39,15 @@ dev_alloc_queues(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	struct vduse_vq *vq;
 	int ret = -ENOMEM;
 
-	dev->qs = rte_zmalloc(
-			"vduse_qs", rte_rcu_qsbr_get_memsize(conf->nb_queues), RTE_CACHE_LINE_SIZE);
+	vduse_readers_setup();
+	dev->readers = calloc(1,
+			sizeof(*dev->readers) + conf->nb_queues * sizeof(dev->readers->readers[0]));
 	dev->vqs = calloc(conf->nb_queues,
 			sizeof(dev->vqs[0])); /* NOLINT(bugprone-sizeof-expression) */
 	dev->kick_ids = calloc(conf->nb_queues, sizeof(dev->kick_ids[0]));
-	if (dev->qs == NULL || dev->vqs == NULL || dev->kick_ids == NULL)
+	if (dev->readers == NULL || dev->vqs == NULL || dev->kick_ids == NULL)
 		goto fail;
-	rte_rcu_qsbr_init(dev->qs, conf->nb_queues);
-	dev->env.qs = dev->qs;
+	dev->env.readers = dev->readers;
 	for (dev->nb_queues = 0; dev->nb_queues < conf->nb_queues; dev->nb_queues++) {
 		vq = rte_zmalloc("vduse_vq", sizeof(*vq), RTE_CACHE_LINE_SIZE);
 		if (vq == NULL)
@@ -59,6 +59,7 @@ dev_alloc_queues(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 		}
 		vq->ctl.kicks = dev->nb_queues >= conf->first_control_queue;
 		dev->vqs[dev->nb_queues] = vq;
+		dev->readers->readers[dev->readers->nb++] = &vq->reader;
 	}
 	return 0;
 
@@ -87,7 +88,7 @@ dev_init_tlbs(struct rte_vduse_dev *dev)
 	int ret;
 
 	for (i = 0; i < dev->nb_spaces; i++) {
-		ret = vduse_iotlb_init(&dev->tlbs[i], dev->sys, dev->fd, dev->qs, v2 ? i : -1);
+		ret = vduse_iotlb_init(&dev->tlbs[i], dev->sys, dev->fd, dev->readers, v2 ? i : -1);
 		if (ret < 0) {
 			while (i-- > 0)
 				vduse_iotlb_fini(&dev->tlbs[i]);

@@ -32,7 +32,7 @@ struct rte_vduse_dev {
 	bool adopt_pending; /* it is to be looked at */
 	bool recovering;    /* queues start where another process left them */
 
-	struct rte_rcu_qsbr *qs;
+	struct vduse_readers *readers; /* the queues' bursts */
 	struct vduse_iotlb tlbs[VDUSE_DEV_SPACES];
 	uint16_t nb_spaces; /* address spaces, and groups of queues: data, control */
 	struct vduse_vq_env env;

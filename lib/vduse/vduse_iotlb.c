@@ -87,7 +87,7 @@ map_swap(struct vduse_iotlb *tlb, const struct vduse_iotlb_map *map)
 
 	/* release: pairs with the acquire in vduse_vq_burst_begin() */
 	__atomic_store_n(&tlb->map, map, __ATOMIC_RELEASE);
-	rte_rcu_qsbr_synchronize(tlb->qs, RTE_QSBR_THRID_INVALID);
+	vduse_readers_wait(tlb->readers, VDUSE_READER_NONE);
 	if (old != &map_empty)
 		free((void *)(uintptr_t)old);
 }
@@ -441,13 +441,13 @@ vduse_iotlb_search(const struct vduse_iotlb_map *map, uint64_t iova)
 
 int
 vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int fd,
-		struct rte_rcu_qsbr *qs, int asid)
+		const struct vduse_readers *readers, int asid)
 {
 	memset(tlb, 0, sizeof(*tlb));
 	tlb->asid = asid;
 	tlb->sys = sys;
 	tlb->fd = fd;
-	tlb->qs = qs;
+	tlb->readers = readers;
 	tlb->map = &map_empty;
 	return -pthread_mutex_init(&tlb->lock, NULL);
 }

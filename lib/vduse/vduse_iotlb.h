@@ -8,8 +8,8 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
-#include <rte_rcu_qsbr.h>
 
+#include "vduse_reader.h"
 #include "vduse_sys.h"
 
 /**
@@ -38,17 +38,16 @@ struct vduse_region;
 /**
  * The IOVA map of one address space of a device.
  *
- * Readers (bursts) are registered with the qsbr variable; writers hold the
- * lock, publish a new map, wait for the readers and only then unmap (design
- * decision 4).
+ * Readers are bursts. Writers hold the lock, publish a new map, wait for the
+ * readers and only then unmap (design decision 4).
  */
 struct vduse_iotlb {
 	const struct vduse_iotlb_map *map; /**< published with release, read with acquire */
 	pthread_mutex_t lock;              /**< guards all below */
 	const struct vduse_sys *sys;
-	int fd;                  /**< of the device */
-	int asid;                /**< address space; negative: API 0 */
-	struct rte_rcu_qsbr *qs; /**< the bursts */
+	int fd;                              /**< of the device */
+	int asid;                            /**< address space; negative: API 0 */
+	const struct vduse_readers *readers; /**< the bursts */
 	struct vduse_region *regions;
 	uint32_t nb_regions;
 	uint64_t generation; /**< of the last map built */
@@ -56,12 +55,12 @@ struct vduse_iotlb {
 
 /**
  * @param fd the device's descriptor; must outlive the map
- * @param qs one reader a virtqueue; owned by the caller
+ * @param readers one a virtqueue; owned by the caller
  * @param asid address space (VDUSE API 1); negative: the only one of API 0
  * @return 0 or -ENOMEM
  */
 int vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int fd,
-		struct rte_rcu_qsbr *qs, int asid);
+		const struct vduse_readers *readers, int asid);
 
 /** Unmap everything. No burst may be running or start again. */
 void vduse_iotlb_fini(struct vduse_iotlb *tlb);

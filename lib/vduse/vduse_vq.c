@@ -44,14 +44,12 @@ vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t inde
 		rte_free(vq->segs);
 		return ret;
 	}
-	rte_rcu_qsbr_thread_register(env->qs, index);
 	return 0;
 }
 
 void
 vduse_vq_fini(struct vduse_vq *vq)
 {
-	rte_rcu_qsbr_thread_unregister(vq->env->qs, vq->index);
 	close(vq->ctl.kickfd);
 	rte_free(vq->segs);
 }
@@ -230,14 +228,14 @@ vduse_vq_stop(struct vduse_vq *vq)
 void
 vduse_vq_halt(struct vduse_vq *vq)
 {
-	/* seq_cst: ordered before the token that the wait hands out */
-	__atomic_store_n(&vq->running, false, __ATOMIC_SEQ_CST);
+	/* before the fence of the wait */
+	__atomic_store_n(&vq->running, false, __ATOMIC_RELEASE);
 }
 
 void
 vduse_vq_wait(const struct vduse_vq *vq, unsigned int self)
 {
-	rte_rcu_qsbr_synchronize(vq->env->qs, self);
+	vduse_readers_wait(vq->env->readers, self);
 }
 
 void

@@ -34,9 +34,9 @@ struct vduse_vq_stats {
 /** What all virtqueues of a device share. */
 struct vduse_vq_env {
 	const struct vduse_sys *sys;
-	int fd;                  /**< the device */
-	struct rte_rcu_qsbr *qs; /**< reader id: the virtqueue's index */
-	int fault_fd;            /**< eventfd that wakes the control thread after a fault */
+	int fd;                              /**< the device */
+	const struct vduse_readers *readers; /**< the bursts, by the virtqueue's index */
+	int fault_fd; /**< eventfd that wakes the control thread after a fault */
 };
 
 /** Position of the device in the available ring (virtio 1.2, 2.7.6 and 2.8.1). */
@@ -70,9 +70,10 @@ struct vduse_vq {
 	uint16_t index;
 	bool event_idx;
 	bool indirect;
-	bool read_only;    /* set by the owner: it never writes to this queue's buffers */
-	bool call_pending; /* an injection failed or waits */
-	bool running;      /* set and cleared by the control thread, cleared by a fault */
+	bool read_only;        /* set by the owner: it never writes to this queue's buffers */
+	bool call_pending;     /* an injection failed or waits */
+	bool running;          /* set and cleared by the control thread, cleared by a fault */
+	vduse_reader_t reader; /* the bursts */
 
 	struct vduse_pos avail; /* next to take */
 	uint16_t avail_cached;  /* split: avail->idx as last read */
@@ -148,7 +149,7 @@ void vduse_vq_halt(struct vduse_vq *vq);
 void vduse_vq_wait(const struct vduse_vq *vq, unsigned int self);
 
 /** No queue. */
-#define VDUSE_VQ_NONE RTE_QSBR_THRID_INVALID
+#define VDUSE_VQ_NONE VDUSE_READER_NONE
 
 /**
  * Translate the ring anew and let bursts run again.
@@ -194,31 +195,46 @@ void vduse_vq_miss(struct vduse_vq *vq);
 void vduse_vq_set_fault(struct vduse_vq *vq);
 
 /**
- * Begin a burst.
+ * Begin a burst that may look at the ring; before it translates an address it
+ * calls vduse_vq_burst_map().
  *
  * @return false when the queue is not running; then no burst was begun.
  */
 static __rte_always_inline bool
-vduse_vq_burst_begin(struct vduse_vq *vq)
+vduse_vq_burst_look(struct vduse_vq *vq)
 {
-	const struct vduse_iotlb_map *map;
-
 	if (!__atomic_load_n(&vq->running, __ATOMIC_RELAXED))
 		return false;
-	/* a full fence inside: no load below can move before it */
-	rte_rcu_qsbr_thread_online(vq->env->qs, vq->index);
+	vduse_reader_enter(&vq->reader);
 	/* acquire: pairs with the release in vduse_vq_resume() */
 	if (unlikely(!__atomic_load_n(&vq->running, __ATOMIC_ACQUIRE))) {
-		rte_rcu_qsbr_thread_offline(vq->env->qs, vq->index);
+		vduse_reader_leave(&vq->reader);
 		return false;
 	}
+	return true;
+}
+
+/** Take the map that the burst translates with. */
+static __rte_always_inline void
+vduse_vq_burst_map(struct vduse_vq *vq)
+{
 	/* acquire: pairs with the release in vduse_iotlb.c map_swap() */
-	map = __atomic_load_n(&vq->tlb->map, __ATOMIC_ACQUIRE);
+	const struct vduse_iotlb_map *map = __atomic_load_n(&vq->tlb->map, __ATOMIC_ACQUIRE);
+
 	vq->map = map;
 	if (unlikely(map->generation != vq->map_generation)) {
 		vq->map_generation = map->generation;
 		vq->hint = 0;
 	}
+}
+
+/** The two in one. @return as vduse_vq_burst_look() */
+static __rte_always_inline bool
+vduse_vq_burst_begin(struct vduse_vq *vq)
+{
+	if (!vduse_vq_burst_look(vq))
+		return false;
+	vduse_vq_burst_map(vq);
 	return true;
 }
 
@@ -233,7 +249,7 @@ vduse_vq_call_held(const struct vduse_vq *vq)
 static __rte_always_inline void
 vduse_vq_burst_end(struct vduse_vq *vq)
 {
-	rte_rcu_qsbr_thread_offline(vq->env->qs, vq->index);
+	vduse_reader_leave(&vq->reader);
 }
 
 #endif /* VDUSE_VQ_H */

@@ -29,7 +29,8 @@
 struct tlb_bench {
 	struct fk_dev *dev;
 	struct vduse_iotlb tlb;
-	struct rte_rcu_qsbr *qs;
+	vduse_reader_t reader;
+	struct vduse_readers *readers;
 	int control_fd, fd;
 	int file;
 	uint8_t *va; /* of the file */
@@ -62,11 +63,12 @@ tlb_up(struct tlb_bench *b)
 
 	memset(b, 0, sizeof(*b));
 	tlb_create_device(b);
-	b->qs = rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
-	assert_non_null(b->qs);
-	rte_rcu_qsbr_init(b->qs, 1);
-	rte_rcu_qsbr_thread_register(b->qs, 0);
-	assert_int_equal(vduse_iotlb_init(&b->tlb, &fk_sys, b->fd, b->qs, -1), 0);
+	vduse_readers_setup();
+	b->readers = calloc(1, sizeof(*b->readers) + sizeof(b->readers->readers[0]));
+	assert_non_null(b->readers);
+	b->readers->nb = 1;
+	b->readers->readers[0] = &b->reader;
+	assert_int_equal(vduse_iotlb_init(&b->tlb, &fk_sys, b->fd, b->readers, -1), 0);
 	b->file = memfd_create("tlb", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(b->file, FILE_SIZE), 0);
 	b->va = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, b->file, 0);
@@ -82,7 +84,7 @@ tlb_down(struct tlb_bench *b)
 	char name[VDUSE_NAME_MAX] = "tlb";
 
 	vduse_iotlb_fini(&b->tlb);
-	rte_free(b->qs);
+	free(b->readers);
 	fk_sys.close(b->fd);
 	assert_int_equal(fk_sys.ioctl(b->control_fd, VDUSE_DESTROY_DEV, name), 0);
 	fk_sys.close(b->control_fd);
@@ -412,7 +414,7 @@ burst_main(void *arg)
 	uint64_t avail;
 	const void *va;
 
-	rte_rcu_qsbr_thread_online(burst->b->qs, 0);
+	vduse_reader_enter(&burst->b->reader);
 	map = __atomic_load_n(&tlb->map, __ATOMIC_ACQUIRE);
 	va = vduse_iotlb_find(map, &hint, 0x10000 + 8, RO, &avail);
 	__atomic_store_n(&burst->began, true, __ATOMIC_RELEASE);
@@ -423,7 +425,7 @@ burst_main(void *arg)
 	if (va != NULL)
 		memcpy(&burst->value, va, sizeof(burst->value));
 	__atomic_store_n(&burst->ended, true, __ATOMIC_RELEASE);
-	rte_rcu_qsbr_thread_offline(burst->b->qs, 0);
+	vduse_reader_leave(&burst->b->reader);
 	return NULL;
 }
 
