@@ -18,7 +18,6 @@ struct pmd_queue {
 	struct rte_vduse_net *net;
 	struct rte_mempool *pool; /* rx */
 	uint16_t pair;
-	uint16_t port;
 	struct rte_vduse_net_queue_stats base; /* counters at the last reset */
 };
 

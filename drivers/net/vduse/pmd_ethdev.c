@@ -182,7 +182,6 @@ pmd_queue_new(const struct rte_eth_dev *eth_dev, uint16_t id, unsigned int socke
 	}
 	q->net = pmd->net;
 	q->pair = id;
-	q->port = eth_dev->data->port_id;
 	return q;
 }
 
@@ -304,6 +303,7 @@ pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 	ret = rte_vduse_net_create(&pmd->conf.net, &pmd->net);
 	if (ret < 0)
 		return ret;
+	rte_vduse_net_set_port(pmd->net, eth_dev->data->port_id);
 	eth_dev->data->mac_addrs = &pmd->conf.net.mac;
 	eth_dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC;
 	eth_dev->data->promiscuous = 1;

@@ -8,12 +8,8 @@ uint16_t
 pmd_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	const struct pmd_queue *q = queue;
-	uint16_t i, n;
 
-	n = rte_vduse_net_dequeue(q->net, q->pair, q->pool, pkts, nb_pkts);
-	for (i = 0; i < n; i++)
-		pkts[i]->port = q->port;
-	return n;
+	return rte_vduse_net_dequeue(q->net, q->pair, q->pool, pkts, nb_pkts);
 }
 
 /* The first mbuf that cannot be sent as it asks ends the list; rte_errno says why. */

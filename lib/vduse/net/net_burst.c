@@ -9,7 +9,7 @@ net_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
 {
 	uint16_t n;
 
-	if (!vduse_vq_burst_begin(q->vq))
+	if (!vduse_vq_burst_look(q->vq))
 		return 0;
 	n = q->burst(q, pool, pkts, nb_pkts);
 	vduse_vq_burst_end(q->vq);

@@ -97,6 +97,15 @@ rte_vduse_net_set_speed(struct rte_vduse_net *net, uint32_t speed)
 }
 
 void
+rte_vduse_net_set_port(struct rte_vduse_net *net, uint16_t port)
+{
+	uint16_t i;
+
+	for (i = 1; i < 2 * net->asked_pairs; i += 2)
+		net->queues[i].port = port;
+}
+
+void
 rte_vduse_net_set_complete(struct rte_vduse_net *net, bool complete)
 {
 	uint16_t i;

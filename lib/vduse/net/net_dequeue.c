@@ -2,7 +2,9 @@
 
 #include <rte_memcpy.h>
 
+#include "net_copy.h"
 #include "net_dev.h"
+#include "vduse_batch.h"
 
 /* The header of a chain, which may be spread over its segments (virtio 1.2, 2.7.4). */
 static __rte_always_inline void
@@ -86,6 +88,7 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 	frame = rte_pktmbuf_alloc(pool);
 	if (unlikely(frame == NULL))
 		return -ENOMEM;
+	frame->port = q->port;
 	if (unlikely(dequeue_copy(chain, q->hdr_len, pool, frame) < 0)) {
 		rte_pktmbuf_free(frame);
 		return -ENOMEM;
@@ -101,48 +104,148 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 	return 0;
 }
 
+/*
+ * The next buffer, whatever it is.
+ * Returns 1 and a frame in *m, or NULL for one that was dropped; 0: none that
+ * can be taken now.
+ */
+static int
+dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, const bool packed)
+{
+	struct vduse_vq *vq = q->vq;
+	struct vduse_pos pos = vq->avail;
+	struct vduse_chain chain;
+	int ret;
+
+	*m = NULL;
+	ret = vduse_ring_ready(vq, &pos, packed);
+	if (ret == 0)
+		return 0;
+	if (likely(ret > 0)) {
+		vduse_chain_init(vq, &chain, 0);
+		ret = vduse_ring_fetch(vq, &pos, &chain, packed);
+	}
+	if (ret == 0 && unlikely(chain.nw > 0))
+		ret = vduse_chain_bad(vq, "writable descriptor in a transmit queue");
+	if (ret == 0 && unlikely(chain.len < q->hdr_len))
+		ret = vduse_chain_bad(vq, "buffer shorter than the virtio_net_hdr");
+	if (unlikely(ret < 0)) {
+		if (net_burst_stopped(q, ret))
+			return 0;
+		q->stats.drop_segments++;
+	} else {
+		ret = dequeue_frame(q, &chain, pool, m);
+		if (unlikely(ret < 0)) {
+			q->stats.no_mbuf++;
+			return 0;
+		}
+		if (likely(*m != NULL))
+			net_count(&q->stats, *m);
+	}
+	vq->avail = pos;
+	vduse_ring_put(vq, chain.id, chain.slots, 0, packed);
+	return 1;
+}
+
+/* A fresh mbuf of the pool, whose refcnt, nb_segs and next are as in the pool. */
+static __rte_always_inline void
+dequeue_mbuf_init(struct rte_mbuf *m, uint16_t port, uint32_t len)
+{
+	m->data_off = RTE_PKTMBUF_HEADROOM;
+	m->port = port;
+	m->ol_flags = 0;
+	m->packet_type = 0;
+	m->pkt_len = len;
+	m->data_len = len;
+	m->vlan_tci = 0;
+}
+
+/* One plain frame into its mbuf. @return false: dropped, counted */
+static __rte_always_inline bool
+dequeue_plain_frame(struct net_queue *q, const uint8_t *addr, uint32_t len, struct rte_mbuf *m)
+{
+	struct virtio_net_hdr hdr;
+
+	dequeue_mbuf_init(m, q->port, len);
+	memcpy(&hdr, addr, sizeof(hdr));
+	/* what is looked at is what is used: the driver may write meanwhile */
+	rte_compiler_barrier();
+	net_copy(rte_pktmbuf_mtod(m, uint8_t *), addr + q->hdr_len, len);
+	if (likely((hdr.flags | hdr.gso_type) == 0))
+		return true;
+	if (net_hdr_to_mbuf(&hdr, q->features, q->complete, m) == 0)
+		return true;
+	q->stats.drop_header++;
+	return false;
+}
+
+/*
+ * Plain frames from the ring, as many as follow each other.
+ * Returns the buffers taken; *n grows by the frames, fewer where some were dropped.
+ */
+static __rte_always_inline uint16_t
+dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t room,
+		uint16_t *n, const bool packed)
+{
+	const uint16_t data_room = rte_pktmbuf_data_room_size(pool);
+	const struct vduse_batch_want want = {
+		.min = q->hdr_len + RTE_ETHER_HDR_LEN,
+		.max = q->hdr_len + RTE_MAX(data_room, RTE_PKTMBUF_HEADROOM) - RTE_PKTMBUF_HEADROOM,
+	};
+	struct vduse_batch batch;
+	uint16_t i, taken, kept = 0;
+
+	taken = vduse_ring_batch(q->vq, &want, RTE_MIN(room, VDUSE_BATCH_MAX), &batch, packed);
+	if (taken == 0)
+		return 0;
+	if (unlikely(rte_mempool_get_bulk(pool, (void **)pkts, taken) < 0)) {
+		/* one by one, as long as there are some */
+		vduse_ring_untake(q->vq, taken, 0, packed);
+		return 0;
+	}
+	for (i = 0; i < taken; i++) {
+		struct rte_mbuf *m = pkts[i];
+
+		if (i + VDUSE_BATCH_AHEAD < taken)
+			vduse_batch_prefetch(&batch, i + VDUSE_BATCH_AHEAD,
+					batch.len[i + VDUSE_BATCH_AHEAD], false);
+		if (likely(dequeue_plain_frame(q, batch.addr[i], batch.len[i] - q->hdr_len, m))) {
+			net_count(&q->stats, m);
+			pkts[kept++] = m;
+		} else {
+			rte_pktmbuf_free(m);
+		}
+		batch.len[i] = 0;
+	}
+	vduse_ring_put_batch(q->vq, &batch, taken, packed);
+	*n += kept;
+	return taken;
+}
+
 static __rte_always_inline uint16_t
 dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
 		uint16_t nb_pkts, const bool packed)
 {
-	struct vduse_vq *vq = q->vq;
-	struct vduse_chain chain;
-	uint32_t taken;
-	uint16_t n = 0;
-	int ret;
+	const uint32_t taken_max = nb_pkts + q->vq->size;
+	uint32_t taken = 0;
+	uint16_t n = 0, plain;
 
+	if (vduse_ring_ready(q->vq, &q->vq->avail, packed) == 0)
+		goto flush; /* idle: nothing else is touched */
+	vduse_vq_burst_map(q->vq);
 	/* drops count as well: a driver must not keep a burst from its end */
-	for (taken = 0; n < nb_pkts && taken < nb_pkts + vq->size; taken++) {
-		struct vduse_pos pos = vq->avail;
-
-		ret = vduse_ring_ready(vq, &pos, packed);
-		if (ret == 0)
+	while (n < nb_pkts && taken < taken_max) {
+		plain = dequeue_plain(q, pool, &pkts[n], nb_pkts - n, &n, packed);
+		taken += plain;
+		if (plain > 0)
+			continue;
+		if (dequeue_any(q, pool, &pkts[n], packed) == 0)
 			break;
-		if (likely(ret > 0)) {
-			vduse_chain_init(vq, &chain, 0);
-			ret = vduse_ring_fetch(vq, &pos, &chain, packed);
-		}
-		if (ret == 0 && unlikely(chain.nw > 0))
-			ret = vduse_chain_bad(vq, "writable descriptor in a transmit queue");
-		if (ret == 0 && unlikely(chain.len < q->hdr_len))
-			ret = vduse_chain_bad(vq, "buffer shorter than the virtio_net_hdr");
-		if (unlikely(ret < 0)) {
-			if (net_burst_stopped(q, ret))
-				break;
-			q->stats.drop_segments++;
-		} else {
-			ret = dequeue_frame(q, &chain, pool, &pkts[n]);
-			if (unlikely(ret < 0)) {
-				q->stats.no_mbuf++;
-				break;
-			}
-			if (likely(pkts[n] != NULL))
-				net_count(&q->stats, pkts[n++]);
-		}
-		vq->avail = pos;
-		vduse_ring_put(vq, chain.id, chain.slots, 0, packed);
+		taken++;
+		n += pkts[n] != NULL;
 	}
-	vduse_ring_flush(vq, packed);
+flush:
+	vduse_ring_flush(q->vq, packed);
 	return n;
 }
 
@@ -159,7 +262,7 @@ dequeue_packed(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **
 }
 
 net_burst_t
-net_dequeue_select(uint64_t features)
+NET_BODY_FUNC(net_dequeue)(uint64_t features)
 {
 	return features & (1ULL << VIRTIO_F_RING_PACKED) ? dequeue_packed : dequeue_split;
 }

@@ -114,13 +114,14 @@ net_start(void *priv, uint64_t features)
 	struct rte_vduse_net *net = priv;
 	uint16_t i;
 
+	net->bodies = net_bodies_select();
 	for (i = 0; i < 2 * net->queue_pairs; i++) {
 		net->queues[i].features = features;
 		net->queues[i].hdr_len = features & RTE_BIT64(VIRTIO_NET_F_HASH_REPORT)
 							 ? NET_HDR_HASH_LEN
 							 : NET_HDR_LEN;
-		net->queues[i].burst = i % 2 == 0 ? net_enqueue_select(features)
-						  : net_dequeue_select(features);
+		net->queues[i].burst = i % 2 == 0 ? net->bodies->enqueue(features)
+						  : net->bodies->dequeue(features);
 	}
 	net_ctrl_reset(net, features);
 	__atomic_store_n(&net->driver_up, true, __ATOMIC_RELAXED);
@@ -312,6 +313,7 @@ net_alloc_queues(struct rte_vduse_net *net, const struct rte_vduse_net_conf *con
 			net_free_queues(net, conf->queue_pairs);
 			return -ENOMEM;
 		}
+		net->queues[i + 1].port = RTE_MBUF_PORT_INVALID;
 	}
 	return 0;
 }

@@ -6,18 +6,13 @@
 
 #include <rte_spinlock.h>
 
+#include "net_body.h"
 #include "net_filter.h"
 #include "net_hdr.h"
 #include "net_rss.h"
 #include "rte_vduse_net.h"
 #include "vduse_dev.h"
 #include "vduse_ring.h"
-
-struct net_queue;
-
-/** Body of a burst, inside of vduse_vq_burst_begin() and _end(). */
-typedef uint16_t (*net_burst_t)(struct net_queue *q, struct rte_mempool *pool,
-		struct rte_mbuf **pkts, uint16_t nb_pkts);
 
 /** A buffer taken for a frame and not given back yet. */
 struct net_pending {
@@ -32,6 +27,7 @@ struct net_queue {
 	net_burst_t burst;               /* chosen at DRIVER_OK, stable inside of a burst */
 	uint64_t features;               /* negotiated, as stable */
 	uint16_t hdr_len;                /* of the virtio_net_hdr, the same */
+	uint16_t port;                   /* dequeue: of the mbufs */
 	rte_spinlock_t lock;             /* enqueue to a device that steers: any lcore may come */
 	bool missed;                     /* the burst ended at an address that is not mapped */
 	bool complete;                   /* dequeue: the owner takes no partial checksums */
@@ -64,12 +60,9 @@ struct rte_vduse_net {
 	struct virtio_net_config config; /* as the driver sees it */
 	rte_vduse_net_event_cb event;
 	void *event_arg;
-	struct net_queue *queues; /* by virtqueue index: 2n receives, 2n + 1 transmits */
+	const struct net_bodies *bodies; /* of the bursts, chosen at DRIVER_OK */
+	struct net_queue *queues;        /* by virtqueue index: 2n receives, 2n + 1 transmits */
 };
-
-/** The bodies for a feature set. */
-net_burst_t net_dequeue_select(uint64_t features);
-net_burst_t net_enqueue_select(uint64_t features);
 
 /** Write one field of the configuration to the driver's view of it. */
 #define NET_SET_CONFIG(net, field)                                                      \

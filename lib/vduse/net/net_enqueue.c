@@ -2,7 +2,9 @@
 
 #include <rte_memcpy.h>
 
+#include "net_copy.h"
 #include "net_dev.h"
+#include "vduse_batch.h"
 
 /* The buffers taken for one frame: their segments are one array. */
 struct enqueue_room {
@@ -202,29 +204,91 @@ enqueue_drop(struct net_queue *q, int why)
 	}
 }
 
+/* One frame, whatever it is. Returns 0; else the burst ends before it, and why. */
+static int
+enqueue_any(struct net_queue *q, const struct rte_mbuf *m, const bool packed, const bool mergeable)
+{
+	int ret;
+
+	ret = enqueue_frame(q, m, packed, mergeable);
+	if (likely(ret == 0)) {
+		net_count(&q->stats, m);
+		return 0;
+	}
+	if (ret == -ENOBUFS || net_burst_stopped(q, ret))
+		return ret;
+	enqueue_drop(q, ret);
+	return 0;
+}
+
+/* Whether the frame is one piece behind an empty header. */
+static __rte_always_inline bool
+enqueue_is_plain(const struct rte_mbuf *m)
+{
+	return m->nb_segs == 1 && !(m->ol_flags & NET_HDR_TX_FLAGS) &&
+	       m->data_len >= RTE_ETHER_HDR_LEN;
+}
+
+/* Plain frames into plain buffers, as many as follow each other and fit. */
+static __rte_always_inline uint16_t
+enqueue_plain(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const bool packed)
+{
+	static const struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = 1 };
+	const struct vduse_batch_want want = {
+		.write = true,
+		.min = NET_HDR_LEN + RTE_ETHER_HDR_LEN,
+		.max = UINT32_MAX,
+	};
+	struct vduse_batch batch;
+	uint16_t i, n, taken;
+
+	if (unlikely(q->hdr_len != NET_HDR_LEN || q->filter->active))
+		return 0;
+	for (n = 0; n < RTE_MIN(nb_pkts, VDUSE_BATCH_MAX); n++)
+		if (!enqueue_is_plain(pkts[n]))
+			break;
+	taken = vduse_ring_batch(q->vq, &want, n, &batch, packed);
+	for (i = 0; i < taken; i++) {
+		const struct rte_mbuf *m = pkts[i];
+		const uint32_t len = NET_HDR_LEN + m->data_len;
+
+		if (unlikely(batch.len[i] < len)) {
+			vduse_ring_untake(q->vq, taken, i, packed);
+			break;
+		}
+		if (i + VDUSE_BATCH_AHEAD < taken)
+			vduse_batch_prefetch(&batch, i + VDUSE_BATCH_AHEAD,
+					NET_HDR_LEN + pkts[i + VDUSE_BATCH_AHEAD]->data_len, true);
+		memcpy(batch.addr[i], &hdr, NET_HDR_LEN);
+		net_copy(batch.addr[i] + NET_HDR_LEN, rte_pktmbuf_mtod(m, const uint8_t *),
+				m->data_len);
+		batch.len[i] = len;
+		net_count(&q->stats, m);
+	}
+	vduse_ring_put_batch(q->vq, &batch, i, packed);
+	return i;
+}
+
 static __rte_always_inline uint16_t
 enqueue_burst(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const bool packed,
 		const bool mergeable)
 {
-	uint16_t n;
-	int ret;
+	uint16_t n = 0, plain;
+	int ret = 0;
 
-	for (n = 0; n < nb_pkts; n++) {
-		const struct rte_mbuf *m = pkts[n];
-
-		ret = enqueue_frame(q, m, packed, mergeable);
-		if (likely(ret == 0)) {
-			net_count(&q->stats, m);
+	vduse_vq_burst_map(q->vq);
+	while (n < nb_pkts) {
+		plain = enqueue_plain(q, &pkts[n], nb_pkts - n, packed);
+		n += plain;
+		if (plain > 0)
 			continue;
-		}
-		if (ret == -ENOBUFS) {
-			q->stats.no_buffer += nb_pkts - n;
+		ret = enqueue_any(q, pkts[n], packed, mergeable);
+		if (ret < 0)
 			break;
-		}
-		if (net_burst_stopped(q, ret))
-			break;
-		enqueue_drop(q, ret);
+		n++;
 	}
+	if (ret == -ENOBUFS)
+		q->stats.no_buffer += nb_pkts - n;
 	vduse_ring_flush(q->vq, packed);
 	return n;
 }
@@ -242,7 +306,7 @@ ENQUEUE_INSTANCE(enqueue_packed, true, false)
 ENQUEUE_INSTANCE(enqueue_packed_mergeable, true, true)
 
 net_burst_t
-net_enqueue_select(uint64_t features)
+NET_BODY_FUNC(net_enqueue)(uint64_t features)
 {
 	const bool mergeable = features & (1ULL << VIRTIO_NET_F_MRG_RXBUF);
 

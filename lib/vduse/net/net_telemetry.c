@@ -87,6 +87,7 @@ tel_info_one(const struct rte_vduse_net *net, void *arg)
 	rte_tel_data_add_dict_string(arg, "mac", mac);
 	tel_uint(arg, "mtu", rte_le_to_cpu_16(net->config.mtu));
 	tel_uint(arg, "speed_mbps", rte_le_to_cpu_32(net->config.speed));
+	rte_tel_data_add_dict_string(arg, "body", net->bodies != NULL ? net->bodies->name : "none");
 	tel_uint(arg, "link_up", info.link_up);
 	tel_uint(arg, "queue_pairs", info.queue_pairs);
 	tel_uint(arg, "active_pairs", info.active_pairs);

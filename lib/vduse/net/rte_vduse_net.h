@@ -210,6 +210,12 @@ int rte_vduse_net_announce(struct rte_vduse_net *net);
 void rte_vduse_net_set_complete(struct rte_vduse_net *net, bool complete);
 
 /**
+ * What rte_mbuf.port of dequeued frames is; RTE_MBUF_PORT_INVALID after
+ * creation. While no lcore dequeues.
+ */
+void rte_vduse_net_set_port(struct rte_vduse_net *net, uint16_t port);
+
+/**
  * Whether the driver that is there can be given this frame, as its flags ask.
  *
  * @return 0; -ENOTSUP: it did not negotiate the segmentation; -EINVAL: the

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <rte_common.h>
+#include <rte_cpuflags.h>
+#include <rte_vect.h>
+
+#include "net_body.h"
+
+#define BODIES(body)                                          \
+	{                                                     \
+#body, net_dequeue_##body, net_enqueue_##body \
+	}
+
+static const struct net_bodies plain = BODIES(plain);
+
+#ifdef RTE_ARCH_X86
+static bool
+has_avx512(void)
+{
+	return rte_vect_get_max_simd_bitwidth() >= RTE_VECT_SIMD_512 &&
+	       rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512F) > 0 &&
+	       rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
+	       rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512DQ) > 0 &&
+	       rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0;
+}
+
+static bool
+has_avx2(void)
+{
+	return rte_vect_get_max_simd_bitwidth() >= RTE_VECT_SIMD_256 &&
+	       rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0;
+}
+
+const struct net_bodies *
+net_bodies_select(void)
+{
+	static const struct net_bodies avx2 = BODIES(avx2), avx512 = BODIES(avx512);
+
+	return has_avx512() ? &avx512 : has_avx2() ? &avx2 : &plain;
+}
+#else
+const struct net_bodies *
+net_bodies_select(void)
+{
+	return &plain;
+}
+#endif
