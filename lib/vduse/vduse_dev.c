@@ -127,6 +127,7 @@ int
 rte_vduse_dev_create(const struct rte_vduse_conf *conf, struct rte_vduse_dev **out)
 {
 	struct rte_vduse_dev *dev;
+	uint16_t i;
 	int ret;
 
 	ret = dev_check_conf(conf);
@@ -158,6 +159,8 @@ rte_vduse_dev_create(const struct rte_vduse_conf *conf, struct rte_vduse_dev **o
 		ret = -errno;
 		goto fini_tlb;
 	}
+	for (i = 0; i < dev->nb_spaces; i++)
+		dev->tlbs[i].lost_fd = dev->env.fault_fd;
 	ret = vduse_run_begin(dev);
 	if (ret < 0)
 		goto close_fault;

@@ -9,6 +9,7 @@
 
 #include "vduse_iotlb.h"
 #include "vduse_log.h"
+#include "vduse_sigbus.h"
 
 /* Regions accepted of one device; Linux's vhost keeps 2048 (max_iotlb_entries). */
 #define IOTLB_REGIONS_MAX 65536
@@ -21,6 +22,7 @@ struct vduse_region {
 	void *base;
 	size_t len;
 	uint8_t perm;
+	struct vduse_sigbus_range *guard;
 };
 
 /* A region found but not mapped yet. */
@@ -92,9 +94,40 @@ map_swap(struct vduse_iotlb *tlb, const struct vduse_iotlb_map *map)
 		free((void *)(uintptr_t)old);
 }
 
+/* The front end may take the memory away; what is left then is zeroes. Mirror: region_unguard(). */
+static int
+region_guard(struct vduse_iotlb *tlb, struct vduse_region *region)
+{
+	struct vduse_sigbus_range *guard = calloc(1, sizeof(*guard));
+	int ret;
+
+	if (guard == NULL)
+		return -ENOMEM;
+	guard->base = region->base;
+	guard->len = region->len;
+	guard->prot = region_prot(region->perm);
+	guard->lost = &tlb->lost;
+	guard->fd = tlb->lost_fd;
+	ret = vduse_sigbus_add(guard);
+	if (ret < 0) {
+		free(guard);
+		return ret;
+	}
+	region->guard = guard;
+	return 0;
+}
+
+static void
+region_unguard(const struct vduse_region *region)
+{
+	vduse_sigbus_del(region->guard);
+	free(region->guard);
+}
+
 static void
 region_unmap(const struct vduse_iotlb *tlb, const struct vduse_region *region)
 {
+	region_unguard(region);
 	tlb->sys->unmap(region->base, region->len);
 }
 
@@ -103,7 +136,7 @@ region_unmap(const struct vduse_iotlb *tlb, const struct vduse_region *region)
  * file's pages; a region may begin inside of one.
  */
 static int
-region_map(const struct vduse_iotlb *tlb, const struct found_region *found, uint8_t *at,
+region_map(struct vduse_iotlb *tlb, const struct found_region *found, uint8_t *at,
 		struct vduse_region *region)
 {
 	const struct vduse_iotlb_entry *entry = &found->entry;
@@ -122,7 +155,10 @@ region_map(const struct vduse_iotlb *tlb, const struct found_region *found, uint
 	region->perm = entry->perm;
 	region->base = base;
 	region->addr = (uint8_t *)base + lead;
-	return 0;
+	ret = region_guard(tlb, region);
+	if (ret < 0)
+		tlb->sys->unmap(base, region->len);
+	return ret;
 }
 
 /* Whether the region fills whole pages, so that a neighbour can follow in memory. */
@@ -175,7 +211,7 @@ window_reserve(uint64_t size, uint64_t page, uint64_t *reserved)
  * reservation (its tail) is given back.
  */
 static int
-window_map(const struct vduse_iotlb *tlb, const struct found_region *found, uint32_t nb,
+window_map(struct vduse_iotlb *tlb, const struct found_region *found, uint32_t nb,
 		struct vduse_region *regions)
 {
 	uint64_t size = found[nb - 1].entry.last - found[0].entry.start + 1;
@@ -392,6 +428,8 @@ vduse_iotlb_remove(struct vduse_iotlb *tlb, uint64_t start, uint64_t last)
 	map_swap(tlb, map);
 	while (tlb->nb_regions > kept)
 		region_unmap(tlb, &tlb->regions[--tlb->nb_regions]);
+	if (kept == 0)
+		__atomic_store_n(&tlb->lost, false, __ATOMIC_RELAXED);
 unlock:
 	pthread_mutex_unlock(&tlb->lock);
 	return ret;
@@ -449,6 +487,7 @@ vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int fd,
 	tlb->fd = fd;
 	tlb->readers = readers;
 	tlb->map = &map_empty;
+	tlb->lost_fd = -1;
 	return -pthread_mutex_init(&tlb->lock, NULL);
 }
 

@@ -3,6 +3,7 @@
 #define VDUSE_IOTLB_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,6 +52,11 @@ struct vduse_iotlb {
 	struct vduse_region *regions;
 	uint32_t nb_regions;
 	uint64_t generation; /**< of the last map built */
+	/** Memory of a region is gone and reads as zeroes (vduse_sigbus.h), until all are removed;
+	 * atomic. */
+	bool lost;
+	uint64_t losses; /**< times that this was noticed; of the owner */
+	int lost_fd; /**< eventfd that is written then; set by the owner before the first load */
 };
 
 /**

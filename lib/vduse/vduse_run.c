@@ -180,7 +180,7 @@ run_on_kick(void *arg, __rte_unused uint32_t events)
 		run_try_queues(dev, READY_STEP_MIN_MS);
 }
 
-/* A lcore met a malformed ring. */
+/* A lcore met a malformed ring, or memory that is gone. */
 static void
 run_on_fault(void *arg, __rte_unused uint32_t events)
 {
@@ -189,6 +189,17 @@ run_on_fault(void *arg, __rte_unused uint32_t events)
 	uint16_t i;
 
 	eventfd_read(dev->env.fault_fd, &value);
+	for (i = 0; i < dev->nb_spaces && !dev->broken; i++) {
+		if (!__atomic_load_n(&dev->tlbs[i].lost, __ATOMIC_ACQUIRE))
+			continue;
+		VDUSE_LOG(ERR,
+				"%s: the driver's memory is gone (the file behind it was cut "
+				"short, no huge page is left for it, or a page is bad); the "
+				"device stops until its driver resets it",
+				dev->name);
+		dev->tlbs[i].losses++;
+		run_fail(dev);
+	}
 	for (i = 0; i < dev->nb_queues && !dev->broken; i++) {
 		if (dev->vqs[i]->fault == NULL)
 			continue;

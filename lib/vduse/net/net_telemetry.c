@@ -159,6 +159,7 @@ tel_space(struct vduse_iotlb *tlb, struct rte_tel_data *d)
 	tel_uint(d, "regions", tlb->nb_regions);
 	tel_uint(d, "extents", map->extents[0].size == 0 ? 0 : map->nb);
 	tel_uint(d, "generation", map->generation);
+	tel_uint(d, "losses", tlb->losses);
 	for (i = 0; i < map->nb && i < TEL_REGIONS_MAX; i++) {
 		const struct vduse_extent *ext = &map->extents[i];
 
