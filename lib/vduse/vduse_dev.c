@@ -18,6 +18,14 @@
 
 RTE_LOG_REGISTER_DEFAULT(vduse_logtype, NOTICE);
 
+static const char *
+dev_cure(int err)
+{
+	if (err == -EMFILE || err == -ENFILE)
+		return "allow more open files (ulimit -n, fs.file-max)";
+	return "give DPDK more memory (-m, hugepages), or free some";
+}
+
 static void
 dev_free_queues(struct rte_vduse_dev *dev)
 {
@@ -50,8 +58,10 @@ dev_alloc_queues(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	dev->env.readers = dev->readers;
 	for (dev->nb_queues = 0; dev->nb_queues < conf->nb_queues; dev->nb_queues++) {
 		vq = rte_zmalloc("vduse_vq", sizeof(*vq), RTE_CACHE_LINE_SIZE);
-		if (vq == NULL)
+		if (vq == NULL) {
+			ret = -ENOMEM;
 			goto fail;
+		}
 		ret = vduse_vq_init(vq, &dev->env, dev->nb_queues, conf->queue_size);
 		if (ret < 0) {
 			rte_free(vq);
@@ -64,8 +74,8 @@ dev_alloc_queues(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	return 0;
 
 fail:
-	VDUSE_LOG(ERR, "%s: no memory for %u queues: %s; give DPDK more (-m, hugepages)", dev->name,
-			conf->nb_queues, strerror(-ret));
+	VDUSE_LOG(ERR, "%s: cannot make %u queues: %s; %s", dev->name, conf->nb_queues,
+			strerror(-ret), dev_cure(ret));
 	dev_free_queues(dev);
 	return ret;
 }
@@ -134,8 +144,10 @@ rte_vduse_dev_create(const struct rte_vduse_conf *conf, struct rte_vduse_dev **o
 	if (ret < 0)
 		return ret;
 	dev = calloc(1, sizeof(*dev));
-	if (dev == NULL)
+	if (dev == NULL) {
+		VDUSE_LOG(ERR, "%s: no memory to create it", conf->name);
 		return -ENOMEM;
+	}
 	strcpy(dev->name, conf->name);
 	dev->sys = vduse_sys_get();
 	dev->ops = *conf->ops;
@@ -172,6 +184,7 @@ close_fault:
 fini_tlb:
 	dev_fini_tlbs(dev);
 free_queues:
+	VDUSE_LOG(ERR, "%s: cannot serve it: %s; %s", dev->name, strerror(-ret), dev_cure(ret));
 	dev_free_queues(dev);
 close_dev:
 	vduse_kernel_close(dev);
