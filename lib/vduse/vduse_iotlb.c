@@ -379,12 +379,13 @@ vduse_iotlb_load(struct vduse_iotlb *tlb)
 	for (i = 0; i < nb; i++)
 		tlb->sys->close(list[i].fd);
 	free(list);
-	if (ret == 0 && nb > 0) {
+	if (ret == 0 && (nb > 0 || tlb->hidden)) {
 		map = map_build(tlb, tlb->nb_regions);
+		tlb->hidden = map == NULL; /* then the next load or remove builds it */
 		if (map != NULL)
 			map_swap(tlb, map);
 		else
-			ret = -ENOMEM; /* mapped, not visible: the next load or remove builds it */
+			ret = -ENOMEM;
 	}
 	pthread_mutex_unlock(&tlb->lock);
 	return ret < 0 ? ret : (int)nb;
@@ -418,13 +419,14 @@ vduse_iotlb_remove(struct vduse_iotlb *tlb, uint64_t start, uint64_t last)
 	kept = regions_part(tlb, start, last);
 	if (kept == tlb->nb_regions)
 		goto unlock;
-	map = map_build(tlb, kept);
+	map = kept > 0 ? map_build(tlb, kept) : &map_empty;
 	if (map == NULL) {
 		/* no memory for a smaller map: nothing may stay visible */
 		map = &map_empty;
 		kept = 0;
 		ret = -ENOMEM;
 	}
+	tlb->hidden = false;
 	map_swap(tlb, map);
 	while (tlb->nb_regions > kept)
 		region_unmap(tlb, &tlb->regions[--tlb->nb_regions]);

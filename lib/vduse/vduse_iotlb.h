@@ -51,6 +51,7 @@ struct vduse_iotlb {
 	const struct vduse_readers *readers; /**< the bursts */
 	struct vduse_region *regions;
 	uint32_t nb_regions;
+	bool hidden;         /**< regions are mapped that the map does not have yet */
 	uint64_t generation; /**< of the last map built */
 	/** Memory of a region is gone and reads as zeroes (vduse_sigbus.h), until all are removed;
 	 * atomic. */

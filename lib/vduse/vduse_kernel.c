@@ -90,8 +90,10 @@ kernel_create(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	int ret;
 
 	config = calloc(1, sizeof(*config) + conf->config_size);
-	if (config == NULL)
+	if (config == NULL) {
+		VDUSE_LOG(ERR, "%s: no memory to create it", dev->name);
 		return -ENOMEM;
+	}
 	memcpy(config->name, dev->name, strlen(dev->name));
 	config->vendor_id = DEV_VENDOR_NONE;
 	config->device_id = conf->device_id;
@@ -209,6 +211,8 @@ kernel_adopt(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 		ret = -errno;
 		VDUSE_LOG(ERR, "%s: file descriptor %d: %s; is it open?", dev->name, dev->fd,
 				strerror(-ret));
+		if (conf->adopt_fd_plus_1 == 0)
+			dev->sys->close(dev->fd);
 		return ret;
 	}
 	dev->adopted = true;
@@ -289,8 +293,12 @@ probe_create(struct rte_vduse_dev *dev, uint32_t device_id, uint64_t features)
 	int ret;
 
 	ret = kernel_create(dev, &conf);
-	if (ret == 0)
-		ret = vduse_kernel_destroy(dev->sys, dev->control_fd, dev->name);
+	if (ret < 0)
+		return ret;
+	ret = vduse_kernel_destroy(dev->sys, dev->control_fd, dev->name);
+	if (ret < 0)
+		VDUSE_LOG(ERR, "%s: stays in /dev/vduse: %s; run dpdk-vduse-net --destroy %s",
+				dev->name, strerror(-ret), dev->name);
 	return ret;
 }
 

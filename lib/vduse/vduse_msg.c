@@ -110,8 +110,8 @@ msg_serve_one(const struct vduse_msg_port *port)
 	if (n < 0)
 		return n;
 	if (n != sizeof(req)) {
-		VDUSE_LOG(ERR, "a request of %zd bytes where the kernel's have %zu", n,
-				sizeof(req));
+		VDUSE_LOG(ERR, "%s: a request of %zd bytes where the kernel's have %zu", port->name,
+				n, sizeof(req));
 		return -EPROTO;
 	}
 
@@ -122,7 +122,8 @@ msg_serve_one(const struct vduse_msg_port *port)
 		handler = msg_handlers[req.type];
 	ret = handler != NULL ? handler(port, &req, &resp) : -EOPNOTSUPP;
 	if (ret < 0) {
-		VDUSE_LOG(NOTICE, "request type %u refused: %s", req.type, strerror(-ret));
+		VDUSE_LOG(NOTICE, "%s: request type %u refused: %s", port->name, req.type,
+				strerror(-ret));
 		memset(&resp.vq_state, 0, sizeof(resp.vq_state));
 	}
 	resp.result = ret < 0 ? VDUSE_REQ_RESULT_FAILED : VDUSE_REQ_RESULT_OK;

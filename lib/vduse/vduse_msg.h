@@ -40,6 +40,7 @@ struct vduse_msg_stats {
 
 /** Where messages come from and go to. */
 struct vduse_msg_port {
+	const char *name;            /**< the device's, for the log */
 	const struct vduse_sys *sys; /**< system calls */
 	int fd;                      /**< the device's file descriptor, non-blocking */
 	uint16_t nb_queues;          /**< virtqueues of the device */

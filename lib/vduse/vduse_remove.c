@@ -62,9 +62,11 @@ int
 rte_vduse_dev_remove(const char *name)
 {
 	const struct vduse_sys *sys = vduse_sys_get();
-	struct vduse_msg_port port = {
-		.sys = sys, .nb_queues = UINT16_MAX, .nb_spaces = UINT16_MAX, .ops = &remove_ops
-	};
+	struct vduse_msg_port port = { .name = name,
+		.sys = sys,
+		.nb_queues = UINT16_MAX,
+		.nb_spaces = UINT16_MAX,
+		.ops = &remove_ops };
 	vduse_ctl_id_t id;
 	int control_fd, ret;
 

@@ -493,6 +493,7 @@ run_on_message(void *arg, uint32_t events)
 {
 	struct rte_vduse_dev *dev = arg;
 	const struct vduse_msg_port port = {
+		.name = dev->name,
 		.sys = dev->sys,
 		.fd = dev->fd,
 		.nb_queues = dev->nb_queues,

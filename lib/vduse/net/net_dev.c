@@ -329,8 +329,10 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	if (ret < 0)
 		return ret;
 	net = calloc(1, sizeof(*net));
-	if (net == NULL)
+	if (net == NULL) {
+		VDUSE_LOG(ERR, "%s: no memory to create it", conf->name);
 		return -ENOMEM;
+	}
 	net->event = conf->event;
 	net->event_arg = conf->event_arg;
 	net->asked_pairs = conf->queue_pairs;
