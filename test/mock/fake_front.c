@@ -44,7 +44,12 @@ msg_wait(const struct fk_msg *msg, bool (*reached)(const struct fk_msg *))
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += FK_TIMEOUT_S;
+	until.tv_sec += fk.patience_ms / 1000;
+	until.tv_nsec += fk.patience_ms % 1000 * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
 	while (!reached(msg))
 		if (pthread_cond_timedwait(&fk.changed, &fk.lock, &until) != 0)
 			return false;
@@ -96,6 +101,14 @@ fk_msg_tried(struct fk_msg *msg)
 	tried = msg_wait(msg, msg_is_tried);
 	pthread_mutex_unlock(&fk.lock);
 	return tried;
+}
+
+void
+fk_patience(unsigned int ms)
+{
+	pthread_mutex_lock(&fk.lock);
+	fk.patience_ms = ms;
+	pthread_mutex_unlock(&fk.lock);
 }
 
 /* vduse_dev_msg_sync() */

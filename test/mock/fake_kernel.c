@@ -191,7 +191,10 @@ control_create(unsigned int control, const struct vduse_dev_config *config)
 	dev->nas = config->nas != 0 ? config->nas : 1;
 	dev->config_size = config->config_size;
 	dev->config = malloc(config->config_size);
-	assert(dev->config != NULL);
+	if (dev->config == NULL) {
+		dev->used = false;
+		return -ENOMEM;
+	}
 	memcpy(dev->config, config->config, config->config_size);
 	dev->fd = -1;
 	dev->peer = -1;
@@ -585,6 +588,7 @@ fk_start(const struct fk_conf *conf)
 {
 	fk_end();
 	fk.conf = *conf;
+	fk.patience_ms = FK_TIMEOUT_S * 1000;
 	vduse_sys_set(&fk_sys);
 }
 

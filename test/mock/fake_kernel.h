@@ -78,6 +78,12 @@ void fk_fail(unsigned long call, unsigned int skip, unsigned int times, int err)
 /* The n-th call of any kind from now on (0: the next) fails with err. */
 void fk_fail_nth(unsigned int n, int err);
 
+/* Failures by fk_fail() that are left to happen. */
+unsigned int fk_fail_left(void);
+
+/* Milliseconds that a request waits for its answer, as msg_timeout; fk_start() makes it 10 s. */
+void fk_patience(unsigned int ms);
+
 /* Whether the failure asked for has happened as often as asked for. Forgets it. */
 bool fk_fail_done(void);
 

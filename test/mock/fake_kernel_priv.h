@@ -81,6 +81,7 @@ struct fk_state {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct fk_conf conf;
+	unsigned int patience_ms;
 	struct fk_dev devs[FK_DEVS_MAX];
 	struct fk_msg_list msgs;
 };

@@ -92,6 +92,17 @@ fk_fail_nth(unsigned int n, int err)
 	fk_fail(0, n, 1, err);
 }
 
+unsigned int
+fk_fail_left(void)
+{
+	unsigned int left;
+
+	pthread_mutex_lock(&fk.lock);
+	left = fault.times;
+	pthread_mutex_unlock(&fk.lock);
+	return left;
+}
+
 bool
 fk_fail_done(void)
 {
