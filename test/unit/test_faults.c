@@ -240,6 +240,8 @@ life(const struct fault_call *call, unsigned int skip, unsigned int times, int e
 	told = false;
 	b.conf.variant = bench_variants[(skip + err) % BENCH_VARIANTS];
 	unit_log_clear();
+	/* who gave the device up does not answer */
+	fk_patience(call->fatal ? 100 : 10000);
 	fault_arm(call, skip, times, err);
 	alive = life_create(&b) == 0;
 	if (alive)
@@ -258,6 +260,7 @@ life(const struct fault_call *call, unsigned int skip, unsigned int times, int e
 	fault_over();
 	if (met && !told && (!call->quiet || skip < call->loud))
 		assert_said(call, skip, err);
+	fk_patience(10000);
 	left_over("unit");
 	unit_assert_clean();
 	return met;
@@ -321,10 +324,7 @@ sweep_all(unsigned int times)
 	size_t i;
 
 	for (i = 0; i < RTE_DIM(calls); i++) {
-		if (calls[i].fatal)
-			fk_patience(50);
 		n = sweep(&calls[i], times);
-		fk_patience(10000);
 		/* GET_FD2 belongs to API 1, and the features to a kernel that has them */
 		if (n == 0 && calls[i].call != VDUSE_IOTLB_GET_FD2 &&
 				calls[i].call != VDUSE_SET_FEATURES)
