@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# What the benchmark needs: this project built for the DPDK of this machine and, so that both
+# back ends run in one program, for the peer's, which is DPDK 24.11 out of a trixie tree.
+# Sourced by run, which sets top, build, out, sdk and want_same. Sets same (true if both run in one
+# testpmd), note (why not), run_pair, ours (its arguments for our back end).
+
+bench_cache=${VDUSE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dpdk-vduse}
+bench_tree=$bench_cache/trixie-tree
+bench_tree_lib=$bench_tree/usr/lib/x86_64-linux-gnu
+bench_dev=$bench_cache/trixie-dev
+
+# quiet NAME COMMAND...: its output goes to a log, which is shown if it fails.
+quiet() {
+	local log=$out/$1.log
+	shift
+	"$@" >"$log" 2>&1 || {
+		tail -n 20 "$log" >&2
+		echo "bench: failed: $*; the whole log is $log" >&2
+		return 1
+	}
+}
+
+# The public headers: libdpdk-dev of trixie, unpacked, not installed.
+prepare_dev() {
+	local new mirror key=/usr/share/keyrings/debian-archive-keyring.gpg apt
+	[ ! -d "$bench_dev/usr/include/dpdk" ] || return 0
+	# shellcheck disable=SC2016 # apt's variables
+	mirror=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' \
+		'Created-By: Packages' |
+		awk -F'|' '$1 == "Debian" && $2 == "Debian" { print $3; exit }')
+	[ -n "$mirror" ] || {
+		echo "bench: apt knows no Debian mirror; cure: apt-get update" >&2
+		return 1
+	}
+	new=$(mktemp -d "$bench_cache/trixie-dev.XXXXXX")
+	mkdir -p "$new/lists/partial" "$new/cache/archives/partial"
+	: >"$new/status"
+	echo "deb [signed-by=$key] $mirror trixie main" >"$new/sources.list"
+	apt=(-q -o "Dir::Etc::sourcelist=$new/sources.list" -o Dir::Etc::sourceparts=-
+		-o "Dir::State::Lists=$new/lists" -o "Dir::State::status=$new/status"
+		-o "Dir::Cache=$new/cache" -o Acquire::Languages=none -o APT::Sandbox::User=root)
+	if (cd "$new" && apt-get "${apt[@]}" update && apt-get "${apt[@]}" download libdpdk-dev &&
+		dpkg -x libdpdk-dev_*.deb "$new"); then
+		rm -rf "$new/lists" "$new/cache" "$new"/*.deb "$bench_dev"
+		mv "$new" "$bench_dev"
+	else
+		rm -rf "$new"
+		return 1
+	fi
+}
+
+# pkg-config files and names without a version, that point into the tree.
+prepare_pc() {
+	local from=$bench_dev/usr/lib/x86_64-linux-gnu/pkgconfig name lib
+	mkdir -p "$bench_dev/pc" "$bench_dev/lib"
+	for name in libdpdk libdpdk-libs; do
+		sed -e "s,^prefix=.*,prefix=$bench_dev/usr," -e "s,^libdir=.*,libdir=$bench_dev/lib," \
+			-e '/^Requires.private:/d' -e '/^Libs.private:/d' "$from/$name.pc" >"$bench_dev/pc/$name.pc"
+	done
+	for lib in "$bench_tree_lib"/librte_*.so.*; do
+		name=${lib##*/}
+		ln -sfn "$lib" "$bench_dev/lib/${name%%.so.*}.so"
+	done
+}
+
+# The driver headers: what the user gives, as they are or in a source tree, or the source package.
+prepare_sdk() {
+	local include=$bench_dev/usr/include/dpdk
+	if [ -z "$sdk" ]; then
+		"$top/config/fetch-sdk" --suite trixie --include "$include" "$bench_dev/sdk" || return
+		sdk=$bench_dev/sdk
+	elif [ ! -f "$sdk/ethdev_driver.h" ]; then
+		"$top/config/fetch-sdk" --source "$sdk" --include "$include" "$build/bench/sdk" || return
+		sdk=$build/bench/sdk
+	fi
+}
+
+# The tree's libraries need a newer libc than this machine's; they are found when they run.
+prepare_pmd24() {
+	local options=(-Dtests=disabled "-Dc_link_args=-Wl,--allow-shlib-undefined" "-Dsdk=$sdk")
+	if [ -f "$build24/build.ninja" ]; then
+		meson configure "$build24" "${options[@]}"
+	else
+		PKG_CONFIG_PATH=$bench_dev/pc meson setup "$build24" "$top" "${options[@]}"
+	fi && ninja -C "$build24" drivers/net/vduse/librte_net_vduse.so
+}
+
+prepare_here() {
+	"$top/config/fetch-sdk" || return
+	[ -f "$build/build.ninja" ] || meson setup "$build" "$top" || return
+	ninja -C "$build"
+}
+
+# The parts of the peer's world; false leaves the cause in $note.
+prepare_same() {
+	$want_same || { note="not asked for (--here)"; return 1; }
+	if ! quiet headers prepare_dev || ! prepare_pc; then
+		note="the public headers of DPDK 24.11 (libdpdk-dev of trixie) cannot be had"
+		return 1
+	fi
+	quiet sdk prepare_sdk 2>/dev/null || {
+		note="no driver headers of DPDK 24.11: $(tail -n 1 "$out/sdk.log"); give them with --sdk DIR"
+		return 1
+	}
+	quiet pmd24 prepare_pmd24 || { note="this project does not build for DPDK 24.11"; return 1; }
+}
+
+prepare() {
+	quiet build prepare_here || return
+	run_pair=$build/test/emu/run-pair
+	build24=$build/bench/24.11
+	ours=(-b "$build/drivers/net/vduse/librte_net_vduse.so")
+	"$build/test/emu/peer-testpmd" --fetch || return
+	same=false note=''
+	if prepare_same; then
+		same=true
+		ours=(-T -b "$build24/drivers/net/vduse/librte_net_vduse.so")
+	fi
+}
