@@ -93,7 +93,7 @@ pair() {
 	else
 		args=("${ours[@]}")
 		# large frames have to fit the MTU
-		[ "$size" -le 1514 ] || devargs=${devargs:+$devargs,}mtu=65535
+		[ "$size" -le 1514 ] || [[ $devargs = *mtu=* ]] || devargs=${devargs:+$devargs,}mtu=65535
 		[ -z "$devargs" ] || args+=(-d "$devargs")
 		[ "$ring" = split ] || args+=(-F packed_vq=1)
 	fi
@@ -114,15 +114,31 @@ limit_one() { # MODE SIZE
 		--no-telemetry --in-memory -m 256 -- "$(bytes "$2")" "$1" "$seconds"
 }
 
+# idle_one COLUMN DEVARGS DEVICES
+idle_one() {
+	local args=(-N "$3" -t "$seconds" -E "$build/test/emu")
+	if [ "$1" = peer ]; then
+		args+=(-P "$idle24" -T peer)
+	else
+		[ -z "$2" ] || args+=(-d "$2")
+		if $same; then
+			args+=(-P "$idle24" -T "${ours[2]}")
+		else
+			args+=(-P "$build/test/bench/idle" "${ours[1]}")
+		fi
+	fi
+	record idle "$1" "want=$3" "$top/test/bench/run-idle" "${args[@]}"
+}
+
 # The matrix: one line for each place in it.
 plan() {
 	local mode size ring cut n
-	plan_pairs=()
+	places=()
 	for ring in ${rings//,/ }; do
 		for cut in ${regions//,/ }; do
 			for mode in ${modes//,/ }; do
 				for size in ${sizes//,/ }; do
-					plan_pairs+=("$mode $size $ring $cut 1")
+					places+=("$mode $size $ring $cut 1")
 				done
 			done
 		done
@@ -130,24 +146,29 @@ plan() {
 	for n in ${pairs//,/ }; do
 		[ "$n" != 1 ] || continue
 		for mode in ${modes//,/ }; do
-			plan_pairs+=("$mode 64 split 1 $n" "$mode 1500 split 1 $n")
+			places+=("$mode 64 split 1 $n" "$mode 1500 split 1 $n")
 		done
 	done
-	plan_count=$(((2 + ${#extra[@]}) * ${#plan_pairs[@]} * rounds))
+	for n in ${devices//,/ }; do
+		! $have_idle24 || places+=("idle $n")
+	done
+	plan_count=$(((2 + ${#extra[@]}) * ${#places[@]} * rounds))
 }
 
 # Peer and ours directly one after the other, the first of them in turns.
 run_round() {
-	local round=$1 place args mode size
-	for place in ${plan_pairs[@]+"${plan_pairs[@]}"}; do
+	local round=$1 place args one more mode size
+	for place in ${places[@]+"${places[@]}"}; do
 		echo "round $round: $place"
 		read -ra args <<<"$place"
-		[ $((round % 2)) = 0 ] || pair peer "" "${args[@]}"
-		pair ours "" "${args[@]}"
+		one=pair
+		[ "${args[0]}" != idle ] || one=idle_one args=("${args[1]}")
+		[ $((round % 2)) = 0 ] || $one peer "" "${args[@]}"
+		$one ours "" "${args[@]}"
 		for more in ${extra[@]+"${extra[@]}"}; do
-			pair "ours,$more" "$more" "${args[@]}"
+			$one "ours,$more" "$more" "${args[@]}"
 		done
-		[ $((round % 2)) = 1 ] || pair peer "" "${args[@]}"
+		[ $((round % 2)) = 1 ] || $one peer "" "${args[@]}"
 	done
 	$limit || return 0
 	for mode in ${modes//,/ }; do

@@ -3,7 +3,8 @@
 # What the benchmark needs: this project built for the DPDK of this machine and, so that both
 # back ends run in one program, for the peer's, which is DPDK 24.11 out of a trixie tree.
 # Sourced by run, which sets top, build, out, sdk and want_same. Sets same (true if both run in one
-# testpmd), note (why not), run_pair, ours (its arguments for our back end).
+# testpmd), note (why not), run_pair, ours (its arguments for our back end), idle24 (where the
+# program that polls is, if have_idle24).
 
 bench_cache=${VDUSE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dpdk-vduse}
 bench_tree=$bench_cache/trixie-tree
@@ -86,6 +87,16 @@ prepare_pmd24() {
 	fi && ninja -C "$build24" drivers/net/vduse/librte_net_vduse.so
 }
 
+# The program that polls, for the peer's DPDK: public headers will do.
+prepare_idle24() {
+	local flags
+	flags=$(PKG_CONFIG_PATH=$bench_dev/pc pkg-config --cflags libdpdk) || return
+	mkdir -p "$build/bench"
+	# shellcheck disable=SC2086
+	cc -O3 -D_GNU_SOURCE $flags "$top/test/bench/idle.c" -o "$idle24" -L"$bench_dev/lib" \
+		-Wl,--allow-shlib-undefined -lrte_eal -lrte_ethdev -lrte_mbuf -lrte_mempool -lrte_ring
+}
+
 prepare_here() {
 	"$top/config/fetch-sdk" || return
 	[ -f "$build/build.ninja" ] || meson setup "$build" "$top" || return
@@ -94,11 +105,12 @@ prepare_here() {
 
 # The parts of the peer's world; false leaves the cause in $note.
 prepare_same() {
-	$want_same || { note="not asked for (--here)"; return 1; }
-	if ! quiet headers prepare_dev || ! prepare_pc; then
+	if ! quiet headers prepare_dev || ! prepare_pc || ! quiet idle24 prepare_idle24; then
 		note="the public headers of DPDK 24.11 (libdpdk-dev of trixie) cannot be had"
 		return 1
 	fi
+	have_idle24=true
+	$want_same || { note="not asked for (--here)"; return 1; }
 	quiet sdk prepare_sdk 2>/dev/null || {
 		note="no driver headers of DPDK 24.11: $(tail -n 1 "$out/sdk.log"); give them with --sdk DIR"
 		return 1
@@ -110,6 +122,8 @@ prepare() {
 	quiet build prepare_here || return
 	run_pair=$build/test/emu/run-pair
 	build24=$build/bench/24.11
+	idle24=$build/bench/idle-24.11
+	have_idle24=false
 	ours=(-b "$build/drivers/net/vduse/librte_net_vduse.so")
 	"$build/test/emu/peer-testpmd" --fetch || return
 	same=false note=''
