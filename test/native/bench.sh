@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The benchmark works: its short form measures and reports. No figure is judged here.
+. "$(dirname "$0")/lib.sh"
+
+bench=$(cd "$(dirname "$0")/../bench" && pwd)
+
+# run_bench OPTION...: with brokers of its own.
+run_bench() {
+	env -u VDUSE_EMU_DIR -u VDUSE_EMU_LIB "$bench/run" --build "$build" --output "$work/bench" "$@" \
+		>"$work/bench.log" 2>&1
+}
+
+# Every place of the matrix, the limit and the idle devices have figures of both sides, in all files.
+reported() {
+	python3 - "$work/bench" <<'PYTHON'
+import json, sys, xml.dom.minidom
+folder = sys.argv[1]
+data = json.load(open(folder + '/report.json'))
+assert len(data['pairs']) == 4, 'places: %d' % len(data['pairs'])
+for place in data['pairs']:
+    for name in ('peer', 'ours'):
+        for key in ('mpps', 'gbps', 'cycles'):
+            assert place['columns'][name][key]['median'] > 0, (name, key, place)
+    ratio = place['ratios']['ours']['mpps']
+    assert ratio['min'] <= ratio['median'] <= ratio['max'], ratio
+assert len(data['limit']) == 4 and all(r['limit']['cycles'] for r in data['limit'])
+if 'public headers' not in data['machine']['note']:
+    assert data['idle'][0]['ratios']['ours']['idle']['median'] > 0, data['idle']
+assert data['same_program'] or data['machine']['note'], 'not said why not in one program'
+marks = xml.dom.minidom.parse(folder + '/report.svg').getElementsByTagName('circle')
+assert len(marks) == 8, 'marks in the plot: %d' % len(marks)
+text = open(folder + '/report.md').read()
+for heading in ('Split ring', 'Share of the limit'):
+    assert '## ' + heading in text, heading
+PYTHON
+}
+
+case_short() {
+	need_peer
+	run_bench --short || { log bench 30; fail "the benchmark fails"; }
+	grep -E '^(round|  )' "$work/bench.log" | sed 's/^/# /'
+	reported || fail "the report is not whole"
+}
+
+# A measurement that gives no figure is said and counted, and the others stand.
+case_failure() {
+	need_peer
+	local status=0
+	run_bench --here --sizes 64 --modes host --rings split --regions 1 --devices '' --pairs '' \
+		--no-limit --rounds 1 --seconds 0.1 -d colour=blue || status=$?
+	[ "$status" = 1 ] || { log bench; fail "status $status"; }
+	grep -q '1 measurements gave no figure' "$work/bench.log" || { log bench; fail "not counted"; }
+	grep -q 'unknown argument colour' "$work/bench/failed.log" || fail "no cause in failed.log"
+	grep -q 'ours,colour=blue .* – ' "$work/bench/report.md" || fail "no gap in the table"
+	status=0
+	run_bench --modes sideways || status=$?
+	[ "$status" = 1 ] && grep -q "'sideways' is none of" "$work/bench.log" || fail "taken: sideways"
+}
+
+case_run bench/short case_short
+case_run bench/failure case_failure
+exit $group_status
