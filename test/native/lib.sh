@@ -285,7 +285,7 @@ case_end() {
 	for ((i = ${#background[@]} - 1; i >= 0; i--)); do
 		running "${background[i]}" || continue
 		kill -KILL "${background[i]}"
-		wait "${background[i]}" 2>/dev/null
+		wait "${background[i]}" 2>/dev/null || true
 		[ "$i" = 0 ] || wait_for 10 is_gone driver_there || true
 	done
 	return 0
