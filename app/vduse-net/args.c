@@ -47,19 +47,6 @@ static int __rte_format_printf(2, 3) fail(struct args *args, const char *fmt, ..
 	return -EINVAL;
 }
 
-/* Append to a string of len bytes at *at; an overflow is seen as *at >= len. */
-static void __rte_format_printf(4, 5)
-		append(char *buf, size_t len, size_t *at, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (*at >= len)
-		return;
-	va_start(ap, fmt);
-	*at += vsnprintf(buf + *at, len - *at, fmt, ap);
-	va_end(ap);
-}
-
 /* Decimal digits only: no sign, no space, no suffix. */
 static bool
 read_number(const char *value, unsigned long min, unsigned long max, unsigned long *number)
@@ -228,14 +215,14 @@ static int
 pass_on(const struct target *to, const char *key, const char *value)
 {
 	char *extra = to->wire->extra;
-	size_t at = strlen(extra);
+	const size_t at = strlen(extra), left = sizeof(to->wire->extra) - at;
 
 	if (value[0] == '\0' || strpbrk(value, ",=[]\" ") != NULL)
 		return fail(to->args, "--%s %.64s: give one value without , = [ ] or spaces", key,
 				value);
-	append(extra, sizeof(to->wire->extra), &at, ",%s=%s", key, value);
-	return at < sizeof(to->wire->extra) ? 0
-					    : fail(to->args, "--%s %.64s...: too long", key, value);
+	return (size_t)snprintf(extra + at, left, ",%s=%s", key, value) < left
+			       ? 0
+			       : fail(to->args, "--%s %.64s...: too long", key, value);
 }
 
 static int
@@ -265,6 +252,7 @@ parse_irq_affinity(const struct target *to, const char *value)
 static int
 parse_adopt(const struct target *to, const char *value __rte_unused)
 {
+	to->wire->adopt = true;
 	return pass_on(to, "adopt", "1");
 }
 
@@ -277,6 +265,25 @@ parse_stats_interval(const struct target *to, const char *value)
 		return fail(to->args, "--stats-interval %.64s: give 0 (off) to 86400 seconds",
 				value);
 	to->args->stats_interval = n;
+	return 0;
+}
+
+static int
+parse_sandbox(const struct target *to, const char *value)
+{
+	static const char *const modes[] = { "off", "log", "on", "kill" }; /* enum sandbox_mode */
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(modes) && strcmp(value, modes[i]) != 0; i++)
+		;
+	if (i == RTE_DIM(modes))
+		return fail(to->args, "--sandbox %.64s: give on, kill, log or off", value);
+	if (i != SANDBOX_OFF && !sandbox_built())
+		return fail(to->args,
+				"--sandbox %s: built without libseccomp: give off, or build "
+				"with it",
+				value);
+	to->args->sandbox = i;
 	return 0;
 }
 
@@ -367,6 +374,9 @@ static const struct opt opts[] = {
 	{ "mbufs", "N", PROGRAM, parse_mbufs,
 			"packet buffers in each pool, one pool a socket (default: as queues and "
 			"lcores need)" },
+	{ "sandbox", "MODE", PROGRAM, parse_sandbox,
+			"what becomes of system calls that forwarding does not need: on (default: "
+			"they fail), kill, log or off" },
 	{ "destroy", "NAME", PROGRAM, parse_destroy,
 			"detach and destroy a device that an earlier process left behind, then "
 			"exit" },
@@ -509,6 +519,7 @@ args_parse(int argc, char *argv[], struct args *args)
 	int ret;
 
 	memset(args, 0, sizeof(*args));
+	args->sandbox = sandbox_default();
 	opterr = 0;
 	optind = 0; /* glibc: 0 starts afresh */
 	ret = parse_loop(argc, argv, args);
@@ -531,32 +542,6 @@ args_split(int argc, char *const argv[])
 		if (strncmp(argv[1], alone[i], strlen(alone[i])) == 0)
 			return 0;
 	return argc;
-}
-
-int
-args_devargs(const struct wire_args *wire, uint32_t speed, char *buf, size_t len)
-{
-	size_t at = 0;
-
-	append(buf, len, &at, "name=%s", wire->name);
-	if (!rte_is_zero_ether_addr(&wire->mac))
-		append(buf, len, &at, ",mac=" RTE_ETHER_ADDR_PRT_FMT,
-				RTE_ETHER_ADDR_BYTES(&wire->mac));
-	if (wire->mtu != 0)
-		append(buf, len, &at, ",mtu=%u", wire->mtu);
-	if (wire->queue_size != 0)
-		append(buf, len, &at, ",queue-size=%u", wire->queue_size);
-	if (wire->queues != 0)
-		append(buf, len, &at, ",queues=%u", wire->queues);
-	if (wire->mq_fallback)
-		append(buf, len, &at, ",mq-fallback=1");
-	append(buf, len, &at, ",profile=%s", wire->profile);
-	if (speed != 0)
-		append(buf, len, &at, ",speed=%u", speed);
-	if (wire->standby)
-		append(buf, len, &at, ",standby=1");
-	append(buf, len, &at, "%s,attach=%s", wire->extra, wire->attach);
-	return at < len ? 0 : -ENAMETOOLONG;
 }
 
 void

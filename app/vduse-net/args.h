@@ -15,6 +15,8 @@
 #include <rte_build_config.h>
 #include <rte_ether.h>
 
+#include "sandbox.h"
+
 /* Every wire takes two ethdev ports: the one given and the VDUSE device. */
 #define ARGS_MAX_WIRES (RTE_MAX_ETHPORTS / 2)
 /* VDUSE_NAME_MAX of the kernel without the closing zero. */
@@ -33,6 +35,7 @@ struct wire_args {
 	const char *attach;           /* virtio, vhost or none */
 	const char *profile;          /* of offloads: bulk, latency, xdp or none */
 	bool link_up;                 /* the device's link is up whatever the port's is */
+	bool adopt;                   /* a device that is there is taken over, and stays */
 	bool standby;                 /* offer to be the standby of a passed-through device */
 	uint16_t mtu;                 /* bytes; 0: the PMD's default, the port keeps its own */
 	uint16_t queue_size;          /* descriptors; 0: the PMD's default */
@@ -50,8 +53,9 @@ struct args {
 	unsigned int nb_wires;
 	uint32_t stats_interval; /* seconds; 0: off */
 	uint32_t mbufs;          /* per pool; 0: computed */
-	enum args_probe probe;   /* --probe */
-	const char *destroy;     /* name of a device to destroy, or NULL; points into argv */
+	enum sandbox_mode sandbox;
+	enum args_probe probe; /* --probe */
+	const char *destroy;   /* name of a device to destroy, or NULL; points into argv */
 	bool help;
 	bool version;
 	char error[ARGS_ERROR_MAX]; /* one line without newline when args_parse() fails */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 #include "eal.h"
 #include "fwd.h"
 #include "pool.h"
+#include "priv.h"
 #include "probe.h"
 #include "say.h"
 #include "stats.h"
@@ -140,6 +142,31 @@ control(bool wait)
 	return false;
 }
 
+/*
+ * What the end still needs is kept: a device of our own is taken off the vDPA bus
+ * over netlink, and where the kernel gives it up it is made anew.
+ */
+static int
+lock_down(void)
+{
+	uint64_t keep = 0;
+	unsigned int w;
+	int ret;
+
+	if (app.args.sandbox == SANDBOX_OFF)
+		return 0;
+	for (w = 0; w < app.args.nb_wires; w++)
+		if (!app.wires[w].handed_over)
+			keep = priv_net_admin();
+	ret = priv_drop(keep);
+	if (ret == 0)
+		ret = sandbox_apply(app.args.sandbox);
+	if (ret != 0)
+		SAY("privileges cannot be given up: %s: --sandbox off goes on without",
+				strerror(-ret));
+	return ret;
+}
+
 static int
 forward(void)
 {
@@ -153,6 +180,8 @@ forward(void)
 			for (s = 0; s < wire->nb_streams[dir] && ret == 0; s++)
 				ret = fwd_add(&app.fwd, &wire->streams[dir][s], number++);
 	}
+	if (ret == 0)
+		ret = lock_down(); /* before the first frame of a driver is looked at */
 	if (ret == 0)
 		ret = fwd_start(&app.fwd);
 	if (ret != 0) {
@@ -363,7 +392,9 @@ main(int argc, char *argv[])
 		SAY("no signalfd: %s", strerror(-ret));
 		return EXIT_FAILURE;
 	}
-	if (eal_start(split, argv) != 0)
+	/* files and sockets of this process are for its user alone */
+	umask(S_IRWXG | S_IRWXO);
+	if (priv_check_runtime(split, argv) != 0 || eal_start(split, argv) != 0)
 		return EXIT_FAILURE;
 	ret = run();
 	rte_eal_cleanup();

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
@@ -69,9 +71,12 @@ int
 wire_attach(struct wire *wire, struct pool_set *pools)
 {
 	char devargs[ARGS_DEVARGS_MAX];
+	char path[PATH_MAX];
 	uint16_t id;
 	int ret;
 
+	snprintf(path, sizeof(path), "/dev/vduse/%s", wire->args->name);
+	wire->handed_over = wire->args->adopt && access(path, F_OK) == 0;
 	snprintf(wire->vdev, sizeof(wire->vdev), "net_vduse_app%u", wire->id);
 	ret = args_devargs(wire->args, port_speed(wire->port.id), devargs, sizeof(devargs));
 	if (ret == 0)

@@ -29,8 +29,9 @@ struct wire {
 	char vdev[RTE_DEV_NAME_MAX_LEN];       /* its name on the vdev bus */
 	struct fwd_stream *streams[WIRE_DIRS]; /* nb_streams[] of them, owned */
 	unsigned int nb_streams[WIRE_DIRS];
-	bool device_up; /* link of the device as it was last set */
-	int link_error; /* -errno of the last try to set it, or 0 */
+	bool handed_over; /* its device was made by somebody else, who destroys it */
+	bool device_up;   /* link of the device as it was last set */
+	int link_error;   /* -errno of the last try to set it, or 0 */
 };
 
 /* The port's id is filled in. Return: 0, or -errno after saying why. Undone by nothing. */

@@ -103,6 +103,10 @@ program_options_go_anywhere(void **state)
 	parse_ok(&args, "--stats-interval=5 --port 0 --mbufs 4096");
 	assert_int_equal(args.stats_interval, 5);
 	assert_int_equal(args.mbufs, 4096);
+	parse_ok(&args, "--port 0");
+	assert_int_equal(args.sandbox, sandbox_default());
+	parse_ok(&args, "--port 0 --sandbox off");
+	assert_int_equal(args.sandbox, SANDBOX_OFF);
 	parse_ok(&args, "--probe");
 	assert_int_equal(args.probe, ARGS_PROBE_TEXT);
 	parse_ok(&args, "--probe=json");
@@ -209,6 +213,7 @@ static const struct {
 	{ "--mtu 1500 --mtu 1400 --port 0", "--mtu: given twice before the first --port" },
 	{ "--port 0 --mq-fallback --mq-fallback", "--mq-fallback: given twice" },
 	{ "--mbufs 64 --port 0 --mbufs 64", "--mbufs: given twice" },
+	{ "--port 0 --sandbox maybe", "--sandbox maybe" },
 	{ "--destroy a/b", "--destroy a/b" },
 	{ "--probe=xml", "--probe=xml" },
 	{ "--probe --port 0", "not together" },
@@ -319,8 +324,8 @@ help_has_every_option(void **state)
 		"--mtu BYTES", "--queue-size N", "--queues N", "--mq-fallback", "--attach BUS",
 		"--profile OFFLOADS", "--link LINK", "--standby", "--ring FORMAT",
 		"--msg-timeout SECONDS", "--bounce-size BYTES", "--irq-affinity MASK", "--adopt",
-		"--stats-interval SECONDS", "--mbufs N", "--destroy NAME", "--probe [=json]",
-		"--help", "--version" };
+		"--stats-interval SECONDS", "--mbufs N", "--sandbox MODE", "--destroy NAME",
+		"--probe [=json]", "--help", "--version" };
 	char *text = NULL, *line, *end, word[64];
 	unsigned int i, listed = 0;
 	struct args args;

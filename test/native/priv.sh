@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What the application may do once it forwards: capabilities, no_new_privs and the filter of
+# system calls, thread by thread, while frames go through.
+. "$(dirname "$0")/lib.sh"
+
+cap_net_admin=0000000000001000
+
+# app_start NAME [OPTION...]: the application between a port that sends without end and a device
+# for vhost; sets app_pid.
+app_start() {
+	local name=$1
+	shift
+	app_name=$name
+	RUNTIME_DIRECTORY=$work/run LD_PRELOAD=$preload ${app_as[@]+"${app_as[@]}"} "$app" \
+		-d "$pmd" -l 0,1 --no-pci --no-huge --no-shconf -m 128 --iova-mode=va \
+		--vdev net_null0 -- --port net_null0 --name "$name" --attach none "$@" \
+		>"$work/app.log" 2>&1 &
+	app_pid=$!
+	background+=("$app_pid")
+	wait_for 30 grep -q forwarding "$work/app.log" || { log app; fail "it does not forward"; }
+}
+
+# app_sent: frames from the driver so far.
+app_sent() {
+	local before
+	before=$(grep -c '^wire 0' "$work/app.log" || true)
+	kill -USR1 "$app_pid"
+	wait_for 10 more_lines "$before" || { log app; fail "no statistics"; }
+	grep '^wire 0' "$work/app.log" | tail -n 1 | sed 's/.*: rx \([0-9]*\) tx \([0-9]*\) .*; .*: rx \([0-9]*\).*/\3/'
+}
+
+more_lines() {
+	[ "$(grep -c '^wire 0' "$work/app.log")" -gt "$1" ]
+}
+
+# Frames come back from the driver, now.
+traffic() {
+	local before
+	before=$(app_sent)
+	wait_for 10 frames_since "$before" || { log app; fail "no more frames than $before"; }
+}
+
+frames_since() {
+	[ "$(app_sent)" -gt "$1" ]
+}
+
+# app_end: on SIGTERM, status 0.
+app_end() {
+	local status=0
+	kill -TERM "$app_pid"
+	ended "$app_pid" || status=$?
+	[ $status = 0 ] || { log app; fail "it ends with status $status"; }
+}
+
+driver_start() {
+	emu attach "$app_name"
+	small_start 8
+	small_ok features 0
+	small_ok start
+}
+
+# fields TID: what says how it is confined, a word each.
+fields() {
+	awk '/^(NoNewPrivs|Seccomp|CapEff|CapPrm|CapInh|CapAmb):/ { printf "%s%s ", $1, $2 }' \
+		"/proc/$app_pid/task/$1/status"
+}
+
+# threads_are CAPS: of every thread.
+threads_are() {
+	local task n=0 want
+	want="CapInh:0000000000000000 CapPrm:$1 CapEff:$1 CapAmb:0000000000000000 NoNewPrivs:1 Seccomp:2 "
+	for task in /proc/"$app_pid"/task/*; do
+		[ "$(fields "${task##*/}")" = "$want" ] ||
+			fail "$(cat "$task/comm"): $(fields "${task##*/}"), wanted $want"
+		n=$((n + 1))
+	done
+	say "$n threads: $want"
+	[ "$n" -ge 5 ] # two lcores, interrupts, telemetry, control
+}
+
+# Each thread refuses what the list does not have, and goes on.
+attempts() {
+	local task got
+	[ -x "$tools/inject" ] || skip "no tool to make another process's system calls here"
+	for task in /proc/"$app_pid"/task/*; do
+		got=$("$tools/inject" "${task##*/}" socket 2 1 0) || fail "$(cat "$task/comm"): no answer"
+		[ "$got" = -1 ] || fail "$(cat "$task/comm"): socket(AF_INET): $got, not -EPERM"
+		got=$("$tools/inject" "${task##*/}" execve 0 0 0)
+		[ "$got" = -1 ] || fail "$(cat "$task/comm"): execve: $got, not -EPERM"
+		got=$("$tools/inject" "${task##*/}" getppid)
+		[ "$got" = "$BASHPID" ] || fail "$(cat "$task/comm"): getppid: $got, not $BASHPID"
+		traffic
+	done
+}
+
+# A device of its own: CAP_NET_ADMIN is needed for its end, nothing else.
+case_confined() {
+	mkdir -m 0700 -p "$work/run"
+	app_start p1
+	driver_start
+	traffic
+	threads_are $cap_net_admin
+	attempts
+	telemetry
+	small_end
+	emu detach p1
+	app_end
+	nothing_left
+}
+
+# Telemetry's threads are made later, confined as their maker is.
+telemetry() {
+	/usr/bin/python3 - "$work/run/dpdk/rte/dpdk_telemetry.v2" "$app_pid" <<'PYTHON' || fail telemetry
+import glob, json, socket, stat, os, sys
+path, pid = sys.argv[1:]
+assert stat.S_IMODE(os.stat(path).st_mode) & 0o077 == 0, oct(os.stat(path).st_mode)
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.settimeout(10)
+s.connect(path)
+s.recv(1024)
+s.send(b'/vduse/list')
+assert json.loads(s.recv(16384)) == {'/vduse/list': ['p1']}
+for status in glob.glob('/proc/%s/task/*/status' % pid):
+    assert '\nSeccomp:\t2\n' in open(status).read(), status
+PYTHON
+}
+
+case_run priv/confined case_confined
+exit $group_status

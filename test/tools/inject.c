@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Have a thread of another process make a system call, as code that has taken it
+ * over would: inject TID NAME [ARGUMENT...] prints what the call returned.
+ * NAME is execve, socket or getppid. Needs ptrace(2); x86-64 only.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+
+#define SYSCALL 0x050f /* the instruction's two bytes */
+
+static const struct {
+	const char *name;
+	long number;
+} calls[] = {
+	{ "execve", SYS_execve },
+	{ "socket", SYS_socket },
+	{ "getppid", SYS_getppid },
+};
+
+/* The next stop of the thread. Return: whether it is one, and no end. */
+static int
+stopped(pid_t tid)
+{
+	int status;
+
+	return waitpid(tid, &status, __WALL) == tid && WIFSTOPPED(status);
+}
+
+/* Run one system call where the thread stands, and put everything back. */
+static int
+call(pid_t tid, const struct user_regs_struct *want, long long *result)
+{
+	struct user_regs_struct before, regs;
+	long text;
+
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &before) < 0)
+		return -1;
+	regs = before;
+	regs.rax = want->rax;
+	regs.rdi = want->rdi;
+	regs.rsi = want->rsi;
+	regs.rdx = want->rdx;
+	regs.orig_rax = -1; /* no call to restart */
+	errno = 0;
+	text = ptrace(PTRACE_PEEKTEXT, tid, before.rip, NULL);
+	if (errno != 0 ||
+			ptrace(PTRACE_POKETEXT, tid, before.rip, (text & ~0xffffL) | SYSCALL) < 0 ||
+			ptrace(PTRACE_SETREGS, tid, NULL, &regs) < 0 ||
+			ptrace(PTRACE_SINGLESTEP, tid, NULL, NULL) < 0 || !stopped(tid) ||
+			ptrace(PTRACE_GETREGS, tid, NULL, &regs) < 0)
+		return -1;
+	*result = (long long)regs.rax;
+	return ptrace(PTRACE_POKETEXT, tid, before.rip, text) < 0 ||
+					       ptrace(PTRACE_SETREGS, tid, NULL, &before) < 0
+			       ? -1
+			       : 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct user_regs_struct want = { 0 };
+	long long result;
+	unsigned int i;
+	pid_t tid;
+
+	if (argc < 3)
+		return 2;
+	tid = (pid_t)strtol(argv[1], NULL, 10);
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (strcmp(argv[2], calls[i].name) == 0)
+			break;
+	if (i == sizeof(calls) / sizeof(calls[0]))
+		return 2;
+	want.rax = calls[i].number;
+	want.rdi = argc > 3 ? strtoull(argv[3], NULL, 0) : 0;
+	want.rsi = argc > 4 ? strtoull(argv[4], NULL, 0) : 0;
+	want.rdx = argc > 5 ? strtoull(argv[5], NULL, 0) : 0;
+	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0 ||
+			ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0 || !stopped(tid) ||
+			call(tid, &want, &result) < 0 ||
+			ptrace(PTRACE_DETACH, tid, NULL, NULL) < 0) {
+		perror("inject");
+		return 1;
+	}
+	printf("%lld\n", result);
+	return 0;
+}
