@@ -16,6 +16,7 @@
 #include "vduse_log.h"
 #include "vduse_ring.h"
 #include "vduse_vq.h"
+#include "vduse_wake.h"
 
 #if RTE_BYTE_ORDER != RTE_LITTLE_ENDIAN
 #error "the rings are little endian and are accessed as they are"
@@ -255,9 +256,13 @@ vduse_vq_resume(struct vduse_vq *vq)
 	ret = ring_translate(vq);
 	if (ret < 0)
 		return ret;
-	vduse_ring_set_kicks(vq, vq->ctl.kicks);
+	vduse_ring_set_kicks(vq, vq->ctl.kicks || vduse_wake_is_armed(vq));
 	/* release: pairs with the acquire in vduse_vq_burst_begin() */
 	__atomic_store_n(&vq->running, true, __ATOMIC_RELEASE);
+	/* pairs with the fence in vduse_wake_arm() */
+	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (vduse_wake_is_armed(vq))
+		vduse_wake_signal(vq); /* the driver may have kicked nobody while it rested */
 	return 0;
 }
 
@@ -297,6 +302,13 @@ vduse_vq_call_due(struct vduse_vq *vq)
 }
 
 void
+vduse_vq_call_held_now(struct vduse_vq *vq)
+{
+	if (__atomic_exchange_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED) != 0)
+		vduse_vq_call(vq);
+}
+
+void
 vduse_vq_call(struct vduse_vq *vq)
 {
 	uint32_t index = vq->index;
@@ -308,17 +320,6 @@ vduse_vq_call(struct vduse_vq *vq)
 		vq->stats.calls_failed++;
 	else
 		vq->stats.calls++;
-}
-
-uint64_t
-vduse_vq_kicks(struct vduse_vq *vq)
-{
-	eventfd_t value = 0;
-
-	/* of a polled queue nobody reads the descriptor; it counts by itself */
-	if (!vq->ctl.kicks && eventfd_read(vq->ctl.kickfd, &value) == 0)
-		return __atomic_add_fetch(&vq->ctl.kicks_taken, value, __ATOMIC_RELAXED);
-	return __atomic_load_n(&vq->ctl.kicks_taken, __ATOMIC_RELAXED);
 }
 
 static int

@@ -108,6 +108,8 @@ struct vduse_vq {
 		uint64_t kicks_taken; /* read from kickfd; atomic */
 		bool ready;           /* the driver enabled it; started or faulted */
 		bool kicks;           /* the driver is to kick: nobody polls this queue */
+		bool armed;           /* an lcore sleeps until it does; atomic */
+		uint64_t signals;     /* in kickfd, of our own; atomic */
 		uint64_t desc_addr, driver_addr, device_addr; /* IOVA */
 		bool packed_ring;
 	} ctl __rte_cache_aligned;
@@ -168,9 +170,6 @@ void vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state)
  */
 void vduse_vq_call(struct vduse_vq *vq);
 
-/** Kicks of the driver so far. Any thread. */
-uint64_t vduse_vq_kicks(struct vduse_vq *vq);
-
 /**
  * Buffers that the driver made available and that are not taken yet. Any
  * thread but the queue's lcore; a look at one moment.
@@ -187,6 +186,9 @@ void vduse_vq_set_coalesce(struct vduse_vq *vq, uint32_t frames, uint32_t usecs)
 
 /** A call that was held back is due, perhaps. Any lcore that polls, in a burst or not. */
 void vduse_vq_call_due(struct vduse_vq *vq);
+
+/** The same, due or not. */
+void vduse_vq_call_held_now(struct vduse_vq *vq);
 
 /** Resolve the miss that ended a burst. Its lcore, outside of a burst; may block. */
 void vduse_vq_miss(struct vduse_vq *vq);

@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include <rte_bus_vdev.h>
 #include <rte_ethdev.h>
+#include <rte_interrupts.h>
 
 #include "bench.h"
 #include "pmd.h"
@@ -345,6 +348,74 @@ test_stats_early(void **state)
 	assert_int_equal(rte_vdev_uninit(VDEV), 0);
 }
 
+/* A kick of the driver, as the ring asks for it; whether it came within so many ms. */
+static bool
+driver_sends(struct bench *b, int epfd, int ms)
+{
+	struct rte_epoll_event event;
+
+	bench_send(b, BENCH_BUFFERS, 1, 100);
+	if (mock_vq_need_kick(bench_tx(b)))
+		fk_kick(b->dev, 1);
+	return rte_epoll_wait(epfd, &event, 1, ms) == 1;
+}
+
+static void
+port_receives(struct bench *b, uint16_t port)
+{
+	struct mock_used used;
+	struct rte_mbuf *m;
+
+	assert_int_equal(rte_eth_rx_burst(port, 0, &m, 1), 1);
+	rte_pktmbuf_free(m);
+	assert_true(mock_vq_get(bench_tx(b), &used));
+}
+
+/* Through EAL's epoll, as examples/l3fwd-power has it; the port is stopped and started between. */
+static void
+test_rx_interrupts(void **state)
+{
+	const struct rte_eth_conf conf = { .intr_conf.rxq = 1 };
+	const int epfd = epoll_create1(EPOLL_CLOEXEC);
+	struct rte_power_monitor_cond cond;
+	struct rte_epoll_event event;
+	struct bench b;
+	unsigned int i;
+	uint16_t port;
+
+	(void)state;
+	port = port_probe();
+	port_start(port);
+	assert_int_equal(rte_eth_dev_rx_intr_enable(port, 0), -ENOTSUP);
+	/* rte_power_monitor() would read the ring when it may be unmapped */
+	assert_int_equal(rte_eth_get_monitor_addr(port, 0, &cond), -ENOTSUP);
+	assert_int_equal(rte_eth_dev_stop(port), 0);
+	assert_int_equal(rte_eth_dev_configure(port, 1, 1, &conf), 0);
+	assert_int_equal(rte_eth_rx_queue_setup(port, 0, 256, 0, NULL, unit_pool), 0);
+	assert_int_equal(rte_eth_tx_queue_setup(port, 0, 256, 0, NULL), 0);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(rte_eth_dev_start(port), 0);
+		if (i == 0)
+			driver_up(&b, port);
+		assert_int_equal(rte_eth_dev_rx_intr_ctl_q(port, 0, epfd, RTE_INTR_EVENT_ADD, NULL),
+				0);
+		assert_int_equal(rte_eth_dev_rx_intr_enable(port, 0), 0);
+		assert_int_equal(rte_epoll_wait(epfd, &event, 1, 0), 0);
+		assert_true(driver_sends(&b, epfd, 10000));
+		assert_int_equal(rte_eth_dev_rx_intr_disable(port, 0), 0);
+		port_receives(&b, port);
+		assert_false(driver_sends(&b, epfd, 0));
+		/* what came while it was off is told of when it is switched on */
+		assert_int_equal(rte_eth_dev_rx_intr_enable(port, 0), 0);
+		assert_int_equal(rte_epoll_wait(epfd, &event, 1, 10000), 1);
+		port_receives(&b, port);
+		assert_int_equal(rte_eth_dev_stop(port), 0);
+	}
+	bench_give_back(&b);
+	close(epfd);
+	assert_int_equal(rte_vdev_uninit(VDEV), 0);
+}
+
 int
 main(void)
 {
@@ -357,6 +428,7 @@ main(void)
 		UNIT_TEST(test_settings),
 		UNIT_TEST(test_unplug),
 		UNIT_TEST(test_stats_early),
+		UNIT_TEST(test_rx_interrupts),
 	};
 
 	return UNIT_RUN("pmd", tests);

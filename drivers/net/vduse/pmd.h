@@ -61,6 +61,12 @@ int pmd_xstats_get_names(
 		struct rte_eth_dev *eth_dev, struct rte_eth_xstat_name *names, unsigned int size);
 int pmd_xstats_get(struct rte_eth_dev *eth_dev, struct rte_eth_xstat *xstats, unsigned int n);
 
+/** Where rx interrupts are configured, say with which descriptors. @return 0 or -errno */
+int pmd_intr_start(struct rte_eth_dev *eth_dev);
+void pmd_intr_stop(struct rte_eth_dev *eth_dev);
+int pmd_intr_enable(struct rte_eth_dev *eth_dev, uint16_t id);
+int pmd_intr_disable(struct rte_eth_dev *eth_dev, uint16_t id);
+
 uint16_t pmd_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t pmd_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t pmd_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);

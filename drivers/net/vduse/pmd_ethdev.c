@@ -82,18 +82,27 @@ pmd_start(struct rte_eth_dev *eth_dev)
 	struct pmd_dev *pmd = eth_dev->data->dev_private;
 	int ret;
 
+	ret = pmd_intr_start(eth_dev);
+	if (ret < 0) {
+		PMD_LOG(ERR, "%s: no rx interrupts: %s", pmd->conf.name, strerror(-ret));
+		return ret;
+	}
 	ret = rte_vduse_net_set_link(pmd->net, true);
 	if (ret < 0) {
 		PMD_LOG(ERR, "%s: cannot set the link up: %s", pmd->conf.name, strerror(-ret));
-		return ret;
+		goto stop_intr;
 	}
 	ret = rte_vduse_net_attach(pmd->net, pmd->conf.attach);
-	if (ret < 0) {
-		rte_vduse_net_set_link(pmd->net, false);
-		return ret;
-	}
+	if (ret < 0)
+		goto link_down;
 	pmd_link_update(eth_dev, 0);
 	return 0;
+
+link_down:
+	rte_vduse_net_set_link(pmd->net, false);
+stop_intr:
+	pmd_intr_stop(eth_dev);
+	return ret;
 }
 
 static int
@@ -104,6 +113,7 @@ pmd_stop(struct rte_eth_dev *eth_dev)
 	eth_dev->data->dev_started = 0;
 	rte_vduse_net_set_link(pmd->net, false);
 	pmd_link_update(eth_dev, 0);
+	pmd_intr_stop(eth_dev);
 	return 0;
 }
 
@@ -274,6 +284,8 @@ static const struct eth_dev_ops pmd_ops = {
 	.dev_set_link_up = pmd_link_up,
 	.dev_set_link_down = pmd_link_down,
 	.link_update = pmd_link_update,
+	.rx_queue_intr_enable = pmd_intr_enable,
+	.rx_queue_intr_disable = pmd_intr_disable,
 	.stats_get = pmd_stats_get,
 	.stats_reset = pmd_stats_reset,
 	.xstats_get_names = pmd_xstats_get_names,

@@ -3,6 +3,7 @@
 /* Frames in and out: which queue, and the frame around each burst's body. */
 
 #include "net_dev.h"
+#include "vduse_wake.h"
 
 static __rte_always_inline uint16_t
 net_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t nb_pkts)
@@ -76,4 +77,25 @@ rte_vduse_net_enqueue(
 	if (net->steers)
 		return net_enqueue_steered(net, pair, pkts, nb_pkts);
 	return net_burst(&net->queues[2 * pair], NULL, pkts, nb_pkts);
+}
+
+int
+rte_vduse_net_wake_fd(const struct rte_vduse_net *net, uint16_t pair)
+{
+	return net->queues[2 * pair + 1].vq->ctl.kickfd;
+}
+
+void
+rte_vduse_net_wake_enable(struct rte_vduse_net *net, uint16_t pair)
+{
+	/* who sleeps does not look after calls that are held back */
+	vduse_vq_call_held_now(net->queues[2 * pair].vq);
+	vduse_vq_call_held_now(net->queues[2 * pair + 1].vq);
+	vduse_wake_arm(net->queues[2 * pair + 1].vq);
+}
+
+void
+rte_vduse_net_wake_disable(struct rte_vduse_net *net, uint16_t pair)
+{
+	vduse_wake_disarm(net->queues[2 * pair + 1].vq);
 }

@@ -8,6 +8,7 @@
 #include <rte_byteorder.h>
 
 #include "net_dev.h"
+#include "vduse_wake.h"
 
 /* A second without an interrupt is as good as none. */
 #define NET_COALESCE_USECS_MAX 1000000
@@ -167,7 +168,7 @@ rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool d
 	const struct vduse_vq_stats *vq = &q->vq->stats;
 
 	*stats = q->stats;
-	stats->kicks = vduse_vq_kicks(q->vq);
+	stats->kicks = vduse_wake_kicks(q->vq);
 	stats->calls = vq->calls;
 	stats->calls_suppressed = vq->calls_suppressed;
 	stats->calls_failed = vq->calls_failed;

@@ -16,6 +16,7 @@
 
 #include "net_list.h"
 #include "net_names.h"
+#include "vduse_wake.h"
 
 /* Telemetry takes up to 256 elements; regions beyond these are only counted. */
 #define TEL_REGIONS_MAX 200
@@ -118,7 +119,7 @@ tel_queue(const struct rte_vduse_net *net, uint16_t index, struct rte_tel_data *
 	tel_uint(d, "avail_index", vq->avail.idx);
 	tel_uint(d, "used_index", vq->used_idx);
 	rte_tel_data_add_dict_int(d, "fill", vduse_vq_fill(vq));
-	tel_uint(d, "kicks", vduse_vq_kicks(vq));
+	tel_uint(d, "kicks", vduse_wake_kicks(vq));
 	tel_uint(d, "calls", vq->stats.calls);
 	tel_uint(d, "calls_suppressed", vq->stats.calls_suppressed);
 	if (vq->fault != NULL)

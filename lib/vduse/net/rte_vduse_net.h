@@ -265,6 +265,24 @@ uint16_t rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct 
 uint16_t rte_vduse_net_enqueue(
 		struct rte_vduse_net *net, uint16_t pair, struct rte_mbuf **pkts, uint16_t nb_pkts);
 
+/**
+ * The descriptor that tells an lcore which sleeps of frames to dequeue: an
+ * eventfd, the same for the life of the device. It need not be read: the next
+ * rte_vduse_net_wake_enable() does that.
+ */
+int rte_vduse_net_wake_fd(const struct rte_vduse_net *net, uint16_t pair);
+
+/**
+ * Make the descriptor readable when there is something to dequeue: at once
+ * where there is already, else with the driver's next kick, or when a driver
+ * comes. Once: it is to be called again before each sleep. Interrupts that were
+ * held back for the pair are sent. On the lcore that dequeues from the pair.
+ */
+void rte_vduse_net_wake_enable(struct rte_vduse_net *net, uint16_t pair);
+
+/** The pair is polled again; the driver need not kick. On the lcore that dequeues from it. */
+void rte_vduse_net_wake_disable(struct rte_vduse_net *net, uint16_t pair);
+
 #ifdef __cplusplus
 }
 #endif
