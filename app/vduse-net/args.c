@@ -155,6 +155,13 @@ parse_mq_fallback(const struct target *to, const char *value __rte_unused)
 	return 0;
 }
 
+static int
+parse_zero_copy(const struct target *to, const char *value __rte_unused)
+{
+	to->wire->zero_copy = true;
+	return 0;
+}
+
 /* Return: the one of n words that value is, or NULL. */
 static const char *
 read_word(const char *value, const char *const *words, unsigned int n)
@@ -345,6 +352,9 @@ static const struct opt opts[] = {
 	{ "queues", "N", WIRE, parse_queues, "queue pairs of the device" },
 	{ "mq-fallback", NULL, WIRE, parse_mq_fallback,
 			"go on with one queue pair where the kernel allows no more" },
+	{ "zero-copy", NULL, WIRE, parse_zero_copy,
+			"do not copy long frames from the device: for ports that read with the "
+			"processor" },
 	{ "attach", "BUS", WIRE, parse_attach,
 			"who drives the device: virtio (default), vhost, or none: attach it "
 			"yourself" },

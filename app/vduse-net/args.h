@@ -40,6 +40,7 @@ struct wire_args {
 	uint16_t mtu;                 /* bytes; 0: the PMD's default, the port keeps its own */
 	uint16_t queue_size;          /* descriptors; 0: the PMD's default */
 	uint16_t queues;              /* queue pairs; 0: the PMD's default */
+	bool zero_copy;               /* long frames are not copied on their way from the device */
 	bool mq_fallback;             /* one queue pair will do where the kernel allows no more */
 	char extra[ARGS_EXTRA_MAX];   /* more devargs, each with a comma before it */
 	uint32_t seen;                /* bit i: option i of the table was given here */

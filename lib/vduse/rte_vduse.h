@@ -62,6 +62,21 @@ struct rte_vduse_ops {
 	 * before the queue was ready. Only for queues from first_control_queue on.
 	 */
 	void (*kick)(void *priv, uint16_t index);
+	/**
+	 * The driver is about to be told the queue's position: every buffer that
+	 * was taken has to be given back first. NULL: it always is.
+	 */
+	void (*settle)(void *priv, uint16_t index);
+	/**
+	 * Bytes of frames in [base, base + len) of the driver's memory that were
+	 * handed on without a copy and are not freed yet; copy not NULL: copy
+	 * each to the same offset in it. Any thread, no burst runs. May be called
+	 * until the last of them was freed, also after the device is gone. NULL:
+	 * frames are copied.
+	 *
+	 * @param hold of the configuration
+	 */
+	size_t (*held)(void *hold, const void *base, size_t len, void *copy);
 };
 
 /** Attributes in /sys/class/vduse/NAME; zeroed: the kernel's own choice. */
@@ -98,6 +113,7 @@ struct rte_vduse_conf {
 	size_t config_size; /**< its bytes */
 	const struct rte_vduse_ops *ops;
 	void *priv; /**< first argument of the ops */
+	void *hold; /**< first argument of ops->held; NULL: frames are copied */
 	struct rte_vduse_tuning tuning;
 	/**
 	 * Take over a device that somebody else created with this very name,

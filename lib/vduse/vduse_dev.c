@@ -91,7 +91,7 @@ dev_fini_tlbs(struct rte_vduse_dev *dev)
 
 /* Every queue begins in address space 0. Mirror: dev_fini_tlbs(). */
 static int
-dev_init_tlbs(struct rte_vduse_dev *dev)
+dev_init_tlbs(struct rte_vduse_dev *dev, void *hold)
 {
 	const bool v2 = dev->api_version >= VDUSE_API_VERSION_1;
 	uint16_t i;
@@ -104,6 +104,8 @@ dev_init_tlbs(struct rte_vduse_dev *dev)
 				vduse_iotlb_fini(&dev->tlbs[i]);
 			return ret;
 		}
+		dev->tlbs[i].hold.held = hold != NULL ? dev->ops.held : NULL;
+		dev->tlbs[i].hold.arg = hold;
 	}
 	for (i = 0; i < dev->nb_queues; i++)
 		dev->vqs[i]->tlb = &dev->tlbs[0];
@@ -161,7 +163,7 @@ rte_vduse_dev_create(const struct rte_vduse_conf *conf, struct rte_vduse_dev **o
 	ret = dev_alloc_queues(dev, conf);
 	if (ret < 0)
 		goto close_dev;
-	ret = dev_init_tlbs(dev);
+	ret = dev_init_tlbs(dev, conf->hold);
 	if (ret < 0)
 		goto free_queues;
 	dev->env.sys = dev->sys;

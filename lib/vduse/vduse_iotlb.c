@@ -128,7 +128,8 @@ static void
 region_unmap(const struct vduse_iotlb *tlb, const struct vduse_region *region)
 {
 	region_unguard(region);
-	tlb->sys->unmap(region->base, region->len);
+	if (!vduse_grave_bury(&tlb->hold, tlb->sys, region->base, region->len))
+		tlb->sys->unmap(region->base, region->len);
 }
 
 /*
@@ -430,6 +431,7 @@ vduse_iotlb_remove(struct vduse_iotlb *tlb, uint64_t start, uint64_t last)
 	map_swap(tlb, map);
 	while (tlb->nb_regions > kept)
 		region_unmap(tlb, &tlb->regions[--tlb->nb_regions]);
+	vduse_grave_reap();
 	if (kept == 0)
 		__atomic_store_n(&tlb->lost, false, __ATOMIC_RELAXED);
 unlock:

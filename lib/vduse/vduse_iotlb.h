@@ -10,6 +10,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
+#include "vduse_grave.h"
 #include "vduse_reader.h"
 #include "vduse_sys.h"
 
@@ -49,6 +50,7 @@ struct vduse_iotlb {
 	int fd;                              /**< of the device */
 	int asid;                            /**< address space; negative: API 0 */
 	const struct vduse_readers *readers; /**< the bursts */
+	struct vduse_hold hold; /**< frames handed on without a copy; held NULL: never */
 	struct vduse_region *regions;
 	uint32_t nb_regions;
 	bool hidden;         /**< regions are mapped that the map does not have yet */

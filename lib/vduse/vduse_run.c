@@ -296,6 +296,8 @@ run_get_vq_state(void *ctx, uint16_t index, struct vduse_vq_state *state)
 	struct vduse_vq_info info = { .index = index };
 	int ret;
 
+	if (dev->ops.settle != NULL)
+		dev->ops.settle(dev->priv, index);
 	vduse_vq_pause(vq, VDUSE_VQ_NONE);
 	vduse_vq_get_state(vq, state);
 	/* a driver asks for the state of a queue it has disabled, or is about to */
@@ -384,10 +386,8 @@ run_resume_queue(struct rte_vduse_dev *dev, uint16_t index)
  * when the request comes, so what is dropped here can be mapped again at once.
  */
 static int
-run_update_iotlb(void *ctx, uint32_t asid, uint64_t start, uint64_t last)
+run_remap(struct rte_vduse_dev *dev, struct vduse_iotlb *tlb, uint64_t start, uint64_t last)
 {
-	struct rte_vduse_dev *dev = ctx;
-	struct vduse_iotlb *tlb = &dev->tlbs[asid];
 	uint16_t i;
 	int ret;
 
@@ -404,6 +404,20 @@ run_update_iotlb(void *ctx, uint32_t asid, uint64_t start, uint64_t last)
 		if (dev->vqs[i]->tlb == tlb)
 			run_resume_queue(dev, i);
 	return ret < 0 ? ret : 0;
+}
+
+static int
+run_update_iotlb(void *ctx, uint32_t asid, uint64_t start, uint64_t last)
+{
+	struct rte_vduse_dev *dev = ctx;
+
+	return run_remap(dev, &dev->tlbs[asid], start, last);
+}
+
+int
+vduse_run_remap(struct rte_vduse_dev *dev, struct vduse_iotlb *tlb)
+{
+	return run_remap(dev, tlb, 0, UINT64_MAX);
 }
 
 /* Queues of a group move to another address space, rings and buffers. */

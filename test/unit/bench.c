@@ -104,6 +104,7 @@ bench_create(struct bench *b, const struct bench_conf *conf)
 		.queue_size = conf->queue_size != 0 ? conf->queue_size : BENCH_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
+		.zero_copy_min = conf->zero_copy_min,
 		.event = bench_event,
 		.event_arg = b,
 	};

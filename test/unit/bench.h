@@ -46,6 +46,7 @@ struct bench_conf {
 	uint16_t start;      /* position of the rings, as mock_vq_conf */
 	bool start_wrap;
 	uint64_t features; /* in addition */
+	uint32_t zero_copy_min;
 };
 
 struct bench {

@@ -80,7 +80,8 @@ every_wire_option_is_taken(void **state)
 	parse_ok(&args, "--port net_ring0 --name web --mac 02:00:00:00:12:fe --mtu 9000 "
 			"--queue-size 1024 --queues 4 --mq-fallback --attach vhost --profile "
 			"latency --link up "
-			"--standby");
+			"--standby --zero-copy");
+	assert_true(args.wires[0].zero_copy);
 	assert_string_equal(args.wires[0].profile, "latency");
 	assert_true(args.wires[0].link_up);
 	assert_true(args.wires[0].standby);
@@ -321,7 +322,7 @@ static void
 help_has_every_option(void **state)
 {
 	static const char *const names[] = { "--port ID|NAME", "--name NAME", "--mac MAC",
-		"--mtu BYTES", "--queue-size N", "--queues N", "--mq-fallback", "--attach BUS",
+		"--mtu BYTES", "--queue-size N", "--queues N", "--mq-fallback", "--zero-copy", "--attach BUS",
 		"--profile OFFLOADS", "--link LINK", "--standby", "--ring FORMAT",
 		"--msg-timeout SECONDS", "--bounce-size BYTES", "--irq-affinity MASK", "--adopt",
 		"--stats-interval SECONDS", "--mbufs N", "--sandbox MODE", "--destroy NAME",

@@ -63,6 +63,11 @@ test_choices(void **state)
 	assert_true(parse("adopt=1").net.adopt);
 	assert_false(parse("adopt=0").net.adopt);
 	assert_true(parse("mq-fallback=1").net.mq_fallback);
+	assert_false(parse("attach=none").zero_copy);
+	assert_true(parse("zero-copy=1").zero_copy);
+	assert_int_equal(parse("zero-copy=1").zero_copy_min, 1024);
+	assert_int_equal(parse("zero-copy-min=256").zero_copy_min, 256);
+	assert_int_equal(parse("zero-copy-min=65553").zero_copy_min, 65553);
 }
 
 static void

@@ -30,6 +30,8 @@ struct pmd_conf {
 	char name[RTE_VDUSE_NAME_MAX + 1];
 	char affinity[PMD_AFFINITY_DIGITS * 9 / 8 + 1]; /* CPU mask as in sysfs; empty: any */
 	enum rte_vduse_attach attach;
+	bool zero_copy;
+	uint32_t zero_copy_min; /* bytes */
 };
 
 /** Private data of the ethdev. */

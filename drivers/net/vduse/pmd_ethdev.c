@@ -310,6 +310,8 @@ pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 	pmd->conf.net.name = pmd->conf.name;
 	if (pmd->conf.affinity[0] != '\0')
 		pmd->conf.net.tuning.irq_affinity = pmd->conf.affinity;
+	if (conf->zero_copy)
+		pmd->conf.net.zero_copy_min = conf->zero_copy_min;
 	pmd->conf.net.event = pmd_event;
 	pmd->conf.net.event_arg = pmd;
 	ret = rte_vduse_net_create(&pmd->conf.net, &pmd->net);

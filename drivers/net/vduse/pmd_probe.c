@@ -27,6 +27,11 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 #define PMD_ARG_AFFINITY    "irq-affinity"
 #define PMD_ARG_ADOPT       "adopt"
 #define PMD_ARG_FD          "fd"
+#define PMD_ARG_ZERO_COPY   "zero-copy"
+#define PMD_ARG_ZC_MIN      "zero-copy-min"
+
+/* Frame length in bytes from which zero-copy pays; see doc/benchmarks.md. */
+#define PMD_ZERO_COPY_MIN 1024
 
 /* What `dpdk-pmdinfo.py` and users read. */
 /* clang-format off */
@@ -46,7 +51,9 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 	PMD_ARG_BOUNCE_SIZE "=<int> "                       \
 	PMD_ARG_AFFINITY "=<hex mask> "                     \
 	PMD_ARG_ADOPT "=<0|1> "                             \
-	PMD_ARG_FD "=<int>"
+	PMD_ARG_FD "=<int> "                                \
+	PMD_ARG_ZERO_COPY "=<0|1> "                         \
+	PMD_ARG_ZC_MIN "=<int>"
 /* clang-format on */
 
 #define PMD_DEFAULT_QUEUE_SIZE 1024
@@ -278,6 +285,23 @@ parse_fd(const char *key, const char *value, struct pmd_conf *conf)
 	return 0;
 }
 
+static int
+parse_zero_copy(const char *key, const char *value, struct pmd_conf *conf)
+{
+	return parse_flag(key, value, &conf->zero_copy);
+}
+
+static int
+parse_zero_copy_min(const char *key, const char *value, struct pmd_conf *conf)
+{
+	unsigned long n;
+
+	if (parse_range(key, value, 256, RTE_VDUSE_NET_FRAME_MAX, &n) < 0)
+		return -EINVAL;
+	conf->zero_copy_min = n;
+	return 0;
+}
+
 static const struct {
 	const char *key;
 	int (*parse)(const char *key, const char *value, struct pmd_conf *conf);
@@ -298,6 +322,8 @@ static const struct {
 	{ PMD_ARG_AFFINITY, parse_affinity },
 	{ PMD_ARG_ADOPT, parse_adopt },
 	{ PMD_ARG_FD, parse_fd },
+	{ PMD_ARG_ZERO_COPY, parse_zero_copy },
+	{ PMD_ARG_ZC_MIN, parse_zero_copy_min },
 };
 
 static int
@@ -335,6 +361,7 @@ pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *args)
 	rte_strscpy(conf->name, vdev_name, sizeof(conf->name));
 	conf->net.queue_pairs = 1;
 	conf->net.queue_size = PMD_DEFAULT_QUEUE_SIZE;
+	conf->zero_copy_min = PMD_ZERO_COPY_MIN;
 	conf->net.mtu = RTE_ETHER_MTU;
 	conf->net.speed = RTE_ETH_SPEED_NUM_10G;
 	conf->attach = RTE_VDUSE_ATTACH_NONE;

@@ -120,6 +120,7 @@ static const struct {
 	XSTAT("size_1024_1518_packets", size_bins[6], XSTAT_RX | XSTAT_TX),
 	XSTAT("size_1519_max_packets", size_bins[7], XSTAT_RX | XSTAT_TX),
 	XSTAT("no_mbuf", no_mbuf, XSTAT_RX),
+	XSTAT("zero_copy", zero_copy, XSTAT_RX),
 	XSTAT("no_buffer", no_buffer, XSTAT_TX),
 	XSTAT("drop_short", drop_short, XSTAT_RX | XSTAT_TX),
 	XSTAT("drop_long", drop_long, XSTAT_RX),

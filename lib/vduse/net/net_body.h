@@ -2,6 +2,7 @@
 #ifndef NET_BODY_H
 #define NET_BODY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_mbuf.h>
@@ -28,12 +29,12 @@ typedef uint16_t (*net_burst_t)(struct net_queue *q, struct rte_mempool *pool,
 /** The bodies of one instruction set, for the features that were negotiated. */
 struct net_bodies {
 	const char *name;
-	net_burst_t (*dequeue)(uint64_t features);
+	net_burst_t (*dequeue)(uint64_t features, bool zc);
 	net_burst_t (*enqueue)(uint64_t features);
 };
 
-#define NET_BODY_DECLARE(body)                             \
-	net_burst_t net_dequeue_##body(uint64_t features); \
+#define NET_BODY_DECLARE(body)                                      \
+	net_burst_t net_dequeue_##body(uint64_t features, bool zc); \
 	net_burst_t net_enqueue_##body(uint64_t features)
 
 NET_BODY_DECLARE(plain);

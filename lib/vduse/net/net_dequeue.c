@@ -4,6 +4,7 @@
 
 #include "net_copy.h"
 #include "net_dev.h"
+#include "net_zc.h"
 #include "vduse_batch.h"
 
 /* The header of a chain, which may be spread over its segments (virtio 1.2, 2.7.4). */
@@ -64,17 +65,35 @@ dequeue_copy(const struct vduse_chain *chain, uint64_t skip, struct rte_mempool 
 	return 0;
 }
 
+/* Whether the field of a checksum, which may be completed, is in the part that is copied. */
+static __rte_always_inline bool
+dequeue_head_does(const struct virtio_net_hdr *hdr)
+{
+	return !(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
+	       (uint32_t)hdr->csum_start + hdr->csum_offset + 2 <= NET_ZC_HEAD;
+}
+
+static __rte_always_inline bool
+dequeue_may_attach(const struct net_queue *q, const struct virtio_net_hdr *hdr,
+		const struct vduse_chain *chain)
+{
+	return chain->len - q->hdr_len >= q->zc->min &&
+	       chain->slots <= net_zc_budget(q->zc, q->vq) && dequeue_head_does(hdr);
+}
+
 /*
  * One frame into an mbuf.
- * Returns 0 with *m NULL for a frame that is dropped; -ENOMEM: it waits.
+ * Returns 0 with *m NULL for a frame that is dropped; 1: the buffer is given
+ * back later, by net_zc_collect(); -ENOMEM: it waits.
  */
 static __rte_always_inline int
 dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_mempool *pool,
-		struct rte_mbuf **m)
+		struct rte_mbuf **m, const bool zc)
 {
 	struct virtio_net_hdr_mrg_rxbuf hdr;
 	const uint64_t len = chain->len - q->hdr_len;
 	struct rte_mbuf *frame;
+	bool attached;
 
 	*m = NULL;
 	if (unlikely(len < RTE_ETHER_HDR_LEN)) {
@@ -89,19 +108,23 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 	if (unlikely(frame == NULL))
 		return -ENOMEM;
 	frame->port = q->port;
-	if (unlikely(dequeue_copy(chain, q->hdr_len, pool, frame) < 0)) {
+	dequeue_header(chain, &hdr);
+	rte_compiler_barrier();
+	attached = zc && dequeue_may_attach(q, &hdr.hdr, chain) &&
+		   net_zc_attach(q->zc, chain, q->hdr_len, pool, frame) == 0;
+	if (!attached && unlikely(dequeue_copy(chain, q->hdr_len, pool, frame) < 0)) {
 		rte_pktmbuf_free(frame);
 		return -ENOMEM;
 	}
-	dequeue_header(chain, &hdr);
 	if ((hdr.hdr.flags | hdr.hdr.gso_type) != 0 &&
 			net_hdr_to_mbuf(&hdr.hdr, q->features, q->complete, frame) < 0) {
 		q->stats.drop_header++;
 		rte_pktmbuf_free(frame);
-		return 0;
+		return attached;
 	}
 	*m = frame;
-	return 0;
+	q->stats.zero_copy += attached;
+	return attached;
 }
 
 /*
@@ -110,7 +133,8 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
  * can be taken now.
  */
 static int
-dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, const bool packed)
+dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, const bool packed,
+		const bool zc)
 {
 	struct vduse_vq *vq = q->vq;
 	struct vduse_pos pos = vq->avail;
@@ -134,7 +158,7 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 			return 0;
 		q->stats.drop_segments++;
 	} else {
-		ret = dequeue_frame(q, &chain, pool, m);
+		ret = dequeue_frame(q, &chain, pool, m, zc);
 		if (unlikely(ret < 0)) {
 			q->stats.no_mbuf++;
 			return 0;
@@ -143,7 +167,8 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 			net_count(&q->stats, *m);
 	}
 	vq->avail = pos;
-	vduse_ring_put(vq, chain.id, chain.slots, 0, packed);
+	if (!zc || ret <= 0)
+		vduse_ring_put(vq, chain.id, chain.slots, 0, packed);
 	return 1;
 }
 
@@ -179,18 +204,26 @@ dequeue_plain_frame(struct net_queue *q, const uint8_t *addr, uint32_t len, stru
 	return false;
 }
 
+/* Longest buffer that is copied into one mbuf; with zero-copy, that is copied at all. */
+static __rte_always_inline uint32_t
+dequeue_plain_max(const struct net_queue *q, uint16_t data_room, const bool zc)
+{
+	const uint32_t room = RTE_MAX(data_room, RTE_PKTMBUF_HEADROOM) - RTE_PKTMBUF_HEADROOM;
+
+	return q->hdr_len + (zc ? RTE_MIN(room, q->zc->min - 1) : room);
+}
+
 /*
  * Plain frames from the ring, as many as follow each other.
  * Returns the buffers taken; *n grows by the frames, fewer where some were dropped.
  */
 static __rte_always_inline uint16_t
 dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t room,
-		uint16_t *n, const bool packed)
+		uint16_t *n, const bool packed, const bool zc)
 {
-	const uint16_t data_room = rte_pktmbuf_data_room_size(pool);
 	const struct vduse_batch_want want = {
 		.min = q->hdr_len + RTE_ETHER_HDR_LEN,
-		.max = q->hdr_len + RTE_MAX(data_room, RTE_PKTMBUF_HEADROOM) - RTE_PKTMBUF_HEADROOM,
+		.max = dequeue_plain_max(q, rte_pktmbuf_data_room_size(pool), zc),
 	};
 	struct vduse_batch batch;
 	uint16_t i, taken, kept = 0;
@@ -222,24 +255,103 @@ dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	return taken;
 }
 
+/* As dequeue_plain_frame(), without a copy. @return 1; 0: dropped; -1: not one for this */
+static __rte_always_inline int
+dequeue_attached_frame(struct net_queue *q, const struct vduse_batch *batch, uint16_t i,
+		struct rte_mbuf *m, struct rte_mbuf *tail)
+{
+	struct virtio_net_hdr hdr;
+
+	memcpy(&hdr, batch->addr[i], sizeof(hdr));
+	/* what is looked at is what is used: the driver may write meanwhile */
+	rte_compiler_barrier();
+	if (unlikely(!dequeue_head_does(&hdr)))
+		return -1;
+	dequeue_mbuf_init(m, q->port, 0);
+	dequeue_mbuf_init(tail, q->port, 0);
+	net_zc_attach_one(q->zc, batch->addr[i] + q->hdr_len, batch->len[i] - q->hdr_len,
+			batch->id[i], m, tail);
+	if (likely((hdr.flags | hdr.gso_type) == 0))
+		return 1;
+	if (net_hdr_to_mbuf(&hdr, q->features, q->complete, m) == 0)
+		return 1;
+	q->stats.drop_header++;
+	return 0;
+}
+
+/* Frames of one descriptor that stay where they are, as dequeue_plain(). */
+static __rte_always_inline uint16_t
+dequeue_attached(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
+		uint16_t room, uint16_t *n, const bool packed)
+{
+	const struct vduse_batch_want want = {
+		.min = q->hdr_len + q->zc->min,
+		.max = q->hdr_len + NET_ZC_HEAD + UINT16_MAX,
+	};
+	struct rte_mbuf *tails[VDUSE_BATCH_MAX];
+	struct vduse_batch batch;
+	uint16_t i, taken, kept = 0;
+	int ret;
+
+	taken = RTE_MIN(RTE_MIN(room, VDUSE_BATCH_MAX), net_zc_budget(q->zc, q->vq));
+	taken = vduse_ring_batch(q->vq, &want, taken, &batch, packed);
+	if (taken == 0)
+		return 0;
+	if (unlikely(rte_pktmbuf_data_room_size(pool) < RTE_PKTMBUF_HEADROOM + NET_ZC_HEAD ||
+			    rte_mempool_get_bulk(pool, (void **)tails, taken) < 0))
+		goto untake;
+	if (unlikely(rte_mempool_get_bulk(pool, (void **)pkts, taken) < 0)) {
+		rte_mempool_put_bulk(pool, (void **)tails, taken);
+		goto untake;
+	}
+	for (i = 0; i < taken; i++) {
+		struct rte_mbuf *m = pkts[i];
+
+		ret = dequeue_attached_frame(q, &batch, i, m, tails[i]);
+		if (unlikely(ret < 0))
+			break;
+		if (likely(ret > 0)) {
+			net_count(&q->stats, m);
+			q->stats.zero_copy++;
+			pkts[kept++] = m;
+		} else {
+			rte_pktmbuf_free(m);
+		}
+	}
+	if (unlikely(i < taken)) {
+		rte_mempool_put_bulk(pool, (void **)&tails[i], taken - i);
+		rte_mempool_put_bulk(pool, (void **)&pkts[i], taken - i);
+		vduse_ring_untake(q->vq, taken, i, packed);
+	}
+	*n += kept;
+	return i;
+untake:
+	vduse_ring_untake(q->vq, taken, 0, packed);
+	return 0;
+}
+
 static __rte_always_inline uint16_t
 dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
-		uint16_t nb_pkts, const bool packed)
+		uint16_t nb_pkts, const bool packed, const bool zc)
 {
 	const uint32_t taken_max = nb_pkts + q->vq->size;
 	uint32_t taken = 0;
 	uint16_t n = 0, plain;
 
+	if (zc && q->zc->pieces > 0)
+		net_zc_collect(q->zc, q->vq, packed);
 	if (vduse_ring_ready(q->vq, &q->vq->avail, packed) == 0)
 		goto flush; /* idle: nothing else is touched */
 	vduse_vq_burst_map(q->vq);
 	/* drops count as well: a driver must not keep a burst from its end */
 	while (n < nb_pkts && taken < taken_max) {
-		plain = dequeue_plain(q, pool, &pkts[n], nb_pkts - n, &n, packed);
+		plain = dequeue_plain(q, pool, &pkts[n], nb_pkts - n, &n, packed, zc);
+		if (zc)
+			plain += dequeue_attached(q, pool, &pkts[n], nb_pkts - n, &n, packed);
 		taken += plain;
 		if (plain > 0)
 			continue;
-		if (dequeue_any(q, pool, &pkts[n], packed) == 0)
+		if (dequeue_any(q, pool, &pkts[n], packed, zc) == 0)
 			break;
 		taken++;
 		n += pkts[n] != NULL;
@@ -249,20 +361,22 @@ flush:
 	return n;
 }
 
-static uint16_t
-dequeue_split(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n)
-{
-	return dequeue_burst(q, pool, pkts, n, false);
-}
+#define DEQUEUE_INSTANCE(name, packed, zc)                                  \
+	static uint16_t name(struct net_queue *q, struct rte_mempool *pool, \
+			struct rte_mbuf **pkts, uint16_t n)                 \
+	{                                                                   \
+		return dequeue_burst(q, pool, pkts, n, packed, zc);         \
+	}
 
-static uint16_t
-dequeue_packed(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n)
-{
-	return dequeue_burst(q, pool, pkts, n, true);
-}
+DEQUEUE_INSTANCE(dequeue_split, false, false)
+DEQUEUE_INSTANCE(dequeue_split_zc, false, true)
+DEQUEUE_INSTANCE(dequeue_packed, true, false)
+DEQUEUE_INSTANCE(dequeue_packed_zc, true, true)
 
 net_burst_t
-NET_BODY_FUNC(net_dequeue)(uint64_t features)
+NET_BODY_FUNC(net_dequeue)(uint64_t features, bool zc)
 {
-	return features & (1ULL << VIRTIO_F_RING_PACKED) ? dequeue_packed : dequeue_split;
+	if (features & (1ULL << VIRTIO_F_RING_PACKED))
+		return zc ? dequeue_packed_zc : dequeue_packed;
+	return zc ? dequeue_split_zc : dequeue_split;
 }

@@ -15,6 +15,7 @@
 #include "net_ctrl.h"
 #include "net_dev.h"
 #include "net_list.h"
+#include "net_zc.h"
 #include "vduse_log.h"
 #include "vduse_run.h"
 
@@ -115,13 +116,15 @@ net_start(void *priv, uint64_t features)
 	uint16_t i;
 
 	net->bodies = net_bodies_select();
+	for (i = 0; net->zc != NULL && i < net->queue_pairs; i++)
+		net_zc_forget(net->zc->zc[i]);
 	for (i = 0; i < 2 * net->queue_pairs; i++) {
 		net->queues[i].features = features;
 		net->queues[i].hdr_len = features & RTE_BIT64(VIRTIO_NET_F_HASH_REPORT)
 							 ? NET_HDR_HASH_LEN
 							 : NET_HDR_LEN;
 		net->queues[i].burst = i % 2 == 0 ? net->bodies->enqueue(features)
-						  : net->bodies->dequeue(features);
+						  : net->bodies->dequeue(features, net->zc != NULL);
 	}
 	net_ctrl_reset(net, features);
 	__atomic_store_n(&net->driver_up, true, __ATOMIC_RELAXED);
@@ -155,12 +158,37 @@ net_kick(void *priv, uint16_t index)
 	net_ctrl_serve(net, vduse_dev_vq(net->dev, index));
 }
 
+/* Frames handed on are copied, so that their buffers can go back now. */
+static void
+net_settle(void *priv, uint16_t index)
+{
+	struct rte_vduse_net *net = priv;
+	struct net_queue *q = &net->queues[index];
+	uint32_t min;
+	bool mapped;
+
+	if (index >= 2 * net->queue_pairs || q->zc == NULL)
+		return;
+	vduse_vq_pause(q->vq, VDUSE_VQ_NONE);
+	min = q->zc->min;
+	q->zc->min = UINT32_MAX; /* no new ones */
+	vduse_run_remap(net->dev, q->vq->tlb);
+	/* a ring that is not mapped any more has no driver that waits for them */
+	mapped = __atomic_load_n(&q->vq->running, __ATOMIC_RELAXED);
+	vduse_vq_pause(q->vq, VDUSE_VQ_NONE);
+	if (mapped)
+		net_zc_give_back(q->zc, q->vq);
+	q->zc->min = min;
+}
+
 static const struct rte_vduse_ops net_ops = {
 	.check_features = net_check_features,
 	.start = net_start,
 	.stop = net_stop,
 	.queue = net_queue,
 	.kick = net_kick,
+	.settle = net_settle,
+	.held = net_zc_held,
 };
 
 static int
@@ -219,6 +247,7 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 		.config_size = sizeof(net->config),
 		.ops = &net_ops,
 		.priv = net,
+		.hold = net->zc,
 		.tuning = conf->tuning,
 		.adopt = conf->adopt,
 		.adopt_fd_plus_1 = conf->adopt_fd_plus_1,
@@ -226,6 +255,9 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 
 	if (conf->ring == RTE_VDUSE_NET_RING_SPLIT)
 		dev_conf.features &= ~RTE_BIT64(VIRTIO_F_RING_PACKED);
+	/* buffers of frames that are not copied come back as those are freed */
+	if (conf->zero_copy_min > 0)
+		dev_conf.features &= ~RTE_BIT64(VIRTIO_F_IN_ORDER);
 	if (conf->standby)
 		dev_conf.features |= RTE_BIT64(VIRTIO_NET_F_STANDBY);
 	if (pairs > 1) {
@@ -296,6 +328,7 @@ net_free_queues(struct rte_vduse_net *net, uint16_t pairs)
 	for (i = 0; net->queues != NULL && i < 2 * pairs; i += 2)
 		rte_free(net->queues[i].pending);
 	rte_free(net->queues);
+	net_zc_set_free(net->zc);
 }
 
 /* Mirror: net_free_queues(). */
@@ -315,6 +348,15 @@ net_alloc_queues(struct rte_vduse_net *net, const struct rte_vduse_net_conf *con
 		}
 		net->queues[i + 1].port = RTE_MBUF_PORT_INVALID;
 	}
+	if (conf->zero_copy_min == 0)
+		return 0;
+	net->zc = net_zc_set_alloc(conf->queue_pairs, conf->queue_size, conf->zero_copy_min);
+	if (net->zc == NULL) {
+		net_free_queues(net, conf->queue_pairs);
+		return -ENOMEM;
+	}
+	for (i = 0; i < conf->queue_pairs; i++)
+		net->queues[2 * i + 1].zc = net->zc->zc[i];
 	return 0;
 }
 

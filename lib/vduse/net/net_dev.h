@@ -14,6 +14,9 @@
 #include "vduse_dev.h"
 #include "vduse_ring.h"
 
+struct net_zc;
+struct net_zc_set;
+
 /** A buffer taken for a frame and not given back yet. */
 struct net_pending {
 	uint16_t id;
@@ -35,6 +38,7 @@ struct net_queue {
 	struct net_pending *pending;     /* enqueue only */
 	const struct net_filter *filter; /* enqueue only */
 	const struct net_rss *rss;       /* enqueue only */
+	struct net_zc *zc;               /* dequeue: frames handed on without a copy, or NULL */
 	struct rte_vduse_net_queue_stats stats;
 } __rte_cache_aligned;
 
@@ -61,6 +65,7 @@ struct rte_vduse_net {
 	rte_vduse_net_event_cb event;
 	void *event_arg;
 	const struct net_bodies *bodies; /* of the bursts, chosen at DRIVER_OK */
+	struct net_zc_set *zc;           /* of the queues, or NULL */
 	struct net_queue *queues;        /* by virtqueue index: 2n receives, 2n + 1 transmits */
 };
 

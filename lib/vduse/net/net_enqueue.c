@@ -221,12 +221,22 @@ enqueue_any(struct net_queue *q, const struct rte_mbuf *m, const bool packed, co
 	return 0;
 }
 
-/* Whether the frame is one piece behind an empty header. */
+/* Whether the frame goes behind an empty header. */
 static __rte_always_inline bool
 enqueue_is_plain(const struct rte_mbuf *m)
 {
-	return m->nb_segs == 1 && !(m->ol_flags & NET_HDR_TX_FLAGS) &&
-	       m->data_len >= RTE_ETHER_HDR_LEN;
+	return !(m->ol_flags & NET_HDR_TX_FLAGS) && m->data_len >= RTE_ETHER_HDR_LEN;
+}
+
+static __rte_always_inline void
+enqueue_plain_copy(uint8_t *to, const struct rte_mbuf *m)
+{
+	net_copy(to, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+	while (unlikely(m->next != NULL)) {
+		to += m->data_len;
+		m = m->next;
+		rte_memcpy(to, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+	}
 }
 
 /* Plain frames into plain buffers, as many as follow each other and fit. */
@@ -250,7 +260,7 @@ enqueue_plain(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 	taken = vduse_ring_batch(q->vq, &want, n, &batch, packed);
 	for (i = 0; i < taken; i++) {
 		const struct rte_mbuf *m = pkts[i];
-		const uint32_t len = NET_HDR_LEN + m->data_len;
+		const uint32_t len = NET_HDR_LEN + m->pkt_len;
 
 		if (unlikely(batch.len[i] < len)) {
 			vduse_ring_untake(q->vq, taken, i, packed);
@@ -258,10 +268,9 @@ enqueue_plain(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 		}
 		if (i + VDUSE_BATCH_AHEAD < taken)
 			vduse_batch_prefetch(&batch, i + VDUSE_BATCH_AHEAD,
-					NET_HDR_LEN + pkts[i + VDUSE_BATCH_AHEAD]->data_len, true);
+					NET_HDR_LEN + pkts[i + VDUSE_BATCH_AHEAD]->pkt_len, true);
 		memcpy(batch.addr[i], &hdr, NET_HDR_LEN);
-		net_copy(batch.addr[i] + NET_HDR_LEN, rte_pktmbuf_mtod(m, const uint8_t *),
-				m->data_len);
+		enqueue_plain_copy(batch.addr[i] + NET_HDR_LEN, m);
 		batch.len[i] = len;
 		net_count(&q->stats, m);
 	}

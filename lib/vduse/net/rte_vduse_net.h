@@ -92,8 +92,14 @@ struct rte_vduse_net_conf {
 	bool adopt;                         /**< see struct rte_vduse_conf */
 	int adopt_fd_plus_1;                /**< see struct rte_vduse_conf */
 	enum rte_vduse_net_profile profile; /**< offloads that are offered */
-	uint32_t speed;                     /**< of the link, Mbit/s; UINT32_MAX: unknown */
-	rte_vduse_net_event_cb event;       /**< may be NULL */
+	/**
+	 * Frames from this length on, in bytes, are dequeued without a copy: see
+	 * "Zero-copy" in doc/design.md for what may be done with them. 0: all are
+	 * copied.
+	 */
+	uint32_t zero_copy_min;
+	uint32_t speed;               /**< of the link, Mbit/s; UINT32_MAX: unknown */
+	rte_vduse_net_event_cb event; /**< may be NULL */
 	void *event_arg;
 };
 
@@ -117,6 +123,7 @@ struct rte_vduse_net_queue_stats {
 	uint64_t size_bins[RTE_VDUSE_NET_SIZE_BINS]; /**< of these, by length */
 	uint64_t no_mbuf;       /**< dequeue: bursts that ended without an mbuf; the frame waits */
 	uint64_t no_buffer;     /**< enqueue: frames not taken, the driver had no buffer */
+	uint64_t zero_copy;     /**< dequeue: frames of packets that were not copied */
 	uint64_t drop_short;    /**< frames shorter than an Ethernet header */
 	uint64_t drop_long;     /**< frames beyond RTE_VDUSE_NET_FRAME_MAX */
 	uint64_t drop_segments; /**< frames in more pieces than can be handled */

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_eal.h>
+#include <rte_malloc.h>
+
+#include "net_dev.h"
+#include "net_zc.h"
+#include "vduse_grave.h"
+#include "vduse_log.h"
+
+/* Slots for each descriptor of the ring: a table of descriptors has many pieces. */
+#define ZC_SLOTS_EACH 4
+#define ZC_SLOTS_MAX  32768
+
+/* Longest piece: what an mbuf's lengths can say. */
+#define ZC_PIECE_MAX UINT16_MAX
+
+void
+net_zc_on_free(void *addr, void *opaque)
+{
+	const struct net_zc_slot *slot = opaque;
+	struct net_zc *zc = slot->zc;
+
+	RTE_SET_USED(addr);
+	/* release: what the one who freed it read of the buffer was before */
+	__atomic_store_n(&zc->freed[slot - zc->slots], 1, __ATOMIC_RELEASE);
+}
+
+static struct net_zc *
+zc_alloc(uint16_t queue_size, uint32_t min)
+{
+	const uint32_t nb = RTE_MIN(ZC_SLOTS_EACH * (uint32_t)queue_size, ZC_SLOTS_MAX) & ~7u;
+	struct net_zc *zc;
+	uint32_t i;
+
+	zc = rte_zmalloc("vduse_zc", sizeof(*zc) + nb * (sizeof(zc->slots[0]) + 1),
+			RTE_CACHE_LINE_SIZE);
+	if (zc == NULL)
+		return NULL;
+	zc->min = RTE_MAX(min, NET_ZC_HEAD + 1u);
+	zc->nb_slots = nb;
+	zc->nb_free = nb;
+	zc->free = NET_ZC_NONE;
+	zc->va = rte_eal_iova_mode() == RTE_IOVA_VA;
+	zc->freed = (uint8_t *)&zc->slots[nb];
+	for (i = 0; i < nb; i++) {
+		zc->slots[i].zc = zc;
+		zc->slots[i].shinfo.free_cb = net_zc_on_free;
+		zc->slots[i].shinfo.fcb_opaque = &zc->slots[i];
+	}
+	return zc;
+}
+
+static void
+zc_set_release(void *arg)
+{
+	struct net_zc_set *set = arg;
+	uint16_t i;
+
+	for (i = 0; i < set->nb; i++)
+		rte_free(set->zc[i]);
+	free(set);
+}
+
+static bool
+zc_set_used(void *arg)
+{
+	return net_zc_held(arg, NULL, SIZE_MAX, NULL) > 0;
+}
+
+struct net_zc_set *
+net_zc_set_alloc(uint16_t pairs, uint16_t queue_size, uint32_t min)
+{
+	struct net_zc_set *set;
+
+	vduse_grave_reap();
+	set = calloc(1, sizeof(*set) + pairs * sizeof(set->zc[0]));
+	if (set == NULL)
+		return NULL;
+	for (; set->nb < pairs; set->nb++) {
+		set->zc[set->nb] = zc_alloc(queue_size, min);
+		if (set->zc[set->nb] == NULL) {
+			zc_set_release(set);
+			return NULL;
+		}
+	}
+	return set;
+}
+
+void
+net_zc_set_free(struct net_zc_set *set)
+{
+	if (set == NULL)
+		return;
+	/* behind the mappings, which ask this set whether they are used */
+	vduse_grave_reap();
+	if (!zc_set_used(set))
+		zc_set_release(set);
+	else if (vduse_grave_add(zc_set_used, zc_set_release, set) < 0)
+		VDUSE_LOG(ERR, "no memory to note frames under way; theirs is not freed");
+}
+
+static size_t
+zc_held(const struct net_zc *zc, const uint8_t *base, size_t size, uint8_t *copy)
+{
+	size_t held = 0;
+	uint16_t i;
+
+	for (i = 0; i < zc->high; i++) {
+		const struct net_zc_slot *slot = &zc->slots[i];
+		const uint16_t len = __atomic_load_n(&slot->len, __ATOMIC_ACQUIRE);
+		const uint8_t *addr = __atomic_load_n(&slot->addr, __ATOMIC_RELAXED);
+
+		if (len == 0 || (size_t)(addr - base) >= size ||
+				__atomic_load_n(&zc->freed[i], __ATOMIC_ACQUIRE))
+			continue;
+		held += len;
+		if (copy != NULL)
+			memcpy(copy + (addr - base), addr, len);
+	}
+	return held;
+}
+
+size_t
+net_zc_held(void *set, const void *base, size_t len, void *copy)
+{
+	const struct net_zc_set *zcs = set;
+	size_t held = 0;
+	uint16_t i;
+
+	for (i = 0; i < zcs->nb; i++)
+		held += zc_held(zcs->zc[i], base, len, copy);
+	return held;
+}
+
+/* Slots of frames with a buffer to be given back, in the order of the slots. */
+static struct net_zc_slot *
+zc_next_owed(struct net_zc *zc, uint16_t *i)
+{
+	for (; *i < zc->high; (*i)++)
+		if (zc->slots[*i].len != 0 && zc->slots[*i].owed)
+			return &zc->slots[(*i)++];
+	return NULL;
+}
+
+void
+net_zc_forget(struct net_zc *zc)
+{
+	struct net_zc_slot *slot;
+	uint16_t i = 0;
+
+	while ((slot = zc_next_owed(zc, &i)) != NULL)
+		slot->owed = false;
+	zc->owed = 0;
+}
+
+void
+net_zc_give_back(struct net_zc *zc, struct vduse_vq *vq)
+{
+	const bool packed = vq->ctl.packed_ring;
+	struct net_zc_slot *slot;
+	uint16_t i = 0;
+
+	while ((slot = zc_next_owed(zc, &i)) != NULL) {
+		vduse_ring_put(vq, slot->id, slot->ring_slots, 0, packed);
+		slot->owed = false;
+	}
+	zc->owed = 0;
+	vduse_ring_flush(vq, packed);
+}
+
+/* All pieces of the frame were freed. */
+static void
+zc_frame_done(struct net_zc *zc, struct vduse_vq *vq, uint16_t first, const bool packed)
+{
+	struct net_zc_slot *slot = &zc->slots[first];
+	uint16_t i, next;
+
+	if (slot->owed) {
+		vduse_ring_put(vq, slot->id, slot->ring_slots, 0, packed);
+		zc->owed -= slot->ring_slots;
+		slot->owed = false;
+	}
+	for (i = first; i != NET_ZC_NONE; i = next) {
+		next = zc->slots[i].next;
+		__atomic_store_n(&zc->slots[i].len, 0, __ATOMIC_RELAXED);
+		zc->freed[i] = 0;
+		zc->slots[i].next = zc->free;
+		zc->free = i;
+		zc->nb_free++;
+		zc->pieces--;
+	}
+}
+
+/* Eight bytes, one a slot: 1 was freed and not seen yet, 2 was seen. */
+#define ZC_FREED_ONES 0x0101010101010101ull
+#define ZC_FREED_SEEN 2
+
+void
+net_zc_collect(struct net_zc *zc, struct vduse_vq *vq, const bool packed)
+{
+	uint16_t at, i, first;
+	uint64_t word;
+
+	for (at = 0; at < zc->high; at += sizeof(word)) {
+		word = __atomic_load_n((const uint64_t *)&zc->freed[at], __ATOMIC_ACQUIRE) &
+		       ZC_FREED_ONES;
+		for (; word != 0; word &= word - 1) {
+			i = at + __builtin_ctzll(word) / 8;
+			zc->freed[i] = ZC_FREED_SEEN;
+			first = zc->slots[i].first;
+			if (--zc->slots[first].left == 0)
+				zc_frame_done(zc, vq, first, packed);
+		}
+	}
+}
+
+struct zc_piece {
+	uint8_t *addr;
+	uint16_t len;
+};
+
+/* What is behind the head, cut so that an mbuf can hold each. 0: too many. */
+static uint16_t
+zc_cut(const struct vduse_chain *chain, uint32_t skip, struct zc_piece *pieces)
+{
+	uint16_t i, nb = 0;
+	uint32_t at, n;
+
+	for (i = 0; i < chain->nr; i++) {
+		const struct vduse_seg *seg = &chain->seg[i];
+
+		if (skip >= seg->len) {
+			skip -= seg->len;
+			continue;
+		}
+		for (at = skip, skip = 0; at < seg->len; at += n) {
+			if (nb == NET_ZC_PIECES)
+				return 0;
+			n = RTE_MIN(seg->len - at, (uint32_t)ZC_PIECE_MAX);
+			pieces[nb].addr = seg->addr + at;
+			pieces[nb].len = n;
+			nb++;
+		}
+	}
+	return nb;
+}
+
+static void
+zc_head(const struct vduse_chain *chain, uint32_t skip, struct rte_mbuf *head)
+{
+	uint8_t *to = rte_pktmbuf_mtod(head, uint8_t *);
+	uint32_t left = NET_ZC_HEAD, n;
+	uint16_t i;
+
+	for (i = 0; left > 0; i++) {
+		const struct vduse_seg *seg = &chain->seg[i];
+
+		if (skip >= seg->len) {
+			skip -= seg->len;
+			continue;
+		}
+		n = RTE_MIN(left, seg->len - skip);
+		memcpy(to, seg->addr + skip, n);
+		to += n;
+		left -= n;
+		skip = 0;
+	}
+	head->data_len = NET_ZC_HEAD;
+}
+
+int
+net_zc_attach(struct net_zc *zc, const struct vduse_chain *chain, uint32_t skip,
+		struct rte_mempool *pool, struct rte_mbuf *head)
+{
+	struct zc_piece pieces[NET_ZC_PIECES];
+	struct rte_mbuf *pkts[NET_ZC_PIECES], *last = head;
+	uint16_t nb, n, i, first = NET_ZC_NONE, previous = NET_ZC_NONE;
+
+	if (rte_pktmbuf_tailroom(head) < NET_ZC_HEAD)
+		return -ENOBUFS;
+	nb = zc_cut(chain, skip + NET_ZC_HEAD, pieces);
+	if (nb == 0 || nb > zc->nb_free || rte_pktmbuf_alloc_bulk(pool, pkts, nb) < 0)
+		return -ENOBUFS;
+	for (n = 0; n < nb; n++, previous = i) {
+		i = net_zc_piece(zc, pieces[n].addr, pieces[n].len, pkts[n]);
+		if (first == NET_ZC_NONE)
+			first = i;
+		else
+			zc->slots[previous].next = i;
+		zc->slots[i].first = first;
+		zc->slots[i].next = NET_ZC_NONE;
+		last->next = pkts[n];
+		last = pkts[n];
+	}
+	zc_head(chain, skip, head);
+	head->nb_segs = 1 + nb;
+	head->pkt_len = chain->len - skip;
+	net_zc_owe(zc, first, nb, chain->id, chain->slots);
+	return 0;
+}

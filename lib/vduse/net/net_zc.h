@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NET_ZC_H
+#define NET_ZC_H
+
+#include <rte_mbuf.h>
+
+#include "net_copy.h"
+#include "vduse_chain.h"
+
+/*
+ * Zero-copy towards the host: long frames stay in the driver's memory, and
+ * the mbufs that are handed on point there. The first bytes are copied into
+ * an mbuf of the pool, so that headers can be written, and cannot change once
+ * they were looked at; what is behind is attached piece by piece
+ * (rte_pktmbuf_attach_extbuf()). A buffer goes back to the driver when the
+ * last mbuf on it was freed, by any lcore, in any order.
+ *
+ * Who frees writes one byte and takes no lock; the lcore of the queue looks at
+ * the bytes at its next poll.
+ */
+
+/** Bytes that are copied: Ethernet to TCP with options. */
+#define NET_ZC_HEAD 128
+
+/** Pieces of one frame at most; more are copied. */
+#define NET_ZC_PIECES 64
+
+struct net_zc;
+
+/** One piece: an mbuf that points to the driver's memory. */
+struct net_zc_slot {
+	struct rte_mbuf_ext_shared_info shinfo;
+	struct net_zc *zc;
+	const uint8_t *addr; /**< of the piece; atomic */
+	uint16_t len;        /**< bytes, 0: unused; atomic */
+	uint16_t first;      /**< slot of the frame's first piece */
+	uint16_t next;       /**< next slot of the frame, or of the free ones */
+	uint16_t left;       /**< first: pieces that are not freed */
+	uint16_t id;         /**< first: of the buffer to be given back */
+	uint16_t ring_slots; /**< first: of that buffer */
+	bool owed;           /**< first: the driver waits for it */
+};
+
+#define NET_ZC_NONE UINT16_MAX
+
+/** Of one queue. Lives until the last piece was freed. */
+struct net_zc {
+	uint32_t min;      /**< bytes of a frame from which on it is not copied */
+	uint16_t nb_slots; /**< a multiple of 8 */
+	uint16_t nb_free;
+	uint16_t free;   /**< first free slot */
+	uint16_t high;   /**< slots from here on were never used */
+	uint16_t pieces; /**< in use */
+	bool va;         /**< IOVAs of mbufs are virtual addresses */
+	uint16_t owed;   /**< descriptors that the driver waits for */
+	uint8_t *freed;  /**< by slot: 1 when the mbuf was freed; atomic */
+	struct net_zc_slot slots[] __rte_cache_aligned;
+};
+
+/** All of a device: the argument of ops->held. */
+struct net_zc_set {
+	uint16_t nb;
+	struct net_zc *zc[]; /**< by queue pair */
+};
+
+/** @param min see struct net_zc. @return NULL: no memory. Mirror: net_zc_set_free() */
+struct net_zc_set *net_zc_set_alloc(uint16_t pairs, uint16_t queue_size, uint32_t min);
+
+/** Free it when the last piece was freed, now or later. */
+void net_zc_set_free(struct net_zc_set *set);
+
+/** ops->held */
+size_t net_zc_held(void *set, const void *base, size_t len, void *copy);
+
+/** The ring is gone: nothing is owed to it any more. While the queue is stopped. */
+void net_zc_forget(struct net_zc *zc);
+
+/** Give back what is owed although it is used, or was copied meanwhile. The queue is paused. */
+void net_zc_give_back(struct net_zc *zc, struct vduse_vq *vq);
+
+/**
+ * Make a frame of the chain without copying what is behind its head.
+ *
+ * @param skip bytes of the chain before the frame
+ * @param head empty mbuf of the pool; gets NET_ZC_HEAD bytes and the pieces
+ * @return 0; -ENOBUFS: to be copied, nothing was changed
+ */
+int net_zc_attach(struct net_zc *zc, const struct vduse_chain *chain, uint32_t skip,
+		struct rte_mempool *pool, struct rte_mbuf *head);
+
+/** Callback of shinfo: the mbuf was freed, by whichever thread. */
+void net_zc_on_free(void *addr, void *opaque);
+
+/** Frames of one descriptor that can be attached now. */
+static __rte_always_inline uint16_t
+net_zc_budget(const struct net_zc *zc, const struct vduse_vq *vq)
+{
+	/* the rest is for frames that are copied: the ring never stands still for those held */
+	const uint16_t owed_max = vq->size / 4 * 3;
+
+	return zc->owed < owed_max ? RTE_MIN(zc->nb_free, owed_max - zc->owed) : 0;
+}
+
+/** Point the mbuf to a piece of 1 to UINT16_MAX bytes. @return its slot */
+static __rte_always_inline uint16_t
+net_zc_piece(struct net_zc *zc, uint8_t *addr, uint16_t len, struct rte_mbuf *m)
+{
+	const uint16_t i = zc->free != NET_ZC_NONE ? zc->free : zc->high;
+	struct net_zc_slot *slot = &zc->slots[i];
+	rte_iova_t iova;
+
+	if (zc->free != NET_ZC_NONE)
+		zc->free = slot->next;
+	else
+		zc->high++;
+	zc->nb_free--;
+	rte_mbuf_ext_refcnt_set(&slot->shinfo, 1);
+	__atomic_store_n(&slot->addr, addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->len, len, __ATOMIC_RELEASE);
+	/* where addresses are physical, only memory that is DPDK's own can be sent by a NIC */
+	iova = likely(zc->va) ? (uintptr_t)addr : rte_mem_virt2iova(addr);
+	rte_pktmbuf_attach_extbuf(m, addr, iova, len, &slot->shinfo);
+	m->data_len = len;
+	return i;
+}
+
+/** The frame of `nb` pieces from slot `first` on owes a buffer to the driver. */
+static __rte_always_inline void
+net_zc_owe(struct net_zc *zc, uint16_t first, uint16_t nb, uint16_t id, uint16_t ring_slots)
+{
+	struct net_zc_slot *slot = &zc->slots[first];
+
+	slot->left = nb;
+	slot->id = id;
+	slot->ring_slots = ring_slots;
+	slot->owed = true;
+	zc->owed += ring_slots;
+	zc->pieces += nb;
+}
+
+/**
+ * net_zc_attach() of a frame in one piece, for which there is a budget.
+ *
+ * @param len of the frame, more than NET_ZC_HEAD
+ * @param head initialised, empty
+ * @param tail initialised, for the rest of the frame
+ */
+static __rte_always_inline void
+net_zc_attach_one(struct net_zc *zc, uint8_t *frame, uint32_t len, uint16_t id,
+		struct rte_mbuf *head, struct rte_mbuf *tail)
+{
+	const uint16_t i = net_zc_piece(zc, frame + NET_ZC_HEAD, len - NET_ZC_HEAD, tail);
+
+	zc->slots[i].first = i;
+	zc->slots[i].next = NET_ZC_NONE;
+	net_zc_owe(zc, i, 1, id, 1);
+	net_copy(rte_pktmbuf_mtod(head, uint8_t *), frame, NET_ZC_HEAD);
+	head->data_len = NET_ZC_HEAD;
+	head->pkt_len = len;
+	head->nb_segs = 2;
+	head->next = tail;
+}
+
+/** Give back the buffers whose mbufs were freed; they are published with the burst. */
+void net_zc_collect(struct net_zc *zc, struct vduse_vq *vq, const bool packed);
+
+#endif /* NET_ZC_H */
