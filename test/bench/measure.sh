@@ -52,8 +52,10 @@ write_machine() {
 		echo "here=$(here_version)"
 		echo "rounds=$rounds"
 		echo "seconds=$seconds"
+		echo "vm_kernel=$vm_kernel"
 		echo "extra=${extra[*]-}"
 	} >"$out/machine.txt"
+	rm -f "$out"/report.*
 	: >"$out/raw.txt"
 	: >"$out/failed.log"
 }

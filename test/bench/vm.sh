@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# The comparison in a virtual machine: what runs in it, and its results into raw.txt. Sourced by run.
+
+# vm_peer FOLDER: DPDK 24.11's testpmd with the PMDs of the comparison, with its own loader and
+# libraries. Each library under one name: two would be loaded twice.
+vm_peer() {
+	local to=$1 loader=$bench_tree/lib64/ld-linux-x86-64.so.2 path=$bench_tree_lib file pmd
+	path+=:$bench_tree/lib/x86_64-linux-gnu:$(echo "$bench_tree_lib"/dpdk/pmds-*)
+	local files=("$bench_tree/usr/bin/dpdk-testpmd")
+	for pmd in mempool_ring bus_vdev net_vhost net_tap net_af_packet; do
+		files+=("$bench_tree_lib/librte_$pmd.so.25")
+	done
+	! $same || files+=("${ours[2]}" "$build24/lib/vduse/librte_vduse.so.1")
+	mkdir -p "$to/lib"
+	cp -L "$loader" "$to/ld.so"
+	cp -L "${files[0]}" "$to/dpdk-testpmd"
+	cp -L "${files[@]:1}" "$to/lib/"
+	for file in "${files[@]}"; do
+		"$loader" --library-path "$path" --list "$file" || return
+	done | sed -nE 's,.*=> (/[^ ]+) .*,\1,p' | sort -u | while read -r file; do
+		[ -e "$to/lib/${file##*/}" ] || cp -L "$file" "$to/lib/"
+	done
+}
+
+# vm_compare: all rounds in one boot.
+vm_compare() {
+	local peer columns=(ours net_vhost net_vhost-tso net_tap net_af_packet) status=0
+	! $same || columns+=(ours-testpmd)
+	peer=$(mktemp -d)
+	if ! quiet vm-peer vm_peer "$peer" || ! quiet vm-kernel "$top/test/vm/vm" fetch "$vm_kernel"; then
+		rm -rf "$peer"
+		return 1
+	fi
+	echo "In a virtual machine with Linux $vm_kernel: ${columns[*]}"
+	"$top/test/vm/vm" run -k "$vm_kernel" -b "$build" -o "$out/vm" -s 2 -m 3072 -H 640 \
+		-t $((120 + rounds * ${#columns[@]} * (90 + 4 * ${vm_seconds%.*}))) \
+		-c "$top/test/system:/vm/system" -c "$peer:/vm/peer" "$top/test/bench/vm-inside.sh" \
+		"$rounds" "$vm_seconds" "${columns[@]}" >"$out/vm.log" 2>&1 || status=$?
+	rm -rf "$peer"
+	sed -n 's/^result //p' "$out/vm.log" | tee -a "$out/raw.txt" | sed 's/^/  /'
+	failed=$((failed + $(grep -c '^result .*failed=1' "$out/vm.log")))
+	if [ $status != 0 ] || ! grep -q '^result ' "$out/vm.log"; then
+		echo "bench: the virtual machine ended with status $status; see $out/vm.log and $out/vm" >&2
+		[ $failed != 0 ] || failed=1
+	fi
+}
