@@ -143,6 +143,80 @@ link_is_down() {
 	back link down
 }
 
+# The front end cuts its memory's file short under traffic: that is SIGBUS for whoever touches it.
+# This device stops and says why; the process, and its other device, go on.
+case_cut() {
+	local before i
+	back_start x7 1 ""
+	for i in 1 2 3; do
+		before=$(resources "$back_pid")
+		traffic
+		back_ok start 1999
+		small_ok cut
+		back patience 1
+		back stop || true
+		alive
+		wait_for 10 grep -q "x7: the driver's memory is gone" "$work/back.log" ||
+			fail "not a word about it"
+		small_end
+		back_ok link down
+		back_ok patience 5
+		resources_back "$before" "$back_pid"
+	done
+	say "$(grep -c "memory is gone" "$work/back.log") times: $(grep -m 1 "memory is gone" "$work/back.log")"
+	traffic
+	small_end
+	back_end
+}
+
+# No address space for another mapping while a driver starts. When there is, the next driver gets a
+# working device.
+case_no_memory() {
+	local before
+	back_start x8 1 ""
+	traffic
+	small_end
+	back_ok link down
+	before=$(resources "$back_pid")
+	prlimit --pid "$back_pid" --as=1:
+	small_start 8
+	small features 0 || true
+	small start && fail "the driver starts without memory"
+	alive
+	prlimit --pid "$back_pid" --as="$(prlimit --pid "$back_pid" -o HARD --noheadings --as)":
+	small_end
+	grep -q '^vduse: cannot map IOVA' "$work/back.log" || fail "not a word about it"
+	traffic
+	small_end
+	back_ok link down
+	resources_back "$before" "$back_pid"
+	back_end
+}
+
+# An answer that cannot be given: the kernel waits for it until it gives the device up. That is
+# said at once, and the next device works.
+case_write() {
+	emu set msg_timeout=2
+	back_start x9 1 ""
+	traffic
+	emu fault write "errno=$1"
+	small reset || true
+	emu clear
+	wait_for 10 link_is_down || fail "the link stays up: $answer"
+	alive
+	grep -E '^vduse: x9: .*given the device up' "$work/back.log" >/dev/null || fail "not a word about it"
+	kill -KILL "$small_pid"
+	wait "$small_pid" 2>/dev/null || true
+	exec 9>&- 4<&-
+	driver_gone
+	back_end
+	emu set msg_timeout=30
+	back_start x9 1 ""
+	traffic
+	small_end
+	back_end
+}
+
 case_slow() {
 	back_start x6 1 ""
 	emu fault ioctl times=50 delay=20
@@ -155,7 +229,7 @@ case_slow() {
 for fault in "ioctl ioctl=IOTLB_GET_FD times=3 errno=ENOMEM" "mmap times=3 errno=ENOMEM" \
 	"ioctl ioctl=VQ_GET_INFO errno=EIO" "ioctl ioctl=DEV_GET_FEATURES errno=EIO" \
  "ioctl ioctl=VQ_SETUP_KICKFD errno=ENOMEM" \
-	"read errno=EINTR" "read errno=EAGAIN"; do
+	"read errno=EINTR" "read errno=EAGAIN" "write errno=EINTR"; do
 	name=${fault#*ioctl=} name=${name/ times=3/}
 	# shellcheck disable=SC2086
 	case_run "fault/start-${name// errno=/-}" during_start $fault
@@ -168,6 +242,10 @@ done
 case_run fault/create case_create
 case_run fault/features case_features
 case_run fault/slow case_slow
+case_run fault/write-EINVAL case_write EINVAL
+case_run fault/write-EFAULT case_write EFAULT
+case_run fault/no-memory case_no_memory
+case_run fault/cut case_cut
 case_run fault/break gone break
 # Last: a device that is lost is in nobody's way, and cannot be destroyed either.
 case_run fault/lose gone lose

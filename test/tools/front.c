@@ -10,10 +10,12 @@
  *
  * Commands are lines on stdin, each answered by a line "ok" or "not ok: ...":
  *   features BITS   negotiate exactly these (hexadecimal) besides VERSION_1 and ACCESS_PLATFORM,
- * and say whether the device kept FEATURES_OK start           rings, DRIVER_OK, and serve remap the
- * same contents in new memory at the same IOVA; the old is filled with a pattern untouched       is
- * the pattern of the memory remapped away from as it was? unmap           take all regions away;
- * frames are lost, none is served map             and give them back reset           status 0 quit
+ *                   and say whether the device kept FEATURES_OK
+ *   start           rings, DRIVER_OK, and serve
+ *   remap           the same contents in new memory at the same IOVA; the old is filled with a
+ * pattern untouched       is the pattern of the memory remapped away from as it was? unmap take all
+ * regions away; frames are lost, none is served map             and give them back cut make the
+ * file behind the memory empty; nothing but quit works after that reset           status 0 quit
  */
 
 #include <errno.h>
@@ -147,6 +149,14 @@ new_memory(void)
 	front.mem = mmap(NULL, (size_t)PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
 			front.memfd, 0);
 	return front.mem == MAP_FAILED ? -errno : 0;
+}
+
+/* The file behind all of it is empty: whoever touches it from now on has a SIGBUS. */
+static int
+cut(void)
+{
+	front.serving = false;
+	return ftruncate(front.memfd, 0) < 0 ? -errno : 0;
 }
 
 /* Nothing is copied before the back end has agreed that the old memory is gone. */
@@ -364,6 +374,8 @@ command(const char *line)
 		front.serving = true;
 		return map_all();
 	}
+	if (strcmp(name, "cut") == 0)
+		return cut();
 	if (strcmp(name, "reset") == 0) {
 		front.serving = false;
 		return set_status(0);
