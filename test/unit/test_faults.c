@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -367,6 +368,34 @@ test_newest(void **state)
 			sweep(&calls[i], 1);
 }
 
+/* The process may open no more files: what the driver maps cannot be had. */
+static void
+test_no_files(void **state)
+{
+	struct rlimit before, none;
+	struct bench b;
+	int lowest;
+
+	(void)state;
+	bench_up(&b, &(struct bench_conf){ 0 });
+	assert_int_equal(fk_reset(b.dev), 0);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	lowest = dup(0);
+	assert_true(lowest >= 0);
+	close(lowest);
+	none = (struct rlimit){ .rlim_cur = lowest, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	unit_log_clear();
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), -EIO);
+	unit_assert_logged_once("unit: request type 1 refused: Too many open files");
+	assert_false(bench_info(&b).link_up);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	driver_works(&b);
+	bench_destroy(&b);
+}
+
 int
 main(void)
 {
@@ -374,6 +403,7 @@ main(void)
 		UNIT_TEST(test_once),
 		UNIT_TEST(test_thrice),
 		UNIT_TEST(test_newest),
+		UNIT_TEST(test_no_files),
 	};
 
 	return UNIT_RUN("faults", tests);
