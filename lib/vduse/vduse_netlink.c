@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
@@ -14,7 +16,8 @@
 struct nl {
 	struct mnl_socket *sock;
 	uint32_t seq;
-	char buf[4096]; /* one small request, one small answer */
+	bool unanswered; /* the last request was sent, and may have been heeded */
+	char buf[4096];  /* one small request, one small answer */
 };
 
 static int
@@ -56,12 +59,16 @@ nl_talk(struct nl *nl, const struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 	ssize_t n;
 	int ret;
 
-	if (mnl_socket_sendto(nl->sock, nlh, nlh->nlmsg_len) < 0)
+	nl->unanswered = false;
+	/* a signal that the application handles is no reason to give the device up */
+	if (TEMP_FAILURE_RETRY(mnl_socket_sendto(nl->sock, nlh, nlh->nlmsg_len)) < 0)
 		return -errno;
 	do {
-		n = mnl_socket_recvfrom(nl->sock, nl->buf, sizeof(nl->buf));
-		if (n < 0)
+		n = TEMP_FAILURE_RETRY(mnl_socket_recvfrom(nl->sock, nl->buf, sizeof(nl->buf)));
+		if (n < 0) {
+			nl->unanswered = true;
 			return -errno;
+		}
 		ret = mnl_cb_run(nl->buf, n, nl->seq, portid, cb, arg);
 	} while (ret > MNL_CB_STOP);
 	return ret < 0 ? -errno : 0;
@@ -98,8 +105,9 @@ nl_vdpa_family(struct nl *nl, uint16_t *family)
 	return ret;
 }
 
+/* @param[out] unanswered nobody knows whether it was done; may be NULL */
 static int
-nl_vdpa(uint8_t cmd, const char *name, const char *mgmtdev)
+nl_vdpa(uint8_t cmd, const char *name, const char *mgmtdev, bool *unanswered)
 {
 	struct nlmsghdr *nlh;
 	uint16_t family;
@@ -117,6 +125,8 @@ nl_vdpa(uint8_t cmd, const char *name, const char *mgmtdev)
 		mnl_attr_put_strz(nlh, VDPA_ATTR_MGMTDEV_DEV_NAME, mgmtdev);
 	mnl_attr_put_strz(nlh, VDPA_ATTR_DEV_NAME, name);
 	ret = nl_talk(&nl, nlh, NULL, NULL);
+	if (unanswered != NULL)
+		*unanswered = nl.unanswered;
 close:
 	mnl_socket_close(nl.sock);
 	return ret;
@@ -125,11 +135,17 @@ close:
 int
 vduse_netlink_add(const char *name)
 {
-	return nl_vdpa(VDPA_CMD_DEV_NEW, name, "vduse");
+	bool unanswered = false;
+	int ret = nl_vdpa(VDPA_CMD_DEV_NEW, name, "vduse", &unanswered);
+
+	/* who is told that it failed will not take it off again */
+	if (ret < 0 && unanswered)
+		vduse_netlink_del(name);
+	return ret;
 }
 
 int
 vduse_netlink_del(const char *name)
 {
-	return nl_vdpa(VDPA_CMD_DEV_DEL, name, NULL);
+	return nl_vdpa(VDPA_CMD_DEV_DEL, name, NULL, NULL);
 }
