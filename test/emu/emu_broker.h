@@ -126,7 +126,8 @@ struct emu_dev {
 struct emu_file {
 	bool used;
 	bool releasing;
-	bool closed; /* the library says its last descriptor is gone */
+	unsigned int calls; /* vhost-vdpa: being served; the release comes after them */
+	bool closed;        /* the library says its last descriptor is gone */
 	enum emu_kind kind;
 	struct emu_dev *dev;
 	int sock;
@@ -193,11 +194,12 @@ const char *emu_why(void);
 /* emu_file.c: emu.lock held */
 int file_open(struct emu_call *call);
 int file_adopt(struct emu_call *call);
-struct emu_file *file_get(uint32_t id);
+/* The file of a request, NULL: it is gone, and its number perhaps another one's. */
+struct emu_file *file_get(const struct emu_req *req);
 /* Begin the release of every file whose last descriptor is gone. */
 void file_reap(void);
 /* A descriptor of the file was closed: if it was the last, return when the release is done. */
-void file_sync(uint32_t id);
+void file_sync(const struct emu_req *req);
 
 /* emu_ctl.c: emu.lock held */
 int ctl_ioctl(struct emu_file *file, struct emu_call *call);

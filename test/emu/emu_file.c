@@ -21,11 +21,12 @@
 #define VHOST   "/dev/vhost-vdpa-"
 
 struct emu_file *
-file_get(uint32_t id)
+file_get(const struct emu_req *req)
 {
-	if (id >= EMU_FILE_MAX || !emu.file[id].used)
+	if (req->file >= EMU_FILE_MAX || !emu.file[req->file].used ||
+			emu.file[req->file].ino != req->ino)
 		return NULL;
-	return &emu.file[id];
+	return &emu.file[req->file];
 }
 
 static struct emu_file *
@@ -217,7 +218,13 @@ release(struct emu_file *file)
 static void *
 release_front(void *arg)
 {
+	const struct emu_file *file = arg;
+
 	pthread_mutex_lock(&emu.lock);
+	/* what a killed process had asked for is over, as in the kernel, before its file is
+	 * released */
+	while (file->calls > 0)
+		pthread_cond_wait(&emu.released, &emu.lock);
 	release(arg);
 	pthread_mutex_unlock(&emu.lock);
 	return NULL;
@@ -248,9 +255,9 @@ file_reap(void)
  * the library has to do.
  */
 void
-file_sync(uint32_t id)
+file_sync(const struct emu_req *req)
 {
-	struct emu_file *file = file_get(id);
+	struct emu_file *file = file_get(req);
 	uint64_t serial;
 
 	if (file == NULL)

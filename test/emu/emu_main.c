@@ -120,12 +120,8 @@ serve_write(struct emu_file *file, struct emu_call *call)
 }
 
 static int
-serve_file(struct emu_call *call)
+serve_request(struct emu_file *file, struct emu_call *call)
 {
-	struct emu_file *file = file_get(call->req->file);
-
-	if (file == NULL)
-		return -EBADF;
 	switch (call->req->op) {
 	case EMU_IOCTL:
 		return serve_ioctl(file, call);
@@ -138,6 +134,26 @@ serve_file(struct emu_call *call)
 	default:
 		return -EINVAL;
 	}
+}
+
+static int
+serve_file(struct emu_call *call)
+{
+	struct emu_file *file = file_get(call->req);
+	int ret;
+
+	if (file == NULL)
+		return -EBADF;
+	if (file->kind != EMU_VHOST)
+		return serve_request(file, call);
+	/* a request of a process that was killed may come late */
+	if (file->releasing)
+		return -EBADF;
+	file->calls++;
+	ret = serve_request(file, call);
+	file->calls--;
+	pthread_cond_broadcast(&emu.released);
+	return ret;
 }
 
 /* Pieces each update is to be cut into; the library asks before it cuts. */
@@ -171,7 +187,7 @@ static int
 serve(struct emu_call *call)
 {
 	if (call->req->op == EMU_SYNC) {
-		file_sync(call->req->file);
+		file_sync(call->req);
 		return 0;
 	}
 	file_reap();

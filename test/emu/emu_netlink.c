@@ -286,7 +286,7 @@ netlink_request(struct emu_call *call)
 {
 	const struct nlmsghdr *request = (const void *)call->req->data;
 	const struct genlmsghdr *genl = (const void *)(call->req->data + NLMSG_HDRLEN);
-	struct emu_file *file = file_get(call->req->file);
+	struct emu_file *file = file_get(call->req);
 	struct answer answer;
 	struct attrs attrs;
 	int ret;

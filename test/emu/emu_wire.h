@@ -35,6 +35,7 @@ enum emu_point { EMU_AT_IOCTL, EMU_AT_OPEN, EMU_AT_READ, EMU_AT_WRITE, EMU_AT_MM
 struct emu_req {
 	uint32_t op;
 	uint32_t file;
+	uint64_t ino; /* of the file's socket: a number is used again, this is not */
 	uint64_t cmd;
 	uint64_t arg;
 	uint32_t pid;

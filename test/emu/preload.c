@@ -316,7 +316,7 @@ read(int fd, void *buf, size_t len)
 static int64_t
 device_write(struct emu_fd *dev, const void *buf, size_t len)
 {
-	struct emu_req req = { .op = EMU_WRITE, .file = dev->file };
+	struct emu_req req = { .op = EMU_WRITE, .file = dev->file, .ino = dev->ino };
 	struct emu_rsp rsp;
 
 	req.len = len < EMU_DATA_MAX ? len : EMU_DATA_MAX;
@@ -342,9 +342,9 @@ write(int fd, const void *buf, size_t len)
 
 /* The kernel ends the last close with the release done; here the broker has to have seen it. */
 static void
-after_close(enum emu_kind kind, uint32_t file)
+after_close(enum emu_kind kind, uint32_t file, uint64_t ino)
 {
-	struct emu_req req = { .op = EMU_SYNC, .file = file };
+	struct emu_req req = { .op = EMU_SYNC, .file = file, .ino = ino };
 	struct emu_rsp rsp;
 
 	if (kind != EMU_MEMORY)
@@ -357,6 +357,7 @@ close(int fd)
 	struct emu_fd *dev = fd_find(fd);
 	enum emu_kind kind;
 	uint32_t file;
+	uint64_t ino;
 	int ret;
 
 	if (real.close == NULL)
@@ -365,9 +366,10 @@ close(int fd)
 		return real.close(fd);
 	kind = dev->kind;
 	file = dev->file;
+	ino = dev->ino;
 	fd_forget(fd);
 	ret = real.close(fd);
-	after_close(kind, file);
+	after_close(kind, file, ino);
 	return ret;
 }
 

@@ -136,7 +136,7 @@ take_region(struct emu_fd *dev, struct emu_fds *got, int64_t ret)
 static int
 fetch_call(struct emu_fd *dev, uint32_t index, struct call_cache *cache, uint32_t gen)
 {
-	struct emu_req req = { .op = EMU_CALLFD, .file = dev->file, .arg = index };
+	struct emu_req req = { .op = EMU_CALLFD, .file = dev->file, .ino = dev->ino, .arg = index };
 	struct emu_rsp rsp;
 	struct emu_fds got;
 
@@ -179,7 +179,7 @@ inject(struct emu_fd *dev, const uint32_t *arg)
 int64_t
 ioctl_call(struct emu_fd *dev, unsigned long cmd, void *arg)
 {
-	struct emu_req req = { .op = EMU_IOCTL, .file = dev->file, .cmd = cmd };
+	struct emu_req req = { .op = EMU_IOCTL, .file = dev->file, .ino = dev->ino, .cmd = cmd };
 	struct emu_rsp rsp;
 	struct emu_fds fds, got;
 	int64_t ret;

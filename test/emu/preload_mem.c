@@ -253,7 +253,8 @@ cut_run(struct update *update, const struct run *run)
 static int64_t
 send_update(struct emu_fd *dev, const struct vhost_iotlb_msg *msg, uint32_t asid)
 {
-	struct update update = { .dev = dev, .req = { .op = EMU_MAP, .file = dev->file } };
+	struct update update = { .dev = dev,
+		.req = { .op = EMU_MAP, .file = dev->file, .ino = dev->ino } };
 	struct emu_map_head *head = head_of(&update);
 	struct runs runs = { 0 };
 	int64_t ret;
@@ -275,7 +276,9 @@ send_update(struct emu_fd *dev, const struct vhost_iotlb_msg *msg, uint32_t asid
 static int64_t
 send_other(struct emu_fd *dev, const struct vhost_iotlb_msg *msg, uint32_t asid)
 {
-	struct emu_req req = { .op = EMU_WRITE, .file = dev->file, .arg = msg->type };
+	struct emu_req req = {
+		.op = EMU_WRITE, .file = dev->file, .ino = dev->ino, .arg = msg->type
+	};
 	struct emu_map_head head = { .iova = msg->iova, .size = msg->size, .asid = asid };
 	struct emu_rsp rsp;
 

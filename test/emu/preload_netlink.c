@@ -79,7 +79,7 @@ getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 static ssize_t
 request(struct emu_fd *dev, const struct iovec *iov, size_t count)
 {
-	struct emu_req req = { .op = EMU_NETLINK, .file = dev->file };
+	struct emu_req req = { .op = EMU_NETLINK, .file = dev->file, .ino = dev->ino };
 	struct emu_rsp rsp;
 
 	for (size_t i = 0; i < count; i++) {
