@@ -166,7 +166,9 @@ int rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how);
 int rte_vduse_dev_detach(struct rte_vduse_dev *dev);
 
 /**
- * Detach, stop and destroy. The caller's lcores have left their last burst.
+ * Detach, stop and destroy. The caller's lcores have left their last burst. A
+ * device that somebody else put on the bus is taken off it too: nobody would
+ * serve it there.
  *
  * @return 0; -EBUSY where the device had to stay in /dev/vduse, with a line
  *   of log that says how to remove it. The memory of dev is freed in any case.
@@ -185,6 +187,16 @@ int rte_vduse_dev_set_config(
 
 /** Read the state of a device. */
 void rte_vduse_dev_info(const struct rte_vduse_dev *dev, struct rte_vduse_info *info);
+
+/**
+ * How long detaching and destroying a device that is busy may wait for those who
+ * have it open: a front end /dev/vhost-vdpa-N, anybody /dev/vduse/NAME. For the
+ * process, 3000 at first; also while such a wait goes on, from any thread or
+ * signal handler.
+ *
+ * @param ms milliseconds; 0: not at all
+ */
+void rte_vduse_set_busy_wait(uint32_t ms);
 
 /**
  * Find out what the kernel can do, by creating a throw-away device with the

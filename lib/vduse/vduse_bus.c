@@ -16,9 +16,9 @@
 
 #define SYSFS_VDPA "/sys/bus/vdpa"
 
-/* How long detaching waits for a front end to close its vhost-vdpa device. */
-#define BUS_BUSY_WAIT_MS 3000
 #define BUS_BUSY_STEP_MS 50
+
+static uint32_t bus_busy_wait_ms = 3000; /* atomic; also written by signal handlers */
 
 static const char *
 bus_driver(enum rte_vduse_attach how)
@@ -171,6 +171,31 @@ vduse_bus_attach(const char *name, enum rte_vduse_attach how)
 	return 0;
 }
 
+void
+rte_vduse_set_busy_wait(uint32_t ms)
+{
+	__atomic_store_n(&bus_busy_wait_ms, ms, __ATOMIC_RELAXED);
+}
+
+bool
+vduse_bus_wait(uint32_t *waited_ms)
+{
+	if (*waited_ms >= __atomic_load_n(&bus_busy_wait_ms, __ATOMIC_RELAXED))
+		return false;
+	usleep(BUS_BUSY_STEP_MS * 1000);
+	*waited_ms += BUS_BUSY_STEP_MS;
+	return true;
+}
+
+bool
+vduse_bus_has(const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s", name);
+	return access(path, F_OK) == 0;
+}
+
 /* Whether a front end has the device's /dev/vhost-vdpa-N open: it opens once only. */
 static bool
 bus_is_busy(const char *name)
@@ -192,15 +217,14 @@ bus_is_busy(const char *name)
 int
 vduse_bus_detach(const char *name)
 {
-	unsigned int waited;
+	uint32_t waited = 0;
 	int ret;
 
-	for (waited = 0; bus_is_busy(name); waited += BUS_BUSY_STEP_MS) {
+	while (bus_is_busy(name)) {
 		if (waited == 0)
 			VDUSE_LOG(NOTICE, "%s: waiting for the front end to close it", name);
-		if (waited >= BUS_BUSY_WAIT_MS)
+		if (!vduse_bus_wait(&waited))
 			return -EBUSY;
-		usleep(BUS_BUSY_STEP_MS * 1000);
 	}
 	ret = vduse_netlink_del(name);
 	return ret == -ENODEV || ret == -EPROTONOSUPPORT ? 0 : ret;

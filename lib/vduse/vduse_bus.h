@@ -28,4 +28,15 @@ int vduse_bus_attach(const char *name, enum rte_vduse_attach how);
  */
 int vduse_bus_detach(const char *name);
 
+/** Whether the device is on the bus, whoever put it there. */
+bool vduse_bus_has(const char *name);
+
+/**
+ * Give whoever keeps a device busy a moment.
+ *
+ * @param waited_ms how long in all; 0 at first
+ * @return false, at once, where that was as long as rte_vduse_set_busy_wait() allows
+ */
+bool vduse_bus_wait(uint32_t *waited_ms);
+
 #endif /* VDUSE_BUS_H */

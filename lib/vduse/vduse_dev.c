@@ -200,6 +200,8 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 {
 	int ret;
 
+	if (!dev->adopted && !dev->attached)
+		dev->attached = vduse_bus_has(dev->name);
 	ret = rte_vduse_dev_detach(dev);
 	if (ret < 0)
 		VDUSE_LOG(ERR, "%s: cannot take it off the vDPA bus: %s", dev->name,

@@ -9,6 +9,7 @@
 
 #include <linux/virtio_config.h>
 
+#include "vduse_bus.h"
 #include "vduse_kernel.h"
 #include "vduse_log.h"
 
@@ -263,12 +264,17 @@ close_control:
 int
 vduse_kernel_close(struct rte_vduse_dev *dev)
 {
+	uint32_t waited = 0;
 	int ret;
 
 	dev->sys->close(dev->fd);
 	if (dev->adopted)
 		return 0;
-	ret = vduse_kernel_destroy(dev->sys, dev->control_fd, dev->name);
+	/* off the bus it is busy only while somebody else has its file open, to look at it perhaps
+	 */
+	do
+		ret = vduse_kernel_destroy(dev->sys, dev->control_fd, dev->name);
+	while (ret == -EBUSY && !dev->attached && vduse_bus_wait(&waited));
 	if (ret < 0)
 		VDUSE_LOG(ERR,
 				"%s: stays in /dev/vduse: %s; take it off the vDPA bus and run "
