@@ -199,6 +199,16 @@ void rte_vduse_dev_info(const struct rte_vduse_dev *dev, struct rte_vduse_info *
 void rte_vduse_set_busy_wait(uint32_t ms);
 
 /**
+ * Ask the control thread for a sign of life, which it gives between two
+ * handlers, and say whether it has given the one asked for before. For a
+ * watchdog; any thread, called as often as the control thread may be busy.
+ *
+ * @return whether it is alive, as far as it was asked; true where there is none,
+ *   because there is no device
+ */
+bool rte_vduse_control_alive(void);
+
+/**
  * Find out what the kernel can do, by creating a throw-away device with the
  * features, and one with as few as the kernel insists on.
  *

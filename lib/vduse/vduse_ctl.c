@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "rte_vduse.h"
 #include "vduse_compat.h"
 #include "vduse_ctl.h"
 #include "vduse_log.h"
@@ -22,21 +23,28 @@ struct ctl_entry {
 	void *arg;
 };
 
+/* What the thread knows of itself; another may be started while it ends. */
+struct ctl_loop {
+	int epfd;
+	int wakefd; /* eventfd: a sign of life is wanted, or with CTL_END in it the end */
+};
+
+/* More than all the signs of life that are not answered yet. */
+#define CTL_END (1ULL << 32)
+
 static struct {
 	pthread_mutex_t lock; /* everything here but the handlers' run */
 	TAILQ_HEAD(ctl_entries, ctl_entry) entries;
 	vduse_ctl_id_t last_id;
 	vduse_thread_t thread;
 	bool started;
-	int epfd;
-	int stopfd;          /* eventfd: the thread ends */
-	void *running;       /* argument of the handler that runs */
-	pthread_cond_t done; /* running became NULL */
+	struct ctl_loop *loop; /* while started */
+	bool asked;            /* for a sign of life, and not answered */
+	void *running;         /* argument of the handler that runs */
+	pthread_cond_t done;   /* running became NULL */
 } ctl = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.entries = TAILQ_HEAD_INITIALIZER(ctl.entries),
-	.epfd = -1,
-	.stopfd = -1,
 	.done = PTHREAD_COND_INITIALIZER,
 };
 
@@ -74,22 +82,38 @@ ctl_dispatch(vduse_ctl_id_t id, uint32_t events)
 	pthread_mutex_unlock(&ctl.lock);
 }
 
+/* Return: whether to go on. */
+static bool
+ctl_wake(const struct ctl_loop *loop)
+{
+	eventfd_t value = 0;
+
+	eventfd_read(loop->wakefd, &value);
+	if (value >= CTL_END)
+		return false;
+	pthread_mutex_lock(&ctl.lock);
+	if (loop == ctl.loop)
+		ctl.asked = false;
+	pthread_mutex_unlock(&ctl.lock);
+	return true;
+}
+
 static VDUSE_THREAD_RET
 ctl_main(void *arg)
 {
-	const int epfd = (int)(intptr_t)arg;
+	const struct ctl_loop *loop = arg;
 	struct epoll_event event;
 	int n;
 
 	for (;;) {
-		n = epoll_wait(epfd, &event, 1, -1);
+		n = epoll_wait(loop->epfd, &event, 1, -1);
 		if (n < 0 && errno != EINTR) {
 			VDUSE_LOG(ERR, "control thread: epoll_wait: %s", strerror(errno));
 			break;
 		}
 		if (n <= 0)
 			continue;
-		if (event.data.u64 == 0)
+		if (event.data.u64 == 0 && !ctl_wake(loop))
 			break;
 		ctl_dispatch(event.data.u64, event.events);
 	}
@@ -97,42 +121,52 @@ ctl_main(void *arg)
 }
 
 static int
-ctl_watch(int fd, uint32_t events, vduse_ctl_id_t id)
+ctl_watch(int epfd, int fd, uint32_t events, vduse_ctl_id_t id)
 {
 	struct epoll_event event = { .events = events, .data.u64 = id };
 
-	return epoll_ctl(ctl.epfd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+	return epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
 /* Lock held. Mirror: ctl_stop(). */
 static int
 ctl_start(void)
 {
+	struct ctl_loop *loop;
 	int ret;
 
-	ctl.epfd = epoll_create1(EPOLL_CLOEXEC);
-	if (ctl.epfd < 0)
-		return -errno;
-	ctl.stopfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (ctl.stopfd < 0) {
+	loop = malloc(sizeof(*loop));
+	if (loop == NULL)
+		return -ENOMEM;
+	loop->epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epfd < 0) {
+		ret = -errno;
+		goto free_loop;
+	}
+	loop->wakefd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (loop->wakefd < 0) {
 		ret = -errno;
 		goto close_epfd;
 	}
-	ret = ctl_watch(ctl.stopfd, EPOLLIN, 0);
+	ret = ctl_watch(loop->epfd, loop->wakefd, EPOLLIN, 0);
 	if (ret < 0)
-		goto close_stopfd;
-	ret = vduse_thread_create(&ctl.thread, "vduse-ctl", ctl_main, (void *)(intptr_t)ctl.epfd);
+		goto close_wakefd;
+	ret = vduse_thread_create(&ctl.thread, "vduse-ctl", ctl_main, loop);
 	if (ret != 0) {
 		ret = ret < 0 ? ret : -ret;
-		goto close_stopfd;
+		goto close_wakefd;
 	}
+	ctl.loop = loop;
+	ctl.asked = false;
 	ctl.started = true;
 	return 0;
 
-close_stopfd:
-	close(ctl.stopfd);
+close_wakefd:
+	close(loop->wakefd);
 close_epfd:
-	close(ctl.epfd);
+	close(loop->epfd);
+free_loop:
+	free(loop);
 	return ret;
 }
 
@@ -141,15 +175,17 @@ static void
 ctl_stop(void)
 {
 	const vduse_thread_t thread = ctl.thread;
-	const int epfd = ctl.epfd, stopfd = ctl.stopfd;
+	struct ctl_loop *loop = ctl.loop;
 
 	ctl.started = false;
-	if (eventfd_write(stopfd, 1) < 0)
+	ctl.loop = NULL;
+	if (eventfd_write(loop->wakefd, CTL_END) < 0)
 		VDUSE_LOG(ERR, "control thread: cannot be told to end: %s", strerror(errno));
 	pthread_mutex_unlock(&ctl.lock);
 	vduse_thread_join(thread);
-	close(stopfd);
-	close(epfd);
+	close(loop->wakefd);
+	close(loop->epfd);
+	free(loop);
 	pthread_mutex_lock(&ctl.lock);
 }
 
@@ -173,7 +209,7 @@ vduse_ctl_add(int fd, uint32_t events, vduse_ctl_handler_t handler, void *arg, v
 	entry->id = ++ctl.last_id;
 	TAILQ_INSERT_TAIL(&ctl.entries, entry, next);
 	*id = entry->id;
-	ret = ctl_watch(fd, events, entry->id);
+	ret = ctl_watch(ctl.loop->epfd, fd, events, entry->id);
 	if (ret < 0)
 		goto remove_entry;
 	pthread_mutex_unlock(&ctl.lock);
@@ -204,7 +240,7 @@ vduse_ctl_del(vduse_ctl_id_t id)
 	if (entry == NULL)
 		goto unlock;
 	self = vduse_thread_is_self(ctl.thread);
-	epoll_ctl(ctl.epfd, EPOLL_CTL_DEL, entry->fd, NULL);
+	epoll_ctl(ctl.loop->epfd, EPOLL_CTL_DEL, entry->fd, NULL);
 	TAILQ_REMOVE(&ctl.entries, entry, next);
 	arg = entry->arg;
 	free(entry);
@@ -214,4 +250,17 @@ vduse_ctl_del(vduse_ctl_id_t id)
 		ctl_stop();
 unlock:
 	pthread_mutex_unlock(&ctl.lock);
+}
+
+bool
+rte_vduse_control_alive(void)
+{
+	bool alive;
+
+	pthread_mutex_lock(&ctl.lock);
+	alive = !ctl.started || !ctl.asked;
+	if (ctl.started && !ctl.asked)
+		ctl.asked = eventfd_write(ctl.loop->wakefd, 1) == 0;
+	pthread_mutex_unlock(&ctl.lock);
+	return alive;
 }
