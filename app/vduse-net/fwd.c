@@ -201,10 +201,11 @@ stream_poll(struct fwd_stream *s)
 }
 
 static unsigned int
-lcore_poll(const struct fwd_lcore *lcore)
+lcore_poll(struct fwd_lcore *lcore)
 {
 	unsigned int i, n = 0;
 
+	count(&lcore->rounds, 1);
 	for (i = 0; i < lcore->nb_streams; i++)
 		n += stream_poll(lcore->streams[i]);
 	return n;
@@ -213,7 +214,7 @@ lcore_poll(const struct fwd_lcore *lcore)
 static int
 lcore_main(void *arg)
 {
-	const struct fwd_lcore *lcore = arg;
+	struct fwd_lcore *lcore = arg;
 	unsigned int idle = 0;
 
 	while (!__atomic_load_n(lcore->stop, __ATOMIC_RELAXED)) {
@@ -234,6 +235,23 @@ fwd_poll(struct fwd *fwd)
 		if (idle > IDLE_ROUNDS)
 			rte_pause();
 	}
+}
+
+bool
+fwd_progress(struct fwd *fwd)
+{
+	struct fwd_lcore *lcore;
+	bool all = true;
+	uint64_t rounds;
+
+	for (lcore = fwd->lcores; lcore < fwd->lcores + fwd->nb_lcores; lcore++) {
+		if (lcore->nb_streams == 0)
+			continue;
+		rounds = __atomic_load_n(&lcore->rounds, __ATOMIC_RELAXED);
+		all &= rounds != lcore->seen;
+		lcore->seen = rounds;
+	}
+	return all;
 }
 
 int

@@ -55,6 +55,8 @@ struct __rte_cache_aligned fwd_stream {
 };
 
 struct fwd_lcore {
+	uint64_t rounds; /* of its loop; written by the lcore alone */
+	uint64_t seen;   /* by fwd_progress() */
 	unsigned int id;
 	unsigned int nb_streams;
 	struct fwd_stream *streams[FWD_MAX_STREAMS];
@@ -87,6 +89,12 @@ int fwd_add(struct fwd *fwd, struct fwd_stream *stream, unsigned int number);
 /* Main lcore. Return: 0 or -errno; then nothing runs. */
 int fwd_start(struct fwd *fwd);
 void fwd_stop(struct fwd *fwd);
+
+/*
+ * Whether each lcore with streams has gone round its loop since the last call.
+ * Main lcore.
+ */
+bool fwd_progress(struct fwd *fwd);
 
 /* A few rounds over all streams; for the main lcore when on_main. */
 void fwd_poll(struct fwd *fwd);

@@ -23,6 +23,7 @@
 #include "args.h"
 #include "eal.h"
 #include "fwd.h"
+#include "notify.h"
 #include "pool.h"
 #include "priv.h"
 #include "probe.h"
@@ -36,6 +37,14 @@
  */
 #define LOOK_SECONDS 1
 
+/*
+ * What the driver has sent is forwarded before the end: until nothing has come for
+ * so long, and no longer than the other, in milliseconds.
+ */
+#define DRAIN_QUIET_MS 20
+#define DRAIN_MS       1000
+#define DRAIN_STEP_MS  5
+
 struct app {
 	struct args args;
 	struct wire wires[ARGS_MAX_WIRES];
@@ -45,6 +54,7 @@ struct app {
 	int timerfd; /* fires each statistics interval, or never */
 	int linkfd;  /* eventfd: the link of a port has changed */
 	int lookfd;  /* timer: look at the links of ports */
+	int alivefd; /* timer: tell the service manager that all threads go on, or never */
 };
 
 /* Too big for a stack. */
@@ -70,14 +80,13 @@ open_signals(void)
 	return app.sigfd < 0 ? -errno : 0;
 }
 
-/* A timer for every so many seconds, 0: never. Return: its fd or -errno. */
+/* A timer for every so many microseconds, 0: never. Return: its fd or -errno. */
 static int
-open_timer(uint32_t seconds)
+open_timer(uint64_t usec)
 {
-	const struct itimerspec every = {
-		.it_value.tv_sec = seconds,
-		.it_interval.tv_sec = seconds,
-	};
+	const struct timespec time = { .tv_sec = usec / US_PER_S,
+		.tv_nsec = usec % US_PER_S * (NS_PER_S / US_PER_S) };
+	const struct itimerspec every = { .it_value = time, .it_interval = time };
 	int ret, fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 
 	if (fd < 0)
@@ -105,6 +114,22 @@ follow_links(void)
 		wire_follow_link(&app.wires[w]);
 }
 
+/*
+ * The main lcore is alive, or it would not be here; the others by what they have
+ * done since the last time. Silence has the service manager start the process anew.
+ */
+static void
+tell_alive(void)
+{
+	const bool lcores = fwd_progress(&app.fwd), control = rte_vduse_control_alive();
+
+	if (lcores && control)
+		notify_alive();
+	else
+		SAY("no progress of %s since the last look",
+				lcores ? "the control thread" : "a lcore");
+}
+
 /* Whether a timer or an eventfd has fired; resets it. */
 static bool
 fired(int fd)
@@ -123,6 +148,7 @@ control(bool wait)
 		{ .fd = app.timerfd, .events = POLLIN },
 		{ .fd = app.linkfd, .events = POLLIN },
 		{ .fd = app.lookfd, .events = POLLIN },
+		{ .fd = app.alivefd, .events = POLLIN },
 	};
 	struct signalfd_siginfo sig;
 	bool look;
@@ -131,6 +157,8 @@ control(bool wait)
 		return false;
 	if (fired(app.timerfd))
 		stats_print(stdout, app.wires, app.args.nb_wires);
+	if (fired(app.alivefd))
+		tell_alive();
 	look = fired(app.lookfd);
 	if (fired(app.linkfd) || look)
 		follow_links();
@@ -140,6 +168,81 @@ control(bool wait)
 		print_stats();
 	}
 	return false;
+}
+
+/* Frames from drivers so far. */
+static uint64_t
+received(void)
+{
+	struct fwd_counters sum;
+	uint64_t all = 0;
+	unsigned int w;
+
+	for (w = 0; w < app.args.nb_wires; w++) {
+		wire_read(&app.wires[w], TO_PORT, &sum);
+		all += sum.rx;
+	}
+	return all;
+}
+
+/* Forward for a moment. Return: whether another signal wants the end at once. */
+static bool
+drain_step(void)
+{
+	struct pollfd pfd = { .fd = app.sigfd, .events = POLLIN };
+	struct signalfd_siginfo sig;
+
+	if (app.fwd.on_main)
+		fwd_poll(&app.fwd);
+	poll(&pfd, 1, DRAIN_STEP_MS);
+	while (read(app.sigfd, &sig, sizeof(sig)) == sizeof(sig))
+		if (sig.ssi_signo != SIGUSR1)
+			return true;
+	return false;
+}
+
+/* Links down, so that drivers send no more, and what they have sent goes through. */
+static void
+drain(void)
+{
+	uint64_t now, before = received();
+	unsigned int ms, quiet = 0, w;
+
+	for (w = 0; w < app.args.nb_wires; w++)
+		wire_link_down(&app.wires[w]);
+	for (ms = 0; ms < DRAIN_MS && quiet < DRAIN_QUIET_MS; ms += DRAIN_STEP_MS) {
+		if (drain_step())
+			return;
+		now = received();
+		/* a lcore that has not looked meanwhile has not found nothing */
+		quiet = now == before && fwd_progress(&app.fwd) ? quiet + DRAIN_STEP_MS : 0;
+		before = now;
+	}
+}
+
+static void
+cut_waits(int sig __rte_unused)
+{
+	rte_vduse_set_busy_wait(0);
+}
+
+/*
+ * From here on a signal is for the library's waits for front ends that do not let
+ * go of a device: nobody reads the descriptor any more.
+ */
+static int
+cut_waits_on_signal(void)
+{
+	const struct sigaction action = { .sa_handler = cut_waits, .sa_flags = SA_RESTART };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0 ||
+			pthread_sigmask(SIG_UNBLOCK, &set, NULL) != 0)
+		return -errno;
+	return 0;
 }
 
 /*
@@ -191,19 +294,23 @@ forward(void)
 	printf(APP_NAME ": forwarding %u wire(s) on %u lcore(s)\n", app.args.nb_wires,
 			RTE_MIN(number, app.fwd.nb_lcores));
 	fflush(stdout);
+	notify_ready("forwarding %u wire(s) on %u lcore(s)", app.args.nb_wires,
+			RTE_MIN(number, app.fwd.nb_lcores));
 	while (!control(!app.fwd.on_main))
 		if (app.fwd.on_main)
 			fwd_poll(&app.fwd);
+	notify_stopping("stopping");
+	drain();
 	fwd_stop(&app.fwd);
 	print_stats();
-	return 0;
+	return cut_waits_on_signal();
 }
 
 static int
 start_wires(void)
 {
 	unsigned int w;
-	int ret = 0;
+	int err, ret = 0;
 
 	for (w = 0; w < app.args.nb_wires; w++) {
 		app.wires[w].port.link_event = app.linkfd;
@@ -213,8 +320,10 @@ start_wires(void)
 	}
 	ret = forward();
 stop:
-	while (w-- > 0)
-		wire_stop(&app.wires[w]);
+	while (w-- > 0) {
+		err = wire_stop(&app.wires[w]);
+		ret = ret != 0 ? ret : err;
+	}
 	return ret;
 }
 
@@ -281,21 +390,28 @@ open_events(void)
 {
 	int ret;
 
-	app.timerfd = open_timer(app.args.stats_interval);
+	app.timerfd = open_timer(app.args.stats_interval * US_PER_S);
 	if (app.timerfd < 0)
 		return app.timerfd;
-	app.lookfd = open_timer(LOOK_SECONDS);
+	app.lookfd = open_timer(LOOK_SECONDS * US_PER_S);
 	if (app.lookfd < 0) {
 		ret = app.lookfd;
 		goto close_timer;
 	}
+	app.alivefd = open_timer(notify_interval());
+	if (app.alivefd < 0) {
+		ret = app.alivefd;
+		goto close_look;
+	}
 	app.linkfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (app.linkfd < 0) {
 		ret = -errno;
-		goto close_look;
+		goto close_alive;
 	}
 	return 0;
 
+close_alive:
+	close(app.alivefd);
 close_look:
 	close(app.lookfd);
 close_timer:
@@ -307,6 +423,7 @@ static void
 close_events(void)
 {
 	close(app.linkfd);
+	close(app.alivefd);
 	close(app.lookfd);
 	close(app.timerfd);
 }

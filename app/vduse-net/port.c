@@ -280,18 +280,19 @@ close:
 	return ret;
 }
 
-void
+int
 port_stop(struct port *port)
 {
-	int ret;
+	int ret, err;
 
 	ret = rte_eth_dev_stop(port->id);
 	if (ret != 0)
 		SAY("port %s: cannot stop it: %s", port->name, strerror(-ret));
 	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
-	ret = rte_eth_dev_close(port->id);
-	if (ret != 0)
-		SAY("port %s: cannot close it: %s", port->name, strerror(-ret));
+	err = rte_eth_dev_close(port->id);
+	if (err != 0)
+		SAY("port %s: cannot close it: %s", port->name, strerror(-err));
+	return ret != 0 ? ret : err;
 }
 
 bool

@@ -51,8 +51,8 @@ int port_plan(struct port *port, uint16_t id, const struct port_want *want);
  * Return: 0, or -errno after saying which step failed; then the port is closed.
  */
 int port_start(struct port *port, struct rte_mempool *pool);
-/* Stop and close: it gives all buffers back. */
-void port_stop(struct port *port);
+/* Stop and close: it gives all buffers back. Return: 0, or the first -errno after saying it. */
+int port_stop(struct port *port);
 
 /*
  * The offloads of a port that serve frames of a VDUSE device: all those of one

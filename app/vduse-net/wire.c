@@ -214,12 +214,22 @@ wire_follow_link(struct wire *wire)
 }
 
 void
+wire_link_down(struct wire *wire)
+{
+	if (wire->device_up && rte_eth_dev_set_link_down(wire->device.id) == 0)
+		wire->device_up = false;
+}
+
+int
 wire_stop(struct wire *wire)
 {
-	port_stop(&wire->device);
-	port_stop(&wire->port);
+	int ret, err;
+
+	ret = port_stop(&wire->device);
+	err = port_stop(&wire->port);
 	free_streams(wire, TO_PORT);
 	free_streams(wire, TO_DEVICE);
+	return ret != 0 ? ret : err;
 }
 
 void

@@ -47,10 +47,14 @@ void wire_detach(struct wire *wire);
  * A port that was once started is closed by wire_stop(): there is no second start.
  */
 int wire_start(struct wire *wire, struct pool_set *pools);
-void wire_stop(struct wire *wire);
+/* Return: 0, or -errno after saying why: -EBUSY where the device stays in /dev/vduse. */
+int wire_stop(struct wire *wire);
 
 /* Give the device the link of the port, unless --link up. Started wires only. */
 void wire_follow_link(struct wire *wire);
+
+/* Take the device's link down, whatever the port's is. Started wires only. */
+void wire_link_down(struct wire *wire);
 
 /* Sum of the streams of one direction. */
 void wire_read(const struct wire *wire, enum wire_dir dir, struct fwd_counters *sum);

@@ -273,6 +273,88 @@ small_end() {
 	driver_gone
 }
 
+# app_start NAME [OPTION...]: the application between a port, $app_port (net_null, which sends
+# without end), and a device, with EAL's options in app_eal and what runs it in app_as; sets
+# app_pid.
+app_start() {
+	local name=$1 port=${app_port:-net_null0}
+	shift
+	app_name=$name
+	mkdir -m 0700 -p "$work/run"
+	: >"$work/app.log"
+	RUNTIME_DIRECTORY=$work/run LD_PRELOAD=$preload ${app_as[@]+"${app_as[@]}"} "$app" \
+		-d "$pmd" -l 0,1 --no-pci --no-huge --no-shconf -m 128 --iova-mode=va \
+		${app_eal[@]+"${app_eal[@]}"} --vdev "$port" -- --port "${port%%,*}" --name "$name" "$@" \
+		>"$work/app.log" 2>&1 &
+	app_pid=$!
+	background+=("$app_pid")
+	wait_for 30 grep -q forwarding "$work/app.log" || { log app; fail "it does not forward"; }
+}
+
+# app_sent: frames from the driver so far.
+app_sent() {
+	local before
+	before=$(grep -c '^wire 0' "$work/app.log" || true)
+	kill -USR1 "$app_pid"
+	wait_for 10 more_lines "$before" || { log app; fail "no statistics"; }
+	grep '^wire 0' "$work/app.log" | tail -n 1 | sed 's/.*: rx \([0-9]*\) tx \([0-9]*\) .*; .*: rx \([0-9]*\).*/\3/'
+}
+
+more_lines() {
+	[ "$(grep -c '^wire 0' "$work/app.log")" -gt "$1" ]
+}
+
+# Frames come back from the driver, now.
+traffic() {
+	local before
+	before=$(app_sent)
+	wait_for 10 frames_since "$before" || { log app; fail "no more frames than $before"; }
+}
+
+frames_since() {
+	[ "$(app_sent)" -gt "$1" ]
+}
+
+# app_end: on SIGTERM, with status 0.
+app_end() {
+	kill -TERM "$app_pid"
+	app_ended 0
+}
+
+# app_ended STATUS
+app_ended() {
+	local status=0
+	ended "$app_pid" || status=$?
+	[ $status = "$1" ] || { log app; fail "it ends with status $status, not $1"; }
+}
+
+# app_thread NAME: the thread's id.
+app_thread() {
+	local task
+	for task in /proc/"$app_pid"/task/*; do
+		[ "$(cat "$task/comm")" != "$1" ] || { echo "${task##*/}"; return; }
+	done
+	return 1
+}
+
+# hold NAME: a thread of the application stands still until let_go.
+hold() {
+	local said
+	[ -x "$tools/inject" ] || skip "no tool to hold a thread of another process here"
+	rm -f "$work/hold.in" "$work/hold.out"
+	mkfifo "$work/hold.in" "$work/hold.out"
+	"$tools/inject" "$(app_thread "$1")" hold <"$work/hold.in" >"$work/hold.out" 2>"$work/hold.log" &
+	hold_pid=$!
+	background+=("$hold_pid")
+	exec 7>"$work/hold.in" 3<"$work/hold.out"
+	read -r -t 20 said <&3 && [ "$said" = held ] || { log hold; fail "thread $1 is not held"; }
+}
+
+let_go() {
+	exec 7>&- 3<&-
+	ended "$hold_pid" || fail "the one that held it ends with status $?"
+}
+
 # need_peer: DPDK 24.11 in the cache.
 need_peer() {
 	local why

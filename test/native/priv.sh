@@ -6,55 +6,7 @@
 
 cap_net_admin=0000000000001000
 
-# app_start NAME [OPTION...]: the application between a port that sends without end and a device
-# for vhost; sets app_pid.
-app_start() {
-	local name=$1
-	shift
-	app_name=$name
-	RUNTIME_DIRECTORY=$work/run LD_PRELOAD=$preload ${app_as[@]+"${app_as[@]}"} "$app" \
-		-d "$pmd" -l 0,1 --no-pci --no-huge --no-shconf -m 128 --iova-mode=va \
-		--vdev net_null0 -- --port net_null0 --name "$name" --attach none "$@" \
-		>"$work/app.log" 2>&1 &
-	app_pid=$!
-	background+=("$app_pid")
-	wait_for 30 grep -q forwarding "$work/app.log" || { log app; fail "it does not forward"; }
-}
-
-# app_sent: frames from the driver so far.
-app_sent() {
-	local before
-	before=$(grep -c '^wire 0' "$work/app.log" || true)
-	kill -USR1 "$app_pid"
-	wait_for 10 more_lines "$before" || { log app; fail "no statistics"; }
-	grep '^wire 0' "$work/app.log" | tail -n 1 | sed 's/.*: rx \([0-9]*\) tx \([0-9]*\) .*; .*: rx \([0-9]*\).*/\3/'
-}
-
-more_lines() {
-	[ "$(grep -c '^wire 0' "$work/app.log")" -gt "$1" ]
-}
-
-# Frames come back from the driver, now.
-traffic() {
-	local before
-	before=$(app_sent)
-	wait_for 10 frames_since "$before" || { log app; fail "no more frames than $before"; }
-}
-
-frames_since() {
-	[ "$(app_sent)" -gt "$1" ]
-}
-
-# app_end: on SIGTERM, status 0.
-app_end() {
-	local status=0
-	kill -TERM "$app_pid"
-	ended "$app_pid" || status=$?
-	[ $status = 0 ] || { log app; fail "it ends with status $status"; }
-}
-
 driver_start() {
-	emu attach "$app_name"
 	small_start 8
 	small_ok features 0
 	small_ok start
@@ -96,15 +48,13 @@ attempts() {
 
 # A device of its own: CAP_NET_ADMIN is needed for its end, nothing else.
 case_confined() {
-	mkdir -m 0700 -p "$work/run"
-	app_start p1
+	app_start p1 --attach vhost
 	driver_start
 	traffic
 	threads_are $cap_net_admin
 	attempts
 	telemetry
 	small_end
-	emu detach p1
 	app_end
 	nothing_left
 }

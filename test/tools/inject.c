@@ -3,7 +3,8 @@
 /*
  * Have a thread of another process make a system call, as code that has taken it
  * over would: inject TID NAME [ARGUMENT...] prints what the call returned.
- * NAME is execve, socket or getppid. Needs ptrace(2); x86-64 only.
+ * NAME is execve, socket or getppid; or hold: the thread stands still until stdin
+ * ends. Needs ptrace(2); x86-64 only.
  */
 
 #include <errno.h>
@@ -65,33 +66,55 @@ call(pid_t tid, const struct user_regs_struct *want, long long *result)
 			       : 0;
 }
 
-int
-main(int argc, char **argv)
+static void
+hold(void)
+{
+	puts("held");
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
+}
+
+/* With the thread stopped. */
+static int
+act(pid_t tid, int argc, char **argv)
 {
 	struct user_regs_struct want = { 0 };
 	long long result;
 	unsigned int i;
+
+	if (strcmp(argv[2], "hold") == 0) {
+		hold();
+		return 0;
+	}
+	for (i = 0; strcmp(argv[2], calls[i].name) != 0; i++)
+		if (i == sizeof(calls) / sizeof(calls[0]) - 1) {
+			errno = EINVAL;
+			return -1;
+		}
+	want.rax = calls[i].number;
+	want.rdi = argc > 3 ? strtoull(argv[3], NULL, 0) : 0;
+	want.rsi = argc > 4 ? strtoull(argv[4], NULL, 0) : 0;
+	want.rdx = argc > 5 ? strtoull(argv[5], NULL, 0) : 0;
+	if (call(tid, &want, &result) < 0)
+		return -1;
+	printf("%lld\n", result);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
 	pid_t tid;
 
 	if (argc < 3)
 		return 2;
 	tid = (pid_t)strtol(argv[1], NULL, 10);
-	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-		if (strcmp(argv[2], calls[i].name) == 0)
-			break;
-	if (i == sizeof(calls) / sizeof(calls[0]))
-		return 2;
-	want.rax = calls[i].number;
-	want.rdi = argc > 3 ? strtoull(argv[3], NULL, 0) : 0;
-	want.rsi = argc > 4 ? strtoull(argv[4], NULL, 0) : 0;
-	want.rdx = argc > 5 ? strtoull(argv[5], NULL, 0) : 0;
 	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0 ||
 			ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0 || !stopped(tid) ||
-			call(tid, &want, &result) < 0 ||
-			ptrace(PTRACE_DETACH, tid, NULL, NULL) < 0) {
+			act(tid, argc, argv) < 0 || ptrace(PTRACE_DETACH, tid, NULL, NULL) < 0) {
 		perror("inject");
 		return 1;
 	}
-	printf("%lld\n", result);
 	return 0;
 }
