@@ -33,6 +33,7 @@ struct opt {
 	const char *name;
 	const char *value; /* what the help calls the value; NULL: the option takes none */
 	enum scope scope;
+	/* NULL: the PMD's devarg of the same name */
 	int (*parse)(const struct target *to, const char *value);
 	const char *help;
 };
@@ -233,30 +234,6 @@ pass_on(const struct target *to, const char *key, const char *value)
 }
 
 static int
-parse_ring(const struct target *to, const char *value)
-{
-	return pass_on(to, "ring", value);
-}
-
-static int
-parse_msg_timeout(const struct target *to, const char *value)
-{
-	return pass_on(to, "msg-timeout", value);
-}
-
-static int
-parse_bounce_size(const struct target *to, const char *value)
-{
-	return pass_on(to, "bounce-size", value);
-}
-
-static int
-parse_irq_affinity(const struct target *to, const char *value)
-{
-	return pass_on(to, "irq-affinity", value);
-}
-
-static int
 parse_adopt(const struct target *to, const char *value __rte_unused)
 {
 	to->wire->adopt = true;
@@ -303,6 +280,17 @@ parse_mbufs(const struct target *to, const char *value)
 		return fail(to->args, "--mbufs %.64s: give a number from 64 to %lu", value,
 				1UL << 26);
 	to->args->mbufs = n;
+	return 0;
+}
+
+static int
+parse_idle(const struct target *to, const char *value)
+{
+	if (idle_parse(value, &to->args->idle) != 0)
+		return fail(to->args,
+				"--idle %.64s: give poll, pause, sleep or sleep,N with N from 1 to "
+				"%u microseconds",
+				value, IDLE_MAX_USECS);
 	return 0;
 }
 
@@ -366,16 +354,15 @@ static const struct opt opts[] = {
 	{ "standby", NULL, WIRE, parse_standby,
 			"let the container's driver use the device as standby of another with the "
 			"same MAC" },
-	{ "ring", "FORMAT", WIRE, parse_ring,
-			"ring formats offered: any (default), split or packed" },
-	{ "msg-timeout", "SECONDS", WIRE, parse_msg_timeout,
+	{ "ring", "FORMAT", WIRE, NULL, "ring formats offered: any (default), split or packed" },
+	{ "msg-timeout", "SECONDS", WIRE, NULL,
 			"how long the kernel waits for an answer before it gives the device up; 0: "
 			"for ever (default: the kernel's, 30)" },
-	{ "bounce-size", "BYTES", WIRE, parse_bounce_size,
+	{ "bounce-size", "BYTES", WIRE, NULL,
 			"memory the container's frames are copied through, 1 MiB to 1 GiB "
 			"(default: "
 			"the kernel's, 64 MiB)" },
-	{ "irq-affinity", "MASK", WIRE, parse_irq_affinity,
+	{ "irq-affinity", "MASK", WIRE, NULL,
 			"CPUs for the container's interrupts, hexadecimal (default: any)" },
 	{ "adopt", NULL, WIRE, parse_adopt,
 			"take over the device if it is there already; it stays when this ends" },
@@ -387,6 +374,10 @@ static const struct opt opts[] = {
 	{ "sandbox", "MODE", PROGRAM, parse_sandbox,
 			"what becomes of system calls that forwarding does not need: on (default: "
 			"they fail), kill, log or off" },
+	{ "idle", "HOW", PROGRAM, parse_idle,
+			"what a lcore without frames does: sleep (default), pause or poll; "
+			"sleep,N: "
+			"beside a port that cannot wake it for at most N microseconds (1000)" },
 	{ "destroy", "NAME", PROGRAM, parse_destroy,
 			"detach and destroy a device that an earlier process left behind, then "
 			"exit" },
@@ -442,7 +433,7 @@ take(struct args *args, struct wire_args *defaults, uint32_t *seen, unsigned int
 				: args->nb_wires == 0 ? " before the first --port"
 						      : " for one --port");
 	*seen |= RTE_BIT32(index);
-	return opt->parse(&to, optarg);
+	return opt->parse != NULL ? opt->parse(&to, optarg) : pass_on(&to, opt->name, optarg);
 }
 
 /* What only the whole command line shows. */

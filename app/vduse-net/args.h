@@ -15,6 +15,7 @@
 #include <rte_build_config.h>
 #include <rte_ether.h>
 
+#include "idle.h"
 #include "sandbox.h"
 
 /* Every wire takes two ethdev ports: the one given and the VDUSE device. */
@@ -55,6 +56,7 @@ struct args {
 	uint32_t stats_interval; /* seconds; 0: off */
 	uint32_t mbufs;          /* per pool; 0: computed */
 	enum sandbox_mode sandbox;
+	struct idle_conf idle; /* --idle */
 	enum args_probe probe; /* --probe */
 	const char *destroy;   /* name of a device to destroy, or NULL; points into argv */
 	bool help;

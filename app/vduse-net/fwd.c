@@ -2,18 +2,18 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <rte_ethdev.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
-#include <rte_pause.h>
 
 #include "fwd.h"
 
-/* Rounds without a frame before a lcore gives its hyper-thread sibling way. */
-#define IDLE_ROUNDS 64
 /* Rounds the main lcore forwards between two looks at signals and timers. */
 #define MAIN_ROUNDS 1024
 
@@ -215,26 +215,21 @@ static int
 lcore_main(void *arg)
 {
 	struct fwd_lcore *lcore = arg;
-	unsigned int idle = 0;
 
-	while (!__atomic_load_n(lcore->stop, __ATOMIC_RELAXED)) {
-		idle = lcore_poll(lcore) != 0 ? 0 : idle + 1;
-		if (idle > IDLE_ROUNDS)
-			rte_pause();
-	}
+	while (!__atomic_load_n(lcore->stop, __ATOMIC_RELAXED))
+		idle_round(&lcore->idle, lcore_poll(lcore));
 	return 0;
 }
 
 void
 fwd_poll(struct fwd *fwd)
 {
-	unsigned int i, idle = 0;
+	struct fwd_lcore *lcore = &fwd->lcores[0];
+	unsigned int i;
 
-	for (i = 0; i < MAIN_ROUNDS; i++) {
-		idle = lcore_poll(&fwd->lcores[0]) != 0 ? 0 : idle + 1;
-		if (idle > IDLE_ROUNDS)
-			rte_pause();
-	}
+	for (i = 0; i < MAIN_ROUNDS; i++)
+		if (idle_round(&lcore->idle, lcore_poll(lcore)))
+			return;
 }
 
 bool
@@ -262,9 +257,13 @@ fwd_init(struct fwd *fwd)
 	fwd->nb_lcores = fwd_max_lcores();
 	fwd->on_main = rte_lcore_count() == 1;
 	fwd->stop = false;
+	fwd->stopfd = -1;
 	fwd->lcores = calloc(fwd->nb_lcores, sizeof(*fwd->lcores));
 	if (fwd->lcores == NULL)
 		return -ENOMEM;
+	for (i = 0; i < fwd->nb_lcores; i++)
+		fwd->lcores[i].idle.epfd = -1;
+	i = 0;
 	if (fwd->on_main)
 		fwd->lcores[0].id = rte_get_main_lcore();
 	RTE_LCORE_FOREACH_WORKER (id) {
@@ -292,14 +291,66 @@ fwd_add(struct fwd *fwd, struct fwd_stream *stream, unsigned int number)
 	return 0;
 }
 
+/* What the lcore waits for while it sleeps. */
+static int
+lcore_init_idle(struct fwd_lcore *lcore, const struct fwd *fwd)
+{
+	const struct fwd_stream *s;
+	unsigned int i, q, nb_queues = 0;
+	int ret;
+
+	for (i = 0; i < lcore->nb_streams; i++) {
+		s = lcore->streams[i];
+		nb_queues += (s->rx_end - s->rx_first + s->rx_step - 1) / s->rx_step;
+	}
+	ret = idle_init(&lcore->idle, &fwd->idle, nb_queues);
+	if (ret != 0)
+		return ret;
+	for (i = 0; i < lcore->nb_streams; i++) {
+		s = lcore->streams[i];
+		for (q = s->rx_first; q < s->rx_end; q += s->rx_step)
+			idle_add_queue(&lcore->idle, s->rx_port, q);
+	}
+	return idle_add_fd(&lcore->idle, fwd->stopfd);
+}
+
+static void
+fini_idle(struct fwd *fwd)
+{
+	unsigned int i;
+
+	for (i = 0; i < fwd->nb_lcores; i++)
+		idle_fini(&fwd->lcores[i].idle);
+	close(fwd->stopfd);
+	fwd->stopfd = -1;
+}
+
+/* Mirror: fini_idle(). */
+static int
+init_idle(struct fwd *fwd)
+{
+	unsigned int i;
+	int ret = 0;
+
+	fwd->stopfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (fwd->stopfd < 0)
+		return -errno;
+	for (i = 0; i < fwd->nb_lcores && fwd->lcores[i].nb_streams != 0 && ret == 0; i++)
+		ret = lcore_init_idle(&fwd->lcores[i], fwd);
+	if (ret != 0)
+		fini_idle(fwd);
+	return ret;
+}
+
 int
 fwd_start(struct fwd *fwd)
 {
 	unsigned int i;
 	int ret;
 
-	if (fwd->on_main)
-		return 0;
+	ret = init_idle(fwd);
+	if (ret != 0 || fwd->on_main)
+		return ret;
 	for (i = 0; i < fwd->nb_lcores && fwd->lcores[i].nb_streams != 0; i++) {
 		ret = rte_eal_remote_launch(lcore_main, &fwd->lcores[i], fwd->lcores[i].id);
 		if (ret != 0) {
@@ -314,5 +365,23 @@ void
 fwd_stop(struct fwd *fwd)
 {
 	__atomic_store_n(&fwd->stop, true, __ATOMIC_RELAXED);
+	eventfd_write(fwd->stopfd, 1);
 	rte_eal_mp_wait_lcore();
+	fini_idle(fwd);
+}
+
+int
+fwd_wake_on(struct fwd *fwd, int fd)
+{
+	return idle_add_fd(&fwd->lcores[0].idle, fd);
+}
+
+void
+fwd_read_idle(const struct fwd *fwd, struct idle_counters *sum)
+{
+	unsigned int i;
+
+	memset(sum, 0, sizeof(*sum));
+	for (i = 0; i < fwd->nb_lcores; i++)
+		idle_read(&fwd->lcores[i].idle, sum);
 }

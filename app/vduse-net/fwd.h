@@ -15,6 +15,7 @@
 #include <rte_config.h>
 #include <rte_mempool.h>
 
+#include "idle.h"
 #include "offload.h"
 
 #define FWD_BURST       32
@@ -61,6 +62,7 @@ struct fwd_lcore {
 	unsigned int nb_streams;
 	struct fwd_stream *streams[FWD_MAX_STREAMS];
 	const bool *stop;
+	struct idle idle;
 };
 
 struct fwd {
@@ -68,6 +70,8 @@ struct fwd {
 	unsigned int nb_lcores;
 	bool on_main; /* there is no worker: the main lcore calls fwd_poll() */
 	bool stop;
+	int stopfd;            /* eventfd: the lcores end their sleep; -1: they do not run */
+	struct idle_conf idle; /* to be set before fwd_start() */
 };
 
 /* Streams of a direction with so many queues: none shares a transmit queue. Pure. */
@@ -86,7 +90,7 @@ void fwd_fini(struct fwd *fwd);
 /* Before fwd_start(). Return: 0 or -ENOSPC. */
 int fwd_add(struct fwd *fwd, struct fwd_stream *stream, unsigned int number);
 
-/* Main lcore. Return: 0 or -errno; then nothing runs. */
+/* Main lcore, ports started. Return: 0 or -errno; then nothing runs. */
 int fwd_start(struct fwd *fwd);
 void fwd_stop(struct fwd *fwd);
 
@@ -96,7 +100,13 @@ void fwd_stop(struct fwd *fwd);
  */
 bool fwd_progress(struct fwd *fwd);
 
-/* A few rounds over all streams; for the main lcore when on_main. */
+/* When on_main: fwd_poll() does not sleep while this is readable. Return: 0 or -errno. */
+int fwd_wake_on(struct fwd *fwd, int fd);
+
+/* How often the lcores slept, all together. Any thread. */
+void fwd_read_idle(const struct fwd *fwd, struct idle_counters *sum);
+
+/* A few rounds over all streams, up to a sleep; for the main lcore when on_main. */
 void fwd_poll(struct fwd *fwd);
 
 /* A consistent-enough copy: each counter by itself is exact. Any thread. */

@@ -103,6 +103,7 @@ print_stats(void)
 {
 	stats_print(stdout, app.wires, app.args.nb_wires);
 	stats_print_mbufs(stdout, &app.pools);
+	stats_print_idle(stdout, &app.fwd);
 }
 
 static void
@@ -270,6 +271,23 @@ lock_down(void)
 	return ret;
 }
 
+/* A main lcore that forwards is woken by what control() looks at. */
+static int
+start_lcores(void)
+{
+	const int fds[] = { app.sigfd, app.timerfd, app.linkfd, app.lookfd };
+	unsigned int i;
+	int ret;
+
+	ret = fwd_start(&app.fwd);
+	for (i = 0; ret == 0 && app.fwd.on_main && i < RTE_DIM(fds); i++) {
+		ret = fwd_wake_on(&app.fwd, fds[i]);
+		if (ret != 0)
+			fwd_stop(&app.fwd);
+	}
+	return ret;
+}
+
 static int
 forward(void)
 {
@@ -283,10 +301,11 @@ forward(void)
 			for (s = 0; s < wire->nb_streams[dir] && ret == 0; s++)
 				ret = fwd_add(&app.fwd, &wire->streams[dir][s], number++);
 	}
+	app.fwd.idle = app.args.idle;
 	if (ret == 0)
 		ret = lock_down(); /* before the first frame of a driver is looked at */
 	if (ret == 0)
-		ret = fwd_start(&app.fwd);
+		ret = start_lcores();
 	if (ret != 0) {
 		SAY("forwarding does not start: %s", strerror(-ret));
 		return ret;
@@ -350,6 +369,7 @@ find_ports(void)
 	for (w = 0; w < app.args.nb_wires; w++) {
 		app.wires[w].id = w;
 		app.wires[w].args = &app.args.wires[w];
+		app.wires[w].wake = app.args.idle.mode == IDLE_SLEEP;
 		ret = wire_find_port(&app.wires[w]);
 		if (ret != 0)
 			return ret;

@@ -190,6 +190,7 @@ port_plan(struct port *port, uint16_t id, const struct port_want *want)
 	plan_queues(port, &info, want);
 	port_offloads(&info, &port->conf);
 	port->conf.intr_conf.lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+	port->conf.intr_conf.rxq = want->wake;
 	port->multi_segs = (port->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
 	port->chains = (port->conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
 	port->link_event = -1;
@@ -244,27 +245,48 @@ set_extras(const struct port *port)
 				port->name, strerror(-ret));
 }
 
+static bool
+is_vduse(uint16_t id)
+{
+	struct rte_eth_dev_info info;
+
+	return rte_eth_dev_info_get(id, &info) == 0 && strcmp(info.driver_name, VDUSE_DRIVER) == 0;
+}
+
+/* Return: 0 or -errno, and *step is what was not possible. */
+static int
+bring_up(struct port *port, struct rte_mempool *pool, const char **step)
+{
+	int ret;
+
+	*step = "configure";
+	ret = rte_eth_dev_configure(port->id, port->nb_rxq, port->nb_txq, &port->conf);
+	if (ret != 0)
+		return ret;
+	*step = "set up the queues of";
+	ret = setup_queues(port, pool);
+	if (ret != 0)
+		return ret;
+	set_extras(port);
+	*step = "start";
+	return rte_eth_dev_start(port->id);
+}
+
 int
 port_start(struct port *port, struct rte_mempool *pool)
 {
-	const char *step;
+	const char *step = "listen to";
 	int ret;
 
-	step = "configure";
-	ret = rte_eth_dev_configure(port->id, port->nb_rxq, port->nb_txq, &port->conf);
-	if (ret != 0)
-		goto close;
-	step = "set up the queues of";
-	ret = setup_queues(port, pool);
-	if (ret != 0)
-		goto close;
-	set_extras(port);
-	step = "listen to";
 	ret = rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
 	if (ret != 0)
 		goto close;
-	step = "start";
-	ret = rte_eth_dev_start(port->id);
+	ret = bring_up(port, pool, &step);
+	if (ret != 0 && ret != -ENOMEM && port->conf.intr_conf.rxq && !is_vduse(port->id)) {
+		/* some drivers have interrupts with some kernel modules only: lcores nap then */
+		port->conf.intr_conf.rxq = 0;
+		ret = bring_up(port, pool, &step);
+	}
 	if (ret != 0)
 		goto unregister;
 	return 0;

@@ -17,6 +17,7 @@ struct port_want {
 	uint16_t mtu;        /* bytes; 0: what the port has now */
 	uint16_t queue_size; /* descriptors; 0: the driver's default */
 	bool promiscuous;    /* take frames for any MAC */
+	bool wake;           /* with rx interrupts, where the driver has them */
 };
 
 struct port {

@@ -48,3 +48,14 @@ stats_print_mbufs(FILE *out, const struct pool_set *pools)
 	fprintf(out, "mbufs: %u in use of %u\n", in_use, total);
 	fflush(out);
 }
+
+void
+stats_print_idle(FILE *out, const struct fwd *fwd)
+{
+	struct idle_counters c;
+
+	fwd_read_idle(fwd, &c);
+	fprintf(out, "idle: %" PRIu64 " sleeps, %" PRIu64 " naps, %" PRIu64 " wake-ups\n", c.sleeps,
+			c.naps, c.wakes);
+	fflush(out);
+}

@@ -18,4 +18,7 @@ void stats_print(FILE *out, const struct wire *wires, unsigned int nb_wires);
 /* The line "mbufs: N in use of M"; see pool_usage() for how exact it is. */
 void stats_print_mbufs(FILE *out, const struct pool_set *pools);
 
+/* The line "idle: N sleeps, N naps, N wake-ups". */
+void stats_print_idle(FILE *out, const struct fwd *fwd);
+
 #endif /* STATS_H */

@@ -34,6 +34,7 @@ plan_sides(struct wire *wire, uint16_t device_id)
 		.queues = RTE_MAX(wire->args->queues, 1),
 		.mtu = wire->args->mtu,
 		.queue_size = wire->args->queue_size,
+		.wake = wire->wake,
 	};
 	int ret;
 

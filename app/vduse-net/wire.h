@@ -24,6 +24,7 @@ enum wire_dir {
 struct wire {
 	unsigned int id;
 	const struct wire_args *args;
+	bool wake; /* lcores sleep: with rx interrupts where there are any */
 	struct port port;
 	struct port device;                    /* the ethdev port of the VDUSE device */
 	char vdev[RTE_DEV_NAME_MAX_LEN];       /* its name on the vdev bus */

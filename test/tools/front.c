@@ -13,9 +13,16 @@
  *                   and say whether the device kept FEATURES_OK
  *   start           rings, DRIVER_OK, and serve
  *   remap           the same contents in new memory at the same IOVA; the old is filled with a
- * pattern untouched       is the pattern of the memory remapped away from as it was? unmap take all
- * regions away; frames are lost, none is served map             and give them back cut make the
- * file behind the memory empty; nothing but quit works after that reset           status 0 quit
+ *                   pattern
+ *   untouched       is the pattern of the memory remapped away from as it was?
+ *   unmap           take all regions away; frames are lost, none is served
+ *   map             and give them back
+ *   cut             make the file behind the memory empty; nothing but quit works after that
+ *   quiet           serve no more: frames are not sent back
+ *   wake N USECS    send N frames, each USECS after the one before was taken, and print a line
+ *                   with how long the device took from kick to used entry
+ *   reset           status 0
+ *   quit
  */
 
 #include <errno.h>
@@ -29,6 +36,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/vhost.h>
@@ -345,13 +353,74 @@ start(void)
 	return ret;
 }
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Frames one at a time, each so many microseconds after the one before was taken. Prints how
+ * long the device took from the kick to the used entry.
+ */
+static int
+wake(uint64_t count, uint64_t gap_us)
+{
+	const struct timespec gap = { .tv_sec = gap_us / 1000000,
+		.tv_nsec = gap_us % 1000000 * 1000 };
+	uint8_t frame[60] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5 };
+	static uint64_t ns[10000];
+	struct vring_used_elem elem;
+	uint64_t from;
+
+	if (count == 0 || count > sizeof(ns) / sizeof(ns[0]))
+		return -ERANGE;
+	while (take(TX, &elem))
+		;
+	for (uint64_t i = 0; i < count; i++) {
+		nanosleep(&gap, NULL);
+		from = now_ns();
+		send_back(front.avail[TX] % (SIZE / TX_PIECES), frame, sizeof(frame));
+		/* virtio 1.2, 2.7.13.4.1: the device asks for kicks when it sleeps */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (!(__atomic_load_n(word(USED(TX)), __ATOMIC_RELAXED) & VRING_USED_F_NO_NOTIFY))
+			kick(TX);
+		while (!take(TX, &elem))
+			if (now_ns() - from > 10000000000)
+				return -ETIMEDOUT;
+		ns[i] = now_ns() - from;
+	}
+	qsort(ns, count, sizeof(ns[0]), compare);
+	printf("us: p50 %.1f p90 %.1f p99 %.1f max %.1f\n", ns[count / 2] / 1e3,
+			ns[count * 9 / 10] / 1e3, ns[count * 99 / 100] / 1e3, ns[count - 1] / 1e3);
+	return 0;
+}
+
 static int
 command(const char *line)
 {
 	char name[16] = "";
-	uint64_t bits = 0;
+	uint64_t bits = 0, count = 0, gap = 0;
 
 	(void)sscanf(line, "%15s %" SCNx64, name, &bits);
+	(void)sscanf(line, "%*s %" SCNu64 " %" SCNu64, &count, &gap);
+	if (strcmp(name, "quiet") == 0) {
+		front.serving = false;
+		return 0;
+	}
+	if (strcmp(name, "wake") == 0)
+		return wake(count, gap);
 	if (strcmp(name, "features") == 0)
 		return features(bits);
 	if (strcmp(name, "start") == 0)

@@ -112,6 +112,16 @@ program_options_go_anywhere(void **state)
 	assert_int_equal(args.probe, ARGS_PROBE_TEXT);
 	parse_ok(&args, "--probe=json");
 	assert_int_equal(args.probe, ARGS_PROBE_JSON);
+	parse_ok(&args, "--port 0");
+	assert_int_equal(args.idle.mode, IDLE_SLEEP);
+	assert_int_equal(args.idle.usecs, 0);
+	parse_ok(&args, "--idle poll --port 0");
+	assert_int_equal(args.idle.mode, IDLE_POLL);
+	parse_ok(&args, "--port 0 --idle pause");
+	assert_int_equal(args.idle.mode, IDLE_PAUSE);
+	parse_ok(&args, "--port 0 --idle sleep,1000000");
+	assert_int_equal(args.idle.mode, IDLE_SLEEP);
+	assert_int_equal(args.idle.usecs, 1000000);
 	parse_ok(&args, "--ring packed --port 0 --msg-timeout 5 --bounce-size 1048576 "
 			"--irq-affinity ff --adopt");
 	assert_string_equal(args.wires[0].extra,
@@ -210,6 +220,13 @@ static const struct {
 	{ "--port 0 --stats-interval 86401", "--stats-interval 86401" },
 	{ "--port 0 --mbufs 63", "--mbufs 63" },
 	{ "--port 0 --mbufs many", "--mbufs many" },
+	{ "--port 0 --idle doze", "--idle doze: give poll, pause, sleep" },
+	{ "--port 0 --idle sleep,", "--idle sleep,:" },
+	{ "--port 0 --idle sleep,0", "from 1 to 1000000" },
+	{ "--port 0 --idle sleep,1000001", "from 1 to 1000000" },
+	{ "--port 0 --idle sleep,5x", "--idle sleep,5x:" },
+	{ "--port 0 --idle sleep,-5", "--idle sleep,-5:" },
+	{ "--port 0 --idle poll,5", "--idle poll,5:" },
 	{ "--port 0 --mtu 1500 --mtu 1400", "--mtu: given twice for one --port" },
 	{ "--mtu 1500 --mtu 1400 --port 0", "--mtu: given twice before the first --port" },
 	{ "--port 0 --mq-fallback --mq-fallback", "--mq-fallback: given twice" },
@@ -325,8 +342,8 @@ help_has_every_option(void **state)
 		"--mtu BYTES", "--queue-size N", "--queues N", "--mq-fallback", "--zero-copy", "--attach BUS",
 		"--profile OFFLOADS", "--link LINK", "--standby", "--ring FORMAT",
 		"--msg-timeout SECONDS", "--bounce-size BYTES", "--irq-affinity MASK", "--adopt",
-		"--stats-interval SECONDS", "--mbufs N", "--sandbox MODE", "--destroy NAME",
-		"--probe [=json]", "--help", "--version" };
+		"--stats-interval SECONDS", "--mbufs N", "--sandbox MODE", "--idle HOW",
+		"--destroy NAME", "--probe [=json]", "--help", "--version" };
 	char *text = NULL, *line, *end, word[64];
 	unsigned int i, listed = 0;
 	struct args args;
