@@ -7,7 +7,9 @@
  *
  * The front core, which stands for the driver, owns the buffers and hands pointers over. The back
  * core copies between a buffer and an mbuf of its own, as a device has to. One burst is one call;
- * cycles are counted in calls that moved packets, as testpmd does. Prints one line of key=value.
+ * cycles are counted in calls that moved packets, as testpmd does. Half of the time it copies with
+ * DPDK's function, half with libc's, which knows the CPU. Prints one line of key=value, of the
+ * one that took fewer cycles.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -57,6 +59,7 @@ struct limit {
 	struct way to_driver;
 	struct rte_mempool *pool;
 	uint8_t *bufs;
+	bool libc;
 	/* Written by the main thread, read by both cores. */
 	volatile bool stop;
 	/* Of the back core. */
@@ -65,6 +68,21 @@ struct limit {
 	uint64_t start;
 	uint64_t end;
 };
+
+/* Packets per microsecond, and TSC cycles for each in calls that moved some; 0 without packets. */
+struct figures {
+	double mpps;
+	double cycles;
+};
+
+static inline void
+copy(const struct limit *lim, void *to, const void *from, uint32_t bytes)
+{
+	if (lim->libc)
+		memcpy(to, from, bytes);
+	else
+		rte_memcpy(to, from, bytes);
+}
 
 /* A ring has room for every buffer, so that this cannot fail. */
 static void
@@ -120,7 +138,7 @@ receive(struct limit *lim, struct rte_mbuf **pkts, unsigned int n)
 	if (rte_pktmbuf_alloc_bulk(lim->pool, pkts, n) != 0)
 		rte_panic("no mbufs\n");
 	for (i = 0; i < n; i++) {
-		rte_memcpy(rte_pktmbuf_mtod(pkts[i], void *), bufs[i], lim->size);
+		copy(lim, rte_pktmbuf_mtod(pkts[i], void *), bufs[i], lim->size);
 		pkts[i]->data_len = (uint16_t)lim->size;
 		pkts[i]->pkt_len = lim->size;
 	}
@@ -139,7 +157,7 @@ transmit(struct limit *lim, struct rte_mbuf **pkts, unsigned int n)
 	if (n == 0)
 		return 0;
 	for (i = 0; i < n; i++)
-		rte_memcpy(bufs[i], rte_pktmbuf_mtod(pkts[i], void *), pkts[i]->data_len);
+		copy(lim, bufs[i], rte_pktmbuf_mtod(pkts[i], void *), pkts[i]->data_len);
 	give(lim->to_driver.used, bufs, n);
 	return n;
 }
@@ -279,12 +297,35 @@ limit_args(struct limit *lim, double *seconds, int argc, char **argv)
 			       : -1;
 }
 
+/* What is under way when it ends is taken up by the next one. */
+static struct figures
+measure(struct limit *lim, unsigned int front_lcore, unsigned int back_lcore, double seconds)
+{
+	struct figures found = { 0 };
+
+	lim->cycles = 0;
+	lim->packets = 0;
+	lim->stop = false;
+	rte_eal_remote_launch(front, lim, front_lcore);
+	rte_eal_remote_launch(back, lim, back_lcore);
+	rte_delay_us_sleep((unsigned int)(seconds * 1e6));
+	lim->stop = true;
+	rte_eal_mp_wait_lcore();
+	if (lim->packets != 0) {
+		found.mpps = (double)lim->packets * (double)rte_get_tsc_hz() /
+			     (double)(lim->end - lim->start) / 1e6;
+		found.cycles = (double)lim->cycles / (double)lim->packets;
+	}
+	return found;
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct limit lim;
 	unsigned int front_lcore, back_lcore;
-	double seconds, passed;
+	struct figures best, other;
+	double seconds;
 	int n = rte_eal_init(argc, argv);
 
 	if (n < 0)
@@ -298,15 +339,13 @@ main(int argc, char **argv)
 		rte_exit(EXIT_FAILURE, "needs two lcores beside the main one, which sleeps: "
 				       "--lcores 0@0,1@0,2@1 on two CPUs\n");
 	limit_make(&lim);
-	rte_eal_remote_launch(front, &lim, front_lcore);
-	rte_eal_remote_launch(back, &lim, back_lcore);
-	rte_delay_us_sleep((unsigned int)(seconds * 1e6));
-	lim.stop = true;
-	rte_eal_mp_wait_lcore();
-	passed = (double)(lim.end - lim.start) / (double)rte_get_tsc_hz();
+	best = measure(&lim, front_lcore, back_lcore, seconds / 2);
+	lim.libc = true;
+	other = measure(&lim, front_lcore, back_lcore, seconds / 2);
+	if (best.cycles == 0 || (other.cycles > 0 && other.cycles < best.cycles))
+		best = other;
 	printf("mode=%s size=%" PRIu32 " mpps=%.3f cycles=%.2f\n", mode_names[lim.mode], lim.size,
-			(double)lim.packets / passed / 1e6,
-			lim.packets == 0 ? 0.0 : (double)lim.cycles / (double)lim.packets);
+			best.mpps, best.cycles);
 	rte_eal_cleanup();
-	return lim.packets == 0;
+	return best.cycles == 0;
 }
