@@ -24,12 +24,14 @@ pages_reserve() {
 	}
 }
 
-# quoted WORD...: as they can be typed again.
+# quoted WORD...: as they can be typed again, on another machine with its own folders.
 quoted() {
-	local word
+	local word last=''
 	for word; do
+		[[ $last != --@(sdk|build|output) ]] || word=DIR
 		[[ $word =~ ^[A-Za-z0-9_./,=:-]+$ ]] || word=\'$word\'
 		printf ' %s' "$word"
+		last=$word
 	done
 }
 
@@ -119,7 +121,16 @@ limit_one() { # MODE SIZE
 # idle_one COLUMN DEVARGS DEVICES
 idle_one() {
 	local args=(-N "$3" -t "$seconds" -E "$build/test/emu")
-	if [ "$1" = peer ]; then
+	if [ "$3" -gt 32 ]; then
+		[ -z "$2" ] || return 0 # a library has no device arguments
+		if [ "$1" = peer ]; then
+			args+=(-P "$idle24-vhost" -T library)
+		elif $same; then
+			args+=(-P "$build24/test/bench/idle-vduse" -T library)
+		else
+			args+=(-P "$build/test/bench/idle-vduse" library)
+		fi
+	elif [ "$1" = peer ]; then
 		args+=(-P "$idle24" -T peer)
 	else
 		[ -z "$2" ] || args+=(-d "$2")

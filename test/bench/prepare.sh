@@ -84,17 +84,20 @@ prepare_pmd24() {
 		meson configure "$build24" "${options[@]}"
 	else
 		PKG_CONFIG_PATH=$bench_dev/pc meson setup "$build24" "$top" "${options[@]}"
-	fi && ninja -C "$build24" drivers/net/vduse/librte_net_vduse.so
+	fi && ninja -C "$build24" drivers/net/vduse/librte_net_vduse.so test/bench/idle-vduse
 }
 
-# The program that polls, for the peer's DPDK: public headers will do.
+# The program that polls, for the peer's DPDK: public headers will do. One for ports, one for
+# its vhost library.
 prepare_idle24() {
-	local flags
+	local flags libs="-lrte_eal -lrte_mbuf -lrte_mempool -lrte_ring"
 	flags=$(PKG_CONFIG_PATH=$bench_dev/pc pkg-config --cflags libdpdk) || return
+	flags+=" -O3 -D_GNU_SOURCE -DALLOW_EXPERIMENTAL_API -L$bench_dev/lib -Wl,--allow-shlib-undefined"
 	mkdir -p "$build/bench"
 	# shellcheck disable=SC2086
-	cc -O3 -D_GNU_SOURCE $flags "$top/test/bench/idle.c" -o "$idle24" -L"$bench_dev/lib" \
-		-Wl,--allow-shlib-undefined -lrte_eal -lrte_ethdev -lrte_mbuf -lrte_mempool -lrte_ring
+	cc $flags "$top/test/bench/idle.c" -o "$idle24" $libs -lrte_ethdev &&
+		cc $flags '-DIDLE_DEVICES="idle_vhost.h"' "$top/test/bench/idle.c" -o "$idle24-vhost" \
+			$libs -lrte_vhost
 }
 
 prepare_here() {

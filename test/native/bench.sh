@@ -26,7 +26,8 @@ for place in data['pairs']:
     assert ratio['min'] <= ratio['median'] <= ratio['max'], ratio
 assert len(data['limit']) == 4 and all(r['limit']['cycles'] for r in data['limit'])
 if 'public headers' not in data['machine']['note']:
-    assert data['idle'][0]['ratios']['ours']['idle']['median'] > 0, data['idle']
+    assert len(data['idle']) == 2, data['idle']
+    assert all(r['ratios']['ours']['idle']['median'] > 0 for r in data['idle']), data['idle']
 assert data['same_program'] or data['machine']['note'], 'not said why not in one program'
 marks = xml.dom.minidom.parse(folder + '/report.svg').getElementsByTagName('circle')
 assert len(marks) == 8, 'marks in the plot: %d' % len(marks)
