@@ -18,7 +18,22 @@ struct enqueue_room {
 struct enqueue_cursor {
 	struct vduse_seg *seg;
 	uint32_t offset; /* in seg */
+	const struct vduse_seg *end;
 };
+
+/* The piece behind the one that is written now, for writing. */
+static __rte_always_inline void
+enqueue_fetch_next(const struct enqueue_cursor *at)
+{
+	const struct vduse_seg *next = at->seg + 1;
+	uint32_t i, n;
+
+	if (next >= at->end)
+		return;
+	n = RTE_MIN(next->len, (uint32_t)VDUSE_BATCH_AHEAD_BYTES);
+	for (i = 0; i < n; i += RTE_CACHE_LINE_SIZE)
+		vduse_prefetch_write(next->addr + i);
+}
 
 static __rte_always_inline void
 enqueue_bytes(struct enqueue_cursor *at, const uint8_t *data, uint32_t len)
@@ -29,6 +44,7 @@ enqueue_bytes(struct enqueue_cursor *at, const uint8_t *data, uint32_t len)
 		if (at->offset == at->seg->len) {
 			at->seg++;
 			at->offset = 0;
+			enqueue_fetch_next(at);
 		}
 		n = RTE_MIN(len, at->seg->len - at->offset);
 		rte_memcpy(at->seg->addr + at->offset, data, n);
@@ -42,7 +58,7 @@ static __rte_always_inline void
 enqueue_copy(const struct enqueue_room *room, const struct net_hdr_wire *hdr, uint16_t hdr_len,
 		const struct rte_mbuf *m)
 {
-	struct enqueue_cursor at = { .seg = room->segs };
+	struct enqueue_cursor at = { .seg = room->segs, .end = room->segs + room->nb_segs };
 
 	if (likely(room->nb_segs == 1 && m->nb_segs == 1 && hdr_len == NET_HDR_LEN)) {
 		memcpy(at.seg->addr, hdr, NET_HDR_LEN);
@@ -50,6 +66,7 @@ enqueue_copy(const struct enqueue_room *room, const struct net_hdr_wire *hdr, ui
 				m->data_len);
 		return;
 	}
+	enqueue_fetch_next(&at);
 	enqueue_bytes(&at, (const uint8_t *)hdr, hdr_len);
 	for (; m != NULL; m = m->next)
 		enqueue_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
@@ -59,7 +76,11 @@ enqueue_copy(const struct enqueue_room *room, const struct net_hdr_wire *hdr, ui
 static void
 enqueue_patch(const struct enqueue_room *room, uint16_t hdr_len, const struct net_hdr_patch *patch)
 {
-	struct enqueue_cursor at = { .seg = room->segs, .offset = hdr_len + patch->offset };
+	struct enqueue_cursor at = {
+		.seg = room->segs,
+		.offset = hdr_len + patch->offset,
+		.end = room->segs + room->nb_segs,
+	};
 
 	while (at.offset >= at.seg->len)
 		at.offset -= (at.seg++)->len;
