@@ -125,6 +125,15 @@ struct rte_vduse_conf {
 	 * from then on; 0: open /dev/vduse/NAME.
 	 */
 	int adopt_fd_plus_1;
+	/**
+	 * Folder of the state file, NULL: none. With it a process that was killed
+	 * is followed by another with the same name, to which the device's driver
+	 * notices nothing: it is adopted, whatever `adopt` says, and its type,
+	 * features, queues and configuration stay as they were. The folder is
+	 * made where it is missing; it must be writable for nobody else, and should
+	 * be on a tmpfs. rte_vduse_dev_destroy() removes the file.
+	 */
+	const char *state_dir;
 };
 
 /** State of a device at one moment. */
@@ -133,6 +142,7 @@ struct rte_vduse_info {
 	uint64_t driver_features; /**< negotiated; 0 before FEATURES_OK */
 	uint8_t status;           /**< virtio device status, as acknowledged by us */
 	bool started;             /**< DRIVER_OK, and bursts may run */
+	bool resumed;             /**< a process before served it; see state_dir */
 	bool broken; /**< the kernel gave the device up, or the driver's rings are bad */
 };
 
@@ -147,6 +157,12 @@ struct rte_vduse_info {
  *   device type or a feature
  */
 int rte_vduse_dev_create(const struct rte_vduse_conf *conf, struct rte_vduse_dev **dev);
+
+/**
+ * The owner is ready for callbacks: serve a device that was adopted. Once,
+ * and nothing happens where it was created; on the control thread, soon.
+ */
+void rte_vduse_dev_resume(struct rte_vduse_dev *dev);
 
 /**
  * Attach the device to the vDPA bus (VDPA_CMD_DEV_NEW) and bind the driver.

@@ -141,8 +141,17 @@ bus_add_cure(int err)
 	}
 }
 
+static bool
+bus_has(const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s", name);
+	return access(path, F_OK) == 0;
+}
+
 int
-vduse_bus_attach(const char *name, enum rte_vduse_attach how)
+vduse_bus_attach(const char *name, enum rte_vduse_attach how, bool again)
 {
 	const char *driver = bus_driver(how);
 	char path[PATH_MAX];
@@ -154,7 +163,7 @@ vduse_bus_attach(const char *name, enum rte_vduse_attach how)
 				name, driver, driver);
 		return -ENODEV;
 	}
-	ret = vduse_netlink_add(name);
+	ret = again && bus_has(name) ? 0 : vduse_netlink_add(name);
 	if (ret < 0) {
 		VDUSE_LOG(ERR, "%s: the kernel refuses to add it to the vDPA bus: %s; %s", name,
 				strerror(-ret), bus_add_cure(ret));

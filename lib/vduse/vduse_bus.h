@@ -14,10 +14,11 @@
  * Add the device to the bus and see to it that the driver asked for has it.
  *
  * @param how virtio or vhost
+ * @param again it may be on the bus already, put there by a process before
  * @return 0 or a negative errno, with a line of log; the device is not on
  *   the bus then
  */
-int vduse_bus_attach(const char *name, enum rte_vduse_attach how);
+int vduse_bus_attach(const char *name, enum rte_vduse_attach how, bool again);
 
 /**
  * Take the device off the bus.

@@ -62,7 +62,9 @@ dev_alloc_queues(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 			ret = -ENOMEM;
 			goto fail;
 		}
-		ret = vduse_vq_init(vq, &dev->env, dev->nb_queues, conf->queue_size);
+		ret = vduse_vq_init(vq, &dev->env, dev->nb_queues, conf->queue_size,
+				dev->store != NULL ? vduse_store_record(dev->store, dev->nb_queues)
+						   : NULL);
 		if (ret < 0) {
 			rte_free(vq);
 			goto fail;
@@ -136,34 +138,35 @@ dev_check_conf(const struct rte_vduse_conf *conf)
 }
 
 int
-rte_vduse_dev_create(const struct rte_vduse_conf *conf, struct rte_vduse_dev **out)
+rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **out)
 {
+	struct rte_vduse_conf conf = *asked;
 	struct rte_vduse_dev *dev;
 	uint16_t i;
 	int ret;
 
-	ret = dev_check_conf(conf);
+	ret = dev_check_conf(&conf);
 	if (ret < 0)
 		return ret;
 	dev = calloc(1, sizeof(*dev));
 	if (dev == NULL) {
-		VDUSE_LOG(ERR, "%s: no memory to create it", conf->name);
+		VDUSE_LOG(ERR, "%s: no memory to create it", conf.name);
 		return -ENOMEM;
 	}
-	strcpy(dev->name, conf->name);
+	strcpy(dev->name, conf.name);
 	dev->sys = vduse_sys_get();
-	dev->ops = *conf->ops;
-	dev->priv = conf->priv;
-	dev->offered = conf->features;
+	dev->ops = *conf.ops;
+	dev->priv = conf.priv;
+	dev->offered = conf.features;
 	dev->nb_spaces = 1;
-	dev->first_control_queue = conf->first_control_queue;
-	ret = vduse_kernel_open(dev, conf);
+	dev->first_control_queue = conf.first_control_queue;
+	ret = vduse_kernel_open(dev, &conf);
 	if (ret < 0)
 		goto free_dev;
-	ret = dev_alloc_queues(dev, conf);
+	ret = dev_alloc_queues(dev, &conf);
 	if (ret < 0)
 		goto close_dev;
-	ret = dev_init_tlbs(dev, conf->hold);
+	ret = dev_init_tlbs(dev, conf.hold);
 	if (ret < 0)
 		goto free_queues;
 	dev->env.sys = dev->sys;
@@ -222,7 +225,7 @@ rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how)
 
 	if (dev->attached || how == RTE_VDUSE_ATTACH_NONE)
 		return 0;
-	ret = vduse_bus_attach(dev->name, how);
+	ret = vduse_bus_attach(dev->name, how, dev->resumed);
 	dev->attached = ret == 0;
 	return ret;
 }
@@ -255,6 +258,8 @@ rte_vduse_dev_set_config(struct rte_vduse_dev *dev, uint32_t offset, const void 
 	free(config);
 	if (ret < 0)
 		return ret;
+	if (dev->store != NULL)
+		vduse_store_patch(&dev->store->head->config, offset, data, len);
 	/* a driver that is not there yet reads the configuration when it comes */
 	if (!(__atomic_load_n(&dev->status, __ATOMIC_RELAXED) & VIRTIO_CONFIG_S_DRIVER_OK))
 		return 0;
@@ -270,5 +275,6 @@ rte_vduse_dev_info(const struct rte_vduse_dev *dev, struct rte_vduse_info *info)
 	info->driver_features = __atomic_load_n(&dev->driver_features, __ATOMIC_RELAXED);
 	info->status = __atomic_load_n(&dev->status, __ATOMIC_RELAXED);
 	info->started = __atomic_load_n(&dev->started, __ATOMIC_RELAXED);
+	info->resumed = dev->resumed;
 	info->broken = __atomic_load_n(&dev->broken, __ATOMIC_RELAXED);
 }

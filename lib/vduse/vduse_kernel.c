@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 
 #include <linux/virtio_config.h>
 
+#include "vduse_adopt.h"
 #include "vduse_bus.h"
 #include "vduse_kernel.h"
 #include "vduse_log.h"
@@ -19,8 +19,8 @@
 /* Newest API first; a kernel before 7.0 knows 0 only. */
 #define DEV_API_NEWEST VDUSE_API_VERSION_1
 
-static void
-kernel_log_open(const char *name, const char *path, int err)
+void
+vduse_kernel_log_open(const char *name, const char *path, int err)
 {
 	const char *cure;
 
@@ -51,7 +51,7 @@ vduse_kernel_control(const struct vduse_sys *sys, const char *name)
 	int fd = sys->open_control();
 
 	if (fd < 0)
-		kernel_log_open(name, "/dev/vduse/control", fd);
+		vduse_kernel_log_open(name, "/dev/vduse/control", fd);
 	return fd;
 }
 
@@ -189,75 +189,66 @@ kernel_tune_all(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	}
 }
 
-/* A device that is there already, by descriptor or name. Returns 1; 0: there is none. */
 static int
-kernel_adopt(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+kernel_make(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 {
 	int ret;
 
-	if (!conf->adopt)
-		return 0;
-	dev->control_fd = -1;
-	dev->fd = conf->adopt_fd_plus_1 - 1;
-	if (dev->fd < 0)
-		dev->fd = dev->sys->open_device(dev->name);
-	if (dev->fd == -ENOENT || dev->fd == -ENODEV)
-		return 0;
-	if (dev->fd < 0) {
-		kernel_log_open(dev->name, "its file in /dev/vduse", dev->fd);
-		return dev->fd;
-	}
-	/* what is waited for with epoll must not block; a descriptor from elsewhere may */
-	if (fcntl(dev->fd, F_SETFL, O_NONBLOCK) < 0) {
-		ret = -errno;
-		VDUSE_LOG(ERR, "%s: file descriptor %d: %s; is it open?", dev->name, dev->fd,
-				strerror(-ret));
-		if (conf->adopt_fd_plus_1 == 0)
-			dev->sys->close(dev->fd);
-		return ret;
-	}
-	dev->adopted = true;
-	VDUSE_LOG(NOTICE, "%s: adopted; it stays in /dev/vduse when this process ends", dev->name);
-	return 1;
-}
-
-int
-vduse_kernel_open(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
-{
-	int ret;
-
-	ret = kernel_adopt(dev, conf);
-	if (ret != 0)
-		return ret < 0 ? ret : 0;
-	dev->control_fd = vduse_kernel_control(dev->sys, dev->name);
-	if (dev->control_fd < 0)
-		return dev->control_fd;
-	ret = kernel_negotiate(dev);
-	if (ret < 0)
-		goto close_control;
-	if (dev->api_version >= VDUSE_API_VERSION_1 && conf->first_control_queue < conf->nb_queues)
-		dev->nb_spaces = 2;
 	ret = kernel_create(dev, conf);
 	if (ret < 0)
-		goto close_control;
+		return ret;
 	dev->fd = dev->sys->open_device(dev->name);
 	if (dev->fd < 0) {
 		ret = dev->fd;
-		kernel_log_open(dev->name, "its file in /dev/vduse", ret);
+		vduse_kernel_log_open(dev->name, "its file in /dev/vduse", ret);
 		goto destroy;
 	}
 	ret = kernel_setup_queues(dev, conf);
 	if (ret < 0)
 		goto close_fd;
 	kernel_tune_all(dev, conf);
+	ret = vduse_adopt_served(dev, conf);
+	if (ret < 0)
+		goto close_fd;
 	return 0;
 
 close_fd:
 	dev->sys->close(dev->fd);
 destroy:
 	vduse_kernel_destroy(dev->sys, dev->control_fd, dev->name);
+	return ret;
+}
+
+int
+vduse_kernel_open(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+{
+	int ret;
+
+	ret = vduse_adopt(dev, conf);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	dev->control_fd = vduse_kernel_control(dev->sys, dev->name);
+	if (dev->control_fd < 0) {
+		ret = dev->control_fd;
+		goto close_store;
+	}
+	ret = kernel_negotiate(dev);
+	if (ret < 0)
+		goto close_control;
+	if (dev->api_version >= VDUSE_API_VERSION_1 && conf->first_control_queue < conf->nb_queues)
+		dev->nb_spaces = 2;
+	ret = vduse_adopt_creating(dev, conf);
+	if (ret == 0)
+		ret = kernel_make(dev, conf);
+	if (ret < 0)
+		goto close_control;
+	return 0;
+
 close_control:
 	dev->sys->close(dev->control_fd);
+close_store:
+	vduse_store_close(dev->store, true);
+	dev->store = NULL;
 	return ret;
 }
 
@@ -268,8 +259,10 @@ vduse_kernel_close(struct rte_vduse_dev *dev)
 	int ret;
 
 	dev->sys->close(dev->fd);
-	if (dev->adopted)
+	if (dev->adopted) {
+		vduse_store_close(dev->store, false);
 		return 0;
+	}
 	/* off the bus it is busy only while somebody else has its file open, to look at it perhaps
 	 */
 	do
@@ -280,6 +273,7 @@ vduse_kernel_close(struct rte_vduse_dev *dev)
 				"%s: stays in /dev/vduse: %s; take it off the vDPA bus and run "
 				"dpdk-vduse-net --destroy %s",
 				dev->name, strerror(-ret), dev->name);
+	vduse_store_close(dev->store, ret == 0);
 	dev->sys->close(dev->control_fd);
 	return ret;
 }

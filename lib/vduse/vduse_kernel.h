@@ -7,16 +7,21 @@
 
 /* The kernel's side of a device: API, creation, attributes, adoption, destruction. */
 
+/** A line of log about name: path cannot be opened, why, and the cure. */
+void vduse_kernel_log_open(const char *name, const char *path, int err);
+
 /** Open /dev/vduse/control. @return descriptor, or -errno with a line of log about name */
 int vduse_kernel_control(const struct vduse_sys *sys, const char *name);
 
 /**
  * Create or adopt the device: fills in control_fd, fd, api_version,
- * vduse_features, adopted. Mirror: vduse_kernel_close().
+ * vduse_features, adopted, store. Mirror: vduse_kernel_close().
  *
+ * @param conf what is not as it says, in a device that is there already, is
+ *   changed in it
  * @return 0, or as rte_vduse_dev_create()
  */
-int vduse_kernel_open(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);
+int vduse_kernel_open(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf);
 
 /** Close, and destroy what was created. @return 0 or -errno with a line of log */
 int vduse_kernel_close(struct rte_vduse_dev *dev);

@@ -115,34 +115,44 @@ vduse_packed_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chai
 }
 
 /**
- * Write one used descriptor. The flags of the first since the last publish
- * are held back, so that the driver sees either all of them or none.
+ * Note one used descriptor. The ring stays as it is until the publish, so that
+ * a process that dies in between has taken nothing.
  */
 static __rte_always_inline void
 vduse_packed_put(struct vduse_vq *vq, uint16_t id, uint16_t slots, uint32_t len)
 {
-	struct vring_packed_desc *desc = &vq->packed.desc[vq->used_idx];
+	const uint32_t n = vq->used_pending++ & vq->journal_mask;
 	uint16_t flags = vq->used_wrap ? VDUSE_PACKED_AVAIL | VDUSE_PACKED_USED : 0;
 
 	if (len != 0)
 		flags |= VRING_DESC_F_WRITE;
-	desc->id = id;
-	desc->len = len;
-	if (vq->used_pending++ == 0) {
-		vq->packed_first = vq->used_idx;
-		vq->packed_flags = flags;
-	} else {
-		/* release: id and len before the flags, for a driver that reads ahead */
-		__atomic_store_n(&desc->flags, flags, __ATOMIC_RELEASE);
-	}
+	vq->journal[n] = (uint64_t)flags << 48 | (uint64_t)id << 32 | len;
+	vq->journal_slots[n] = vq->used_idx;
 	vq->used_wrap ^= vduse_packed_step(vq, &vq->used_idx, slots);
 }
 
+/** Where len, id and flags of a descriptor are: one word (2.8.13). */
+static __rte_always_inline uint64_t *
+vduse_packed_word(const struct vduse_vq *vq, uint16_t slot)
+{
+	return (uint64_t *)&vq->packed.desc[slot].len;
+}
+
+/**
+ * Write what was put, the first one last, so that the driver sees either all
+ * or none. Doing it again before the driver has seen it changes nothing.
+ */
 static __rte_always_inline void
 vduse_packed_publish(struct vduse_vq *vq)
 {
+	uint16_t i;
+
+	for (i = 1; i < vq->used_pending; i++)
+		/* release: for a driver that reads ahead, after the buffer */
+		__atomic_store_n(vduse_packed_word(vq, vq->journal_slots[i]), vq->journal[i],
+				__ATOMIC_RELEASE);
 	/* release: pairs with the driver's read barrier after it reads flags (2.8.22) */
-	__atomic_store_n(&vq->packed.desc[vq->packed_first].flags, vq->packed_flags,
+	__atomic_store_n(vduse_packed_word(vq, vq->journal_slots[0]), vq->journal[0],
 			__ATOMIC_RELEASE);
 }
 

@@ -6,6 +6,7 @@
 
 #include "vduse_packed.h"
 #include "vduse_split.h"
+#include "vduse_state.h"
 
 /*
  * The verbs of both ring formats under one name. `packed` is a constant in
@@ -64,6 +65,21 @@ vduse_ring_call(struct vduse_vq *vq, uint16_t used)
 	vduse_vq_call(vq);
 }
 
+/**
+ * Publish what was put, with a record of it for a successor: nothing is
+ * written to the ring before vduse_state_begin().
+ */
+static __rte_always_inline void
+vduse_ring_publish(struct vduse_vq *vq, const bool packed)
+{
+	vduse_state_begin(vq, packed);
+	if (packed)
+		vduse_packed_publish(vq);
+	else
+		vduse_split_publish(vq);
+	vduse_state_commit(vq, packed);
+}
+
 /** Publish what was put, once a burst, and call the driver where it wants that. */
 static __rte_always_inline void
 vduse_ring_flush(struct vduse_vq *vq, const bool packed)
@@ -78,10 +94,12 @@ vduse_ring_flush(struct vduse_vq *vq, const bool packed)
 			vduse_vq_call_due(vq);
 		return;
 	}
-	if (packed)
-		vduse_packed_publish(vq);
-	else
-		vduse_split_publish(vq);
+	if (packed && unlikely(used > vq->size)) {
+		vq->fault = "more buffers available than the ring has descriptors";
+		vduse_vq_set_fault(vq);
+		return;
+	}
+	vduse_ring_publish(vq, packed);
 	vq->used_pending = 0;
 	call = packed ? vduse_packed_need_call(vq) : vduse_split_need_call(vq);
 	/* an event index asks once: what follows counts for the call that is held */

@@ -12,6 +12,7 @@
 
 #include "vduse_log.h"
 #include "vduse_msg.h"
+#include "vduse_recover.h"
 #include "vduse_run.h"
 
 /*
@@ -65,12 +66,13 @@ run_stop_queues(struct rte_vduse_dev *dev)
  * The device cannot go on: bursts end, and it stays so until the driver
  * resets it. There is no way from user space to DEVICE_NEEDS_RESET.
  */
-static void
-run_fail(struct rte_vduse_dev *dev)
+void
+vduse_run_fail(struct rte_vduse_dev *dev)
 {
 	if (dev->broken)
 		return;
 	__atomic_store_n(&dev->broken, true, __ATOMIC_RELAXED);
+	vduse_store_set_status(dev->store, dev->status, true);
 	run_stop_queues(dev);
 }
 
@@ -95,7 +97,7 @@ run_start_queue(struct rte_vduse_dev *dev, const struct vduse_vq_info *info)
 	struct vduse_vq *vq = dev->vqs[info->index];
 	int ret;
 
-	ret = vduse_vq_start(vq, info, dev->driver_features, dev->recovering);
+	ret = vduse_vq_start(vq, info, dev->driver_features, dev->recovering && !dev->resumed);
 	if (ret == -EFAULT)
 		VDUSE_LOG(NOTICE,
 				"%s: queue %u: its ring at IOVA 0x%" PRIx64
@@ -142,11 +144,8 @@ run_try_queues(struct rte_vduse_dev *dev, uint32_t step_ms)
 			VDUSE_LOG(ERR,
 					"%s: queue %u cannot be served: %s; the device stops until "
 					"its driver resets it",
-					dev->name, i,
-					ret == -ENOTSUP ? "a packed ring does not tell where the "
-							  "process before was"
-							: strerror(-ret));
-			run_fail(dev);
+					dev->name, i, vduse_recover_why(ret));
+			vduse_run_fail(dev);
 			return;
 		}
 		left |= ret == 0;
@@ -207,7 +206,7 @@ run_on_fault(void *arg, __rte_unused uint32_t events)
 				"%s: queue %u: malformed ring: %s; the device stops until its "
 				"driver resets it",
 				dev->name, i, dev->vqs[i]->fault);
-		run_fail(dev);
+		vduse_run_fail(dev);
 	}
 }
 
@@ -277,6 +276,16 @@ clear:
 	return ret;
 }
 
+/* What a successor would go on from is no more. */
+static void
+run_reset_records(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_queues; i++)
+		vduse_state_vq_reset(dev->vqs[i]);
+}
+
 static void
 run_stop(struct rte_vduse_dev *dev)
 {
@@ -296,20 +305,27 @@ run_get_vq_state(void *ctx, uint16_t index, struct vduse_vq_state *state)
 	struct vduse_vq_info info = { .index = index };
 	int ret;
 
-	if (dev->ops.settle != NULL)
-		dev->ops.settle(dev->priv, index);
-	vduse_vq_pause(vq, VDUSE_VQ_NONE);
-	vduse_vq_get_state(vq, state);
 	/* a driver asks for the state of a queue it has disabled, or is about to */
 	ret = dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info);
 	if (ret < 0)
 		return ret;
+	/* it did so while nobody was here */
+	if (!vq->ctl.ready && vq->record->valid == VDUSE_STATE_RUNNING && !dev->broken) {
+		ret = vduse_vq_start(vq, &info, dev->driver_features, false);
+		if (ret < 0)
+			return ret;
+	}
+	if (dev->ops.settle != NULL)
+		dev->ops.settle(dev->priv, index);
+	vduse_vq_pause(vq, VDUSE_VQ_NONE);
+	vduse_vq_get_state(vq, state);
 	if (info.ready || !vq->ctl.ready) {
 		/* a ring that is not mapped waits for the next mapping, as ever */
 		vduse_vq_resume(vq);
 		return 0;
 	}
 	vduse_vq_stop(vq);
+	vduse_state_vq_park(vq);
 	dev->ops.queue(dev->priv, index, false);
 	if (dev->started)
 		run_set_timer(dev, READY_STEP_MIN_MS);
@@ -338,16 +354,18 @@ run_check_features(struct rte_vduse_dev *dev)
 	return 0;
 }
 
-static int
-run_set_status(void *ctx, uint8_t status)
+int
+vduse_run_set_status(struct rte_vduse_dev *dev, uint8_t status)
 {
-	struct rte_vduse_dev *dev = ctx;
 	const uint8_t set = status & ~dev->status;
 	int ret = 0;
 
 	VDUSE_LOG(DEBUG, "%s: status 0x%02x -> 0x%02x", dev->name, dev->status, status);
 	if (status == 0) {
+		/* first: a successor must not start queues that are half way through this */
+		vduse_store_set_status(dev->store, 0, false);
 		run_stop(dev);
+		run_reset_records(dev);
 		__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
 	}
@@ -364,7 +382,14 @@ run_set_status(void *ctx, uint8_t status)
 	if (ret < 0)
 		return ret;
 	__atomic_store_n(&dev->status, status, __ATOMIC_RELAXED);
+	vduse_store_set_status(dev->store, status, dev->broken);
 	return 0;
+}
+
+static int
+run_set_status(void *ctx, uint8_t status)
+{
+	return vduse_run_set_status(ctx, status);
 }
 
 /* After a change of the map. */
@@ -440,37 +465,6 @@ run_set_group_asid(void *ctx, uint32_t group, uint32_t asid)
 	return 0;
 }
 
-/* The driver of an adopted device has been served by somebody else: go on from there. */
-static void
-run_recover(struct rte_vduse_dev *dev)
-{
-	uint64_t features = 0;
-	bool ready = false;
-	uint16_t i;
-
-	if (dev->sys->ioctl(dev->fd, VDUSE_DEV_GET_FEATURES, &features) < 0 || features == 0)
-		return;
-	for (i = 0; i < dev->nb_queues; i++) {
-		struct vduse_vq_info info = { .index = i };
-
-		ready |= dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info) == 0 && info.ready;
-	}
-	if (!ready)
-		return; /* what is to come comes as messages */
-	dev->recovering = true;
-	if (run_set_status(dev, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
-						VIRTIO_CONFIG_S_FEATURES_OK |
-						VIRTIO_CONFIG_S_DRIVER_OK) < 0 &&
-			!dev->broken) {
-		VDUSE_LOG(ERR,
-				"%s: cannot go on where another process was; its driver has to "
-				"reset it",
-				dev->name);
-		run_fail(dev);
-	}
-	dev->recovering = false;
-}
-
 static int
 run_set_vq_ready(void *ctx, uint16_t index, bool ready)
 {
@@ -483,6 +477,7 @@ run_set_vq_ready(void *ctx, uint16_t index, bool ready)
 		return 0; /* before DRIVER_OK: run_start() asks for what is ready */
 	if (!ready) {
 		vduse_vq_stop(vq);
+		vduse_state_vq_park(vq);
 		dev->ops.queue(dev->priv, index, false);
 		return 0;
 	}
@@ -529,8 +524,15 @@ run_on_message(void *arg, uint32_t events)
 				dev->name);
 		vduse_ctl_del(dev->msg_id);
 		dev->msg_id = 0;
-		run_fail(dev);
+		vduse_run_fail(dev);
 	}
+}
+
+/* What the kernel asks is answered from here on. */
+static int
+run_watch(struct rte_vduse_dev *dev)
+{
+	return vduse_ctl_add(dev->fd, EPOLLIN, run_on_message, dev, &dev->msg_id);
 }
 
 static void
@@ -539,22 +541,29 @@ run_on_timer(void *arg, __rte_unused uint32_t events)
 	struct rte_vduse_dev *dev = arg;
 	uint64_t expirations;
 	ssize_t n;
+	int ret;
 
 	n = read(dev->timer_fd, &expirations, sizeof(expirations));
-	if (n == sizeof(expirations) && dev->adopt_pending) {
+	if (n != sizeof(expirations))
+		return;
+	if (dev->adopt_pending) {
+		/* before any message: those that the process before did not answer come again */
 		dev->adopt_pending = false;
-		run_recover(dev);
+		vduse_recover(dev);
+		ret = run_watch(dev);
+		if (ret < 0)
+			VDUSE_LOG(ERR, "%s: cannot wait for requests: %s", dev->name,
+					strerror(-ret));
 		return;
 	}
-	if (n == sizeof(expirations) && dev->started)
+	if (dev->started)
 		run_try_queues(dev, RTE_MIN(dev->timer_ms * 2, READY_STEP_MAX_MS));
 }
 
 void
-vduse_run_resume(struct rte_vduse_dev *dev)
+rte_vduse_dev_resume(struct rte_vduse_dev *dev)
 {
-	dev->adopt_pending = dev->adopted;
-	if (dev->adopted)
+	if (dev->adopt_pending)
 		run_set_timer(dev, READY_STEP_MIN_MS);
 }
 
@@ -572,7 +581,8 @@ vduse_run_begin(struct rte_vduse_dev *dev)
 	ret = vduse_ctl_add(dev->env.fault_fd, EPOLLIN, run_on_fault, dev, &dev->fault_id);
 	if (ret < 0)
 		goto del_timer;
-	ret = vduse_ctl_add(dev->fd, EPOLLIN, run_on_message, dev, &dev->msg_id);
+	dev->adopt_pending = dev->adopted || dev->resumed;
+	ret = dev->adopt_pending ? 0 : run_watch(dev);
 	if (ret < 0)
 		goto del_fault;
 	return 0;
@@ -591,11 +601,11 @@ vduse_run_end(struct rte_vduse_dev *dev)
 {
 	uint16_t i;
 
-	vduse_ctl_del(dev->msg_id); /* the one handler that adds kicks */
+	vduse_ctl_del(dev->timer_id); /* adds the next one */
+	vduse_ctl_del(dev->msg_id);   /* the one other handler that adds kicks */
 	for (i = 0; i < dev->nb_queues; i++)
 		vduse_ctl_del(dev->kick_ids[i]);
 	vduse_ctl_del(dev->fault_id);
-	vduse_ctl_del(dev->timer_id);
 	memset(dev->kick_ids, 0, dev->nb_queues * sizeof(dev->kick_ids[0]));
 	run_stop(dev);
 	close(dev->timer_fd);

@@ -15,11 +15,14 @@ int vduse_run_begin(struct rte_vduse_dev *dev);
 /** Stop watching, and stop what runs. Not on the control thread. */
 void vduse_run_end(struct rte_vduse_dev *dev);
 
+/** Go to this virtio device status. On the control thread. @return 0 or -errno: refused */
+int vduse_run_set_status(struct rte_vduse_dev *dev, uint8_t status);
+
 /**
- * Serve an adopted device whose driver is there already, on the control
- * thread and soon; once the owner is ready for callbacks.
+ * The device cannot go on: bursts end, and it stays so until the driver
+ * resets it. On the control thread.
  */
-void vduse_run_resume(struct rte_vduse_dev *dev);
+void vduse_run_fail(struct rte_vduse_dev *dev);
 
 /**
  * Map an address space anew, as if the driver had changed all of it. Control

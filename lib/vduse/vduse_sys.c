@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -110,6 +111,24 @@ sys_set_attr(const char *name, const char *attr, const char *value)
 	return ret;
 }
 
+/* Node numbers of devtmpfs are not used twice; the time of birth is for other file systems. */
+static int
+sys_identify(const char *name, uint64_t node[3])
+{
+	char path[PATH_MAX];
+	struct statx st;
+
+	snprintf(path, sizeof(path), "/dev/vduse/%s", name);
+	if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &st) < 0)
+		return -errno;
+	node[0] = st.stx_ino;
+	node[1] = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+	node[2] = st.stx_mask & STATX_BTIME ? st.stx_btime.tv_sec * UINT64_C(1000000000) +
+							      st.stx_btime.tv_nsec
+					    : 0;
+	return 0;
+}
+
 static void
 sys_close(int fd)
 {
@@ -126,6 +145,7 @@ const struct vduse_sys vduse_sys_kernel = {
 	.map = sys_map,
 	.unmap = sys_unmap,
 	.set_attr = sys_set_attr,
+	.identify = sys_identify,
 	.close = sys_close,
 };
 

@@ -34,6 +34,9 @@ struct vduse_sys {
 	/** Write a device's attribute in sysfs: "msg_timeout", "vq0/irq_cb_affinity". @return 0 or
 	 * -errno */
 	int (*set_attr)(const char *name, const char *attr, const char *value);
+	/** Which life of the device this is: never the same for another one since boot. @return 0
+	 * or -errno */
+	int (*identify)(const char *name, uint64_t node[3]);
 	/** close(2). */
 	void (*close)(int fd);
 };

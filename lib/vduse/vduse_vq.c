@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -26,9 +27,16 @@ static_assert(sizeof(struct vring_desc) == 16, "virtio 1.2, 2.7.5");
 static_assert(sizeof(struct vring_packed_desc) == 16, "virtio 1.2, 2.8.13");
 static_assert(sizeof(struct vring_packed_desc_event) == 4, "virtio 1.2, 2.8.14");
 
+static void
+vq_free(struct vduse_vq *vq)
+{
+	rte_free(vq->ctl.room);
+	rte_free(vq->segs);
+}
+
 int
 vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t index,
-		uint16_t max_size)
+		uint16_t max_size, void *room)
 {
 	memset(vq, 0, sizeof(*vq));
 	vq->env = env;
@@ -36,13 +44,19 @@ vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t inde
 	vq->ctl.max_size = max_size;
 	vq->segs = rte_malloc(
 			"vduse_segs", VDUSE_SEGS_MAX * sizeof(vq->segs[0]), RTE_CACHE_LINE_SIZE);
-	if (vq->segs == NULL)
+	if (room == NULL)
+		room = vq->ctl.room = rte_zmalloc("vduse_record", vduse_state_vq_bytes(max_size),
+				RTE_CACHE_LINE_SIZE);
+	if (vq->segs == NULL || room == NULL) {
+		vq_free(vq);
 		return -ENOMEM;
+	}
+	vduse_state_vq_bind(vq, room);
 	vq->ctl.kickfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (vq->ctl.kickfd < 0) {
 		int ret = -errno;
 
-		rte_free(vq->segs);
+		vq_free(vq);
 		return ret;
 	}
 	return 0;
@@ -52,7 +66,7 @@ void
 vduse_vq_fini(struct vduse_vq *vq)
 {
 	close(vq->ctl.kickfd);
-	rte_free(vq->segs);
+	vq_free(vq);
 }
 
 /* Sizes and alignments of the three parts (virtio 1.2, 2.7 and 2.8.10). */
@@ -190,6 +204,27 @@ ring_recover_position(struct vduse_vq *vq)
 	return 0;
 }
 
+/*
+ * Where a process before was. The ring is translated, the positions are those
+ * that the driver set.
+ */
+static int
+ring_continue(struct vduse_vq *vq)
+{
+	int ret;
+
+	if (vduse_state_vq_matches(vq, vq->size))
+		ret = vduse_state_vq_recover(vq);
+	else
+		ret = ring_recover_position(vq);
+	if (ret < 0)
+		return ret;
+	vq->call_pending = true; /* it may have died before it called */
+	if (!vduse_state_vq_matches(vq, vq->size))
+		vduse_state_vq_start(vq);
+	return 0;
+}
+
 int
 vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features,
 		bool recover)
@@ -207,13 +242,14 @@ vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t f
 		return ret;
 	vq->size = info->num;
 	ring_set_position(vq, info);
-	if (recover) {
+	if (!recover && vq->record->valid != VDUSE_STATE_RUNNING) {
+		vduse_state_vq_start(vq);
+	} else {
 		ret = ring_translate(vq);
 		if (ret == 0)
-			ret = ring_recover_position(vq);
+			ret = ring_continue(vq);
 		if (ret < 0)
 			return ret;
-		vq->call_pending = true; /* the one before may have died before it called */
 	}
 	vq->ctl.ready = true;
 	return vduse_vq_resume(vq);

@@ -45,6 +45,8 @@ struct vduse_pos {
 	bool wrap;    /**< packed: driver ring wrap counter */
 };
 
+struct vduse_state_vq;
+
 /**
  * One virtqueue.
  *
@@ -80,9 +82,17 @@ struct vduse_vq {
 	uint16_t used_idx;      /* next to write; split: free running */
 	bool used_wrap;         /* packed: device ring wrap counter */
 	uint16_t used_pending;  /* elements written and not published */
-	uint16_t packed_first;  /* packed: slot of the first of those */
-	uint16_t packed_flags;  /* packed: its flags */
-	uint16_t signalled;     /* used_idx at the last decision about a call */
+	/* what was put, packed: the last 8 bytes of each used descriptor, and its slot;
+	 * vduse_state.h
+	 */
+	uint64_t *journal;
+	uint16_t *journal_slots;
+	struct vduse_state_vq *record; /* what a successor reads */
+	uint64_t *inflight;            /* buffers that stay out, by id */
+	uint32_t journal_mask;         /* entries of each array, less one */
+	uint32_t taken;                /* buffers taken, where they may stay out */
+	bool takes;                    /* they may */
+	uint16_t signalled;            /* used_idx at the last decision about a call */
 	bool signalled_valid;
 
 	/* coalescing of calls; off: usecs is 0 */
@@ -112,24 +122,33 @@ struct vduse_vq {
 		uint64_t signals;     /* in kickfd, of our own; atomic */
 		uint64_t desc_addr, driver_addr, device_addr; /* IOVA */
 		bool packed_ring;
+		void *room; /* of the record, where no file has it */
 	} ctl __rte_cache_aligned;
 };
 
-/** @return 0 or -errno; mirror: vduse_vq_fini(). */
+/**
+ * @param room of the record (vduse_state_vq_bind()), the caller's; NULL: the
+ *   queue's own
+ * @return 0 or -errno; mirror: vduse_vq_fini().
+ */
 int vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t index,
-		uint16_t max_size);
+		uint16_t max_size, void *room);
 void vduse_vq_fini(struct vduse_vq *vq);
 
 /**
  * Take over the ring that VDUSE_VQ_GET_INFO describes and let bursts run.
  * Control thread.
  *
+ * A record that a process before left of this ring (vduse_state.h) says where
+ * it was, otherwise the driver's state does.
+ *
  * @param features negotiated
- * @param recover another process served the ring before: take the position
- *   from the ring instead of the driver's state
+ * @param recover a process before served the ring and left no record: take the
+ *   position from the ring
  * @return 0; -ENOTSUP where the ring does not tell (packed, once used);
- *   -EINVAL for a size or address the specification forbids; -EFAULT
- *   where the ring is not mapped (the next vduse_vq_resume() tries again)
+ *   -EBADMSG where record and ring contradict each other; -EINVAL for a size
+ *   or address the specification forbids; -EFAULT where the ring is not
+ *   mapped (the next vduse_vq_resume() tries again)
  */
 int vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features,
 		bool recover);

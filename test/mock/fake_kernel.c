@@ -52,6 +52,9 @@ dev_of_name(const char *name)
 	return NULL;
 }
 
+/* Devices made since the program started. */
+static uint64_t lives;
+
 struct fk_dev *
 fk_find(const char *name)
 {
@@ -182,6 +185,7 @@ control_create(unsigned int control, const struct vduse_dev_config *config)
 	dev = &fk.devs[i];
 	memset(dev, 0, sizeof(*dev));
 	dev->used = true;
+	dev->life = ++lives;
 	memcpy(dev->name, config->name, sizeof(dev->name) - 1);
 	dev->api_version = controls[control].api_version;
 	dev->vduse_features = controls[control].features;
@@ -570,6 +574,23 @@ fk_close(int fd)
 	pthread_mutex_unlock(&fk.lock);
 }
 
+static int
+fk_identify(const char *name, uint64_t node[3])
+{
+	struct fk_dev *dev;
+	int ret = -ENOENT;
+
+	pthread_mutex_lock(&fk.lock);
+	dev = dev_of_name(name);
+	if (dev != NULL) {
+		memset(node, 0, 3 * sizeof(node[0]));
+		node[0] = dev->life;
+		ret = 0;
+	}
+	pthread_mutex_unlock(&fk.lock);
+	return ret;
+}
+
 const struct vduse_sys fk_sys = {
 	.open_control = fk_open_control,
 	.open_device = fk_open_device,
@@ -580,6 +601,7 @@ const struct vduse_sys fk_sys = {
 	.map = fk_mmap,
 	.unmap = fk_munmap,
 	.set_attr = fk_set_attr,
+	.identify = fk_identify,
 	.close = fk_close,
 };
 

@@ -49,6 +49,7 @@ struct fk_attr {
 
 struct fk_dev {
 	bool used;
+	uint64_t life; /* no two devices have the same */
 	char name[VDUSE_NAME_MAX];
 	uint64_t api_version;
 	uint64_t vduse_features;

@@ -107,6 +107,7 @@ bench_create(struct bench *b, const struct bench_conf *conf)
 		.zero_copy_min = conf->zero_copy_min,
 		.event = bench_event,
 		.event_arg = b,
+		.state_dir = conf->state_dir,
 	};
 
 	bench_init(b, conf);

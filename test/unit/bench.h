@@ -47,6 +47,7 @@ struct bench_conf {
 	bool start_wrap;
 	uint64_t features; /* in addition */
 	uint32_t zero_copy_min;
+	const char *state_dir;
 };
 
 struct bench {

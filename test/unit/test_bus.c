@@ -374,7 +374,7 @@ attempt(size_t i, enum rte_vduse_attach how, unsigned int skip, int err)
 
 	unit_log_clear();
 	arm(calls[i].call, skip, err);
-	ret = vduse_bus_attach(NAME, how);
+	ret = vduse_bus_attach(NAME, how, NULL);
 	met = bus.times == 0;
 	arm(NONE, 0, 0);
 	if (met && !calls[i].again && ret == 0)
@@ -387,7 +387,7 @@ attempt(size_t i, enum rte_vduse_attach how, unsigned int skip, int err)
 	assert_int_equal(bus.sockets, 0);
 	assert_int_equal(is_on_bus(), ret == 0);
 	if (ret < 0)
-		assert_int_equal(vduse_bus_attach(NAME, how), 0);
+		assert_int_equal(vduse_bus_attach(NAME, how, NULL), 0);
 	assert_int_equal(vduse_bus_detach(NAME), 0);
 	assert_false(is_on_bus());
 	return met;
@@ -430,7 +430,7 @@ test_detach(void **state)
 
 	(void)state;
 	for (i = 0; i < RTE_DIM(faults); i++) {
-		assert_int_equal(vduse_bus_attach(NAME, RTE_VDUSE_ATTACH_VIRTIO), 0);
+		assert_int_equal(vduse_bus_attach(NAME, RTE_VDUSE_ATTACH_VIRTIO, NULL), 0);
 		arm(faults[i].call, 0, faults[i].err);
 		assert_int_equal(vduse_bus_detach(NAME), faults[i].ret);
 		assert_int_equal(bus.times, 0);

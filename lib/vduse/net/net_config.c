@@ -102,7 +102,7 @@ rte_vduse_net_set_port(struct rte_vduse_net *net, uint16_t port)
 {
 	uint16_t i;
 
-	for (i = 1; i < 2 * net->asked_pairs; i += 2)
+	for (i = 1; i < 2 * net->queue_pairs; i += 2)
 		net->queues[i].port = port;
 }
 
@@ -155,6 +155,8 @@ rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *i
 {
 	rte_vduse_dev_info(net->dev, &info->dev);
 	info->queue_pairs = net->queue_pairs;
+	info->mtu = rte_le_to_cpu_16(net->config.mtu);
+	memcpy(&info->mac, net->config.mac, sizeof(info->mac));
 	info->active_pairs = __atomic_load_n(&net->active_pairs, __ATOMIC_RELAXED);
 	info->link_up = __atomic_load_n(&net->driver_up, __ATOMIC_RELAXED) &&
 			__atomic_load_n(&net->admin_up, __ATOMIC_RELAXED);

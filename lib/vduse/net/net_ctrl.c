@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/eventfd.h>
 
@@ -7,6 +8,7 @@
 #include <rte_byteorder.h>
 
 #include "net_ctrl.h"
+#include "net_state.h"
 #include "vduse_log.h"
 
 /* Longest command with its data that is looked at, bytes. */
@@ -341,12 +343,17 @@ ctrl_run(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	const uint64_t features = net->dev->driver_features;
 	size_t i;
+	int ret;
 
 	for (i = 0; i < RTE_DIM(ctrl_table); i++) {
 		if (ctrl_table[i].class == cmd->hdr.class && cmd->hdr.cmd >= ctrl_table[i].first &&
 				cmd->hdr.cmd <= ctrl_table[i].last &&
-				(features & (1ULL << ctrl_table[i].feature)))
-			return ctrl_table[i].handler(net, cmd);
+				(features & (1ULL << ctrl_table[i].feature))) {
+			ret = ctrl_table[i].handler(net, cmd);
+			/* before the driver knows: a command that is done stays done */
+			net_state_save(net);
+			return ret;
+		}
 	}
 	return -EOPNOTSUPP;
 }

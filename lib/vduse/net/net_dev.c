@@ -15,6 +15,7 @@
 #include "net_ctrl.h"
 #include "net_dev.h"
 #include "net_list.h"
+#include "net_state.h"
 #include "net_zc.h"
 #include "vduse_log.h"
 #include "vduse_run.h"
@@ -127,6 +128,10 @@ net_start(void *priv, uint64_t features)
 						  : net->bodies->dequeue(features, net->zc != NULL);
 	}
 	net_ctrl_reset(net, features);
+	if (net->dev->recovering)
+		net_state_restore(net);
+	else
+		net_state_save(net);
 	__atomic_store_n(&net->driver_up, true, __ATOMIC_RELAXED);
 	net_notify(net, RTE_VDUSE_NET_EVENT_LINK, 0);
 	return 0;
@@ -251,6 +256,7 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 		.tuning = conf->tuning,
 		.adopt = conf->adopt,
 		.adopt_fd_plus_1 = conf->adopt_fd_plus_1,
+		.state_dir = conf->state_dir,
 	};
 
 	if (conf->ring == RTE_VDUSE_NET_RING_SPLIT)
@@ -312,59 +318,79 @@ net_create_or_explain(struct rte_vduse_net *net, const struct rte_vduse_net_conf
 }
 
 static int
-net_alloc_pending(struct net_queue *q, uint16_t queue_size)
+net_alloc_pending(struct net_queue *q)
 {
-	q->nb_pending = RTE_MIN(queue_size, VDUSE_SEGS_MAX);
+	q->nb_pending = RTE_MIN(q->vq->ctl.max_size, VDUSE_SEGS_MAX);
 	q->pending = rte_malloc("vduse_net_pending", q->nb_pending * sizeof(q->pending[0]),
 			RTE_CACHE_LINE_SIZE);
 	return q->pending != NULL ? 0 : -ENOMEM;
 }
 
 static void
-net_free_queues(struct rte_vduse_net *net, uint16_t pairs)
+net_free_queues(struct rte_vduse_net *net)
 {
 	uint16_t i;
 
-	for (i = 0; net->queues != NULL && i < 2 * pairs; i += 2)
+	for (i = 0; net->queues != NULL && i < 2 * net->queue_pairs; i += 2)
 		rte_free(net->queues[i].pending);
 	rte_free(net->queues);
-	net_zc_set_free(net->zc);
+}
+
+/* Of the device that there is, which may not be quite the one that was asked for. */
+static int
+net_alloc_zc(struct rte_vduse_net *net)
+{
+	uint16_t i;
+
+	if (net->zc == NULL)
+		return 0;
+	for (i = 0; i < net->queue_pairs; i++) {
+		struct net_queue *q = &net->queues[2 * i + 1];
+
+		q->zc = net_zc_set_add(net->zc, q->vq->ctl.max_size);
+		if (q->zc == NULL)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 /* Mirror: net_free_queues(). */
 static int
-net_alloc_queues(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf)
+net_alloc_queues(struct rte_vduse_net *net)
 {
+	struct net_queue *q;
 	uint16_t i;
 
-	net->queues = rte_zmalloc("vduse_net_queues",
-			2 * conf->queue_pairs * sizeof(net->queues[0]), RTE_CACHE_LINE_SIZE);
-	if (net->queues == NULL)
-		return -ENOMEM;
-	for (i = 0; i < 2 * conf->queue_pairs; i += 2) {
-		if (net_alloc_pending(&net->queues[i], conf->queue_size) < 0) {
-			net_free_queues(net, conf->queue_pairs);
-			return -ENOMEM;
+	net->queues = rte_zmalloc("vduse_net_queues", 2 * net->queue_pairs * sizeof(net->queues[0]),
+			RTE_CACHE_LINE_SIZE);
+	for (i = 0; net->queues != NULL && i < 2 * net->queue_pairs; i++) {
+		q = &net->queues[i];
+		q->vq = vduse_dev_vq(net->dev, i);
+		q->vq->read_only = i % 2 == 1;
+		if (i % 2 == 1) {
+			q->port = RTE_MBUF_PORT_INVALID;
+			continue;
 		}
-		net->queues[i + 1].port = RTE_MBUF_PORT_INVALID;
+		if (net_alloc_pending(q) < 0)
+			goto fail;
+		q->filter = &net->filter;
+		q->rss = &net->rss;
+		rte_spinlock_init(&q->lock);
 	}
-	if (conf->zero_copy_min == 0)
+	if (net->queues != NULL && net_alloc_zc(net) == 0)
 		return 0;
-	net->zc = net_zc_set_alloc(conf->queue_pairs, conf->queue_size, conf->zero_copy_min);
-	if (net->zc == NULL) {
-		net_free_queues(net, conf->queue_pairs);
-		return -ENOMEM;
-	}
-	for (i = 0; i < conf->queue_pairs; i++)
-		net->queues[2 * i + 1].zc = net->zc->zc[i];
-	return 0;
+
+fail:
+	VDUSE_LOG(ERR, "%s: no memory for %u queue pairs; give DPDK more (-m, hugepages)",
+			net->dev->name, net->queue_pairs);
+	net_free_queues(net);
+	return -ENOMEM;
 }
 
 int
 rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net **out)
 {
 	struct rte_vduse_net *net;
-	uint16_t i;
 	int ret;
 
 	ret = net_check_conf(conf);
@@ -377,7 +403,6 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	}
 	net->event = conf->event;
 	net->event_arg = conf->event_arg;
-	net->asked_pairs = conf->queue_pairs;
 	net->packed_only = conf->ring == RTE_VDUSE_NET_RING_PACKED;
 	memcpy(net->config.mac, &conf->mac, sizeof(net->config.mac));
 	net->config.mtu = rte_cpu_to_le_16(conf->mtu);
@@ -386,31 +411,30 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	net->config.rss_max_key_size = NET_RSS_KEY_MAX;
 	net->config.rss_max_indirection_table_length = rte_cpu_to_le_16(NET_RSS_TABLE_MAX);
 	net->config.supported_hash_types = rte_cpu_to_le_32(NET_RSS_TYPES);
-	ret = net_alloc_queues(net, conf);
-	if (ret < 0) {
-		VDUSE_LOG(ERR, "%s: no memory for %u queue pairs; give DPDK more (-m, hugepages)",
-				conf->name, conf->queue_pairs);
-		goto free_net;
+	if (conf->zero_copy_min > 0) {
+		net->zc = net_zc_set_alloc(conf->zero_copy_min);
+		if (net->zc == NULL) {
+			VDUSE_LOG(ERR, "%s: no memory to create it", conf->name);
+			ret = -ENOMEM;
+			goto free_net;
+		}
 	}
 	ret = net_create_or_explain(net, conf);
 	if (ret < 0)
-		goto free_queues;
-	for (i = 0; i < 2 * net->queue_pairs; i++) {
-		net->queues[i].vq = vduse_dev_vq(net->dev, i);
-		net->queues[i].vq->read_only = i % 2 == 1;
-	}
-	for (i = 0; i < 2 * net->queue_pairs; i += 2) {
-		net->queues[i].filter = &net->filter;
-		net->queues[i].rss = &net->rss;
-		rte_spinlock_init(&net->queues[i].lock);
-	}
+		goto free_zc;
+	net_state_adopt(net);
+	ret = net_alloc_queues(net);
+	if (ret < 0)
+		goto destroy;
 	net_list_add(net);
-	vduse_run_resume(net->dev);
+	rte_vduse_dev_resume(net->dev);
 	*out = net;
 	return 0;
 
-free_queues:
-	net_free_queues(net, conf->queue_pairs);
+destroy:
+	rte_vduse_dev_destroy(net->dev);
+free_zc:
+	net_zc_set_free(net->zc);
 free_net:
 	free(net);
 	return ret;
@@ -435,7 +459,8 @@ rte_vduse_net_destroy(struct rte_vduse_net *net)
 
 	net_list_del(net);
 	ret = rte_vduse_dev_destroy(net->dev);
-	net_free_queues(net, net->asked_pairs);
+	net_free_queues(net);
+	net_zc_set_free(net->zc);
 	free(net);
 	return ret;
 }

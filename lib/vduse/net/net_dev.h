@@ -51,7 +51,6 @@ struct net_coalesce {
 struct rte_vduse_net {
 	TAILQ_ENTRY(rte_vduse_net) next; /* net_list.c */
 	struct rte_vduse_dev *dev;
-	uint16_t asked_pairs;     /* queues are allocated for these */
 	uint16_t queue_pairs;     /* offered */
 	uint16_t active_pairs;    /* in use by the driver (VIRTIO_NET_CTRL_MQ) */
 	bool packed_only;         /* no other ring format is offered */
@@ -73,6 +72,9 @@ struct rte_vduse_net {
 #define NET_SET_CONFIG(net, field)                                                      \
 	rte_vduse_dev_set_config((net)->dev, offsetof(struct virtio_net_config, field), \
 			&(net)->config.field, sizeof((net)->config.field))
+
+/** Pairs whose coalescing is kept in the state file; beyond, it is as the owner set it. */
+#define NET_STATE_COALESCE_PAIRS 64
 
 /** Of one queue. @return 0 or -EINVAL */
 int net_set_coalesce(struct rte_vduse_net *net, uint16_t index, const struct net_coalesce *coal);

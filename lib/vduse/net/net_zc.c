@@ -73,22 +73,25 @@ zc_set_used(void *arg)
 }
 
 struct net_zc_set *
-net_zc_set_alloc(uint16_t pairs, uint16_t queue_size, uint32_t min)
+net_zc_set_alloc(uint32_t min)
 {
 	struct net_zc_set *set;
 
 	vduse_grave_reap();
-	set = calloc(1, sizeof(*set) + pairs * sizeof(set->zc[0]));
-	if (set == NULL)
-		return NULL;
-	for (; set->nb < pairs; set->nb++) {
-		set->zc[set->nb] = zc_alloc(queue_size, min);
-		if (set->zc[set->nb] == NULL) {
-			zc_set_release(set);
-			return NULL;
-		}
-	}
+	set = calloc(1, sizeof(*set));
+	if (set != NULL)
+		set->min = min;
 	return set;
+}
+
+struct net_zc *
+net_zc_set_add(struct net_zc_set *set, uint16_t queue_size)
+{
+	struct net_zc *zc = zc_alloc(queue_size, set->min);
+
+	if (zc != NULL)
+		set->zc[set->nb++] = zc;
+	return zc;
 }
 
 void

@@ -5,6 +5,7 @@
 #include <rte_mbuf.h>
 
 #include "net_copy.h"
+#include "rte_vduse_net.h"
 #include "vduse_chain.h"
 
 /*
@@ -59,12 +60,17 @@ struct net_zc {
 
 /** All of a device: the argument of ops->held. */
 struct net_zc_set {
+	uint32_t min; /**< see struct net_zc */
 	uint16_t nb;
-	struct net_zc *zc[]; /**< by queue pair */
+	struct net_zc *zc[RTE_VDUSE_NET_PAIRS_MAX]; /**< by queue pair */
 };
 
-/** @param min see struct net_zc. @return NULL: no memory. Mirror: net_zc_set_free() */
-struct net_zc_set *net_zc_set_alloc(uint16_t pairs, uint16_t queue_size, uint32_t min);
+/** An empty one. @param min see struct net_zc. @return NULL: no memory. Mirror: net_zc_set_free()
+ */
+struct net_zc_set *net_zc_set_alloc(uint32_t min);
+
+/** For one more queue pair. @return owned by the set; NULL: no memory */
+struct net_zc *net_zc_set_add(struct net_zc_set *set, uint16_t queue_size);
 
 /** Free it when the last piece was freed, now or later. */
 void net_zc_set_free(struct net_zc_set *set);

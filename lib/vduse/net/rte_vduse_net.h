@@ -91,6 +91,7 @@ struct rte_vduse_net_conf {
 	struct rte_vduse_tuning tuning;     /**< see struct rte_vduse_conf */
 	bool adopt;                         /**< see struct rte_vduse_conf */
 	int adopt_fd_plus_1;                /**< see struct rte_vduse_conf */
+	const char *state_dir;              /**< see struct rte_vduse_conf */
 	enum rte_vduse_net_profile profile; /**< offloads that are offered */
 	/**
 	 * Frames from this length on, in bytes, are dequeued without a copy: see
@@ -108,6 +109,8 @@ struct rte_vduse_net_info {
 	struct rte_vduse_info dev; /**< of the VDUSE device */
 	uint16_t queue_pairs;      /**< offered; less than asked for after a fall-back */
 	uint16_t active_pairs;     /**< that the driver uses */
+	uint16_t mtu;              /**< as the driver sees it, bytes */
+	struct rte_ether_addr mac; /**< as the driver sees it */
 	bool link_up;              /**< a driver is there and the link was set up */
 };
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <assert.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+
+#include "net_state.h"
+#include "vduse_log.h"
+
+/* Changes of it change VDUSE_STORE_VERSION. */
+struct net_saved {
+	uint64_t offloads; /* VIRTIO_NET_CTRL_GUEST_OFFLOADS: features of the receive queues */
+	uint16_t active_pairs;
+	uint16_t nb_coalesce; /* 0: as at the start */
+	struct net_rss rss;
+	struct net_filter filter;
+	struct net_coalesce coalesce[2 * NET_STATE_COALESCE_PAIRS];
+};
+
+static_assert(sizeof(struct net_saved) <= VDUSE_STATE_BLOB_MAX, "the room that there is");
+
+void
+net_state_save(const struct rte_vduse_net *net)
+{
+	struct vduse_store *store = net->dev->store;
+	struct net_saved saved;
+	uint16_t i;
+
+	if (store == NULL)
+		return;
+	memset(&saved, 0, sizeof(saved));
+	saved.offloads = net->queues[0].features;
+	saved.active_pairs = net->active_pairs;
+	saved.nb_coalesce = RTE_MIN(2 * net->queue_pairs, (int)RTE_DIM(saved.coalesce));
+	saved.rss = net->rss;
+	saved.filter = net->filter;
+	for (i = 0; i < saved.nb_coalesce; i++) {
+		saved.coalesce[i].frames = net->queues[i].vq->coal_frames;
+		saved.coalesce[i].usecs = net->queues[i].vq->coal_usecs;
+	}
+	vduse_store_write(&store->head->owner, &saved, sizeof(saved));
+}
+
+static bool
+net_state_valid(const struct rte_vduse_net *net, const struct net_saved *saved)
+{
+	return saved->active_pairs >= 1 && saved->active_pairs <= net->queue_pairs &&
+	       saved->nb_coalesce <= RTE_MIN(2 * net->queue_pairs, (int)RTE_DIM(saved->coalesce)) &&
+	       saved->rss.mask < NET_RSS_TABLE_MAX && saved->filter.nb_unicast <= NET_FILTER_MACS &&
+	       saved->filter.nb_multicast <= NET_FILTER_MACS;
+}
+
+void
+net_state_restore(struct rte_vduse_net *net)
+{
+	const struct vduse_store *store = net->dev->store;
+	struct net_saved saved;
+	uint16_t i;
+
+	if (store == NULL || vduse_store_read(&store->head->owner, &saved, sizeof(saved)) == 0 ||
+			!net_state_valid(net, &saved))
+		return;
+	net->rss = saved.rss;
+	net->filter = saved.filter;
+	for (i = 0; i < 2 * net->queue_pairs; i += 2)
+		net->queues[i].features = saved.offloads;
+	for (i = 0; i < saved.nb_coalesce; i++)
+		net_set_coalesce(net, i, &saved.coalesce[i]);
+	__atomic_store_n(&net->active_pairs, saved.active_pairs, __ATOMIC_RELAXED);
+}
+
+void
+net_state_adopt(struct rte_vduse_net *net)
+{
+	struct rte_vduse_dev *dev = net->dev;
+
+	if (!dev->resumed)
+		return;
+	net->queue_pairs = dev->nb_queues / 2;
+	net->steers = dev->first_control_queue < dev->nb_queues;
+	vduse_store_read(&dev->store->head->config, &net->config, sizeof(net->config));
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vduse_adopt.h"
+#include "vduse_kernel.h"
+#include "vduse_log.h"
+
+/* A process that was killed keeps its descriptors until the kernel has taken it apart. */
+#define ADOPT_BUSY_WAIT_MS 3000
+#define ADOPT_BUSY_STEP_MS 5
+
+static int
+adopt_identify(const struct rte_vduse_dev *dev, struct vduse_store_id *id)
+{
+	int ret;
+
+	memset(id, 0, sizeof(*id));
+	ret = vduse_store_boot(id->boot);
+	return ret < 0 ? ret : dev->sys->identify(dev->name, id->node);
+}
+
+static int
+adopt_open(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf, bool wait)
+{
+	unsigned int waited = 0;
+	int fd = conf->adopt_fd_plus_1 - 1;
+
+	while (fd < 0) {
+		fd = dev->sys->open_device(dev->name);
+		if (fd != -EBUSY || !wait || waited >= ADOPT_BUSY_WAIT_MS)
+			break;
+		usleep(ADOPT_BUSY_STEP_MS * 1000);
+		waited += ADOPT_BUSY_STEP_MS;
+	}
+	if (fd == -ENOENT || fd == -ENODEV)
+		return -ENOENT;
+	if (fd < 0) {
+		vduse_kernel_log_open(dev->name, "its file in /dev/vduse", fd);
+		return fd;
+	}
+	/* what is waited for with epoll must not block; a descriptor from elsewhere may */
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+		int ret = -errno;
+
+		VDUSE_LOG(ERR, "%s: file descriptor %d: %s; is it open?", dev->name, fd,
+				strerror(-ret));
+		return ret;
+	}
+	return fd;
+}
+
+/* The kernel's device stands, whatever was asked for. */
+static void
+adopt_desc(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+{
+	const struct vduse_store_desc *desc = &dev->store->head->desc;
+
+	if (desc->nb_queues != conf->nb_queues || desc->queue_size != conf->queue_size ||
+			desc->features != conf->features)
+		VDUSE_LOG(NOTICE,
+				"%s: has %u queues of size %u and offers features 0x%" PRIx64
+				", not what was asked for; that is as it was created and stays",
+				dev->name, desc->nb_queues, desc->queue_size, desc->features);
+	conf->nb_queues = desc->nb_queues;
+	conf->queue_size = desc->queue_size;
+	conf->first_control_queue = desc->first_control_queue;
+	conf->features = desc->features;
+	dev->offered = desc->features;
+	dev->api_version = desc->api_version;
+	dev->vduse_features = desc->vduse_features;
+	dev->nb_spaces = desc->nb_spaces;
+	dev->first_control_queue = desc->first_control_queue;
+	dev->adopted = desc->adopted != 0;
+}
+
+/* Whether the file is of the device that is there, and of this type. */
+static bool
+adopt_is_same(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+{
+	const struct vduse_store_head *head = dev->store->head;
+	struct vduse_store_id id;
+	int ret;
+
+	ret = adopt_identify(dev, &id);
+	/* of a descriptor from elsewhere the node may be out of sight */
+	if (ret == -ENOENT && conf->adopt_fd_plus_1 != 0)
+		memcpy(id.node, head->id.node, sizeof(id.node));
+	else if (ret < 0)
+		return false;
+	return memcmp(&id, &head->id, sizeof(id)) == 0 && head->desc.device_id == conf->device_id &&
+	       head->desc.nb_spaces >= 1 && head->desc.nb_spaces <= VDUSE_DEV_SPACES;
+}
+
+/* Go on where the process was whose state file there is. Returns 1; 0: not so; -errno. */
+static int
+adopt_resume(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+{
+	if (!adopt_is_same(dev, conf)) {
+		VDUSE_LOG(NOTICE, "%s: its state file is of a device that is gone: it is ignored",
+				dev->name);
+		return 0;
+	}
+	dev->fd = adopt_open(dev, conf, true);
+	if (dev->fd < 0)
+		return dev->fd == -ENOENT ? 0 : dev->fd;
+	adopt_desc(dev, conf);
+	dev->resumed = true;
+	dev->control_fd = -1;
+	if (!dev->adopted) {
+		dev->control_fd = dev->sys->open_control();
+		/* without the right to destroy it, it stays */
+		dev->adopted = dev->control_fd < 0;
+	}
+	VDUSE_LOG(NOTICE, "%s: goes on where another process ended%s", dev->name,
+			dev->adopted ? "; it stays in /dev/vduse when this process ends" : "");
+	return 1;
+}
+
+/* A device that somebody else made, by descriptor or name. Returns 1; 0: there is none. */
+static int
+adopt_foreign(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+{
+	int ret;
+
+	if (!conf->adopt)
+		return 0;
+	dev->control_fd = -1;
+	dev->fd = adopt_open(dev, conf, false);
+	if (dev->fd < 0)
+		return dev->fd == -ENOENT ? 0 : dev->fd;
+	dev->adopted = true;
+	ret = vduse_adopt_creating(dev, conf);
+	if (ret == 0)
+		ret = vduse_adopt_served(dev, conf);
+	if (ret < 0) {
+		dev->sys->close(dev->fd);
+		return ret;
+	}
+	VDUSE_LOG(NOTICE, "%s: adopted; it stays in /dev/vduse when this process ends", dev->name);
+	return 1;
+}
+
+/* A process that died while it created: what it made serves nobody and is in the way. */
+static void
+adopt_clean(const struct rte_vduse_dev *dev)
+{
+	int control = dev->sys->open_control();
+
+	if (control < 0)
+		return; /* creating says why */
+	if (vduse_kernel_destroy(dev->sys, control, dev->name) == 0)
+		VDUSE_LOG(NOTICE, "%s: removed what a process left that died while it created it",
+				dev->name);
+	dev->sys->close(control);
+}
+
+int
+vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+{
+	enum vduse_store_stage stage = VDUSE_STORE_EMPTY;
+	int ret = 0;
+
+	if (conf->state_dir != NULL) {
+		ret = vduse_store_open(&dev->store, conf->state_dir, dev->name);
+		if (ret < 0)
+			return ret;
+		stage = vduse_store_stage(dev->store);
+	}
+	if (stage == VDUSE_STORE_SERVED)
+		ret = adopt_resume(dev, conf);
+	else if (stage == VDUSE_STORE_CREATING && !conf->adopt)
+		adopt_clean(dev);
+	if (ret == 0)
+		ret = adopt_foreign(dev, conf);
+	if (ret < 0) {
+		vduse_store_close(dev->store, false);
+		dev->store = NULL;
+	}
+	return ret;
+}
+
+static int
+adopt_store_failed(const struct rte_vduse_dev *dev, int err)
+{
+	VDUSE_LOG(ERR, "%s: cannot write its state file: %s; make room, or give another folder",
+			dev->name, strerror(-err));
+	return err;
+}
+
+int
+vduse_adopt_creating(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+{
+	struct vduse_store_desc desc = {
+		.device_id = conf->device_id,
+		.api_version = dev->api_version,
+		.vduse_features = dev->vduse_features,
+		.features = conf->features,
+		.nb_queues = conf->nb_queues,
+		.queue_size = conf->queue_size,
+		.first_control_queue = conf->first_control_queue,
+		.nb_spaces = dev->nb_spaces,
+		.adopted = dev->adopted,
+	};
+	int ret;
+
+	if (dev->store == NULL)
+		return 0;
+	ret = vduse_store_format(dev->store, dev->name, &desc);
+	if (ret == 0)
+		ret = vduse_store_write(&dev->store->head->config, conf->config, conf->config_size);
+	return ret < 0 ? adopt_store_failed(dev, ret) : 0;
+}
+
+int
+vduse_adopt_served(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+{
+	struct vduse_store_id id;
+	int ret;
+
+	if (dev->store == NULL)
+		return 0;
+	ret = adopt_identify(dev, &id);
+	if (ret == -ENOENT && conf->adopt_fd_plus_1 != 0)
+		ret = 0;
+	if (ret < 0)
+		return adopt_store_failed(dev, ret);
+	vduse_store_served(dev->store, &id);
+	return 0;
+}

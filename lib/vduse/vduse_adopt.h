@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_ADOPT_H
+#define VDUSE_ADOPT_H
+
+#include "vduse_dev.h"
+
+/* Devices that are there already, and the file that makes ours known again. */
+
+/**
+ * Take a device that is there already: one that a process before this one
+ * served and left a state file of, or the one that conf->adopt asks for.
+ *
+ * @param conf what is otherwise in the kernel is changed in it
+ * @return 1: taken; 0: there is none, dev->store is open where conf has a
+ *   folder; -errno with a line of log, and nothing is open
+ */
+int vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf);
+
+/** A device is about to be created: note it. @return 0 or -errno with a line of log */
+int vduse_adopt_creating(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);
+
+/** It is there: a successor may take it. @return 0 or -errno with a line of log */
+int vduse_adopt_served(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);
+
+#endif /* VDUSE_ADOPT_H */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <string.h>
+
+#include <linux/virtio_config.h>
+
+#include "vduse_log.h"
+#include "vduse_recover.h"
+#include "vduse_run.h"
+
+#define RECOVER_DRIVER_OK                                                                     \
+	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | \
+			VIRTIO_CONFIG_S_DRIVER_OK)
+
+const char *
+vduse_recover_why(int err)
+{
+	switch (err) {
+	case -ENOTSUP:
+		return "a packed ring does not tell where the process before was";
+	case -EBADMSG:
+		return "the ring is not as the process before left it";
+	default:
+		return strerror(-err);
+	}
+}
+
+/* Whether a driver has its queues ready: so far it came, or further. */
+static bool
+recover_any_ready(struct rte_vduse_dev *dev)
+{
+	uint64_t features = 0;
+	bool ready = false;
+	uint16_t i;
+
+	if (dev->sys->ioctl(dev->fd, VDUSE_DEV_GET_FEATURES, &features) < 0 || features == 0)
+		return false;
+	for (i = 0; i < dev->nb_queues; i++) {
+		struct vduse_vq_info info = { .index = i };
+
+		ready |= dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info) == 0 && info.ready;
+	}
+	return ready;
+}
+
+/* The device status to go on with; 0: what is to come comes as messages. */
+static uint8_t
+recover_status(struct rte_vduse_dev *dev)
+{
+	if (dev->resumed)
+		return dev->store->head->status;
+	return recover_any_ready(dev) ? RECOVER_DRIVER_OK : 0;
+}
+
+void
+vduse_recover(struct rte_vduse_dev *dev)
+{
+	const uint8_t status = recover_status(dev);
+
+	if (status == 0)
+		return;
+	if (dev->resumed && dev->store->head->failed) {
+		VDUSE_LOG(ERR,
+				"%s: had a malformed ring; it stays stopped until its driver "
+				"resets it",
+				dev->name);
+		__atomic_store_n(&dev->status, status, __ATOMIC_RELAXED);
+		vduse_run_fail(dev);
+		return;
+	}
+	dev->recovering = true;
+	if (vduse_run_set_status(dev, status) < 0 && !dev->broken) {
+		VDUSE_LOG(ERR,
+				"%s: cannot go on where another process was; its driver has to "
+				"reset it",
+				dev->name);
+		vduse_run_fail(dev);
+	}
+	dev->recovering = false;
+}

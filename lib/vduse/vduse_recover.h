@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_RECOVER_H
+#define VDUSE_RECOVER_H
+
+#include "vduse_dev.h"
+
+/**
+ * Serve a device that another process served before, whose driver may be
+ * there and notice nothing. On the control thread, before any message.
+ */
+void vduse_recover(struct rte_vduse_dev *dev);
+
+/** What vduse_vq_start()'s error means for the user. */
+const char *vduse_recover_why(int err);
+
+#endif /* VDUSE_RECOVER_H */

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The record of a virtqueue: cold half, and what a successor does with it. */
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vduse_log.h"
+#include "vduse_ring.h"
+#include "vduse_state.h"
+
+static_assert(sizeof(struct vduse_state_vq) == RTE_CACHE_LINE_MIN_SIZE, "the arrays follow it");
+
+/* Elements, table, slots, in this order: each is aligned then. */
+#define STATE_BYTES_EACH (sizeof(uint64_t) + sizeof(uint64_t) + sizeof(uint16_t))
+
+size_t
+vduse_state_vq_bytes(uint16_t max_size)
+{
+	return RTE_ALIGN_CEIL(sizeof(struct vduse_state_vq) +
+					      vduse_state_entries(max_size) * STATE_BYTES_EACH,
+			RTE_CACHE_LINE_MIN_SIZE);
+}
+
+void
+vduse_state_vq_bind(struct vduse_vq *vq, void *room)
+{
+	const uint32_t n = vduse_state_entries(vq->ctl.max_size);
+
+	vq->record = room;
+	vq->journal = (uint64_t *)(vq->record + 1);
+	vq->inflight = vq->journal + n;
+	vq->journal_slots = (uint16_t *)(vq->inflight + n);
+	vq->journal_mask = n - 1;
+}
+
+static uint16_t
+state_used_pos(const struct vduse_vq *vq)
+{
+	return vq->ctl.packed_ring ? vduse_state_pos(vq->used_idx, vq->used_wrap) : vq->used_idx;
+}
+
+void
+vduse_state_vq_start(struct vduse_vq *vq)
+{
+	struct vduse_state_vq *rec = vq->record;
+
+	vduse_state_vq_reset(vq);
+	vq->takes = false;
+	vq->taken = 0;
+	if (rec->take != 0)
+		memset(vq->inflight, 0, vduse_state_entries(vq->ctl.max_size) * sizeof(uint64_t));
+	rec->take = 0;
+	rec->burst = state_used_pos(vq);
+	rec->desc_addr = vq->ctl.desc_addr;
+	rec->driver_addr = vq->ctl.driver_addr;
+	rec->device_addr = vq->ctl.device_addr;
+	rec->size = vq->size;
+	rte_compiler_barrier();
+	__atomic_store_n(&rec->valid, VDUSE_STATE_RUNNING, __ATOMIC_RELAXED);
+}
+
+void
+vduse_state_vq_park(struct vduse_vq *vq)
+{
+	__atomic_store_n(&vq->record->valid, VDUSE_STATE_PARKED, __ATOMIC_RELAXED);
+	rte_compiler_barrier();
+}
+
+void
+vduse_state_vq_reset(struct vduse_vq *vq)
+{
+	__atomic_store_n(&vq->record->valid, 0, __ATOMIC_RELAXED);
+	rte_compiler_barrier();
+}
+
+bool
+vduse_state_vq_matches(const struct vduse_vq *vq, uint32_t size)
+{
+	const struct vduse_state_vq *rec = vq->record;
+
+	return rec->valid == VDUSE_STATE_RUNNING && rec->size == size &&
+	       rec->desc_addr == vq->ctl.desc_addr && rec->driver_addr == vq->ctl.driver_addr &&
+	       rec->device_addr == vq->ctl.device_addr;
+}
+
+/* Between publish and the record of it: no buffer of the burst is in flight any more. */
+void
+vduse_state_vq_clear_burst(struct vduse_vq *vq)
+{
+	const uint16_t n = vq->used_pending;
+	uint16_t i, at;
+
+	for (i = 0; i < n; i++) {
+		if (vq->ctl.packed_ring) {
+			vduse_state_inflight_clear(
+					vq, (uint16_t)(vq->journal[i & vq->journal_mask] >> 32));
+			continue;
+		}
+		at = (uint16_t)(vq->used_idx - n + i) & (vq->size - 1);
+		vduse_state_inflight_clear(vq, vq->split.used->ring[at].id);
+	}
+}
+
+static bool
+recover_journal_valid(const struct vduse_vq *vq, uint32_t count)
+{
+	uint32_t i;
+
+	if (count > vq->size)
+		return false;
+	for (i = 0; i < count; i++)
+		if (vq->journal_slots[i] >= vq->size)
+			return false;
+	return true;
+}
+
+/*
+ * The used position of a packed ring. The first descriptor of a burst is
+ * published last: its used bit says whether the burst was, for as long as the
+ * driver cannot get round the ring, which it cannot without us.
+ */
+static int
+recover_packed(struct vduse_vq *vq)
+{
+	const uint64_t burst = vq->record->burst;
+	const uint32_t count = burst >> 32;
+	uint16_t idx = burst & INT16_MAX, flags;
+	bool wrap = burst >> 15 & 1, published;
+
+	if (idx >= vq->size)
+		return -EBADMSG;
+	flags = __atomic_load_n(&vq->packed.desc[idx].flags, __ATOMIC_ACQUIRE);
+	published = !!(flags & VDUSE_PACKED_USED) == wrap;
+	if (count == 0 && published)
+		return -EBADMSG; /* somebody else served the ring since */
+	if (count > 0) {
+		idx = burst >> 16 & INT16_MAX;
+		wrap = burst >> 31 & 1;
+		if (idx >= vq->size || !recover_journal_valid(vq, count))
+			return -EBADMSG;
+	}
+	vq->used_idx = idx;
+	vq->used_wrap = wrap;
+	vq->used_pending = count;
+	if (count > 0 && !published)
+		vduse_packed_publish(vq);
+	if (count > 0)
+		vduse_state_commit(vq, true);
+	vq->used_pending = 0;
+	return 0;
+}
+
+/* Of a split ring: the ring's own used index. */
+static int
+recover_split(struct vduse_vq *vq)
+{
+	const uint16_t now = __atomic_load_n(&vq->split.used->idx, __ATOMIC_ACQUIRE);
+	const uint16_t n = now - (uint16_t)vq->record->burst;
+
+	vq->used_idx = now;
+	if (n > vq->size)
+		return vq->takes ? -EBADMSG : 0; /* somebody else served the ring since */
+	vq->used_pending = n;
+	if (n > 0)
+		vduse_state_commit(vq, false);
+	vq->used_pending = 0;
+	return 0;
+}
+
+/* A buffer in flight. */
+struct recover_buffer {
+	uint32_t take;
+	uint16_t id;
+	uint16_t slots;
+};
+
+static int
+recover_compare(const void *a, const void *b)
+{
+	const struct recover_buffer *x = a, *y = b;
+	const int32_t d = (int32_t)(x->take - y->take);
+
+	return d < 0 ? -1 : d > 0;
+}
+
+/* Those that were taken for good; what was not is forgotten. */
+static uint32_t
+recover_collect(struct vduse_vq *vq, struct recover_buffer *buffers)
+{
+	const uint32_t taken = vq->record->take >> 32;
+	uint32_t i, n = 0;
+
+	for (i = 0; i <= vq->journal_mask; i++) {
+		const uint64_t entry = vq->inflight[i];
+
+		if (!(entry & VDUSE_STATE_IN_FLIGHT))
+			continue;
+		if ((int32_t)((uint32_t)(entry >> 32) - taken) >= 0) {
+			vduse_state_inflight_clear(vq, i);
+			continue;
+		}
+		buffers[n].take = entry >> 32;
+		buffers[n].id = i;
+		buffers[n++].slots = entry >> 16;
+	}
+	qsort(buffers, n, sizeof(buffers[0]), recover_compare);
+	return n;
+}
+
+/*
+ * The buffers in flight go back in the order they were taken, with nothing
+ * written: to the driver they were sent, or came empty.
+ */
+static int
+recover_inflight(struct vduse_vq *vq)
+{
+	const bool packed = vq->ctl.packed_ring;
+	struct recover_buffer *buffers;
+	uint32_t i, n, slots = 0;
+
+	buffers = calloc(vq->journal_mask + 1, sizeof(buffers[0]));
+	if (buffers == NULL)
+		return -ENOMEM;
+	n = recover_collect(vq, buffers);
+	for (i = 0; i < n; i++)
+		slots += packed ? buffers[i].slots : 1;
+	if (slots > vq->size) {
+		free(buffers);
+		return -EBADMSG;
+	}
+	vq->takes = true;
+	for (i = 0; i < n; i++)
+		vduse_ring_put(vq, buffers[i].id, buffers[i].slots, 0, packed);
+	free(buffers);
+	if (n > 0)
+		vduse_ring_publish(vq, packed);
+	vq->used_pending = 0;
+	return 0;
+}
+
+/* Nothing is out any more: the queue need not keep the table until it takes again. */
+static int
+recover_taken(struct vduse_vq *vq, uint64_t take)
+{
+	const bool packed = vq->ctl.packed_ring;
+	int ret;
+
+	ret = recover_inflight(vq);
+	if (ret < 0)
+		return ret;
+	if (packed ? vduse_state_pos(vq->used_idx, vq->used_wrap) != (uint16_t)take
+		   : vq->used_idx != (uint16_t)take)
+		return -EBADMSG;
+	__atomic_store_n(&vq->record->take, 0, __ATOMIC_RELAXED);
+	vq->takes = false;
+	vq->taken = 0;
+	return 0;
+}
+
+int
+vduse_state_vq_recover(struct vduse_vq *vq)
+{
+	const uint64_t take = vq->record->take;
+	int ret;
+
+	vq->takes = take & VDUSE_STATE_TAKE_USED;
+	vq->taken = take >> 32;
+	ret = vq->ctl.packed_ring ? recover_packed(vq) : recover_split(vq);
+	if (ret == 0 && vq->takes)
+		ret = recover_taken(vq, take);
+	vq->avail.idx = vq->used_idx;
+	vq->avail.wrap = vq->used_wrap;
+	vq->avail_cached = vq->avail.idx;
+	vq->signalled = vq->used_idx;
+	return ret;
+}

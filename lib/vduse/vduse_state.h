@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_STATE_H
+#define VDUSE_STATE_H
+
+#include <rte_atomic.h>
+
+#include "vduse_vq.h"
+
+/*
+ * What survives the process: a file, mapped shared, that holds a device's
+ * description and where each virtqueue is. A killed process leaves in it
+ * exactly the stores that it made, in program order; so what follows orders
+ * the compiler, not the CPU. doc/crash.md has the protocol with its reasons.
+ */
+
+/** Bytes that the owner of the device may keep in the file. */
+#define VDUSE_STATE_BLOB_MAX 4096
+
+/** Entries of a queue's journal: its size, or the next power of two. */
+static inline uint32_t
+vduse_state_entries(uint16_t max_size)
+{
+	return rte_align32pow2(max_size);
+}
+
+/**
+ * The record of a virtqueue. Behind it come three arrays of
+ * vduse_state_entries() each: the journal's elements (8 bytes) and slots (2),
+ * and the table of buffers in flight (8).
+ */
+struct vduse_state_vq {
+	/**
+	 * The burst, in one word so that it is always whole: bits 0 to 15 the
+	 * position before it, 16 to 31 the position behind it, 32 to 63 how many
+	 * elements of the journal belong to it, 0: there is none. Split: the
+	 * used index that was published, and nothing else.
+	 */
+	uint64_t burst;
+	/**
+	 * Buffers that stay out longer than a burst: bits 0 to 15 the position
+	 * behind the last one taken, 16 set: this is in use, 32 to 63 how many
+	 * were taken.
+	 */
+	uint64_t take;
+	uint64_t desc_addr, driver_addr, device_addr; /**< IOVA, to know the ring again */
+	uint32_t size;
+	uint32_t valid; /**< written last: VDUSE_STATE_RUNNING, _PARKED, or 0 */
+} __rte_cache_aligned;
+
+/** The queue is served; a successor goes on from here. */
+#define VDUSE_STATE_RUNNING 1
+/** It was served and its driver took it back: the record is its last state. */
+#define VDUSE_STATE_PARKED 2
+
+#define VDUSE_STATE_TAKE_USED (UINT64_C(1) << 16)
+
+/** A table entry: bit 0 set: in flight; 16 to 31 its slots, 32 to 63 which take it was. */
+#define VDUSE_STATE_IN_FLIGHT UINT64_C(1)
+
+/** A packed ring's position in 16 bits: a slot is below 32768. */
+static __rte_always_inline uint16_t
+vduse_state_pos(uint16_t idx, bool wrap)
+{
+	return idx | (wrap ? 1u << 15 : 0);
+}
+
+/** Bytes of a record with its arrays, a multiple of the cache line. */
+size_t vduse_state_vq_bytes(uint16_t max_size);
+
+/**
+ * Let the virtqueue keep its record in `room`, vduse_state_vq_bytes() long
+ * and zeroed, or as a process before left it.
+ */
+void vduse_state_vq_bind(struct vduse_vq *vq, void *room);
+
+/** A queue starts afresh at its positions. Before bursts run. */
+void vduse_state_vq_start(struct vduse_vq *vq);
+
+/** The driver took the queue back, and sets its state before it gives it again. */
+void vduse_state_vq_park(struct vduse_vq *vq);
+
+/** The driver reset the device. */
+void vduse_state_vq_reset(struct vduse_vq *vq);
+
+/** Whether the record is of the very ring that is described. */
+bool vduse_state_vq_matches(const struct vduse_vq *vq, uint32_t size);
+
+/**
+ * Take the positions from the record and the ring, finish the burst that the
+ * process before died in, and give the buffers that it had in flight back to
+ * the driver. The ring is translated.
+ *
+ * @return 0; -EBADMSG where record and ring contradict each other; -ENOMEM
+ */
+int vduse_state_vq_recover(struct vduse_vq *vq);
+
+/** Out of line part of vduse_state_commit(). */
+void vduse_state_vq_clear_burst(struct vduse_vq *vq);
+
+/**
+ * What was put is about to be published. The journal (packed) is written; from
+ * here on a successor finishes the burst.
+ */
+static __rte_always_inline void
+vduse_state_begin(struct vduse_vq *vq, const bool packed)
+{
+	struct vduse_state_vq *rec = vq->record;
+
+	if (!packed)
+		return; /* its used index is one word, and tells */
+	rte_compiler_barrier();
+	__atomic_store_n(&rec->burst,
+			(uint16_t)rec->burst |
+					(uint64_t)vduse_state_pos(vq->used_idx, vq->used_wrap)
+							<< 16 |
+					(uint64_t)vq->used_pending << 32,
+			__ATOMIC_RELAXED);
+	rte_compiler_barrier();
+}
+
+/** What was put is published. Before anything of the next burst is put. */
+static __rte_always_inline void
+vduse_state_commit(struct vduse_vq *vq, const bool packed)
+{
+	struct vduse_state_vq *rec = vq->record;
+
+	rte_compiler_barrier();
+	if (unlikely(vq->takes))
+		vduse_state_vq_clear_burst(vq);
+	__atomic_store_n(&rec->burst,
+			packed ? vduse_state_pos(vq->used_idx, vq->used_wrap) : vq->used_idx,
+			__ATOMIC_RELAXED);
+	rte_compiler_barrier();
+}
+
+/**
+ * A buffer is taken that may stay out when the burst ends. Where one buffer of
+ * a queue is, all are from then on, those too that go back in the same burst.
+ * Before vduse_state_take() and before it is put.
+ *
+ * @param id the buffer's: chain.id
+ * @param slots ring slots that it takes: chain.slots
+ * @return false for an id that no driver may choose; the ring is malformed
+ */
+static __rte_always_inline bool
+vduse_state_inflight_set(struct vduse_vq *vq, uint16_t id, uint16_t slots)
+{
+	if (unlikely(id > vq->journal_mask))
+		return false;
+	vq->takes = true;
+	__atomic_store_n(&vq->inflight[id],
+			(uint64_t)vq->taken++ << 32 | (uint64_t)slots << 16 | VDUSE_STATE_IN_FLIGHT,
+			__ATOMIC_RELAXED);
+	return true;
+}
+
+/**
+ * All that was set so far is taken: a successor gives it back instead of
+ * taking it again. Once a burst, after vq->avail moved and before the frames
+ * are handed on or anything is published.
+ */
+static __rte_always_inline void
+vduse_state_take(struct vduse_vq *vq, const bool packed)
+{
+	rte_compiler_barrier();
+	__atomic_store_n(&vq->record->take,
+			(packed ? vduse_state_pos(vq->avail.idx, vq->avail.wrap) : vq->avail.idx) |
+					VDUSE_STATE_TAKE_USED | (uint64_t)vq->taken << 32,
+			__ATOMIC_RELAXED);
+	rte_compiler_barrier();
+}
+
+/**
+ * The buffer was given back. vduse_state_commit() does it for all that the
+ * burst put; nobody else has to.
+ */
+static __rte_always_inline void
+vduse_state_inflight_clear(struct vduse_vq *vq, uint16_t id)
+{
+	__atomic_store_n(&vq->inflight[id & vq->journal_mask], 0, __ATOMIC_RELAXED);
+}
+
+#endif /* VDUSE_STATE_H */
