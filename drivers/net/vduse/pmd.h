@@ -5,6 +5,8 @@
 #include <ethdev_driver.h>
 #include <ethdev_vdev.h>
 
+#include <limits.h>
+
 #include <rte_version.h>
 #include <rte_vduse_net.h>
 
@@ -29,6 +31,7 @@ struct pmd_conf {
 	struct rte_vduse_net_conf net;
 	char name[RTE_VDUSE_NAME_MAX + 1];
 	char affinity[PMD_AFFINITY_DIGITS * 9 / 8 + 1]; /* CPU mask as in sysfs; empty: any */
+	char state_dir[PATH_MAX];                       /* of the state file; empty: none */
 	enum rte_vduse_attach attach;
 	bool zero_copy;
 	uint32_t zero_copy_min; /* bytes */

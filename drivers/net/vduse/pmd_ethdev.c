@@ -303,6 +303,7 @@ int
 pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 {
 	struct pmd_dev *pmd = eth_dev->data->dev_private;
+	struct rte_vduse_net_info info;
 	int ret;
 
 	pmd->eth_dev = eth_dev;
@@ -312,17 +313,22 @@ pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 		pmd->conf.net.tuning.irq_affinity = pmd->conf.affinity;
 	if (conf->zero_copy)
 		pmd->conf.net.zero_copy_min = conf->zero_copy_min;
+	if (pmd->conf.state_dir[0] != '\0')
+		pmd->conf.net.state_dir = pmd->conf.state_dir;
 	pmd->conf.net.event = pmd_event;
 	pmd->conf.net.event_arg = pmd;
 	ret = rte_vduse_net_create(&pmd->conf.net, &pmd->net);
 	if (ret < 0)
 		return ret;
 	rte_vduse_net_set_port(pmd->net, eth_dev->data->port_id);
+	/* an adopted device has what it had */
+	rte_vduse_net_info(pmd->net, &info);
+	pmd->conf.net.mac = info.mac;
 	eth_dev->data->mac_addrs = &pmd->conf.net.mac;
 	eth_dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC;
 	eth_dev->data->promiscuous = 1;
 	eth_dev->data->all_multicast = 1;
-	eth_dev->data->mtu = conf->net.mtu;
+	eth_dev->data->mtu = info.mtu;
 	eth_dev->dev_ops = &pmd_ops;
 	eth_dev->rx_pkt_burst = pmd_rx_burst;
 	eth_dev->tx_pkt_burst = pmd_tx_burst;

@@ -32,6 +32,7 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 
 /* Frame length in bytes from which zero-copy pays; see doc/benchmarks.md. */
 #define PMD_ZERO_COPY_MIN 1024
+#define PMD_ARG_STATE_DIR "state-dir"
 
 /* What `dpdk-pmdinfo.py` and users read. */
 /* clang-format off */
@@ -53,7 +54,8 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 	PMD_ARG_ADOPT "=<0|1> "                             \
 	PMD_ARG_FD "=<int> "                                \
 	PMD_ARG_ZERO_COPY "=<0|1> "                         \
-	PMD_ARG_ZC_MIN "=<int>"
+	PMD_ARG_ZC_MIN "=<int> "                            \
+	PMD_ARG_STATE_DIR "=<folder>"
 /* clang-format on */
 
 #define PMD_DEFAULT_QUEUE_SIZE 1024
@@ -302,6 +304,17 @@ parse_zero_copy_min(const char *key, const char *value, struct pmd_conf *conf)
 	return 0;
 }
 
+static int
+parse_state_dir(const char *key, const char *value, struct pmd_conf *conf)
+{
+	if (rte_strscpy(conf->state_dir, value, sizeof(conf->state_dir)) < 0) {
+		PMD_LOG(ERR, "%s=%.32s...: longer than %zu bytes", key, value,
+				sizeof(conf->state_dir) - 1);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static const struct {
 	const char *key;
 	int (*parse)(const char *key, const char *value, struct pmd_conf *conf);
@@ -324,6 +337,7 @@ static const struct {
 	{ PMD_ARG_FD, parse_fd },
 	{ PMD_ARG_ZERO_COPY, parse_zero_copy },
 	{ PMD_ARG_ZC_MIN, parse_zero_copy_min },
+	{ PMD_ARG_STATE_DIR, parse_state_dir },
 };
 
 static int
