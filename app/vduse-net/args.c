@@ -241,6 +241,12 @@ parse_adopt(const struct target *to, const char *value __rte_unused)
 }
 
 static int
+parse_state_dir(const struct target *to, const char *value)
+{
+	return pass_on(to, "state-dir", value);
+}
+
+static int
 parse_stats_interval(const struct target *to, const char *value)
 {
 	unsigned long n;
@@ -366,6 +372,10 @@ static const struct opt opts[] = {
 			"CPUs for the container's interrupts, hexadecimal (default: any)" },
 	{ "adopt", NULL, WIRE, parse_adopt,
 			"take over the device if it is there already; it stays when this ends" },
+	{ "state-dir", "FOLDER", WIRE, parse_state_dir,
+			"where the device's state is kept, for the process that follows this one "
+			"if "
+			"it is killed (default: $RUNTIME_DIRECTORY, else none)" },
 	{ "stats-interval", "SECONDS", PROGRAM, parse_stats_interval,
 			"print statistics so often (default: 0, only on SIGUSR1)" },
 	{ "mbufs", "N", PROGRAM, parse_mbufs,

@@ -23,10 +23,10 @@
 /* VDUSE_NAME_MAX of the kernel without the closing zero. */
 #define ARGS_NAME_MAX 255
 /* Holds every string that args_devargs() can write. */
-#define ARGS_DEVARGS_MAX 1024
+#define ARGS_DEVARGS_MAX 1536
 #define ARGS_ERROR_MAX   512
 /* Holds the devargs that are passed on as they are. */
-#define ARGS_EXTRA_MAX 448
+#define ARGS_EXTRA_MAX 768
 
 /* One --port and what was said about it. */
 struct wire_args {

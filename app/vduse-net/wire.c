@@ -9,6 +9,7 @@
 #include <rte_malloc.h>
 
 #include "say.h"
+#include "state.h"
 #include "wire.h"
 
 #define VDEV_BUS "vdev"
@@ -80,6 +81,8 @@ wire_attach(struct wire *wire, struct pool_set *pools)
 	wire->handed_over = wire->args->adopt && access(path, F_OK) == 0;
 	snprintf(wire->vdev, sizeof(wire->vdev), "net_vduse_app%u", wire->id);
 	ret = args_devargs(wire->args, port_speed(wire->port.id), devargs, sizeof(devargs));
+	if (ret == 0)
+		ret = state_default(devargs, sizeof(devargs));
 	if (ret == 0)
 		ret = rte_eal_hotplug_add(VDEV_BUS, wire->vdev, devargs);
 	/* EAL takes a probe that fails with -EEXIST (the name is in use) for a success. */
