@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Back ends are killed, and others go on where they were: the driver notices a pause, no more.
+# CRASH_KILLS is the number of kills in a case (default 10). By hand, a thousand:
+#   CRASH_KILLS=1000 test/emu/vduse-emu run ctrl_vq=1 -- test/native/crash.sh BUILD
+. "$(dirname "$0")/lib.sh"
+
+kills=${CRASH_KILLS:-10}
+
+# app_start NAME OPTION...: dpdk-vduse-net with a port that gives back what it is sent; sets app_pid.
+app_start() {
+	local name=$1
+	shift
+	: >"$work/app.log"
+	LD_PRELOAD=$preload RUNTIME_DIRECTORY=$work/run "$app" -l 0 --no-pci --no-telemetry --no-huge \
+		--no-shconf -m 128 --vdev net_ring0 -- --port net_ring0 --name "$name" \
+		--attach vhost "$@" >"$work/app.log" 2>&1 </dev/null &
+	app_pid=$!
+	background+=("$app_pid")
+}
+
+app_ready() {
+	wait_for 30 grep -q 'forwarding' "$work/app.log" || { log app; fail "the program does not start"; }
+}
+
+# app_kill: between any two instructions.
+app_kill() {
+	kill -KILL "$app_pid"
+	wait "$app_pid" 2>/dev/null || true
+}
+
+app_end() {
+	local status=0
+	kill -TERM "$app_pid"
+	ended "$app_pid" || status=$?
+	[ $status = 0 ] || { log app; fail "status $status"; }
+}
+
+# echo_start FORMAT: the driver (test/tools/echo.c).
+echo_start() {
+	rm -f "$work/echo.in" "$work/echo.out"
+	mkfifo "$work/echo.in" "$work/echo.out"
+	wait_for 10 emu_has_vhost || fail "no vhost-vdpa device: $(emu show)"
+	LD_PRELOAD=$preload "$tools/echo" /dev/vhost-vdpa-0 "$1" \
+		<"$work/echo.in" >"$work/echo.out" 2>"$work/echo.log" &
+	echo_pid=$!
+	background+=("$echo_pid")
+	exec 9>"$work/echo.in" 4<"$work/echo.out"
+}
+
+emu_has_vhost() {
+	emu show | grep -q ' minor 0 '
+}
+
+# echo_ok COMMAND: or the case fails; the answer is in $answer.
+echo_ok() {
+	echo "$*" >&9
+	answer="no answer"
+	read -r -t 60 answer <&4 || true
+	[[ $answer = ok* ]] || { log echo; log app; fail "$*: $answer"; }
+}
+
+echo_end() {
+	echo quit >&9
+	exec 9>&- 4<&-
+	ended "$echo_pid" || fail "the driver ends badly"
+	driver_gone
+}
+
+# killed FORMAT OPTION...: a process is killed under traffic, and followed by another.
+killed() {
+	local format=$1 n slowest=0 ms
+	shift
+	mkdir -p -m 700 "$work/run"
+	app_start k1 --ring "$format" "$@"
+	app_ready
+	echo_start "$format"
+	echo_ok start
+	echo_ok back
+	for ((n = 0; n < kills; n++)); do
+		app_kill
+		emu show | grep -q '^k1: closed' || fail "the device is gone: $(emu show)"
+		app_start k1 --ring "$format" "$@"
+		app_ready
+		echo_ok back
+		ms=${answer#ok } ms=${ms%% *}
+		[ "$ms" -le "$slowest" ] || slowest=$ms
+	done
+	grep -q 'k1: goes on where another process ended' "$work/app.log" || fail "it was not taken over"
+	echo_ok full
+	echo_ok show
+	say "$kills kills, traffic at most $slowest ms after the start: $answer"
+	[ "$slowest" -lt 1000 ] || fail "traffic took $slowest ms to come back"
+	echo_end
+	app_end
+	nothing_left
+	[ ! -e "$work/run/k1.state" ] || fail "its state file is left"
+}
+
+case_run crash/split killed split
+case_run crash/packed killed packed
+exit $group_status

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A driver for /dev/vhost-vdpa-N that sends frames with sequence numbers, and expects each to come
+ * back, once or never: whoever serves the device may be killed at any moment.
+ *
+ *   echo DEVICE split|packed
+ *
+ * Half of the frames are sent in two descriptors and every third by an indirect table. Commands are
+ * lines on stdin, each answered by a line that begins with "ok" or "not ok":
+ *   start   negotiate, rings, DRIVER_OK, and traffic from here on
+ *   back    wait until frames sent from now on come back; says after how many ms
+ *   show    counters: "not ok" where a frame came twice, was damaged, or overtook another
+ *   full    no more traffic; all descriptors come back, and a ring's worth of frames passes at once
+ *   quit
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/vhost.h>
+#include <linux/virtio_config.h>
+
+#include "mock_driver.h"
+
+#define SIZE    256 /* of a ring */
+#define BASE    0x7654000000
+#define MEMORY  (4u << 20)
+#define RING(q) (BASE + (q)*0x10000ull)
+#define AREA(q) (BASE + 0x100000 + (q)*0x100000ull)
+#define BUFFER  512
+#define TABLE   480 /* in a buffer */
+#define HEADER  12  /* virtio 1.2, 5.1.6.1: with VERSION_1 */
+#define FRAME   200
+#define WINDOW  48    /* frames under way */
+#define STALL   500   /* ms without a frame: what is under way is lost */
+#define LONGEST 20000 /* ms that anything is waited for */
+#define SEEN    (1u << 24)
+#define RX      0
+#define TX      1
+
+static struct {
+	int fd, kick[2];
+	uint8_t *mem;
+	struct mock_mem map;
+	struct mock_vq vq[2];
+	bool packed, running;
+	uint16_t free[SIZE]; /* buffers for frames */
+	unsigned int nb_free;
+	uint32_t next, under_way, last;
+	uint8_t seen[SEEN / 8];
+	uint64_t sent, returned, twice, damaged, overtook;
+	uint64_t heard; /* when the last frame came, ms */
+} e;
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
+}
+
+static void *
+at(void *arg, uint64_t iova)
+{
+	(void)arg;
+	return e.mem + (iova - BASE);
+}
+
+static void
+copy_in(void *arg, uint64_t iova, const void *data, size_t len)
+{
+	memcpy(at(arg, iova), data, len);
+}
+
+static void
+fill(uint8_t *frame, uint32_t number)
+{
+	memset(frame, 0, 12);
+	frame[0] = frame[6] = 2;
+	frame[12] = 0x88; /* IEEE 802: local experimental */
+	frame[13] = 0xb5;
+	memcpy(frame + 14, &number, sizeof(number));
+	for (unsigned int i = 18; i < FRAME; i++)
+		frame[i] = (number * 2654435761u + i * 40503u) >> 11;
+}
+
+static void
+kick(int queue)
+{
+	const uint64_t one = 1;
+
+	if (mock_vq_need_kick(&e.vq[queue]) && write(e.kick[queue], &one, sizeof(one)) < 0)
+		fprintf(stderr, "echo: kick: %s\n", strerror(errno));
+}
+
+static int
+offer(uintptr_t slot)
+{
+	const struct mock_desc desc = {
+		.iova = AREA(RX) + slot * BUFFER, .len = BUFFER, .write = true
+	};
+
+	return mock_vq_add(&e.vq[RX], &desc, 1, (void *)(slot + 1));
+}
+
+/* A frame, in whole or, where it may be, by the number in other manners. */
+static bool
+send_one(bool whole)
+{
+	const uintptr_t slot = e.nb_free > 0 ? e.free[e.nb_free - 1] : 0;
+	const uint64_t iova = AREA(TX) + slot * BUFFER;
+	const struct mock_desc two[] = { { .iova = iova, .len = HEADER },
+		{ .iova = iova + HEADER, .len = FRAME } };
+	const struct mock_desc one = { .iova = iova, .len = HEADER + FRAME };
+	void *cookie = (void *)(slot + 1);
+	int ret;
+
+	if (e.nb_free == 0)
+		return false;
+	memset(at(NULL, iova), 0, HEADER);
+	fill(at(NULL, iova + HEADER), e.next);
+	if (!whole && e.next % 3 == 0)
+		ret = mock_vq_add_indirect(&e.vq[TX], two, 2, iova + TABLE, cookie);
+	else if (!whole && e.next % 2 == 0)
+		ret = mock_vq_add(&e.vq[TX], two, 2, cookie);
+	else
+		ret = mock_vq_add(&e.vq[TX], &one, 1, cookie);
+	if (ret < 0)
+		return false;
+	e.nb_free--;
+	e.next++;
+	e.sent++;
+	e.under_way++;
+	return true;
+}
+
+static void
+check(const uint8_t *frame, uint32_t len)
+{
+	uint8_t wanted[FRAME];
+	uint32_t number;
+
+	memcpy(&number, frame + 14, sizeof(number));
+	fill(wanted, number);
+	if (len != FRAME || memcmp(frame, wanted, FRAME) != 0 || number >= e.next ||
+			e.next - number > SEEN / 2) {
+		e.damaged++;
+		return;
+	}
+	if (e.seen[number % SEEN / 8] & 1 << number % 8) {
+		e.twice++;
+		return;
+	}
+	e.seen[number % SEEN / 8] |= 1 << number % 8;
+	e.overtook += e.returned > 0 && number < e.last;
+	e.last = number;
+	e.returned++;
+	if (e.under_way > 0)
+		e.under_way--;
+}
+
+/* What came back of both rings. */
+static void
+collect(void)
+{
+	struct mock_used used;
+	bool any = false;
+
+	while (mock_vq_get(&e.vq[TX], &used))
+		e.free[e.nb_free++] = (uintptr_t)used.cookie - 1;
+	while (mock_vq_get(&e.vq[RX], &used)) {
+		const uintptr_t slot = (uintptr_t)used.cookie - 1;
+
+		/* nothing in it: a process that died had it, and the next one gave it back */
+		if (used.len != 0)
+			check((uint8_t *)at(NULL, AREA(RX) + slot * BUFFER) + HEADER,
+					used.len - HEADER);
+		offer(slot);
+		any = true;
+	}
+	if (!any)
+		return;
+	e.heard = now_ms();
+	kick(RX);
+}
+
+static void
+turn(void)
+{
+	collect();
+	if (now_ms() - e.heard > STALL) {
+		e.under_way = 0;
+		e.heard = now_ms();
+	}
+	while (e.running && e.under_way < WINDOW && send_one(false))
+		;
+	kick(TX);
+}
+
+static int
+set_status(uint8_t status)
+{
+	uint8_t now = 0;
+
+	if (ioctl(e.fd, VHOST_VDPA_SET_STATUS, &status) < 0 ||
+			ioctl(e.fd, VHOST_VDPA_GET_STATUS, &now) < 0)
+		return -errno;
+	return now == status ? 0 : -EPERM;
+}
+
+static int
+set_queue(unsigned int queue)
+{
+	const struct mock_vq_conf conf = { .mem = &e.map,
+		.iova = RING(queue),
+		.size = SIZE,
+		.packed = e.packed,
+		.start_wrap = e.packed };
+	struct vhost_vring_state num = { .index = queue, .num = SIZE };
+	struct vhost_vring_state base = { .index = queue,
+		.num = e.packed ? 0x80008000 : 0 }; /* both wrap counters 1 */
+	struct vhost_vring_state on = { .index = queue, .num = 1 };
+	struct vhost_vring_file file = { .index = queue, .fd = e.kick[queue] };
+	struct vhost_vring_addr addr = { .index = queue };
+
+	if (mock_vq_init(&e.vq[queue], &conf) < 0)
+		return -ENOMEM;
+	addr.desc_user_addr = e.vq[queue].desc_iova;
+	addr.avail_user_addr = e.vq[queue].driver_iova;
+	addr.used_user_addr = e.vq[queue].device_iova;
+	if (ioctl(e.fd, VHOST_SET_VRING_NUM, &num) < 0 ||
+			ioctl(e.fd, VHOST_SET_VRING_BASE, &base) < 0 ||
+			ioctl(e.fd, VHOST_SET_VRING_ADDR, &addr) < 0 ||
+			ioctl(e.fd, VHOST_SET_VRING_KICK, &file) < 0 ||
+			ioctl(e.fd, VHOST_VDPA_SET_VRING_ENABLE, &on) < 0)
+		return -errno;
+	return 0;
+}
+
+static int
+start(void)
+{
+	uint64_t bits = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ACCESS_PLATFORM |
+			1ULL << VIRTIO_RING_F_INDIRECT_DESC;
+	uint8_t status = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
+	int ret;
+
+	if (e.packed)
+		bits |= 1ULL << VIRTIO_F_RING_PACKED;
+	if (set_status(0) < 0 || set_status(status) < 0 ||
+			ioctl(e.fd, VHOST_SET_FEATURES, &bits) < 0 ||
+			set_status(status |= VIRTIO_CONFIG_S_FEATURES_OK) < 0)
+		return -EIO;
+	for (unsigned int queue = 0; queue < 2; queue++) {
+		ret = set_queue(queue);
+		if (ret < 0)
+			return ret;
+	}
+	for (e.nb_free = 0; e.nb_free < SIZE; e.nb_free++) {
+		e.free[e.nb_free] = e.nb_free;
+		if (offer(e.nb_free) < 0)
+			return -ENOSPC;
+	}
+	e.heard = now_ms();
+	ret = set_status(status | VIRTIO_CONFIG_S_DRIVER_OK);
+	e.running = ret == 0;
+	return ret;
+}
+
+/* Frames that are sent after this moment. */
+static int
+back(uint64_t *ms)
+{
+	const uint64_t begin = now_ms();
+	const uint32_t from = e.next;
+
+	while (now_ms() - begin < LONGEST) {
+		turn();
+		if (e.last >= from && e.returned > 0) {
+			*ms = now_ms() - begin;
+			return 0;
+		}
+		/* what was under way may be lost: make room for what comes now */
+		if (e.under_way >= WINDOW && now_ms() - e.heard > 5)
+			e.under_way = 0;
+	}
+	return -ETIMEDOUT;
+}
+
+/* Whether all descriptors of the transmit ring are the driver's within the time. */
+static int
+drain(void)
+{
+	const uint64_t begin = now_ms();
+
+	while (e.vq[TX].nb_free < SIZE) {
+		if (now_ms() - begin > LONGEST)
+			return -ETIMEDOUT;
+		collect();
+		kick(TX);
+	}
+	return e.nb_free == SIZE ? 0 : -EBADMSG;
+}
+
+/* All descriptors are used at once. */
+static int
+full(void)
+{
+	unsigned int n;
+	int ret;
+
+	e.running = false;
+	ret = drain();
+	for (n = 0; ret == 0 && n < SIZE; n++)
+		ret = send_one(true) ? 0 : -ENOSPC;
+	return ret == 0 ? drain() : ret;
+}
+
+static int
+open_device(const char *path)
+{
+	uint64_t backend = 1ULL << VHOST_BACKEND_F_IOTLB_MSG_V2;
+	struct vhost_msg_v2 msg = { .type = VHOST_IOTLB_MSG_V2,
+		.iotlb = { .iova = BASE,
+				.size = MEMORY,
+				.perm = VHOST_ACCESS_RW,
+				.type = VHOST_IOTLB_UPDATE } };
+	int memfd = memfd_create("echo", MFD_CLOEXEC);
+
+	if (memfd < 0 || ftruncate(memfd, MEMORY) < 0)
+		return -errno;
+	e.mem = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	if (e.mem == MAP_FAILED)
+		return -errno;
+	e.map = (struct mock_mem){ .write = copy_in, .at = at };
+	msg.iotlb.uaddr = (uintptr_t)e.mem;
+	e.fd = open(path, O_RDWR | O_CLOEXEC);
+	if (e.fd < 0 || ioctl(e.fd, VHOST_SET_OWNER, NULL) < 0 ||
+			ioctl(e.fd, VHOST_SET_BACKEND_FEATURES, &backend) < 0)
+		return -errno;
+	for (int queue = 0; queue < 2; queue++) {
+		e.kick[queue] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (e.kick[queue] < 0)
+			return -errno;
+	}
+	return write(e.fd, &msg, sizeof(msg)) == sizeof(msg) ? 0 : -errno;
+}
+
+static void
+command(const char *line)
+{
+	uint64_t ms = 0;
+	int ret = -EINVAL;
+
+	if (strncmp(line, "start", 5) == 0)
+		ret = start();
+	else if (strncmp(line, "back", 4) == 0)
+		ret = back(&ms);
+	else if (strncmp(line, "full", 4) == 0)
+		ret = full();
+	else if (strncmp(line, "show", 4) == 0)
+		ret = e.twice + e.damaged + e.overtook > 0 ? -EBADMSG : 0;
+	if (ret < 0)
+		printf("not ok: %s", strerror(-ret));
+	else
+		printf("ok %" PRIu64 " ms", ms);
+	printf(" sent=%" PRIu64 " returned=%" PRIu64 " lost=%" PRIu64 " twice=%" PRIu64
+	       " damaged=%" PRIu64 " overtook=%" PRIu64 " descriptors=%u\n",
+			e.sent, e.returned, e.sent - e.returned, e.twice, e.damaged, e.overtook,
+			e.vq[TX].nb_free);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	char line[64];
+	int ret;
+
+	if (argc != 3 || (strcmp(argv[2], "split") != 0 && strcmp(argv[2], "packed") != 0)) {
+		fprintf(stderr, "usage: echo DEVICE split|packed\n");
+		return 1;
+	}
+	e.packed = argv[2][0] == 'p';
+	ret = open_device(argv[1]);
+	if (ret < 0) {
+		fprintf(stderr, "echo: %s: %s\n", argv[1], strerror(-ret));
+		return 1;
+	}
+	setvbuf(stdin, NULL, _IONBF, 0);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (;;) {
+		if (e.running)
+			turn();
+		if (poll(&input, 1, e.running ? 0 : 10) <= 0)
+			continue;
+		if (fgets(line, sizeof(line), stdin) == NULL || strncmp(line, "quit", 4) == 0)
+			return 0;
+		command(line);
+	}
+}
