@@ -145,18 +145,25 @@ adopt_foreign(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	return 1;
 }
 
-/* A process that died while it created: what it made serves nobody and is in the way. */
+/* A process that died while it created, perhaps anew: what it made is in the way. */
 static void
-adopt_clean(const struct rte_vduse_dev *dev)
+adopt_clean(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 {
-	int control = dev->sys->open_control();
+	int control, ret;
 
-	if (control < 0)
-		return; /* creating says why */
-	if (vduse_kernel_destroy(dev->sys, control, dev->name) == 0)
+	if (adopt_is_same(dev, conf)) {
+		ret = rte_vduse_dev_remove(dev->name);
+	} else {
+		control = dev->sys->open_control();
+		if (control < 0)
+			return; /* creating says why */
+		/* nobody has it open and it is not on the bus, or it stays */
+		ret = vduse_kernel_destroy(dev->sys, control, dev->name);
+		dev->sys->close(control);
+	}
+	if (ret == 0)
 		VDUSE_LOG(NOTICE, "%s: removed what a process left that died while it created it",
 				dev->name);
-	dev->sys->close(control);
 }
 
 int
@@ -174,7 +181,7 @@ vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 	if (stage == VDUSE_STORE_SERVED)
 		ret = adopt_resume(dev, conf);
 	else if (stage == VDUSE_STORE_CREATING && !conf->adopt)
-		adopt_clean(dev);
+		adopt_clean(dev, conf);
 	if (ret == 0)
 		ret = adopt_foreign(dev, conf);
 	if (ret < 0) {
@@ -214,6 +221,17 @@ vduse_adopt_creating(struct rte_vduse_dev *dev, const struct rte_vduse_conf *con
 	if (ret == 0)
 		ret = vduse_store_write(&dev->store->head->config, conf->config, conf->config_size);
 	return ret < 0 ? adopt_store_failed(dev, ret) : 0;
+}
+
+void
+vduse_adopt_renewing(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	if (dev->store != NULL)
+		vduse_store_creating(dev->store);
+	for (i = 0; i < dev->nb_queues; i++)
+		vduse_state_vq_reset(dev->vqs[i]);
 }
 
 int

@@ -19,6 +19,9 @@ int vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf);
 /** A device is about to be created: note it. @return 0 or -errno with a line of log */
 int vduse_adopt_creating(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);
 
+/** The device is about to be made anew: a successor has nothing to go on from. */
+void vduse_adopt_renewing(struct rte_vduse_dev *dev);
+
 /** It is there: a successor may take it. @return 0 or -errno with a line of log */
 int vduse_adopt_served(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);
 

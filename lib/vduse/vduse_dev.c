@@ -178,12 +178,17 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	}
 	for (i = 0; i < dev->nb_spaces; i++)
 		dev->tlbs[i].lost_fd = dev->env.fault_fd;
-	ret = vduse_run_begin(dev);
+	ret = vduse_renew_init(dev, &conf);
 	if (ret < 0)
 		goto close_fault;
+	ret = vduse_run_begin(dev);
+	if (ret < 0)
+		goto fini_renew;
 	*out = dev;
 	return 0;
 
+fini_renew:
+	vduse_renew_fini(dev);
 close_fault:
 	close(dev->env.fault_fd);
 fini_tlb:
@@ -203,6 +208,7 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 {
 	int ret;
 
+	vduse_renew_stop(dev);
 	if (!dev->adopted && !dev->attached)
 		dev->attached = vduse_bus_has(dev->name);
 	ret = rte_vduse_dev_detach(dev);
@@ -210,10 +216,12 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 		VDUSE_LOG(ERR, "%s: cannot take it off the vDPA bus: %s", dev->name,
 				strerror(-ret));
 	vduse_run_end(dev);
+	vduse_renew_stop(dev); /* it may have begun since */
 	close(dev->env.fault_fd);
 	dev_fini_tlbs(dev);
 	dev_free_queues(dev);
 	ret = vduse_kernel_close(dev);
+	vduse_renew_fini(dev);
 	free(dev);
 	return ret;
 }
@@ -227,6 +235,7 @@ rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how)
 		return 0;
 	ret = vduse_bus_attach(dev->name, how, dev->resumed);
 	dev->attached = ret == 0;
+	dev->renewal.how = ret == 0 ? how : RTE_VDUSE_ATTACH_NONE;
 	return ret;
 }
 
@@ -246,15 +255,23 @@ int
 rte_vduse_dev_set_config(struct rte_vduse_dev *dev, uint32_t offset, const void *data, uint32_t len)
 {
 	struct vduse_config_data *config;
-	int ret;
+	int ret = 0;
 
+	if (offset > dev->renewal.conf.config_size || len > dev->renewal.conf.config_size - offset)
+		return -EINVAL;
 	config = calloc(1, sizeof(*config) + len);
 	if (config == NULL)
 		return -ENOMEM;
 	config->offset = offset;
 	config->length = len;
 	memcpy(config->buffer, data, len);
-	ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_SET_CONFIG, config);
+	pthread_mutex_lock(&dev->renewal.lock);
+	if (!dev->renewal.gone)
+		ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_SET_CONFIG, config);
+	/* what is made anew has it too */
+	if (ret == 0 || ret == -EPERM)
+		memcpy((uint8_t *)(uintptr_t)dev->renewal.conf.config + offset, data, len);
+	pthread_mutex_unlock(&dev->renewal.lock);
 	free(config);
 	if (ret < 0)
 		return ret;

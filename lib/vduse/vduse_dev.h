@@ -6,6 +6,7 @@
 #include "vduse_ctl.h"
 #include "vduse_iotlb.h"
 #include "vduse_msg.h"
+#include "vduse_renew.h"
 #include "vduse_store.h"
 #include "vduse_sys.h"
 #include "vduse_vq.h"
@@ -29,11 +30,12 @@ struct rte_vduse_dev {
 	struct rte_vduse_ops ops;
 	void *priv;
 	bool attached;
-	bool adopted;              /* somebody else made it; it stays */
-	bool resumed;              /* a process before served it, and left its state file */
-	bool adopt_pending;        /* it is to be looked at */
-	bool recovering;           /* queues start where another process left them */
-	struct vduse_store *store; /* the state file; NULL: none */
+	bool adopted;                 /* somebody else made it; it stays */
+	bool resumed;                 /* a process before served it, and left its state file */
+	bool adopt_pending;           /* it is to be looked at */
+	bool recovering;              /* queues start where another process left them */
+	struct vduse_store *store;    /* the state file; NULL: none */
+	struct vduse_renewal renewal; /* should the kernel give it up */
 
 	struct vduse_readers *readers; /* the queues' bursts */
 	struct vduse_iotlb tlbs[VDUSE_DEV_SPACES];

@@ -189,8 +189,8 @@ kernel_tune_all(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	}
 }
 
-static int
-kernel_make(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+int
+vduse_kernel_make(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 {
 	int ret;
 
@@ -239,7 +239,7 @@ vduse_kernel_open(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 		dev->nb_spaces = 2;
 	ret = vduse_adopt_creating(dev, conf);
 	if (ret == 0)
-		ret = kernel_make(dev, conf);
+		ret = vduse_kernel_make(dev, conf);
 	if (ret < 0)
 		goto close_control;
 	return 0;
@@ -256,18 +256,21 @@ int
 vduse_kernel_close(struct rte_vduse_dev *dev)
 {
 	uint32_t waited = 0;
-	int ret;
+	int ret = 0;
 
-	dev->sys->close(dev->fd);
+	if (dev->fd >= 0)
+		dev->sys->close(dev->fd);
 	if (dev->adopted) {
 		vduse_store_close(dev->store, false);
 		return 0;
 	}
 	/* off the bus it is busy only while somebody else has its file open, to look at it perhaps
 	 */
-	do
+	do {
+		if (dev->renewal.gone)
+			break;
 		ret = vduse_kernel_destroy(dev->sys, dev->control_fd, dev->name);
-	while (ret == -EBUSY && !dev->attached && vduse_bus_wait(&waited));
+	} while (ret == -EBUSY && !dev->attached && vduse_bus_wait(&waited));
 	if (ret < 0)
 		VDUSE_LOG(ERR,
 				"%s: stays in /dev/vduse: %s; take it off the vDPA bus and run "

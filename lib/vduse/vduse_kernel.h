@@ -23,6 +23,9 @@ int vduse_kernel_control(const struct vduse_sys *sys, const char *name);
  */
 int vduse_kernel_open(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf);
 
+/** Create, open and set up, with control_fd; notes it in the state file. @return 0 or -errno */
+int vduse_kernel_make(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);
+
 /** Close, and destroy what was created. @return 0 or -errno with a line of log */
 int vduse_kernel_close(struct rte_vduse_dev *dev);
 

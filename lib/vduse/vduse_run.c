@@ -197,7 +197,7 @@ run_on_fault(void *arg, __rte_unused uint32_t events)
 				"device stops until its driver resets it",
 				dev->name);
 		dev->tlbs[i].losses++;
-		run_fail(dev);
+		vduse_run_fail(dev);
 	}
 	for (i = 0; i < dev->nb_queues && !dev->broken; i++) {
 		if (dev->vqs[i]->fault == NULL)
@@ -519,18 +519,17 @@ run_on_message(void *arg, uint32_t events)
 	if (ret < 0 ? ret != -EPROTO : (events & (EPOLLERR | EPOLLHUP)) != 0) {
 		VDUSE_LOG(ERR,
 				"%s: the kernel has given the device up (a request was not "
-				"answered "
-				"in msg_timeout seconds); destroy it and create it anew",
+				"answered in msg_timeout seconds); it is made anew",
 				dev->name);
 		vduse_ctl_del(dev->msg_id);
 		dev->msg_id = 0;
 		vduse_run_fail(dev);
+		vduse_renew_start(dev);
 	}
 }
 
-/* What the kernel asks is answered from here on. */
-static int
-run_watch(struct rte_vduse_dev *dev)
+int
+vduse_run_watch(struct rte_vduse_dev *dev)
 {
 	return vduse_ctl_add(dev->fd, EPOLLIN, run_on_message, dev, &dev->msg_id);
 }
@@ -550,7 +549,7 @@ run_on_timer(void *arg, __rte_unused uint32_t events)
 		/* before any message: those that the process before did not answer come again */
 		dev->adopt_pending = false;
 		vduse_recover(dev);
-		ret = run_watch(dev);
+		ret = vduse_run_watch(dev);
 		if (ret < 0)
 			VDUSE_LOG(ERR, "%s: cannot wait for requests: %s", dev->name,
 					strerror(-ret));
@@ -582,7 +581,7 @@ vduse_run_begin(struct rte_vduse_dev *dev)
 	if (ret < 0)
 		goto del_timer;
 	dev->adopt_pending = dev->adopted || dev->resumed;
-	ret = dev->adopt_pending ? 0 : run_watch(dev);
+	ret = dev->adopt_pending ? 0 : vduse_run_watch(dev);
 	if (ret < 0)
 		goto del_fault;
 	return 0;

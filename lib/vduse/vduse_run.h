@@ -15,6 +15,9 @@ int vduse_run_begin(struct rte_vduse_dev *dev);
 /** Stop watching, and stop what runs. Not on the control thread. */
 void vduse_run_end(struct rte_vduse_dev *dev);
 
+/** Answer what the kernel asks from here on. @return 0 or -errno */
+int vduse_run_watch(struct rte_vduse_dev *dev);
+
 /** Go to this virtio device status. On the control thread. @return 0 or -errno: refused */
 int vduse_run_set_status(struct rte_vduse_dev *dev, uint8_t status);
 

@@ -324,6 +324,14 @@ vduse_store_format(struct vduse_store *store, const char *name, const struct vdu
 }
 
 void
+vduse_store_creating(struct vduse_store *store)
+{
+	__atomic_store_n(&store->head->stage, VDUSE_STORE_CREATING, __ATOMIC_RELAXED);
+	rte_compiler_barrier();
+	vduse_store_set_status(store, 0, false);
+}
+
+void
 vduse_store_served(struct vduse_store *store, const struct vduse_store_id *id)
 {
 	store->head->id = *id;

@@ -92,6 +92,9 @@ enum vduse_store_stage vduse_store_stage(const struct vduse_store *store);
 int vduse_store_format(
 		struct vduse_store *store, const char *name, const struct vduse_store_desc *desc);
 
+/** It is about to be made again: stage CREATING, and no status. */
+void vduse_store_creating(struct vduse_store *store);
+
 /** The device is there: stage SERVED. */
 void vduse_store_served(struct vduse_store *store, const struct vduse_store_id *id);
 

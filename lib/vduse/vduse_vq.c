@@ -259,6 +259,8 @@ void
 vduse_vq_stop(struct vduse_vq *vq)
 {
 	vduse_vq_pause(vq, VDUSE_VQ_NONE);
+	/* another lcore may look after a call that is held */
+	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
 	vq->ctl.ready = false;
 }
 

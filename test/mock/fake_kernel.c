@@ -211,11 +211,19 @@ static int
 control_destroy(const char *name)
 {
 	struct fk_dev *dev = dev_of_name(name);
+	struct fk_msg *msg;
 
 	if (dev == NULL)
 		return -EINVAL;
 	if (dev->fd >= 0 || dev->attached)
 		return -EBUSY;
+	/* the next device in this place is not to see them */
+	TAILQ_FOREACH (msg, &fk.msgs, next) {
+		if (msg->dev != dev)
+			continue;
+		msg->state = FK_MSG_CANCELLED;
+		msg->dev = NULL;
+	}
 	fk_dev_reset(dev);
 	free(dev->config);
 	dev->used = false;

@@ -217,6 +217,29 @@ case_write() {
 	back_end
 }
 
+# The kernel gives a device up that we had put on the bus: it is there again, and a driver passes
+# frames as before.
+case_anew() {
+	back_attach=no back_start x7 1 attach=vhost,mac=02:00:00:00:00:77
+	wait_for 10 attached || { log back; fail "not on the bus: $(emu show)"; }
+	traffic
+	emu break x7
+	wait_for 10 link_is_down || fail "the link stays up: $answer"
+	# the front end has to let it go
+	kill -KILL "$small_pid"
+	wait "$small_pid" 2>/dev/null || true
+	exec 9>&- 4<&-
+	wait_for 20 grep -q 'x7: made anew, and back' "$work/back.log" || { log back; fail "not made anew"; }
+	traffic
+	small_end
+	back_gone
+	nothing_left
+}
+
+attached() {
+	emu show | grep -q '^x7: open .* minor [0-9]'
+}
+
 case_slow() {
 	back_start x6 1 ""
 	emu fault ioctl times=50 delay=20
@@ -247,6 +270,7 @@ case_run fault/write-EFAULT case_write EFAULT
 case_run fault/no-memory case_no_memory
 case_run fault/cut case_cut
 case_run fault/break gone break
+case_run fault/anew case_anew
 # Last: a device that is lost is in nobody's way, and cannot be destroyed either.
 case_run fault/lose gone lose
 exit $group_status

@@ -85,7 +85,7 @@ bench_init(struct bench *b, const struct bench_conf *conf)
 	guest_init(&b->guest);
 }
 
-static void
+void
 bench_find(struct bench *b)
 {
 	b->dev = fk_find(bench_name(&b->conf));

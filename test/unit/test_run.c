@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <string.h>
+#include <time.h>
 
 #include <linux/virtio_config.h>
 
@@ -383,21 +385,42 @@ test_destroy_anywhere(void **state)
 	bench_destroy(&b);
 }
 
-/* The kernel gave the device up: said once; destroying it works. */
+static void
+wait_renewed(void)
+{
+	const time_t until = time(NULL) + 10;
+
+	while (unit_log_count("unit: made anew") == 0 && time(NULL) < until)
+		sched_yield();
+	unit_assert_logged_once("unit: made anew");
+}
+
+/* The kernel gave the device up: said once; it is made anew and serves. */
 static void
 broken_run(void (*break_it)(struct bench *b))
 {
 	const struct bench_conf conf = { 0 };
+	struct rte_ether_addr mac;
+	struct rte_vduse_net_info info;
 	struct bench b;
 
 	bench_up(&b, &conf);
 	unit_log_clear();
 	break_it(&b);
 	bench_wait(&b, bench_is_link_down, 0);
-	assert_true(bench_info(&b).dev.broken);
 	assert_null(bench_dequeue(&b));
-	bench_destroy(&b);
+	wait_renewed();
 	unit_assert_logged_once("the kernel has given the device up");
+	/* with the same address, and as good as new */
+	bench_find(&b);
+	fk_config(b.dev, 0, &mac, sizeof(mac));
+	info = bench_info(&b);
+	assert_memory_equal(&mac, &info.mac, sizeof(mac));
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_assert_traffic(&b);
+	bench_down(&b);
 }
 
 static void

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "vduse_adopt.h"
+#include "vduse_bus.h"
+#include "vduse_dev.h"
+#include "vduse_kernel.h"
+#include "vduse_log.h"
+#include "vduse_run.h"
+
+/* Between two looks whether whoever keeps the device has let it go. */
+#define RENEW_STEP_MS 100
+
+int
+vduse_renew_init(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+{
+	struct vduse_renewal *r = &dev->renewal;
+	void *config = malloc(conf->config_size + 1);
+
+	if (config == NULL)
+		return -ENOMEM;
+	if (conf->config_size > 0)
+		memcpy(config, conf->config, conf->config_size);
+	r->conf = *conf;
+	r->conf.name = dev->name;
+	r->conf.config = config;
+	r->conf.adopt = false;
+	r->conf.adopt_fd_plus_1 = 0;
+	if (conf->tuning.irq_affinity != NULL) {
+		r->conf.tuning.irq_affinity = strdup(conf->tuning.irq_affinity);
+		if (r->conf.tuning.irq_affinity == NULL) {
+			free(config);
+			return -ENOMEM;
+		}
+	}
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->changed, NULL);
+	return 0;
+}
+
+void
+vduse_renew_fini(struct rte_vduse_dev *dev)
+{
+	struct vduse_renewal *r = &dev->renewal;
+
+	pthread_cond_destroy(&r->changed);
+	pthread_mutex_destroy(&r->lock);
+	free((void *)(uintptr_t)r->conf.tuning.irq_affinity);
+	free((void *)(uintptr_t)r->conf.config);
+}
+
+/* A while, or until the owner destroys the device; then false. */
+static bool
+renew_wait(struct vduse_renewal *r)
+{
+	struct timespec until;
+	bool stop;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += RENEW_STEP_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	pthread_mutex_lock(&r->lock);
+	if (!r->stop)
+		pthread_cond_timedwait(&r->changed, &r->lock, &until);
+	stop = r->stop;
+	pthread_mutex_unlock(&r->lock);
+	return !stop;
+}
+
+/* Off the bus and out of the kernel, as soon as whoever uses it has left. */
+static int
+renew_remove(struct rte_vduse_dev *dev)
+{
+	struct vduse_renewal *r = &dev->renewal;
+	int ret;
+
+	while (dev->attached) {
+		ret = vduse_bus_detach(dev->name);
+		dev->attached = ret == -EBUSY;
+		if (ret == -EBUSY && !renew_wait(r))
+			return -ECANCELED;
+		if (ret < 0 && ret != -EBUSY)
+			return ret;
+	}
+	vduse_adopt_renewing(dev);
+	pthread_mutex_lock(&r->lock);
+	r->gone = true;
+	dev->sys->close(dev->fd);
+	dev->fd = -1;
+	pthread_mutex_unlock(&r->lock);
+	for (;;) {
+		ret = vduse_kernel_destroy(dev->sys, dev->control_fd, dev->name);
+		if (ret != -EBUSY)
+			return ret == -EINVAL ? 0 : ret; /* there is none any more */
+		if (!renew_wait(r))
+			return -ECANCELED;
+	}
+}
+
+/* As one without a driver. Nobody watches the device, and no queue runs. */
+static int
+renew_watch(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_spaces; i++) {
+		dev->tlbs[i].fd = dev->fd;
+		vduse_iotlb_remove(&dev->tlbs[i], 0, UINT64_MAX);
+	}
+	dev->env.fd = dev->fd;
+	for (i = 0; i < dev->nb_queues; i++)
+		dev->vqs[i]->fault = NULL;
+	__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&dev->status, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
+	return vduse_run_watch(dev);
+}
+
+static int
+renew_make(struct rte_vduse_dev *dev)
+{
+	struct vduse_renewal *r = &dev->renewal;
+	int ret;
+
+	pthread_mutex_lock(&r->lock);
+	ret = vduse_kernel_make(dev, &r->conf);
+	r->gone = ret < 0;
+	pthread_mutex_unlock(&r->lock);
+	if (ret == 0)
+		ret = renew_watch(dev);
+	if (ret == 0 && r->how != RTE_VDUSE_ATTACH_NONE) {
+		ret = vduse_bus_attach(dev->name, r->how, false);
+		dev->attached = ret == 0;
+	}
+	return ret;
+}
+
+static VDUSE_THREAD_RET
+renew_run(void *arg)
+{
+	struct rte_vduse_dev *dev = arg;
+	int ret;
+
+	ret = renew_remove(dev);
+	if (ret == 0)
+		ret = renew_make(dev);
+	if (ret == 0)
+		VDUSE_LOG(NOTICE, "%s: made anew%s", dev->name,
+				dev->attached ? ", and back on the vDPA bus"
+					      : "; put it on the vDPA bus again");
+	else if (ret != -ECANCELED)
+		VDUSE_LOG(ERR, "%s: cannot be made anew: %s; destroy it and create it again",
+				dev->name, strerror(-ret));
+	return VDUSE_THREAD_DONE;
+}
+
+void
+vduse_renew_start(struct rte_vduse_dev *dev)
+{
+	struct vduse_renewal *r = &dev->renewal;
+	int ret;
+
+	if (dev->adopted) {
+		VDUSE_LOG(ERR, "%s: was made by somebody else, who has to make it anew", dev->name);
+		return;
+	}
+	pthread_mutex_lock(&r->lock);
+	ret = r->stop ? -ECANCELED : 0;
+	pthread_mutex_unlock(&r->lock);
+	/* one that came before has ended: it watches the device last of all */
+	if (ret == 0 && r->joinable)
+		vduse_thread_join(r->thread);
+	if (ret == 0) {
+		ret = vduse_thread_create(&r->thread, "vduse-renew", renew_run, dev);
+		r->joinable = ret == 0;
+	}
+	if (ret < 0 && ret != -ECANCELED)
+		VDUSE_LOG(ERR, "%s: no thread to make it anew: %s; destroy it and create it again",
+				dev->name, strerror(-ret));
+}
+
+void
+vduse_renew_stop(struct rte_vduse_dev *dev)
+{
+	struct vduse_renewal *r = &dev->renewal;
+
+	pthread_mutex_lock(&r->lock);
+	r->stop = true;
+	pthread_cond_broadcast(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+	if (r->joinable)
+		vduse_thread_join(r->thread);
+	r->joinable = false;
+}

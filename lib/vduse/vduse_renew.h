@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_RENEW_H
+#define VDUSE_RENEW_H
+
+#include <pthread.h>
+
+#include "rte_vduse.h"
+#include "vduse_compat.h"
+
+/*
+ * A device that the kernel has given up is made anew: same name, same
+ * configuration, back on the bus where we had put it. That waits for netlink
+ * and for front ends, so it has a thread of its own.
+ */
+
+/** What it takes to make the device again. */
+struct vduse_renewal {
+	struct rte_vduse_conf conf; /**< config is our copy */
+	enum rte_vduse_attach how;  /**< on the bus since rte_vduse_dev_attach() */
+	pthread_mutex_t lock;       /**< guards all below, config, and dev->fd against its change */
+	pthread_cond_t changed;
+	bool gone; /**< there is no device at the moment: dev->fd is closed */
+	bool stop; /**< the owner destroys the device */
+	bool joinable;
+	vduse_thread_t thread;
+};
+
+/** @return 0 or -errno; mirror: vduse_renew_fini() */
+int vduse_renew_init(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);
+void vduse_renew_fini(struct rte_vduse_dev *dev);
+
+/** The kernel has given the device up. On the control thread; bursts have ended. */
+void vduse_renew_start(struct rte_vduse_dev *dev);
+
+/** Wait for the end of it, as it is. Not on the control thread. */
+void vduse_renew_stop(struct rte_vduse_dev *dev);
+
+#endif /* VDUSE_RENEW_H */
