@@ -241,12 +241,6 @@ parse_adopt(const struct target *to, const char *value __rte_unused)
 }
 
 static int
-parse_state_dir(const struct target *to, const char *value)
-{
-	return pass_on(to, "state-dir", value);
-}
-
-static int
 parse_stats_interval(const struct target *to, const char *value)
 {
 	unsigned long n;
@@ -372,10 +366,14 @@ static const struct opt opts[] = {
 			"CPUs for the container's interrupts, hexadecimal (default: any)" },
 	{ "adopt", NULL, WIRE, parse_adopt,
 			"take over the device if it is there already; it stays when this ends" },
-	{ "state-dir", "FOLDER", WIRE, parse_state_dir,
+	{ "state-dir", "FOLDER", WIRE, NULL,
 			"where the device's state is kept, for the process that follows this one "
 			"if "
 			"it is killed (default: $RUNTIME_DIRECTORY, else none)" },
+	{ "takeover", NULL, WIRE, NULL,
+			"take the device over from the process that serves it from the state "
+			"folder, "
+			"which then ends" },
 	{ "stats-interval", "SECONDS", PROGRAM, parse_stats_interval,
 			"print statistics so often (default: 0, only on SIGUSR1)" },
 	{ "mbufs", "N", PROGRAM, parse_mbufs,
@@ -443,7 +441,9 @@ take(struct args *args, struct wire_args *defaults, uint32_t *seen, unsigned int
 				: args->nb_wires == 0 ? " before the first --port"
 						      : " for one --port");
 	*seen |= RTE_BIT32(index);
-	return opt->parse != NULL ? opt->parse(&to, optarg) : pass_on(&to, opt->name, optarg);
+	/* what the PMD checks; one without a value switches on */
+	return opt->parse != NULL ? opt->parse(&to, optarg)
+				  : pass_on(&to, opt->name, optarg != NULL ? optarg : "1");
 }
 
 /* What only the whole command line shows. */

@@ -2,9 +2,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <rte_lcore.h>
 
@@ -210,6 +212,21 @@ link_changed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unuse
 	return 0;
 }
 
+/*
+ * Another process takes the device over: this one ends in order, and with it its use of the
+ * port. Runs on the PMD's control thread; the signal is read, as one from outside.
+ */
+static int
+removed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unused, void *arg,
+		void *ret __rte_unused)
+{
+	const struct port *port = arg;
+
+	SAY("port %s: goes; this process ends", port->name);
+	kill(getpid(), SIGTERM);
+	return 0;
+}
+
 static int
 setup_queues(const struct port *port, struct rte_mempool *pool)
 {
@@ -281,6 +298,9 @@ port_start(struct port *port, struct rte_mempool *pool)
 	ret = rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
 	if (ret != 0)
 		goto close;
+	ret = rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_RMV, removed, port);
+	if (ret != 0)
+		goto unregister;
 	ret = bring_up(port, pool, &step);
 	if (ret != 0 && ret != -ENOMEM && port->conf.intr_conf.rxq && !is_vduse(port->id)) {
 		/* some drivers have interrupts with some kernel modules only: lcores nap then */
@@ -288,9 +308,11 @@ port_start(struct port *port, struct rte_mempool *pool)
 		ret = bring_up(port, pool, &step);
 	}
 	if (ret != 0)
-		goto unregister;
+		goto unregister_removed;
 	return 0;
 
+unregister_removed:
+	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_RMV, removed, port);
 unregister:
 	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
 close:
@@ -310,6 +332,7 @@ port_stop(struct port *port)
 	ret = rte_eth_dev_stop(port->id);
 	if (ret != 0)
 		SAY("port %s: cannot stop it: %s", port->name, strerror(-ret));
+	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_RMV, removed, port);
 	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
 	err = rte_eth_dev_close(port->id);
 	if (err != 0)

@@ -40,7 +40,8 @@ enum rte_vduse_attach {
 
 /**
  * What the owner of a device is told. All are called on the control thread
- * and must not block; the driver waits for their return. All are required.
+ * and must not block; the driver waits for their return. All are required,
+ * but for successor.
  */
 struct rte_vduse_ops {
 	/**
@@ -77,6 +78,11 @@ struct rte_vduse_ops {
 	 * @param hold of the configuration
 	 */
 	size_t (*held)(void *hold, const void *base, size_t len, void *copy);
+	/**
+	 * Another process wants to take the device over: have it handed over, soon
+	 * and from another thread, with rte_vduse_dev_hand_over().
+	 */
+	void (*successor)(void *priv);
 };
 
 /** Attributes in /sys/class/vduse/NAME; zeroed: the kernel's own choice. */
@@ -134,6 +140,12 @@ struct rte_vduse_conf {
 	 * be on a tmpfs. rte_vduse_dev_destroy() removes the file.
 	 */
 	const char *state_dir;
+	/**
+	 * With state_dir: ask the process that serves the device to let go of it,
+	 * and go on with it; see rte_vduse_ops, successor. Where there is none, as
+	 * without this.
+	 */
+	bool takeover;
 };
 
 /** State of a device at one moment. */
@@ -142,8 +154,10 @@ struct rte_vduse_info {
 	uint64_t driver_features; /**< negotiated; 0 before FEATURES_OK */
 	uint8_t status;           /**< virtio device status, as acknowledged by us */
 	bool started;             /**< DRIVER_OK, and bursts may run */
-	bool resumed;             /**< a process before served it; see state_dir */
-	bool broken; /**< the kernel gave the device up, or the driver's rings are bad */
+	/** when the process stopped that handed it over, CLOCK_MONOTONIC; 0: none did */
+	uint64_t stopped_ns;
+	bool resumed; /**< a process before served it; see state_dir */
+	bool broken;  /**< the kernel gave the device up, or the driver's rings are bad */
 };
 
 /**
@@ -180,6 +194,17 @@ int rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how);
  * @return 0, or -EBUSY while a front end keeps /dev/vhost-vdpa-N open.
  */
 int rte_vduse_dev_detach(struct rte_vduse_dev *dev);
+
+/**
+ * Let go of the device, for the process that asked for it; where it asked for
+ * another device of this process, for the process that comes for this one.
+ * The driver notices nothing. No lcore uses the device any more, and none may
+ * from here on; rte_vduse_dev_destroy() only frees what is left of it.
+ *
+ * @return 0; -ENOENT: nobody asked for a device of this process, or this one
+ *   has no state file
+ */
+int rte_vduse_dev_hand_over(struct rte_vduse_dev *dev);
 
 /**
  * Detach, stop and destroy. The caller's lcores have left their last burst. A

@@ -28,6 +28,7 @@ static int
 adopt_open(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf, bool wait)
 {
 	unsigned int waited = 0;
+	uint64_t features;
 	int fd = conf->adopt_fd_plus_1 - 1;
 
 	while (fd < 0) {
@@ -43,6 +44,10 @@ adopt_open(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf, bool wa
 		vduse_kernel_log_open(dev->name, "its file in /dev/vduse", fd);
 		return fd;
 	}
+	/* whether it is one */
+	if (conf->adopt_fd_plus_1 != 0 &&
+			dev->sys->ioctl(fd, VDUSE_DEV_GET_FEATURES, &features) < 0)
+		VDUSE_LOG(WARNING, "%s: file descriptor %d: is it a VDUSE device?", dev->name, fd);
 	/* what is waited for with epoll must not block; a descriptor from elsewhere may */
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
 		int ret = -errno;
@@ -166,6 +171,23 @@ adopt_clean(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 				dev->name);
 }
 
+/* The state file, from the process that has the device or from the folder. */
+static int
+adopt_open_store(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+{
+	struct vduse_handover_gift gift = { .store_fd = -1 };
+	int ret = 0;
+
+	if (conf->takeover)
+		ret = vduse_handover_take(conf->state_dir, dev->name, &gift);
+	if (ret > 0) {
+		conf->adopt_fd_plus_1 = gift.device_fd + 1;
+		dev->stopped_ns = gift.stopped_ns;
+	}
+	return ret < 0 ? ret
+		       : vduse_store_open(&dev->store, conf->state_dir, dev->name, gift.store_fd);
+}
+
 int
 vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 {
@@ -173,7 +195,7 @@ vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 	int ret = 0;
 
 	if (conf->state_dir != NULL) {
-		ret = vduse_store_open(&dev->store, conf->state_dir, dev->name);
+		ret = adopt_open_store(dev, conf);
 		if (ret < 0)
 			return ret;
 		stage = vduse_store_stage(dev->store);

@@ -184,6 +184,10 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	ret = vduse_run_begin(dev);
 	if (ret < 0)
 		goto fini_renew;
+	ret = vduse_handover_listen(dev);
+	if (ret < 0)
+		VDUSE_LOG(WARNING, "%s: cannot be taken over: no socket beside its state file: %s",
+				dev->name, strerror(-ret));
 	*out = dev;
 	return 0;
 
@@ -206,16 +210,19 @@ free_dev:
 int
 rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 {
-	int ret;
+	int ret = 0;
 
 	vduse_renew_stop(dev);
-	if (!dev->adopted && !dev->attached)
-		dev->attached = vduse_bus_has(dev->name);
-	ret = rte_vduse_dev_detach(dev);
-	if (ret < 0)
-		VDUSE_LOG(ERR, "%s: cannot take it off the vDPA bus: %s", dev->name,
-				strerror(-ret));
-	vduse_run_end(dev);
+	vduse_handover_close(dev);
+	if (!dev->handover.left) {
+		if (!dev->adopted && !dev->attached)
+			dev->attached = vduse_bus_has(dev->name);
+		ret = rte_vduse_dev_detach(dev);
+		if (ret < 0)
+			VDUSE_LOG(ERR, "%s: cannot take it off the vDPA bus: %s", dev->name,
+					strerror(-ret));
+		vduse_run_end(dev);
+	}
 	vduse_renew_stop(dev); /* it may have begun since */
 	close(dev->env.fault_fd);
 	dev_fini_tlbs(dev);
@@ -293,5 +300,6 @@ rte_vduse_dev_info(const struct rte_vduse_dev *dev, struct rte_vduse_info *info)
 	info->status = __atomic_load_n(&dev->status, __ATOMIC_RELAXED);
 	info->started = __atomic_load_n(&dev->started, __ATOMIC_RELAXED);
 	info->resumed = dev->resumed;
+	info->stopped_ns = dev->stopped_ns;
 	info->broken = __atomic_load_n(&dev->broken, __ATOMIC_RELAXED);
 }

@@ -4,6 +4,7 @@
 
 #include "rte_vduse.h"
 #include "vduse_ctl.h"
+#include "vduse_handover.h"
 #include "vduse_iotlb.h"
 #include "vduse_msg.h"
 #include "vduse_renew.h"
@@ -30,11 +31,13 @@ struct rte_vduse_dev {
 	struct rte_vduse_ops ops;
 	void *priv;
 	bool attached;
-	bool adopted;                 /* somebody else made it; it stays */
-	bool resumed;                 /* a process before served it, and left its state file */
-	bool adopt_pending;           /* it is to be looked at */
-	bool recovering;              /* queues start where another process left them */
-	struct vduse_store *store;    /* the state file; NULL: none */
+	bool adopted;              /* somebody else made it; it stays */
+	bool resumed;              /* a process before served it, and left its state file */
+	bool adopt_pending;        /* it is to be looked at */
+	bool recovering;           /* queues start where another process left them */
+	struct vduse_store *store; /* the state file; NULL: none */
+	struct vduse_handover handover;
+	uint64_t stopped_ns;          /* in the process that gave it to us, CLOCK_MONOTONIC; 0 */
 	struct vduse_renewal renewal; /* should the kernel give it up */
 
 	struct vduse_readers *readers; /* the queues' bursts */

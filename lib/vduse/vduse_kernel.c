@@ -260,8 +260,10 @@ vduse_kernel_close(struct rte_vduse_dev *dev)
 
 	if (dev->fd >= 0)
 		dev->sys->close(dev->fd);
-	if (dev->adopted) {
+	if (dev->adopted || dev->handover.left) {
 		vduse_store_close(dev->store, false);
+		if (dev->control_fd >= 0)
+			dev->sys->close(dev->control_fd);
 		return 0;
 	}
 	/* off the bus it is busy only while somebody else has its file open, to look at it perhaps

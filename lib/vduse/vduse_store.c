@@ -20,8 +20,8 @@
 #define STORE_BUSY_WAIT_MS 3000
 #define STORE_BUSY_STEP_MS 5
 
-/* A name longer than this is cut, and made distinct by its hash. */
-#define STORE_NAME_MAX 200
+/* A longer name is cut, and made distinct by its hash: the address of a socket has 108 bytes. */
+#define STORE_NAME_MAX 48
 
 static uint64_t
 store_hash(uint64_t hash, const void *data, size_t len)
@@ -43,14 +43,14 @@ store_checksum(const struct vduse_store_head *head)
 	return store_hash(hash, &head->desc, sizeof(head->desc));
 }
 
-static void
-store_file_name(char *file, size_t size, const char *name)
+void
+vduse_store_file_name(char *file, size_t size, const char *name, const char *kind)
 {
 	if (strlen(name) <= STORE_NAME_MAX)
-		snprintf(file, size, "%s.state", name);
+		snprintf(file, size, "%s.%s", name, kind);
 	else
-		snprintf(file, size, "%.*s-%016" PRIx64 ".state", STORE_NAME_MAX, name,
-				store_hash(0, name, strlen(name)));
+		snprintf(file, size, "%.*s-%016" PRIx64 ".%s", STORE_NAME_MAX, name,
+				store_hash(0, name, strlen(name)), kind);
 }
 
 static size_t
@@ -223,7 +223,7 @@ store_load(struct vduse_store *store, const char *name)
 }
 
 int
-vduse_store_open(struct vduse_store **out, const char *dir, const char *name)
+vduse_store_open(struct vduse_store **out, const char *dir, const char *name, int fd)
 {
 	struct vduse_store *store;
 	int ret;
@@ -231,13 +231,15 @@ vduse_store_open(struct vduse_store **out, const char *dir, const char *name)
 	store = calloc(1, sizeof(*store));
 	if (store == NULL)
 		return -ENOMEM;
-	store_file_name(store->file, sizeof(store->file), name);
+	vduse_store_file_name(store->file, sizeof(store->file), name, "state");
+	vduse_store_file_name(store->socket, sizeof(store->socket), name, "sock");
 	store->dir_fd = store_open_dir(dir, name);
 	if (store->dir_fd < 0) {
 		ret = store->dir_fd;
 		goto free_store;
 	}
-	ret = store_lock(store);
+	store->fd = fd;
+	ret = fd >= 0 ? 0 : store_lock(store);
 	if (ret == -EBUSY)
 		VDUSE_LOG(ERR, "%s: another process serves it and has locked %s/%s; stop that one",
 				name, dir, store->file);

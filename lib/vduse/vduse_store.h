@@ -68,6 +68,7 @@ struct vduse_store {
 	int dir_fd;
 	int fd;
 	char file[NAME_MAX + 1];
+	char socket[NAME_MAX + 1];     /**< beside it; vduse_handover.h */
 	struct vduse_store_head *head; /**< NULL: there is nothing yet */
 	size_t bytes;
 };
@@ -77,10 +78,15 @@ struct vduse_store {
  * whole, is as good as none: one line of log.
  *
  * @param dir folder; made where it is missing
+ * @param fd the file, open and locked by a process that gives it to us, which
+ *   this takes over; -1: open it
  * @return 0 or -errno, with a line of log: -EBUSY another process has it;
  *   -EACCES, -EPERM the folder is not ours alone
  */
-int vduse_store_open(struct vduse_store **store, const char *dir, const char *name);
+int vduse_store_open(struct vduse_store **store, const char *dir, const char *name, int fd);
+
+/** The name that belongs to a device in the folder: "state", or "sock". */
+void vduse_store_file_name(char *file, size_t size, const char *name, const char *kind);
 
 /** Release it. @param remove the device is gone, and the file with it */
 void vduse_store_close(struct vduse_store *store, bool remove);

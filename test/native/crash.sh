@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Back ends are killed, and others go on where they were: the driver notices a pause, no more.
-# CRASH_KILLS is the number of kills in a case (default 10). By hand, a thousand:
+# CRASH_KILLS is the number of kills in a case (default 15). By hand, a thousand:
 #   CRASH_KILLS=1000 test/emu/vduse-emu run ctrl_vq=1 -- test/native/crash.sh BUILD
 . "$(dirname "$0")/lib.sh"
 
-kills=${CRASH_KILLS:-10}
+kills=${CRASH_KILLS:-15}
 
 # app_start NAME OPTION...: dpdk-vduse-net with a port that gives back what it is sent; sets app_pid.
 app_start() {
@@ -97,6 +97,81 @@ killed() {
 	[ ! -e "$work/run/k1.state" ] || fail "its state file is left"
 }
 
+# taken FORMAT: a new process takes the device over from the one that runs; not a frame is lost
+# between them, but for those that the first one's port had.
+taken() {
+	local format=$1 n first
+	mkdir -p -m 700 "$work/run"
+	app_start k1 --ring "$format"
+	app_ready
+	echo_start "$format"
+	echo_ok start
+	echo_ok back
+	for n in 1 2 3; do
+		first=$app_pid
+		mv "$work/app.log" "$work/app-before.log"
+		app_start k1 --ring "$format" --takeover
+		ended "$first" || { log app-before; fail "the first one does not end well"; }
+		app_ready
+		echo_ok back
+		grep -q 'k1: taken over; it rested for' "$work/app.log" || { log app; fail "not taken over"; }
+	done
+	say "$(grep 'it rested for' "$work/app.log")"
+	echo_ok full
+	echo_ok show
+	say "$answer"
+	echo_end
+	app_end
+	nothing_left
+	[ ! -e "$work/run/k1.state" ] && [ ! -e "$work/run/k1.sock" ] || fail "left: $(ls "$work/run")"
+}
+
+# Nobody to take over from: as without it.
+case_nobody() {
+	mkdir -p -m 700 "$work/run"
+	app_start k1 --takeover
+	app_ready
+	grep -q 'k1: no process serves it' "$work/app.log" || { log app; fail "not a word about it"; }
+	app_end
+	nothing_left
+}
+
+# A file that cannot be used is in nobody's way: one line, and a clean start.
+stale() {
+	local what=$1
+	mkdir -p -m 700 "$work/run"
+	rm -rf "$work/run/k1.state"
+	case $what in
+	empty) : >"$work/run/k1.state" ;;
+	short) echo VDUSE >"$work/run/k1.state" ;;
+	foreign) head -c 100000 /dev/urandom >"$work/run/k1.state" ;;
+	link) ln -s /etc/passwd "$work/run/k1.state" ;;
+	folder) mkdir "$work/run/k1.state" ;;
+	esac
+	[ -L "$work/run/k1.state" ] || chmod 600 "$work/run/k1.state"
+	app_start k1
+	app_ready
+	if [ "$what" != empty ]; then
+		[ "$(grep -c 'state file k1.state: .*: it is ignored' "$work/app.log")" = 1 ] ||
+			{ log app; fail "$what: not one line"; }
+	fi
+	app_end
+	nothing_left
+}
+
+case_stale() {
+	local what
+	for what in empty short foreign link folder; do
+		stale $what
+	done
+	grep -q root /etc/passwd || fail "the file behind the link was touched"
+}
+
+case_run crash/stale case_stale
+case_run crash/nobody case_nobody
 case_run crash/split killed split
 case_run crash/packed killed packed
+for format in split packed; do
+	case_run "crash/takeover-$format" taken $format
+done
 exit $group_status

@@ -342,8 +342,9 @@ help_has_every_option(void **state)
 		"--mtu BYTES", "--queue-size N", "--queues N", "--mq-fallback", "--zero-copy",
 		"--attach BUS", "--profile OFFLOADS", "--link LINK", "--standby", "--ring FORMAT",
 		"--msg-timeout SECONDS", "--bounce-size BYTES", "--irq-affinity MASK", "--adopt",
-		"--state-dir FOLDER", "--stats-interval SECONDS", "--mbufs N", "--sandbox MODE",
-		"--idle HOW", "--destroy NAME", "--probe [=json]", "--help", "--version" };
+		"--state-dir FOLDER", "--takeover", "--stats-interval SECONDS", "--mbufs N",
+		"--sandbox MODE", "--idle HOW", "--destroy NAME", "--probe [=json]", "--help",
+		"--version" };
 	char *text = NULL, *line, *end, word[64];
 	unsigned int i, listed = 0;
 	struct args args;

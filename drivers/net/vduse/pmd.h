@@ -42,6 +42,7 @@ struct pmd_dev {
 	struct rte_vduse_net *net;
 	struct rte_eth_dev *eth_dev;
 	struct pmd_conf conf;
+	bool pause_said; /* of a device that was handed over */
 };
 
 /**

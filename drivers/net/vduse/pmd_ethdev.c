@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <inttypes.h>
+#include <time.h>
+
 #include <rte_malloc.h>
 
 #include "pmd.h"
@@ -41,6 +44,9 @@ pmd_event(void *arg, enum rte_vduse_net_event event, __rte_unused uint16_t pair)
 {
 	struct pmd_dev *pmd = arg;
 
+	/* for the application it is as a card that is pulled out: it is to stop and close it */
+	if (event == RTE_VDUSE_NET_EVENT_SUCCESSOR)
+		rte_eth_dev_callback_process(pmd->eth_dev, RTE_ETH_EVENT_INTR_RMV, NULL);
 	if (event != RTE_VDUSE_NET_EVENT_LINK || pmd->net == NULL)
 		return;
 	if (pmd_link_update(pmd->eth_dev, 0) == 0 && pmd->eth_dev->data->dev_conf.intr_conf.lsc)
@@ -72,6 +78,24 @@ pmd_configure(struct rte_eth_dev *eth_dev)
 	return 0;
 }
 
+/* How long a device rested that another process handed over. */
+static void
+pmd_say_pause(struct pmd_dev *pmd)
+{
+	struct rte_vduse_net_info info;
+	struct timespec now;
+	uint64_t ns;
+
+	rte_vduse_net_info(pmd->net, &info);
+	if (info.dev.stopped_ns == 0 || pmd->pause_said)
+		return;
+	pmd->pause_said = true;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ns = now.tv_sec * UINT64_C(1000000000) + now.tv_nsec - info.dev.stopped_ns;
+	PMD_LOG(NOTICE, "%s: taken over; it rested for %" PRIu64 ".%03" PRIu64 " ms",
+			pmd->conf.name, ns / 1000000, ns / 1000 % 1000);
+}
+
 /*
  * The device is put on the bus at the first start: a driver finds lcores that
  * serve it.
@@ -96,6 +120,7 @@ pmd_start(struct rte_eth_dev *eth_dev)
 	if (ret < 0)
 		goto link_down;
 	pmd_link_update(eth_dev, 0);
+	pmd_say_pause(pmd);
 	return 0;
 
 link_down:
@@ -111,6 +136,8 @@ pmd_stop(struct rte_eth_dev *eth_dev)
 	struct pmd_dev *pmd = eth_dev->data->dev_private;
 
 	eth_dev->data->dev_started = 0;
+	if (rte_vduse_net_hand_over(pmd->net) == 0)
+		return 0;
 	rte_vduse_net_set_link(pmd->net, false);
 	pmd_link_update(eth_dev, 0);
 	pmd_intr_stop(eth_dev);

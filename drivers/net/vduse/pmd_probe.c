@@ -29,10 +29,11 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 #define PMD_ARG_FD          "fd"
 #define PMD_ARG_ZERO_COPY   "zero-copy"
 #define PMD_ARG_ZC_MIN      "zero-copy-min"
+#define PMD_ARG_STATE_DIR   "state-dir"
+#define PMD_ARG_TAKEOVER    "takeover"
 
 /* Frame length in bytes from which zero-copy pays; see doc/benchmarks.md. */
 #define PMD_ZERO_COPY_MIN 1024
-#define PMD_ARG_STATE_DIR "state-dir"
 
 /* What `dpdk-pmdinfo.py` and users read. */
 /* clang-format off */
@@ -55,7 +56,8 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 	PMD_ARG_FD "=<int> "                                \
 	PMD_ARG_ZERO_COPY "=<0|1> "                         \
 	PMD_ARG_ZC_MIN "=<int> "                            \
-	PMD_ARG_STATE_DIR "=<folder>"
+	PMD_ARG_STATE_DIR "=<folder> "                     \
+	PMD_ARG_TAKEOVER "=<0|1>"
 /* clang-format on */
 
 #define PMD_DEFAULT_QUEUE_SIZE 1024
@@ -315,6 +317,12 @@ parse_state_dir(const char *key, const char *value, struct pmd_conf *conf)
 	return 0;
 }
 
+static int
+parse_takeover(const char *key, const char *value, struct pmd_conf *conf)
+{
+	return parse_flag(key, value, &conf->net.takeover);
+}
+
 static const struct {
 	const char *key;
 	int (*parse)(const char *key, const char *value, struct pmd_conf *conf);
@@ -338,6 +346,7 @@ static const struct {
 	{ PMD_ARG_ZERO_COPY, parse_zero_copy },
 	{ PMD_ARG_ZC_MIN, parse_zero_copy_min },
 	{ PMD_ARG_STATE_DIR, parse_state_dir },
+	{ PMD_ARG_TAKEOVER, parse_takeover },
 };
 
 static int

@@ -25,6 +25,12 @@ rte_vduse_net_detach(struct rte_vduse_net *net)
 	return rte_vduse_dev_detach(net->dev);
 }
 
+int
+rte_vduse_net_hand_over(struct rte_vduse_net *net)
+{
+	return rte_vduse_dev_hand_over(net->dev);
+}
+
 void
 net_pause_receive(struct rte_vduse_net *net)
 {

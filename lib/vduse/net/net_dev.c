@@ -186,6 +186,12 @@ net_settle(void *priv, uint16_t index)
 	q->zc->min = min;
 }
 
+static void
+net_successor(void *priv)
+{
+	net_notify(priv, RTE_VDUSE_NET_EVENT_SUCCESSOR, 0);
+}
+
 static const struct rte_vduse_ops net_ops = {
 	.check_features = net_check_features,
 	.start = net_start,
@@ -194,6 +200,7 @@ static const struct rte_vduse_ops net_ops = {
 	.kick = net_kick,
 	.settle = net_settle,
 	.held = net_zc_held,
+	.successor = net_successor,
 };
 
 static int
@@ -257,6 +264,7 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 		.adopt = conf->adopt,
 		.adopt_fd_plus_1 = conf->adopt_fd_plus_1,
 		.state_dir = conf->state_dir,
+		.takeover = conf->takeover,
 	};
 
 	if (conf->ring == RTE_VDUSE_NET_RING_SPLIT)

@@ -72,6 +72,8 @@ enum rte_vduse_net_ring {
 enum rte_vduse_net_event {
 	RTE_VDUSE_NET_EVENT_LINK,  /**< a driver came (DRIVER_OK) or went; see the info */
 	RTE_VDUSE_NET_EVENT_QUEUE, /**< a queue pair began or ceased to be served */
+	/** another process wants the device: rte_vduse_net_hand_over(), soon, on another thread */
+	RTE_VDUSE_NET_EVENT_SUCCESSOR,
 };
 
 /** @param pair the queue pair, for RTE_VDUSE_NET_EVENT_QUEUE */
@@ -92,6 +94,7 @@ struct rte_vduse_net_conf {
 	bool adopt;                         /**< see struct rte_vduse_conf */
 	int adopt_fd_plus_1;                /**< see struct rte_vduse_conf */
 	const char *state_dir;              /**< see struct rte_vduse_conf */
+	bool takeover;                      /**< see struct rte_vduse_conf */
 	enum rte_vduse_net_profile profile; /**< offloads that are offered */
 	/**
 	 * Frames from this length on, in bytes, are dequeued without a copy: see
@@ -170,6 +173,9 @@ int rte_vduse_net_probe(struct rte_vduse_net_caps *caps);
  * @return "VIRTIO_NET_F_CSUM" and so on; NULL for a bit without a name
  */
 const char *rte_vduse_net_feature_name(unsigned int bit);
+
+/** As rte_vduse_dev_hand_over(). */
+int rte_vduse_net_hand_over(struct rte_vduse_net *net);
 
 /** Detach and destroy; as rte_vduse_dev_destroy(). */
 int rte_vduse_net_destroy(struct rte_vduse_net *net);
