@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -98,8 +99,13 @@ pid_t
 crash_fork(void)
 {
 	const pid_t child = fork();
+	cpu_set_t all;
 
 	assert_true(child >= 0);
+	/* EAL keeps us on a CPU, and so the child */
+	memset(&all, 0xff, sizeof(all));
+	if (child == 0)
+		sched_setaffinity(0, sizeof(all), &all);
 	if (child == 0 && rte_memseg_list_walk_thread_unsafe(own_memory, NULL) != 0)
 		_exit(78);
 	return child;
