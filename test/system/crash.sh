@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# dpdk-vduse-net is killed under TCP traffic and started again with the same command: the
+# containers keep their interfaces, and every byte arrives. CRASH_KILLS or the first argument:
+# how often (default 6). By hand, two hundred times:
+#   test/vm/vm run -k 6.12 -b build -t 3000 -m 3072 -H 640 -c $PWD/test/system:/vm/system \
+#       test/system/crash.sh 200
+. /vm/system/lib.sh
+
+kills=${CRASH_KILLS:-${1:-6}}
+state=/run/vduse
+
+# The same command each time; the second argument: more of the port's devargs.
+serve() {
+	run "app-$1" "$app" "${eal[@]}" "${huge[@]}" \
+		--vdev "net_vduse_p,name=c2,mac=02:00:00:00:00:02,attach=virtio,state-dir=$state${2:-}" -- \
+		--port net_vduse_p --name c1 --attach virtio --state-dir "$state" "${@:3}"
+}
+
+forwards() {
+	wait_for 30 grep -q forwarding "$VM_RESULT/app-$1.log" ||
+		{ tail -n 20 "$VM_RESULT/app-$1.log"; fail "run $1 does not start"; }
+}
+
+containers() {
+	modules virtio_vdpa virtio_net
+	mkdir -p -m 700 "$state"
+	serve 0
+	need_netdev c1 app-0 "$pid"
+	container c1 "$dev" 1
+	need_netdev c2 app-0 "$pid"
+	container c2 "$dev" 2
+	ping_back c1 10.0.0.2
+	in_ns c1 cat /sys/class/net/eth0/address >/tmp/mac
+}
+
+# A stream that lasts until it is told to end; its SHA-256 is taken at both ends.
+stream_start() {
+	rm -f /tmp/stop /tmp/sent /tmp/received /tmp/fifo /tmp/silence
+	mkfifo /tmp/fifo /tmp/silence
+	# an input that never ends: with it, the receiver would end the connection
+	in_ns c2 sh -c 'busybox nc -l -p 5001 <>/tmp/silence | sha256sum >/tmp/received' &
+	receiver=$!
+	background+=("$receiver")
+	wait_for 5 listening
+	in_ns c1 bash -c '
+		sha256sum </tmp/fifo >/tmp/sent &
+		n=0
+		until [ -e /tmp/stop ]; do
+			seq $n $((n + 20000))
+			n=$((n + 20000))
+		done | tee /tmp/fifo | busybox nc 10.0.0.2 5001
+		wait' &
+	sender=$!
+	background+=("$sender")
+}
+
+listening() {
+	in_ns c2 netstat -ltn | grep -q ':5001 '
+}
+
+stream_end() {
+	touch /tmp/stop
+	wait "$sender" || fail "the sender ends with status $?"
+	wait "$receiver" || fail "the receiver ends with status $?"
+	[ -s /tmp/sent ] && cmp /tmp/sent /tmp/received || fail "other bytes than were sent"
+}
+
+received_bytes() {
+	in_ns c2 cat /sys/class/net/eth0/statistics/rx_bytes
+}
+
+more_than() {
+	[ "$(received_bytes)" -gt "$1" ]
+}
+
+same_interfaces() {
+	in_ns c1 cat /sys/class/net/eth0/address | cmp - /tmp/mac || fail "another address"
+	in_ns c2 grep -qx 02:00:00:00:00:02 /sys/class/net/eth0/address
+}
+
+case_kills() {
+	local n at
+	containers
+	stream_start
+	for ((n = 1; n <= kills; n++)); do
+		at=$(received_bytes)
+		wait_for 30 more_than $((at + 100000)) || fail "no traffic before kill $n"
+		stop "$pid" KILL || true
+		[ -c /dev/vduse/c1 ] && [ -c /dev/vduse/c2 ] || fail "a device is gone"
+		serve "$n"
+		forwards "$n"
+		at=$(received_bytes)
+		wait_for 30 more_than "$at" || { tail "$VM_RESULT/app-$n.log"; fail "no traffic after kill $n"; }
+	done
+	grep -q 'c1: goes on where another process ended' "$VM_RESULT/app-$kills.log"
+	grep -q 'c2: goes on where another process ended' "$VM_RESULT/app-$kills.log"
+	same_interfaces
+	stream_end
+	say "$kills kills, $(received_bytes) bytes: $(cut -c 1-16 /tmp/sent)..."
+	ping_ok c1 10.0.0.2 20
+	all_gone
+}
+
+case_takeover() {
+	local first
+	containers
+	stream_start
+	first=$pid
+	serve 1 ,takeover=1 --takeover
+	wait_for 30 is_gone running "$first" || fail "the first one does not end"
+	forwards 1
+	grep 'it rested for' "$VM_RESULT/app-1.log" | sed 's/^/# /'
+	grep -q 'c2: taken over; it rested for' "$VM_RESULT/app-1.log" ||
+		{ tail -n 20 "$VM_RESULT/app-1.log"; fail "not taken over"; }
+	# the first process had both; it left the other one behind
+	grep -q 'c1: goes on where another process ended' "$VM_RESULT/app-1.log"
+	same_interfaces
+	stream_end
+	ping_ok c1 10.0.0.2 20
+	all_gone
+}
+
+# In order: nothing is left, and no module is in use.
+all_gone() {
+	ip netns del c1
+	ip netns del c2
+	stop "$pid" || fail "status $?"
+	nothing_left
+	[ ! -e $state/c1.state ] && [ ! -e $state/c2.state ] || fail "left: $(ls $state)"
+	wait_for 5 rmmod virtio_vdpa || fail "virtio_vdpa is in use: $(lsmod)"
+	wait_for 5 rmmod vduse || fail "vduse is in use: $(lsmod)"
+}
+
+after_case() {
+	clean_slate
+}
+
+case_run crash/kills case_kills
+case_run crash/takeover case_takeover
+exit 0

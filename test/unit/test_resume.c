@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A device whose process ended without a word, and the one that goes on by its state file. */
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "net_state.h"
+#include "vduse_run.h"
+
+static char dir[64];
+
+static void
+up(struct bench *b, struct bench_conf *conf)
+{
+	strcpy(dir, "/dev/shm/resume.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	conf->state_dir = dir;
+	bench_up(b, conf);
+}
+
+/* As by a kill: the descriptor is closed, and nothing is said to anybody. */
+static void
+die(struct bench *b)
+{
+	struct rte_vduse_dev *dev = b->net->dev;
+
+	vduse_run_end(dev);
+	dev->handover.left = true;
+	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
+	b->net = NULL;
+	unit_log_clear();
+}
+
+static struct rte_vduse_net_conf
+other_conf(void)
+{
+	return (struct rte_vduse_net_conf){ .name = "unit",
+		.queue_pairs = 1,
+		.queue_size = 512,
+		.mac = { { 2, 0, 0, 0, 0, 99 } },
+		.mtu = 1400,
+		.state_dir = dir };
+}
+
+static void
+resume(struct bench *b)
+{
+	const struct rte_vduse_net_conf conf = other_conf();
+
+	assert_int_equal(rte_vduse_net_create(&conf, &b->net), 0);
+	unit_assert_logged_once("goes on where another process ended");
+}
+
+static void
+wait_started(struct bench *b, bool started)
+{
+	const time_t until = time(NULL) + 10;
+
+	while (bench_info(b).dev.started != started && time(NULL) < until)
+		sched_yield();
+	assert_int_equal(bench_info(b).dev.started, started);
+}
+
+static void
+down(struct bench *b)
+{
+	bench_down(b);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* Frames from one process to the next, whatever the new one's options say. */
+static void
+go_on(const struct bench_variant *variant)
+{
+	struct bench_conf conf = { .variant = *variant };
+	const uint8_t mac[] = { 2, 0, 0, 0, 0, 1 };
+	struct rte_vduse_net_info info;
+	struct bench b;
+
+	up(&b, &conf);
+	bench_assert_traffic(&b);
+	die(&b);
+	resume(&b);
+	unit_assert_logged_once("not what was asked for");
+	wait_started(&b, true);
+	info = bench_info(&b);
+	assert_memory_equal(&info.mac, mac, sizeof(mac));
+	assert_int_equal(info.mtu, 1500);
+	assert_true(info.dev.resumed);
+	assert_int_equal(info.dev.driver_features, bench_features(&conf));
+	assert_int_equal(bench_lib_vq(&b, 0)->ctl.max_size, BENCH_QUEUE_SIZE);
+	bench_assert_traffic(&b);
+	down(&b);
+}
+
+static void
+test_go_on(void **state)
+{
+	unsigned int v;
+
+	(void)state;
+	for (v = 0; v < BENCH_VARIANTS; v++)
+		go_on(&bench_variants[v]);
+}
+
+/* What the control queue has set, and an API 1 device with two address spaces. */
+static void
+test_control_state(void **state)
+{
+	const struct fk_conf kernel = { .api_newest = 1, .allow_ctrl_vq = true };
+	struct bench_conf conf = { .pairs = 4,
+		.features = 1ULL << VIRTIO_NET_F_MQ | 1ULL << VIRTIO_NET_F_CTRL_VQ |
+			    1ULL << VIRTIO_NET_F_CTRL_RX };
+	struct bench b;
+
+	(void)state;
+	unit_kernel(&kernel);
+	up(&b, &conf);
+	b.net->active_pairs = 3;
+	b.net->filter.promisc = false;
+	b.net->filter.allmulti = true;
+	b.net->rss.types = 5;
+	net_state_save(b.net);
+	die(&b);
+	resume(&b);
+	wait_started(&b, true);
+	assert_int_equal(bench_info(&b).dev.api_version, 1);
+	assert_int_equal(bench_info(&b).queue_pairs, 4);
+	assert_int_equal(bench_info(&b).active_pairs, 3);
+	assert_int_equal(b.net->dev->nb_spaces, 2);
+	assert_true(b.net->steers && b.net->filter.active && b.net->filter.allmulti);
+	assert_false(b.net->filter.promisc);
+	assert_int_equal(b.net->rss.types, 5);
+	/* and a new driver begins afresh */
+	assert_int_equal(fk_reset(b.dev), 0);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	assert_int_equal(bench_info(&b).active_pairs, 1);
+	assert_true(b.net->filter.promisc);
+	down(&b);
+}
+
+/* The driver asks while nobody is there: it is answered, and by the queue's true state. */
+static void
+test_asked_meanwhile(void **state)
+{
+	const struct vduse_dev_request req = { .type = VDUSE_GET_VQ_STATE, .vq_state.index = 1 };
+	struct bench_conf conf = { 0 };
+	struct vduse_dev_response resp;
+	struct fk_msg *msg;
+	struct bench b;
+
+	(void)state;
+	up(&b, &conf);
+	bench_assert_traffic(&b);
+	die(&b);
+	msg = fk_msg_send(b.dev, &req, sizeof(req));
+	resume(&b);
+	assert_int_equal(fk_msg_wait(msg, &resp), 0);
+	assert_int_equal(resp.result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(resp.vq_state.split.avail_index, 1);
+	down(&b);
+}
+
+/* It resets the device: no queue runs, and it can begin again. */
+static void
+test_reset_meanwhile(void **state)
+{
+	const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS };
+	struct bench_conf conf = { .variant.packed = true };
+	struct vduse_dev_response resp;
+	struct fk_msg *msg;
+	struct bench b;
+
+	(void)state;
+	up(&b, &conf);
+	bench_assert_traffic(&b);
+	die(&b);
+	msg = fk_msg_send(b.dev, &req, sizeof(req));
+	resume(&b);
+	assert_int_equal(fk_msg_wait(msg, &resp), 0);
+	assert_int_equal(resp.result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(bench_info(&b).dev.status, 0);
+	assert_false(bench_info(&b).dev.started);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_assert_traffic(&b);
+	down(&b);
+}
+
+/* Another device has the name by now: it is in the way, as it is without a file. */
+static void
+test_other_life(void **state)
+{
+	struct rte_vduse_net_conf plain = other_conf();
+	struct bench_conf conf = { 0 };
+	struct rte_vduse_net *other, *net;
+	struct bench b;
+
+	(void)state;
+	up(&b, &conf);
+	die(&b);
+	fk_attach(b.dev, false);
+	assert_int_equal(rte_vduse_dev_remove("unit"), 0);
+	plain.state_dir = NULL;
+	assert_int_equal(rte_vduse_net_create(&plain, &other), 0);
+	plain.state_dir = dir;
+	assert_int_equal(rte_vduse_net_create(&plain, &net), -EEXIST);
+	unit_assert_logged_once("of a device that is gone");
+	assert_int_equal(rte_vduse_net_destroy(other), 0);
+	assert_int_equal(rte_vduse_net_create(&plain, &net), 0);
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+	bench_give_back(&b);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_go_on),
+		UNIT_TEST(test_control_state),
+		UNIT_TEST(test_asked_meanwhile),
+		UNIT_TEST(test_reset_meanwhile),
+		UNIT_TEST(test_other_life),
+	};
+
+	return UNIT_RUN("resume", tests);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The state file: whose it is, whether it is whole, and who may have it. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define NAME "unit"
+
+static char dir[64];
+static char path[128];
+
+static const struct vduse_store_desc good = {
+	.device_id = 1, .nb_queues = 2, .queue_size = 64, .first_control_queue = 2, .nb_spaces = 1
+};
+
+static void
+folder(void)
+{
+	strcpy(dir, "/dev/shm/store.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/" NAME ".state", dir);
+	unit_log_clear();
+}
+
+/* A file as a process leaves it that served a device. */
+static void
+leave(void)
+{
+	const struct vduse_store_id id = { .boot = "boot" };
+	struct vduse_store *store;
+
+	assert_int_equal(vduse_store_open(&store, dir, NAME, -1), 0);
+	assert_int_equal(vduse_store_format(store, NAME, &good), 0);
+	vduse_store_served(store, &id);
+	vduse_store_close(store, false);
+}
+
+static enum vduse_store_stage
+look(bool remove)
+{
+	struct vduse_store *store;
+	enum vduse_store_stage stage;
+
+	assert_int_equal(vduse_store_open(&store, dir, NAME, -1), 0);
+	stage = vduse_store_stage(store);
+	vduse_store_close(store, remove);
+	return stage;
+}
+
+static void
+test_good(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	folder();
+	assert_int_equal(look(false), VDUSE_STORE_EMPTY);
+	leave();
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(look(true), VDUSE_STORE_SERVED);
+	assert_int_equal(unit_log_count("\n"), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void
+overwrite(size_t offset, const void *data, size_t len)
+{
+	int fd = open(path, O_WRONLY);
+
+	assert_int_equal(pwrite(fd, data, len, offset), len);
+	close(fd);
+}
+
+#define OVERWRITE(field, ...)                                                                 \
+	do {                                                                                  \
+		const __typeof__(((struct vduse_store_head *)0)->field) value_ = __VA_ARGS__; \
+		overwrite(offsetof(struct vduse_store_head, field), &value_, sizeof(value_)); \
+	} while (0)
+
+static void
+bad_magic(void)
+{
+	overwrite(0, "X", 1);
+}
+
+static void
+bad_version(void)
+{
+	OVERWRITE(version, VDUSE_STORE_VERSION + 1);
+}
+
+static void
+bad_stage(void)
+{
+	OVERWRITE(stage, 7);
+}
+
+static void
+bad_name(void)
+{
+	overwrite(offsetof(struct vduse_store_head, name), "other", 5);
+}
+
+static void
+bad_desc(void)
+{
+	OVERWRITE(desc.nb_queues, 9);
+}
+
+static void
+bad_bytes(void)
+{
+	OVERWRITE(bytes, 1);
+}
+
+static void
+bad_short(void)
+{
+	assert_int_equal(truncate(path, 100), 0);
+}
+
+static void
+bad_cut(void)
+{
+	assert_int_equal(truncate(path, sizeof(struct vduse_store_head) + 64), 0);
+}
+
+static void
+bad_long(void)
+{
+	assert_int_equal(truncate(path, 1 << 20), 0);
+}
+
+static void
+bad_mode(void)
+{
+	assert_int_equal(chmod(path, 0644), 0);
+}
+
+static void
+bad_link(void)
+{
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+}
+
+static void
+bad_hard_link(void)
+{
+	char other[160];
+
+	snprintf(other, sizeof(other), "%s.other", path);
+	assert_int_equal(link(path, other), 0);
+}
+
+static void
+bad_fifo(void)
+{
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+}
+
+static void
+bad_folder(void)
+{
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+/* Each: one line, as good as none, and then a good one in its place. */
+static void
+test_bad(void **state)
+{
+	static void (*const bad[])(void) = { bad_magic, bad_version, bad_stage, bad_name, bad_desc,
+		bad_bytes, bad_short, bad_cut, bad_long, bad_mode, bad_link, bad_hard_link,
+		bad_fifo, bad_folder };
+	char command[160];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(bad); i++) {
+		folder();
+		leave();
+		bad[i]();
+		assert_int_equal(look(false), VDUSE_STORE_EMPTY);
+		unit_assert_logged_once("it is ignored");
+		assert_int_equal(unit_log_count("\n"), 1);
+		leave();
+		assert_int_equal(look(true), VDUSE_STORE_SERVED);
+		snprintf(command, sizeof(command), "rm -rf %s", dir);
+		assert_int_equal(system(command), 0);
+	}
+}
+
+static void
+test_locked(void **state)
+{
+	struct vduse_store *one, *two;
+
+	(void)state;
+	folder();
+	assert_int_equal(vduse_store_open(&one, dir, NAME, -1), 0);
+	assert_int_equal(vduse_store_open(&two, dir, NAME, -1), -EBUSY);
+	unit_assert_logged_once("another process serves it");
+	assert_int_equal(vduse_store_open(&two, dir, "other", -1), 0);
+	vduse_store_close(two, true);
+	vduse_store_close(one, true);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void
+test_folder(void **state)
+{
+	struct vduse_store *store;
+	char below[96];
+
+	(void)state;
+	folder();
+	assert_int_equal(chmod(dir, 0777), 0);
+	assert_int_equal(vduse_store_open(&store, dir, NAME, -1), -EPERM);
+	unit_assert_logged_once("nobody else may write to it");
+	assert_int_equal(chmod(dir, 0755), 0);
+	/* the last one is made, those above are not */
+	snprintf(below, sizeof(below), "%s/a", dir);
+	assert_int_equal(vduse_store_open(&store, below, NAME, -1), 0);
+	vduse_store_close(store, true);
+	assert_int_equal(rmdir(below), 0);
+	snprintf(below, sizeof(below), "%s/a/b", dir);
+	assert_int_equal(vduse_store_open(&store, below, NAME, -1), -ENOENT);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void
+test_blob(void **state)
+{
+	static struct vduse_store_blob blob;
+	char room[8] = "";
+
+	(void)state;
+	assert_int_equal(vduse_store_read(&blob, room, 4), 0);
+	assert_int_equal(vduse_store_write(&blob, "abcd", 4), 0);
+	assert_int_equal(vduse_store_read(&blob, room, 4), 4);
+	assert_memory_equal(room, "abcd", 4);
+	vduse_store_patch(&blob, 1, "XY", 2);
+	vduse_store_patch(&blob, 3, "no", 2);
+	assert_int_equal(vduse_store_read(&blob, room, 4), 4);
+	assert_memory_equal(room, "aXYd", 4);
+	assert_int_equal(vduse_store_read(&blob, room, 5), 0);
+	assert_int_equal(vduse_store_write(&blob, room, VDUSE_STATE_BLOB_MAX + 1), -E2BIG);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_good),
+		UNIT_TEST(test_bad),
+		UNIT_TEST(test_locked),
+		UNIT_TEST(test_folder),
+		UNIT_TEST(test_blob),
+	};
+
+	return UNIT_RUN("store", tests);
+}
