@@ -80,12 +80,6 @@ overwrite(size_t offset, const void *data, size_t len)
 	close(fd);
 }
 
-#define OVERWRITE(field, ...)                                                                 \
-	do {                                                                                  \
-		const __typeof__(((struct vduse_store_head *)0)->field) value_ = __VA_ARGS__; \
-		overwrite(offsetof(struct vduse_store_head, field), &value_, sizeof(value_)); \
-	} while (0)
-
 static void
 bad_magic(void)
 {
@@ -95,13 +89,17 @@ bad_magic(void)
 static void
 bad_version(void)
 {
-	OVERWRITE(version, VDUSE_STORE_VERSION + 1);
+	const uint32_t version = VDUSE_STORE_VERSION + 1;
+
+	overwrite(offsetof(struct vduse_store_head, version), &version, sizeof(version));
 }
 
 static void
 bad_stage(void)
 {
-	OVERWRITE(stage, 7);
+	const uint32_t stage = 7;
+
+	overwrite(offsetof(struct vduse_store_head, stage), &stage, sizeof(stage));
 }
 
 static void
@@ -113,13 +111,17 @@ bad_name(void)
 static void
 bad_desc(void)
 {
-	OVERWRITE(desc.nb_queues, 9);
+	const uint16_t nb_queues = 9;
+
+	overwrite(offsetof(struct vduse_store_head, desc.nb_queues), &nb_queues, sizeof(nb_queues));
 }
 
 static void
 bad_bytes(void)
 {
-	OVERWRITE(bytes, 1);
+	const uint64_t bytes = 1;
+
+	overwrite(offsetof(struct vduse_store_head, bytes), &bytes, sizeof(bytes));
 }
 
 static void
