@@ -11,6 +11,7 @@
 
 #include "bench.h"
 #include "net_state.h"
+#include "vduse_grave.h"
 #include "vduse_run.h"
 
 static char dir[64];
@@ -107,6 +108,59 @@ test_go_on(void **state)
 	(void)state;
 	for (v = 0; v < BENCH_VARIANTS; v++)
 		go_on(&bench_variants[v]);
+}
+
+/* Frames that were handed on without a copy: their buffers go back, the frames do not come again. */
+static void
+zero_copy_frames(const struct bench_variant *variant)
+{
+	struct bench_conf conf = { .variant = *variant, .zero_copy_min = 512 };
+	struct rte_mbuf *pkts[8], *more[8];
+	struct mock_used used;
+	struct bench b;
+	unsigned int i, n = 0;
+
+	up(&b, &conf);
+	for (i = 0; i < RTE_DIM(pkts); i++)
+		bench_send(&b, BENCH_BUFFERS + i * 4096, i, i % 2 ? 1500 : 100);
+	assert_int_equal(rte_vduse_net_dequeue(b.net, 0, unit_pool, pkts, 8), 8);
+	rte_pktmbuf_free(pkts[1]);
+	assert_null(bench_dequeue(&b));
+	while (mock_vq_get(bench_tx(&b), &used))
+		n++;
+	assert_int_equal(n, 5); /* 4 copied, 1 freed */
+	bench_send(&b, BENCH_BUFFERS + 8 * 4096, 8, 1500);
+	bench_send(&b, BENCH_BUFFERS + 9 * 4096, 9, 100);
+	die(&b);
+	resume(&b);
+	wait_started(&b, true);
+	while (mock_vq_get(bench_tx(&b), &used))
+		n++;
+	assert_int_equal(n, 8);
+	assert_int_equal(rte_vduse_net_dequeue(b.net, 0, unit_pool, more, 8), 2);
+	bench_mbuf_check(more[0], 8, 1500);
+	bench_mbuf_check(more[1], 9, 100);
+	rte_pktmbuf_free_bulk(more, 2);
+	while (mock_vq_get(bench_tx(&b), &used))
+		n++;
+	assert_int_equal(n, 10);
+	assert_int_equal(bench_tx(&b)->nb_free, BENCH_QUEUE_SIZE);
+	bench_assert_traffic(&b);
+	for (i = 0; i < RTE_DIM(pkts); i++)
+		if (i != 1)
+			rte_pktmbuf_free(pkts[i]);
+	down(&b);
+	assert_int_equal(vduse_grave_reap(), 0);
+}
+
+static void
+test_zero_copy_frames(void **state)
+{
+	unsigned int v;
+
+	(void)state;
+	for (v = 0; v < BENCH_VARIANTS; v++)
+		zero_copy_frames(&bench_variants[v]);
 }
 
 /* What the control queue has set, and an API 1 device with two address spaces. */
@@ -227,6 +281,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(test_go_on),
+		UNIT_TEST(test_zero_copy_frames),
 		UNIT_TEST(test_control_state),
 		UNIT_TEST(test_asked_meanwhile),
 		UNIT_TEST(test_reset_meanwhile),

@@ -6,6 +6,7 @@
 #include "net_dev.h"
 #include "net_zc.h"
 #include "vduse_batch.h"
+#include "vduse_state.h"
 
 /* The header of a chain, which may be spread over its segments (virtio 1.2, 2.7.4). */
 static __rte_always_inline void
@@ -127,6 +128,15 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 	return attached;
 }
 
+/* No driver chooses such an id (virtio 1.2, 2.8.6): below the queue size there are enough. */
+static int
+dequeue_bad_id(struct net_queue *q, struct rte_mbuf *m)
+{
+	rte_pktmbuf_free(m);
+	net_burst_stopped(q, vduse_chain_bad(q->vq, "buffer id beyond the queue size"));
+	return 0;
+}
+
 /*
  * The next buffer, whatever it is.
  * Returns 1 and a frame in *m, or NULL for one that was dropped; 0: none that
@@ -166,6 +176,8 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 		if (likely(*m != NULL))
 			net_count(&q->stats, *m);
 	}
+	if (zc && unlikely(!vduse_state_inflight_set(vq, chain.id, chain.slots)))
+		return dequeue_bad_id(q, *m);
 	vq->avail = pos;
 	if (!zc || ret <= 0)
 		vduse_ring_put(vq, chain.id, chain.slots, 0, packed);
@@ -239,6 +251,8 @@ dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	for (i = 0; i < taken; i++) {
 		struct rte_mbuf *m = pkts[i];
 
+		if (zc && unlikely(!vduse_state_inflight_set(q->vq, batch.id[i], 1)))
+			break;
 		if (i + VDUSE_BATCH_AHEAD < taken)
 			vduse_batch_prefetch(&batch, i + VDUSE_BATCH_AHEAD,
 					batch.len[i + VDUSE_BATCH_AHEAD], false);
@@ -250,9 +264,13 @@ dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 		}
 		batch.len[i] = 0;
 	}
-	vduse_ring_put_batch(q->vq, &batch, taken, packed);
+	if (zc && unlikely(i < taken)) {
+		rte_mempool_put_bulk(pool, (void **)&pkts[i], taken - i);
+		vduse_ring_untake(q->vq, taken, i, packed);
+	}
+	vduse_ring_put_batch(q->vq, &batch, i, packed);
 	*n += kept;
-	return taken;
+	return i;
 }
 
 /* As dequeue_plain_frame(), without a copy. @return 1; 0: dropped; -1: not one for this */
@@ -307,9 +325,12 @@ dequeue_attached(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf 
 	for (i = 0; i < taken; i++) {
 		struct rte_mbuf *m = pkts[i];
 
+		if (unlikely(batch.id[i] > q->vq->journal_mask))
+			break;
 		ret = dequeue_attached_frame(q, &batch, i, m, tails[i]);
 		if (unlikely(ret < 0))
 			break;
+		vduse_state_inflight_set(q->vq, batch.id[i], 1);
 		if (likely(ret > 0)) {
 			net_count(&q->stats, m);
 			q->stats.zero_copy++;
@@ -356,6 +377,9 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 		taken++;
 		n += pkts[n] != NULL;
 	}
+	/* before any of it is published or handed on */
+	if (zc && taken > 0)
+		vduse_state_take(q->vq, packed);
 flush:
 	vduse_ring_flush(q->vq, packed);
 	return n;
