@@ -241,17 +241,18 @@ soak(uint64_t seconds, uint64_t kills)
 static void
 memory_init(void)
 {
+	const int prot = PROT_READ | PROT_WRITE;
 	int i, fd;
 
-	env.shared = mmap(NULL, sizeof(*env.shared), PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	/* cppcheck-suppress invalidFunctionArg ; -1 is right for an anonymous mapping */
+	env.shared = mmap(NULL, sizeof(*env.shared), prot, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (env.shared == MAP_FAILED)
 		fatal("no memory");
 	for (i = 0; i < 2; i++) {
 		fd = memfd_create("soak", MFD_CLOEXEC);
 		if (fd < 0 || ftruncate(fd, MEMORY) < 0)
 			fatal("no memory");
-		env.mem[i] = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		env.mem[i] = mmap(NULL, MEMORY, prot, MAP_SHARED, fd, 0);
 		if (env.mem[i] == MAP_FAILED)
 			fatal("no memory");
 		close(fd);
