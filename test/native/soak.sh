@@ -15,5 +15,5 @@ soak() {
 }
 
 case_run soak/random soak random 20
-case_run soak/kills soak kills -k 30 120
+case_run soak/kills soak kills -k 30 300
 exit $group_status
