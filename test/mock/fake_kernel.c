@@ -119,6 +119,8 @@ device_open(const char *name)
 		return -EBUSY;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
+	/* room for thousands of messages; without the right to it, for hundreds */
+	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &(int){ 64 << 20 }, sizeof(int));
 	dev->fd = pair[0];
 	dev->peer = pair[1];
 	/* vduse_dev_release(): what was read and not answered is queued again */

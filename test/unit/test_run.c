@@ -480,6 +480,32 @@ test_request_lost(void **state)
 	bench_down(&b);
 }
 
+/* Thousands of requests at once: each is answered, and traffic goes on. */
+static void
+test_thousands(void **state)
+{
+	const struct vduse_dev_request reqs[] = {
+		{ .type = VDUSE_UPDATE_IOTLB, .iova = { .start = 0, .last = UINT64_MAX } },
+		{ .type = VDUSE_GET_VQ_STATE, .vq_state.index = 1 },
+	};
+	static struct fk_msg *msgs[5000];
+	const struct bench_conf conf = { 0 };
+	struct vduse_dev_response resp;
+	struct bench b;
+	size_t i;
+
+	(void)state;
+	bench_up(&b, &conf);
+	for (i = 0; i < RTE_DIM(msgs); i++)
+		msgs[i] = fk_msg_send(b.dev, &reqs[i % 2], sizeof(reqs[0]));
+	for (i = 0; i < RTE_DIM(msgs); i++) {
+		assert_int_equal(fk_msg_wait(msgs[i], &resp), 0);
+		assert_int_equal(resp.result, VDUSE_REQ_RESULT_OK);
+	}
+	bench_assert_traffic(&b);
+	bench_down(&b);
+}
+
 /* A start that fails half way is undone: the driver does not see DRIVER_OK. */
 static void
 test_start_fails(void **state)
@@ -533,6 +559,7 @@ main(void)
 		UNIT_TEST(test_destroy_anywhere),
 		UNIT_TEST(test_broken),
 		UNIT_TEST(test_request_lost),
+		UNIT_TEST(test_thousands),
 		UNIT_TEST(test_start_fails),
 	};
 
