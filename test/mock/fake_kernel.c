@@ -265,9 +265,8 @@ control_ioctl(unsigned int control, unsigned long request, void *arg)
 	}
 }
 
-/* The first region of a space that overlaps [start, last], or NULL. */
-static const struct fk_region *
-device_region(const struct fk_dev *dev, uint64_t start, uint64_t last, uint32_t asid)
+const struct fk_region *
+fk_region_find(const struct fk_dev *dev, uint64_t start, uint64_t last, uint32_t asid)
 {
 	const struct fk_region *first = NULL;
 	unsigned int i;
@@ -283,24 +282,10 @@ device_region(const struct fk_dev *dev, uint64_t start, uint64_t last, uint32_t 
 	return first;
 }
 
-/* The kernel registers user memory for the bounce region only, which begins at 0. */
-static int
-device_iotlb_get_info(const struct fk_dev *dev, struct vduse_iova_info *info)
-{
-	const struct fk_region *first = device_region(dev, info->start, info->last, info->asid);
-
-	if (first == NULL)
-		return -EINVAL;
-	info->start = first->iova;
-	info->last = first->iova + (first->size - 1);
-	info->capability = first->iova == 0 ? VDUSE_IOVA_CAP_UMEM : 0;
-	return 0;
-}
-
 static int
 device_iotlb_get_fd(struct fk_dev *dev, struct vduse_iotlb_entry *entry, uint32_t asid)
 {
-	const struct fk_region *first = device_region(dev, entry->start, entry->last, asid);
+	const struct fk_region *first = fk_region_find(dev, entry->start, entry->last, asid);
 	int fd;
 
 	if (first == NULL)
@@ -410,7 +395,11 @@ device_ioctl(struct fk_dev *dev, unsigned long request, void *arg)
 		dev->map_reads[1]++;
 		return device_iotlb_get_fd2(dev, arg);
 	case VDUSE_IOTLB_GET_INFO:
-		return device_iotlb_get_info(dev, arg);
+		return fk_umem_info(dev, arg);
+	case VDUSE_IOTLB_REG_UMEM:
+		return fk_umem_reg(dev, arg);
+	case VDUSE_IOTLB_DEREG_UMEM:
+		return fk_umem_dereg(dev, arg);
 	case VDUSE_DEV_GET_FEATURES:
 		*(uint64_t *)arg = dev->features;
 		return 0;
@@ -571,6 +560,7 @@ fk_close(int fd)
 	if (fk_ledger_close(fd)) {
 		dev = dev_of_fd(fd);
 		if (dev != NULL) {
+			fk_umem_drop(dev);
 			dev->fd = -1;
 			if (dev->peer >= 0)
 				close(dev->peer);

@@ -38,7 +38,9 @@ struct fk_conf {
 	bool allow_ctrl_vq;      /* VIRTIO_NET_F_CTRL_VQ is taken (no mainline kernel does) */
 	bool no_module;
 	bool no_permission;
-	bool no_net; /* before Linux 6.10 */
+	bool no_net;      /* before Linux 6.10 */
+	bool no_umem;     /* before Linux 6.0 */
+	uint64_t memlock; /* RLIMIT_MEMLOCK in bytes; 0: none */
 };
 
 /* What is open, mapped or there. */
@@ -57,6 +59,7 @@ struct fk_region {
 	uint64_t offset; /* in the file */
 	uint8_t perm;    /* VDUSE_ACCESS_* */
 	uint32_t asid;   /* address space; 0 where there is one only */
+	bool bounce; /* the virtio-vdpa case's, at 0: memory of the process's can take its place */
 };
 
 struct fk_dev;
@@ -121,6 +124,18 @@ void fk_attach(struct fk_dev *dev, bool attached);
 void fk_map(struct fk_dev *dev, const struct fk_region *region);
 void fk_unmap(struct fk_dev *dev, uint64_t iova);
 void fk_unmap_all(struct fk_dev *dev);
+
+/*
+ * What the process registered as the bounce region, NULL: nothing; and how
+ * often it did, and took it back. From then on no mapping of the region's
+ * file can be touched.
+ */
+void *fk_umem(struct fk_dev *dev);
+void fk_umem_calls(struct fk_dev *dev, unsigned int *regs, unsigned int *deregs);
+
+/* What the driver does to its buffers in the bounce region, wherever that is. */
+void fk_bounce_write(struct fk_dev *dev, uint64_t iova, const void *data, size_t len);
+void fk_bounce_read(struct fk_dev *dev, uint64_t iova, void *data, size_t len);
 
 /* The front end. What asks the process returns 0, or -EIO for a failed request. */
 void fk_set_features(struct fk_dev *dev, uint64_t features);

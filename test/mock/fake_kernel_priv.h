@@ -70,6 +70,8 @@ struct fk_dev {
 	uint32_t last_request;
 	struct fk_region regions[FK_REGIONS_MAX];
 	unsigned int nb_regions;
+	struct vduse_iova_umem umem; /* size 0: none */
+	unsigned int umem_regs, umem_deregs;
 	unsigned int map_reads[2];          /* by GET_FD, GET_FD2 */
 	struct fk_attr attrs[FK_ATTRS_MAX]; /* as written, one behind the other */
 	unsigned int nb_attrs;
@@ -97,6 +99,24 @@ bool fk_ledger_close(int fd);
 ssize_t fk_page_size(int fd);
 int fk_mmap(int fd, uint64_t offset, size_t len, int prot, void **addr);
 void fk_munmap(void *addr, size_t len);
+
+/* Locked: what is mapped of the file cannot be touched from here on. */
+void fk_ledger_hide(int file);
+
+/* Locked: the first region of a space that overlaps [start, last], or NULL. */
+const struct fk_region *fk_region_find(
+		const struct fk_dev *dev, uint64_t start, uint64_t last, uint32_t asid);
+
+/* Locked: VDUSE_IOTLB_REG_UMEM, _DEREG_UMEM, _GET_INFO. */
+int fk_umem_reg(struct fk_dev *dev, const struct vduse_iova_umem *arg);
+int fk_umem_dereg(struct fk_dev *dev, const struct vduse_iova_umem *arg);
+int fk_umem_info(const struct fk_dev *dev, struct vduse_iova_info *info);
+
+/* Locked: the memory goes back, as on close. */
+void fk_umem_drop(struct fk_dev *dev);
+
+/* Locked: the file is that of a bounce region that is memory of the process's. */
+bool fk_umem_hides(int fd);
 
 /* Locked: close and unmap what is left, and forget it and what was to fail. */
 void fk_ledger_clear(void);

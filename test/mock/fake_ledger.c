@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ static struct {
 	struct {
 		void *addr;
 		size_t len;
+		struct stat file;
 	} maps[FK_MAPS_MAX];
 	unsigned int errors;
 } ledger;
@@ -148,7 +150,7 @@ fk_fault_hit(unsigned long call)
 
 /* Locked. */
 static void
-ledger_map(void *addr, size_t len)
+ledger_map(void *addr, size_t len, int fd)
 {
 	unsigned int i;
 
@@ -157,6 +159,20 @@ ledger_map(void *addr, size_t len)
 	assert(i < FK_MAPS_MAX);
 	ledger.maps[i].addr = addr;
 	ledger.maps[i].len = len;
+	fstat(fd, &ledger.maps[i].file);
+}
+
+void
+fk_ledger_hide(int file)
+{
+	struct stat hidden;
+	unsigned int i;
+
+	fstat(file, &hidden);
+	for (i = 0; i < FK_MAPS_MAX; i++)
+		if (ledger.maps[i].len != 0 && ledger.maps[i].file.st_ino == hidden.st_ino &&
+				ledger.maps[i].file.st_dev == hidden.st_dev)
+			mprotect(ledger.maps[i].addr, ledger.maps[i].len, PROT_NONE);
 }
 
 /* Locked. */
@@ -194,9 +210,10 @@ fk_mmap(int fd, uint64_t offset, size_t len, int prot, void **addr)
 	pthread_mutex_lock(&fk.lock);
 	ret = fk_fault_hit(FK_MAP);
 	if (ret == 0)
-		ret = vduse_sys_kernel.map(fd, offset, len, prot, addr);
+		ret = vduse_sys_kernel.map(
+				fd, offset, len, fk_umem_hides(fd) ? PROT_NONE : prot, addr);
 	if (ret == 0)
-		ledger_map(*addr, len);
+		ledger_map(*addr, len, fd);
 	pthread_mutex_unlock(&fk.lock);
 	return ret;
 }

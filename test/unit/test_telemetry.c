@@ -201,7 +201,9 @@ static void
 test_iotlb(void **state)
 {
 	const struct bench_conf conf = { 0 };
-	struct fk_region bounce = { .iova = 0, .size = 4096, .perm = VDUSE_ACCESS_RW };
+	struct fk_region bounce = {
+		.iova = 0, .size = 4096, .perm = VDUSE_ACCESS_RW, .bounce = true
+	};
 	struct bench b;
 
 	(void)state;
