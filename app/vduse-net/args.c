@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
 #include <rte_ether.h>
 
 #include "args.h"
+#include "args_check.h"
 
 /* getopt_long returns OPT_BASE + index in the table: clear of '?' and ':'. */
 #define OPT_BASE 256
@@ -37,16 +37,6 @@ struct opt {
 	int (*parse)(const struct target *to, const char *value);
 	const char *help;
 };
-
-static int __rte_format_printf(2, 3) fail(struct args *args, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(args->error, sizeof(args->error), fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
 
 /* Decimal digits only: no sign, no space, no suffix. */
 static bool
@@ -241,6 +231,24 @@ parse_adopt(const struct target *to, const char *value __rte_unused)
 }
 
 static int
+parse_fd(const struct target *to, const char *value)
+{
+	unsigned long n;
+
+	to->wire->adopt = true;
+	to->wire->adopt_fd = true;
+	if (strcmp(value, "systemd") == 0) {
+		to->wire->fd_by_name = true;
+		return 0;
+	}
+	if (!read_number(value, 0, INT32_MAX - 1, &n))
+		return fail(to->args,
+				"--fd %.64s: give the number of a file descriptor, or systemd",
+				value);
+	return pass_on(to, "fd", value);
+}
+
+static int
 parse_stats_interval(const struct target *to, const char *value)
 {
 	unsigned long n;
@@ -305,6 +313,28 @@ parse_destroy(const struct target *to, const char *value)
 }
 
 static int
+parse_setup(const struct target *to, const char *value)
+{
+	static const char *const steps[] = { "create", "attach", "destroy" }; /* enum args_setup */
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(steps); i++)
+		if (strcmp(value, steps[i]) == 0)
+			to->args->setup = i + 1;
+	return to->args->setup != ARGS_SETUP_NONE
+			       ? 0
+			       : fail(to->args, "--setup %.64s: give create, attach or destroy",
+						 value);
+}
+
+static int
+parse_owner(const struct target *to, const char *value)
+{
+	to->args->owner = value;
+	return 0;
+}
+
+static int
 parse_probe(const struct target *to, const char *value)
 {
 	if (value != NULL && strcmp(value, "json") != 0)
@@ -365,7 +395,12 @@ static const struct opt opts[] = {
 	{ "irq-affinity", "MASK", WIRE, NULL,
 			"CPUs for the container's interrupts, hexadecimal (default: any)" },
 	{ "adopt", NULL, WIRE, parse_adopt,
-			"take over the device if it is there already; it stays when this ends" },
+			"take over the device if it is there already; it is attached by who made "
+			"it, and "
+			"stays when this ends" },
+	{ "fd", "N|systemd", WIRE_ONLY, parse_fd,
+			"take over the device behind this open descriptor, or the one that systemd "
+			"hands over by the device's name" },
 	{ "state-dir", "FOLDER", WIRE, NULL,
 			"where the device's state is kept, for the process that follows this one "
 			"if "
@@ -389,6 +424,11 @@ static const struct opt opts[] = {
 	{ "destroy", "NAME", PROGRAM, parse_destroy,
 			"detach and destroy a device that an earlier process left behind, then "
 			"exit" },
+	{ "setup", "STEP", PROGRAM, parse_setup,
+			"only create, attach or destroy the devices, as a privileged helper of a "
+			"process that adopts them, then exit" },
+	{ "owner", "USER", PROGRAM, parse_owner,
+			"with --setup create: who may open the devices (default: root)" },
 	{ "probe", "[=json]", PROGRAM, parse_probe,
 			"print what this kernel's VDUSE can do, found out with a throw-away "
 			"device, "
@@ -446,51 +486,6 @@ take(struct args *args, struct wire_args *defaults, uint32_t *seen, unsigned int
 				  : pass_on(&to, opt->name, optarg != NULL ? optarg : "1");
 }
 
-/* What only the whole command line shows. */
-static int
-check_all(struct args *args)
-{
-	unsigned int i, j;
-
-	if (args->help || args->version)
-		return 0;
-	if (args->probe != ARGS_PROBE_NONE)
-		return args->nb_wires == 0 && args->destroy == NULL
-				       ? 0
-				       : fail(args, "--probe: not together with others: run it by "
-						    "itself");
-	if (args->destroy != NULL)
-		return args->nb_wires == 0 ? 0
-					   : fail(args, "--destroy: not together with --port: run "
-							"it by itself");
-	if (args->nb_wires == 0)
-		return fail(args, "no --port: give at least one after \"--\"; --help lists the "
-				  "options");
-	for (i = 0; i < args->nb_wires; i++) {
-		const struct wire_args *wire = &args->wires[i];
-
-		if (!rte_is_power_of_2(RTE_MAX(wire->queue_size, 1)) &&
-				strstr(wire->extra, ",ring=packed") == NULL)
-			return fail(args,
-					"--queue-size %u: give a power of two from 64 to 32768, or "
-					"--ring packed along with it",
-					wire->queue_size);
-		for (j = 0; j < i; j++) {
-			if (strcmp(args->wires[i].port, args->wires[j].port) == 0)
-				return fail(args,
-						"--port %.64s: given twice: a port is on one wire "
-						"only",
-						args->wires[i].port);
-			if (strcmp(args->wires[i].name, args->wires[j].name) == 0)
-				return fail(args,
-						"--name %.64s: two wires have it: give each "
-						"another",
-						args->wires[i].name);
-		}
-	}
-	return 0;
-}
-
 static int
 parse_loop(int argc, char *argv[], struct args *args)
 {
@@ -521,7 +516,7 @@ parse_loop(int argc, char *argv[], struct args *args)
 	if (optind < argc)
 		return fail(args, "%.64s: stray argument: every value follows its --option",
 				argv[optind]);
-	return check_all(args);
+	return args_check(args);
 }
 
 int
@@ -542,7 +537,8 @@ args_parse(int argc, char *argv[], struct args *args)
 int
 args_split(int argc, char *const argv[])
 {
-	static const char *const alone[] = { "--help", "--version", "--destroy", "--probe" };
+	static const char *const alone[] = { "--help", "--version", "--destroy", "--setup",
+		"--probe" };
 	unsigned int i;
 	int at;
 
@@ -570,6 +566,7 @@ args_help(FILE *out)
 	unsigned int i, p;
 
 	fprintf(out, "Usage: dpdk-vduse-net [EAL options] -- --port ID|NAME [option]...\n"
+		     "       dpdk-vduse-net --setup STEP --port ID|NAME [option]...\n"
 		     "       dpdk-vduse-net --destroy NAME | --probe[=json] | --help | --version\n"
 		     "Give containers virtio-net interfaces, each wired to a DPDK port. -h alone "
 		     "lists the EAL "

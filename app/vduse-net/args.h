@@ -37,6 +37,8 @@ struct wire_args {
 	const char *profile;          /* of offloads: bulk, latency, xdp or none */
 	bool link_up;                 /* the device's link is up whatever the port's is */
 	bool adopt;                   /* a device that is there is taken over, and stays */
+	bool adopt_fd;                /* that behind a descriptor is */
+	bool fd_by_name;              /* it comes from the service manager, with the name */
 	bool standby;                 /* offer to be the standby of a passed-through device */
 	uint16_t mtu;                 /* bytes; 0: the PMD's default, the port keeps its own */
 	uint16_t queue_size;          /* descriptors; 0: the PMD's default */
@@ -46,6 +48,9 @@ struct wire_args {
 	char extra[ARGS_EXTRA_MAX];   /* more devargs, each with a comma before it */
 	uint32_t seen;                /* bit i: option i of the table was given here */
 };
+
+/* What --setup does. */
+enum args_setup { ARGS_SETUP_NONE, ARGS_SETUP_CREATE, ARGS_SETUP_ATTACH, ARGS_SETUP_DESTROY };
 
 /* What --probe prints. */
 enum args_probe { ARGS_PROBE_NONE, ARGS_PROBE_TEXT, ARGS_PROBE_JSON };
@@ -58,6 +63,8 @@ struct args {
 	enum sandbox_mode sandbox;
 	struct idle_conf idle; /* --idle */
 	enum args_probe probe; /* --probe */
+	enum args_setup setup; /* --setup */
+	const char *owner;     /* of the device files that are made, or NULL; points into argv */
 	const char *destroy;   /* name of a device to destroy, or NULL; points into argv */
 	bool help;
 	bool version;
@@ -67,7 +74,7 @@ struct args {
 /*
  * Where the program's own arguments start: the index of the first "--"; 0, so
  * that all are the program's, when there is none and the first argument is an
- * option that needs no EAL (--help, --version, --destroy, --probe); else argc.
+ * option that needs no EAL (--help, --version, --destroy, --setup, --probe); else argc.
  */
 int args_split(int argc, char *const argv[]);
 

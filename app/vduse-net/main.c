@@ -28,6 +28,7 @@
 #include "priv.h"
 #include "probe.h"
 #include "say.h"
+#include "setup.h"
 #include "stats.h"
 #include "wire.h"
 
@@ -470,36 +471,6 @@ close:
 	return ret;
 }
 
-static int
-destroy(const char *name)
-{
-	int ret;
-
-	/* The library's control thread is one of EAL's. */
-	ret = eal_start_bare();
-	if (ret != 0)
-		return ret;
-	ret = rte_vduse_dev_remove(name);
-	rte_eal_cleanup();
-	switch (ret) {
-	case 0:
-		return 0;
-	case -ENODEV:
-		SAY("--destroy %s: there is no such device: ls /dev/vduse lists them", name);
-		break;
-	case -EBUSY:
-		SAY("--destroy %s: a process has it open: stop that one first", name);
-		break;
-	case -EACCES:
-	case -EPERM:
-		SAY("--destroy %s: %s: run it as root", name, strerror(-ret));
-		break;
-	default:
-		SAY("--destroy %s: %s", name, strerror(-ret));
-	}
-	return ret;
-}
-
 int
 main(int argc, char *argv[])
 {
@@ -523,7 +494,9 @@ main(int argc, char *argv[])
 		return probe_print(stdout, app.args.probe == ARGS_PROBE_JSON) == 0 ? EXIT_SUCCESS
 										   : EXIT_FAILURE;
 	if (app.args.destroy != NULL)
-		return destroy(app.args.destroy) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+		return setup_destroy(app.args.destroy) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (app.args.setup != ARGS_SETUP_NONE)
+		return setup_run(&app.args) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	ret = open_signals();
 	if (ret != 0) {
 		SAY("no signalfd: %s", strerror(-ret));

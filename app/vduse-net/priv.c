@@ -52,6 +52,7 @@ drop_own(uint64_t keep)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
+	bool change = false;
 	unsigned long cap;
 	unsigned int i;
 
@@ -63,11 +64,15 @@ drop_own(uint64_t keep)
 	if (syscall(SYS_capget, &head, caps) < 0)
 		return -errno;
 	for (i = 0; i < RTE_DIM(caps); i++) {
+		change |= (caps[i].permitted & ~(uint32_t)(keep >> (32 * i))) != 0 ||
+			  caps[i].inheritable != 0;
 		caps[i].permitted &= (uint32_t)(keep >> (32 * i));
 		caps[i].effective = caps[i].permitted;
 		caps[i].inheritable = 0;
 	}
-	if (syscall(SYS_capset, &head, caps) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	/* a service manager's filter may refuse the call: it has left nothing to give up then */
+	if ((change && syscall(SYS_capset, &head, caps) < 0) ||
+			prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	return 0;
 }

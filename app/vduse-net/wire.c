@@ -8,6 +8,7 @@
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
 
+#include "notify.h"
 #include "say.h"
 #include "state.h"
 #include "wire.h"
@@ -69,18 +70,41 @@ need_buffers(const struct wire *wire, struct pool_set *pools)
 	pool_need_segments(pools, socket);
 }
 
+/* The device's descriptor that the service manager has handed over, as a devarg. */
+static int
+add_named_fd(const struct wire *wire, char devargs[ARGS_DEVARGS_MAX])
+{
+	const size_t at = strlen(devargs), left = ARGS_DEVARGS_MAX - at;
+	int fd = notify_fd(wire->args->name);
+
+	if (fd < 0) {
+		SAY("--fd systemd: %s: %s", wire->args->name,
+				fd == -ENOSYS ? "built without libsystemd"
+					      : "no descriptor of this name: the unit wants "
+						"OpenFile=/dev/vduse/NAME:NAME");
+		return fd;
+	}
+	return (size_t)snprintf(devargs + at, left, ",fd=%d", fd) < left ? 0 : -ENAMETOOLONG;
+}
+
 int
 wire_attach(struct wire *wire, struct pool_set *pools)
 {
 	char devargs[ARGS_DEVARGS_MAX];
+	struct wire_args args = *wire->args;
 	char path[PATH_MAX];
 	uint16_t id;
 	int ret;
 
 	snprintf(path, sizeof(path), "/dev/vduse/%s", wire->args->name);
-	wire->handed_over = wire->args->adopt && access(path, F_OK) == 0;
+	wire->handed_over = wire->args->adopt_fd || (wire->args->adopt && access(path, F_OK) == 0);
 	snprintf(wire->vdev, sizeof(wire->vdev), "net_vduse_app%u", wire->id);
-	ret = args_devargs(wire->args, port_speed(wire->port.id), devargs, sizeof(devargs));
+	/* who made it puts it on the bus, and takes it off */
+	if (wire->handed_over)
+		args.attach = "none";
+	ret = args_devargs(&args, port_speed(wire->port.id), devargs, sizeof(devargs));
+	if (ret == 0 && wire->args->fd_by_name)
+		ret = add_named_fd(wire, devargs);
 	if (ret == 0)
 		ret = state_default(devargs, sizeof(devargs));
 	if (ret == 0)

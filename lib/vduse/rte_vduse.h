@@ -188,6 +188,14 @@ void rte_vduse_dev_resume(struct rte_vduse_dev *dev);
 int rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how);
 
 /**
+ * The same for a device that another process serves, as a privileged helper of
+ * one that adopted it. Nothing happens where it is on the bus already.
+ *
+ * @param how virtio or vhost
+ */
+int rte_vduse_dev_attach_by_name(const char *name, enum rte_vduse_attach how);
+
+/**
  * Take the device off the bus. Mirror of rte_vduse_dev_attach(); nothing
  * happens where that was not called.
  *

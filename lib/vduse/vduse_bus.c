@@ -205,6 +205,12 @@ vduse_bus_has(const char *name)
 	return access(path, F_OK) == 0;
 }
 
+int
+rte_vduse_dev_attach_by_name(const char *name, enum rte_vduse_attach how)
+{
+	return vduse_bus_has(name) ? 0 : vduse_bus_attach(name, how);
+}
+
 /* Whether a front end has the device's /dev/vhost-vdpa-N open: it opens once only. */
 static bool
 bus_is_busy(const char *name)

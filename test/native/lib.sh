@@ -288,7 +288,12 @@ app_start() {
 		>"$work/app.log" 2>&1 &
 	app_pid=$!
 	background+=("$app_pid")
-	wait_for 30 grep -q forwarding "$work/app.log" || { log app; fail "it does not forward"; }
+	wait_for 30 app_forwards_or_ended || true
+	grep -q forwarding "$work/app.log" || { log app; fail "it does not forward"; }
+}
+
+app_forwards_or_ended() {
+	grep -q forwarding "$work/app.log" || ! running "$app_pid"
 }
 
 # app_sent: frames from the driver so far.

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 cap_net_admin=0000000000001000
+no_caps=0000000000000000
 
 driver_start() {
 	small_start 8
@@ -76,5 +77,69 @@ for status in glob.glob('/proc/%s/task/*/status' % pid):
 PYTHON
 }
 
+# setup STEP NAME [OPTION...]: the privileged helper.
+setup() {
+	local step=$1 name=$2
+	shift 2
+	LD_PRELOAD=$preload "$app" --setup "$step" --port any --name "$name" \
+		--mac 02:00:00:00:00:07 "$@" >"$work/setup.log" 2>&1 || { log setup; fail "--setup $step"; }
+}
+
+# handed_over NAME OPTION...: served by a process that has no capability at all.
+handed_over() {
+	local name=$1
+	shift
+	app_start "$name" --mac 02:00:00:00:00:07 --attach vhost "$@"
+	setup attach "$name" --attach vhost
+	setup attach "$name" --attach vhost # on the bus already: nothing to do
+	driver_start
+	traffic
+	threads_are $no_caps
+	small_end
+	app_end
+	# it is not the server's to remove; after a crash, not the helper's either
+	emu show | grep -q "^$name: closed" || fail "the device has gone: $(emu show)"
+	SERVICE_RESULT=signal setup destroy "$name"
+	emu show | grep -q "^$name: closed" || fail "gone after a crash: $(emu show)"
+	SERVICE_RESULT=success setup destroy "$name"
+	nothing_left
+}
+
+case_adopted_by_name() {
+	setup create h1
+	setup create h1 # there already: stays
+	emu show | grep -q '^h1: closed' || fail "no device: $(emu show)"
+	app_as=(setpriv --bounding-set=-all --inh-caps=-all)
+	handed_over h1 --adopt
+}
+
+# As a service manager does it: open before the program, at 3, with a name.
+case_adopted_by_descriptor() {
+	setup create h2
+	# shellcheck disable=SC2016
+	app_as=(setpriv --bounding-set=-all --inh-caps=-all /usr/bin/python3 -c '
+import os, sys
+fd = os.open("/dev/vduse/h2", os.O_RDWR)
+os.dup2(fd, 3)
+if fd != 3:
+    os.close(fd)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES="h2")
+os.execv(sys.argv[1], sys.argv[1:])')
+	handed_over h2 --fd systemd
+	setup create h2
+	handed_over h2 --fd 3
+}
+
+case_no_descriptor() {
+	local status=0
+	(app_start h3 --mac 02:00:00:00:00:07 --fd systemd) >/dev/null || status=$?
+	[ $status != 0 ] || fail "it runs without a device"
+	grep -q 'h3: no descriptor of this name.*OpenFile=' "$work/app.log" || { log app; fail "no cure"; }
+	nothing_left
+}
+
 case_run priv/confined case_confined
+case_run priv/adopted-by-name case_adopted_by_name
+case_run priv/adopted-by-descriptor case_adopted_by_descriptor
+case_run priv/no-descriptor case_no_descriptor
 exit $group_status

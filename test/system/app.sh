@@ -67,6 +67,62 @@ case_permission() {
 	nothing_left
 }
 
+# status_is PID FIELD VALUE: of every thread.
+status_is() {
+	local task
+	for task in /proc/"$1"/task/*; do
+		[ "$(sed -n "s/^$2:[[:space:]]*//p" "$task/status" | cut -f 1)" = "$3" ] ||
+			fail "$(cat "$task/comm"): $(grep "^$2:" "$task/status"), wanted $3"
+	done
+}
+
+frames_come() {
+	[ "$(cat "/sys/class/net/$1/statistics/rx_packets")" -gt 0 ]
+}
+
+# A helper with privileges makes the device and attaches it; nobody serves it.
+case_unprivileged() {
+	local wire=(--port net_null0 --name c1 --mac 02:00:00:00:00:01) server
+	modules virtio_vdpa virtio_net
+	echo 'nobody:x:65534:65534:nobody:/tmp:/bin/sh' >>/etc/passwd
+	"$app" --setup create --owner nobody "${wire[@]}"
+	say "$(ls -l /dev/vduse/c1)"
+	run unprivileged su nobody -s /bin/sh -c "exec $app ${eal[*]} ${no_huge[*]} ${port[*]} -- \
+		--adopt ${wire[*]}"
+	server=$pid
+	wait_for 20 grep -q forwarding "$VM_RESULT/unprivileged.log" ||
+		fail "$(tail -n 5 "$VM_RESULT/unprivileged.log")"
+	"$app" --setup attach "${wire[@]}"
+	need_netdev c1 unprivileged "$server"
+	status_is "$server" Uid 65534
+	status_is "$server" CapEff 0000000000000000
+	status_is "$server" NoNewPrivs 1
+	status_is "$server" Seccomp 2
+	ip link set "$dev" up
+	wait_for 20 frames_come "$dev" || fail "no frames at $dev"
+	stop "$server"
+	[ -c /dev/vduse/c1 ] || fail "the device has gone with its server"
+	"$app" --setup destroy "${wire[@]}"
+	nothing_left
+}
+
+# What a device of one's own needs for its end, and nothing else, with a real kernel.
+case_confined() {
+	modules virtio_vdpa virtio_net
+	run confined "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- \
+		--port net_null0 --name c1 --sandbox kill
+	need_netdev c1 confined "$pid"
+	wait_for 20 grep -q forwarding "$VM_RESULT/confined.log"
+	status_is "$pid" CapEff 0000000000001000
+	status_is "$pid" CapBnd 0000000000001000
+	status_is "$pid" NoNewPrivs 1
+	status_is "$pid" Seccomp 2
+	ip link set "$dev" up
+	wait_for 20 frames_come "$dev" || fail "no frames at $dev"
+	stop "$pid" # with anything that is not in the list it would be killed
+	nothing_left
+}
+
 case_name_in_use() {
 	modules virtio_vdpa virtio_net
 	run first "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- --port net_null0 --name c1
@@ -146,7 +202,7 @@ after_case() {
 	clean_slate
 }
 
-for name in no_module options permission name_in_use memory queues signals crash; do
+for name in no_module options permission name_in_use memory queues signals crash unprivileged confined; do
 	case_run "app/$name" "case_$name"
 done
 exit 0

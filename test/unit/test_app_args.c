@@ -108,6 +108,14 @@ program_options_go_anywhere(void **state)
 	assert_int_equal(args.sandbox, sandbox_default());
 	parse_ok(&args, "--port 0 --sandbox off");
 	assert_int_equal(args.sandbox, SANDBOX_OFF);
+	parse_ok(&args, "--setup create --owner me --port 0 --mac 02:00:00:00:00:01");
+	assert_int_equal(args.setup, ARGS_SETUP_CREATE);
+	assert_string_equal(args.owner, "me");
+	parse_ok(&args, "--port 0 --fd 5 --port 1 --fd systemd --port 2");
+	assert_string_equal(args.wires[0].extra, ",fd=5");
+	assert_true(args.wires[0].adopt);
+	assert_true(args.wires[1].adopt && args.wires[1].fd_by_name);
+	assert_false(args.wires[2].adopt || args.wires[2].fd_by_name);
 	parse_ok(&args, "--probe");
 	assert_int_equal(args.probe, ARGS_PROBE_TEXT);
 	parse_ok(&args, "--probe=json");
@@ -232,6 +240,14 @@ static const struct {
 	{ "--port 0 --mq-fallback --mq-fallback", "--mq-fallback: given twice" },
 	{ "--mbufs 64 --port 0 --mbufs 64", "--mbufs: given twice" },
 	{ "--port 0 --sandbox maybe", "--sandbox maybe" },
+	{ "--fd 3 --port 0", "--fd: before the first --port" },
+	{ "--port 0 --fd -1", "--fd -1: give the number" },
+	{ "--port 0 --fd x", "--fd x: give the number" },
+	{ "--port 0 --setup all", "--setup all: give create, attach or destroy" },
+	{ "--port 0 --setup create", "vduse0 has no --mac" },
+	{ "--port 0 --mac 02:00:00:00:00:01 --mq-fallback --setup create", "--mq-fallback" },
+	{ "--port 0 --owner me", "--owner: only together" },
+	{ "--setup create", "no --port" },
 	{ "--destroy a/b", "--destroy a/b" },
 	{ "--probe=xml", "--probe=xml" },
 	{ "--probe --port 0", "not together" },
@@ -343,8 +359,8 @@ help_has_every_option(void **state)
 		"--attach BUS", "--profile OFFLOADS", "--link LINK", "--standby", "--ring FORMAT",
 		"--msg-timeout SECONDS", "--bounce-size BYTES", "--irq-affinity MASK", "--adopt",
 		"--state-dir FOLDER", "--takeover", "--stats-interval SECONDS", "--mbufs N",
-		"--sandbox MODE", "--idle HOW", "--destroy NAME", "--probe [=json]", "--help",
-		"--version" };
+		"--sandbox MODE", "--idle HOW", "--fd N|systemd", "--setup STEP", "--owner USER",
+		"--destroy NAME", "--probe [=json]", "--help", "--version" };
 	char *text = NULL, *line, *end, word[64];
 	unsigned int i, listed = 0;
 	struct args args;
