@@ -90,7 +90,7 @@ case_unprivileged() {
 	run unprivileged su nobody -s /bin/sh -c "exec $app ${eal[*]} ${no_huge[*]} ${port[*]} -- \
 		--adopt ${wire[*]}"
 	server=$pid
-	wait_for 20 grep -q forwarding "$VM_RESULT/unprivileged.log" ||
+	wait_for 60 grep -q forwarding "$VM_RESULT/unprivileged.log" ||
 		fail "$(tail -n 5 "$VM_RESULT/unprivileged.log")"
 	"$app" --setup attach "${wire[@]}"
 	need_netdev c1 unprivileged "$server"
@@ -99,7 +99,7 @@ case_unprivileged() {
 	status_is "$server" NoNewPrivs 1
 	status_is "$server" Seccomp 2
 	ip link set "$dev" up
-	wait_for 20 frames_come "$dev" || fail "no frames at $dev"
+	wait_for 60 frames_come "$dev" || fail "no frames at $dev"
 	stop "$server"
 	[ -c /dev/vduse/c1 ] || fail "the device has gone with its server"
 	"$app" --setup destroy "${wire[@]}"
@@ -112,13 +112,13 @@ case_confined() {
 	run confined "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- \
 		--port net_null0 --name c1 --sandbox kill
 	need_netdev c1 confined "$pid"
-	wait_for 20 grep -q forwarding "$VM_RESULT/confined.log"
+	wait_for 60 grep -q forwarding "$VM_RESULT/confined.log"
 	status_is "$pid" CapEff 0000000000001000
 	status_is "$pid" CapBnd 0000000000001000
 	status_is "$pid" NoNewPrivs 1
 	status_is "$pid" Seccomp 2
 	ip link set "$dev" up
-	wait_for 20 frames_come "$dev" || fail "no frames at $dev"
+	wait_for 60 frames_come "$dev" || fail "no frames at $dev"
 	stop "$pid" # with anything that is not in the list it would be killed
 	nothing_left
 }
