@@ -208,7 +208,7 @@ vduse_bus_has(const char *name)
 int
 rte_vduse_dev_attach_by_name(const char *name, enum rte_vduse_attach how)
 {
-	return vduse_bus_has(name) ? 0 : vduse_bus_attach(name, how);
+	return vduse_bus_has(name) ? 0 : vduse_bus_attach(name, how, false);
 }
 
 /* Whether a front end has the device's /dev/vhost-vdpa-N open: it opens once only. */

@@ -2,8 +2,7 @@
 #ifndef VDUSE_RING_H
 #define VDUSE_RING_H
 
-#include <rte_cycles.h>
-
+#include "vduse_call.h"
 #include "vduse_packed.h"
 #include "vduse_split.h"
 #include "vduse_state.h"
@@ -44,27 +43,6 @@ vduse_ring_set_kicks(struct vduse_vq *vq, bool wanted)
 		vduse_split_set_kicks(vq, wanted);
 }
 
-/** The driver wants a call for `used` buffers: now, or later where calls are held back. */
-static inline void
-vduse_ring_call(struct vduse_vq *vq, uint16_t used)
-{
-	/* none is held: the last one was made, at its time by another lcore perhaps */
-	if (!vduse_vq_call_held(vq))
-		vq->coal_pending = 0;
-	vq->coal_pending += used;
-	if (vq->coal_usecs != 0 && vq->coal_pending < vq->coal_frames) {
-		if (!vduse_vq_call_held(vq))
-			__atomic_store_n(&vq->coal_deadline, rte_get_tsc_cycles() + vq->coal_cycles,
-					__ATOMIC_RELAXED);
-		else
-			vduse_vq_call_due(vq);
-		return;
-	}
-	vq->coal_pending = 0;
-	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
-	vduse_vq_call(vq);
-}
-
 /**
  * Publish what was put, with a record of it for a successor: nothing is
  * written to the ring before vduse_state_begin().
@@ -89,9 +67,9 @@ vduse_ring_flush(struct vduse_vq *vq, const bool packed)
 
 	if (used == 0) {
 		if (unlikely(vq->call_pending))
-			vduse_vq_call(vq);
-		else if (unlikely(vduse_vq_call_held(vq)))
-			vduse_vq_call_due(vq);
+			vduse_call(vq);
+		else if (unlikely(vduse_call_held(vq)))
+			vduse_call_due(vq);
 		return;
 	}
 	if (packed && unlikely(used > vq->size)) {
@@ -103,8 +81,8 @@ vduse_ring_flush(struct vduse_vq *vq, const bool packed)
 	vq->used_pending = 0;
 	call = packed ? vduse_packed_need_call(vq) : vduse_split_need_call(vq);
 	/* an event index asks once: what follows counts for the call that is held */
-	if (call || unlikely(vq->call_pending || vduse_vq_call_held(vq)))
-		vduse_ring_call(vq, used);
+	if (call || unlikely(vq->call_pending || vduse_call_held(vq)))
+		vduse_call_used(vq, used);
 	else
 		vq->stats.calls_suppressed++;
 }

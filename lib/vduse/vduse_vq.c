@@ -14,6 +14,7 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
+#include "vduse_call.h"
 #include "vduse_log.h"
 #include "vduse_ring.h"
 #include "vduse_vq.h"
@@ -65,6 +66,7 @@ vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t inde
 void
 vduse_vq_fini(struct vduse_vq *vq)
 {
+	vduse_call_fini(vq);
 	close(vq->ctl.kickfd);
 	vq_free(vq);
 }
@@ -174,9 +176,7 @@ ring_set_position(struct vduse_vq *vq, const struct vduse_vq_info *info)
 	vq->used_pending = 0;
 	vq->signalled = vq->used_idx;
 	vq->signalled_valid = false;
-	vq->call_pending = false;
-	vq->coal_pending = 0;
-	vq->coal_deadline = 0;
+	vduse_call_reset(vq);
 	vq->fault = NULL;
 	vq->map_generation = UINT64_MAX;
 }
@@ -315,49 +315,6 @@ vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state)
 	} else {
 		state->split.avail_index = vq->avail.idx;
 	}
-}
-
-void
-vduse_vq_set_coalesce(struct vduse_vq *vq, uint32_t frames, uint32_t usecs)
-{
-	vq->coal_frames = RTE_MAX(frames, 1u);
-	vq->coal_usecs = usecs;
-	vq->coal_cycles = (uint64_t)usecs * rte_get_tsc_hz() / 1000000;
-	vq->coal_pending = 0;
-}
-
-void
-vduse_vq_call_due(struct vduse_vq *vq)
-{
-	uint64_t deadline = __atomic_load_n(&vq->coal_deadline, __ATOMIC_RELAXED);
-
-	if (deadline == 0 || rte_get_tsc_cycles() < deadline)
-		return;
-	/* one of those who look takes it */
-	if (__atomic_compare_exchange_n(&vq->coal_deadline, &deadline, 0, false, __ATOMIC_RELAXED,
-			    __ATOMIC_RELAXED))
-		vduse_vq_call(vq);
-}
-
-void
-vduse_vq_call_held_now(struct vduse_vq *vq)
-{
-	if (__atomic_exchange_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED) != 0)
-		vduse_vq_call(vq);
-}
-
-void
-vduse_vq_call(struct vduse_vq *vq)
-{
-	uint32_t index = vq->index;
-	int ret;
-
-	ret = vq->env->sys->ioctl(vq->env->fd, VDUSE_VQ_INJECT_IRQ, &index);
-	vq->call_pending = ret < 0;
-	if (ret < 0)
-		vq->stats.calls_failed++;
-	else
-		vq->stats.calls++;
 }
 
 static int

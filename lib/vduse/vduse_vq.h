@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include <linux/virtio_ring.h>
 
@@ -23,13 +24,17 @@ struct vduse_seg {
 
 /** Counters of the virtqueue's own, written by its lcore only. */
 struct vduse_vq_stats {
-	uint64_t calls;            /**< interrupts injected */
+	uint64_t calls;            /**< interrupts injected; by any thread */
 	uint64_t calls_suppressed; /**< bursts whose interrupt the driver did not want */
 	uint64_t calls_failed;     /**< injections that the kernel refused (tried again) */
+	uint64_t calls_held;       /**< bursts whose interrupt was held back */
+	uint64_t calls_thread;     /**< of the calls, those that the thread made */
 	uint64_t iotlb_hits;       /**< pieces of buffers translated */
 	uint64_t iotlb_misses;     /**< bursts that ended at an address not mapped yet */
 	uint64_t faults;           /**< malformed rings and chains that stopped the device */
 };
+
+struct vduse_caller;
 
 /** What all virtqueues of a device share. */
 struct vduse_vq_env {
@@ -95,7 +100,14 @@ struct vduse_vq {
 	uint16_t signalled;            /* used_idx at the last decision about a call */
 	bool signalled_valid;
 
-	/* coalescing of calls; off: usecs is 0 */
+	/* calls: see vduse_call.h; coalescing is off where usecs is 0 */
+	bool call_by_thread; /* injected by the thread, not the lcore */
+	bool call_posted;    /* atomic; the thread is to inject */
+	bool coal_adaptive;
+	bool coal_busy;       /* adaptive: the rate of the last window is worth it */
+	uint64_t coal_seen;   /* adaptive: buffers used in this window */
+	uint64_t coal_window; /* adaptive: TSC of its start */
+	uint64_t coal_last;   /* adaptive: TSC when buffers were used last */
 	uint32_t coal_frames;
 	uint32_t coal_usecs;
 	uint64_t coal_cycles;   /* coal_usecs on the TSC */
@@ -110,6 +122,8 @@ struct vduse_vq {
 	const char *fault;                 /* what was malformed, NULL: nothing */
 	struct vduse_vq_stats stats;
 
+	struct vduse_caller *caller;     /* looks after its calls; NULL: nobody has to */
+	TAILQ_ENTRY(vduse_vq) call_next; /* vduse_call.c */
 	const struct vduse_vq_env *env;
 	struct vduse_iotlb *tlb; /* of the queue's address space; changes while it is stopped */
 	struct {
@@ -183,31 +197,12 @@ int vduse_vq_resume(struct vduse_vq *vq);
 void vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state);
 
 /**
- * Inject the virtqueue's interrupt. Its lcore, inside of a burst.
- * A failure is kept and tried again at the next burst: the kernel answers
- * EINVAL until it has noted DRIVER_OK, which is after our answer to it.
- */
-void vduse_vq_call(struct vduse_vq *vq);
-
-/**
  * Buffers that the driver made available and that are not taken yet. Any
  * thread but the queue's lcore; a look at one moment.
  *
  * @return -1 where the ring is not there to look at
  */
 int vduse_vq_fill(struct vduse_vq *vq);
-
-/**
- * Hold calls back; see rte_vduse_net_set_coalesce(). While the queue is
- * paused or stopped, or by its own lcore.
- */
-void vduse_vq_set_coalesce(struct vduse_vq *vq, uint32_t frames, uint32_t usecs);
-
-/** A call that was held back is due, perhaps. Any lcore that polls, in a burst or not. */
-void vduse_vq_call_due(struct vduse_vq *vq);
-
-/** The same, due or not. */
-void vduse_vq_call_held_now(struct vduse_vq *vq);
 
 /** Resolve the miss that ended a burst. Its lcore, outside of a burst; may block. */
 void vduse_vq_miss(struct vduse_vq *vq);
@@ -257,13 +252,6 @@ vduse_vq_burst_begin(struct vduse_vq *vq)
 		return false;
 	vduse_vq_burst_map(vq);
 	return true;
-}
-
-/** Whether a call was held back, of a queue that is polled by another lcore. */
-static __rte_always_inline bool
-vduse_vq_call_held(const struct vduse_vq *vq)
-{
-	return __atomic_load_n(&vq->coal_deadline, __ATOMIC_RELAXED) != 0;
 }
 
 /** End the burst: nothing of the ring or of the map is touched from here on. */

@@ -42,7 +42,7 @@ wake_ask(struct vduse_vq *vq)
 	if (ret < 0)
 		vduse_vq_set_fault(vq);
 	if (vq->call_pending)
-		vduse_vq_call(vq);
+		vduse_call(vq);
 	return ret > 0 || vq->call_pending;
 }
 

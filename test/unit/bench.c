@@ -105,6 +105,7 @@ bench_create(struct bench *b, const struct bench_conf *conf)
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 		.zero_copy_min = conf->zero_copy_min,
+		.call_thread = conf->call_thread,
 		.event = bench_event,
 		.event_arg = b,
 		.state_dir = conf->state_dir,

@@ -240,7 +240,7 @@ race_run(const struct bench_conf *conf)
 	uint16_t n;
 
 	bench_up(&b, conf);
-	s = (struct sender){ .b = &b, .frames = 1000 };
+	s = (struct sender){ .b = &b, .frames = 500 };
 	unit_thread(&thread, sender_main, &s);
 	while (taken < s.frames) {
 		n = rte_vduse_net_dequeue(b.net, 0, unit_pool, pkts, RTE_DIM(pkts));

@@ -133,6 +133,8 @@ static const struct {
 	XSTAT("interrupts", calls, XSTAT_RX | XSTAT_TX),
 	XSTAT("interrupts_suppressed", calls_suppressed, XSTAT_RX | XSTAT_TX),
 	XSTAT("interrupts_failed", calls_failed, XSTAT_RX | XSTAT_TX),
+	XSTAT("interrupts_held", calls_held, XSTAT_RX | XSTAT_TX),
+	XSTAT("interrupts_thread", calls_thread, XSTAT_RX | XSTAT_TX),
 	XSTAT("iotlb_hits", iotlb_hits, XSTAT_RX | XSTAT_TX),
 	XSTAT("iotlb_misses", iotlb_misses, XSTAT_RX | XSTAT_TX),
 	XSTAT("faults", faults, XSTAT_RX | XSTAT_TX),

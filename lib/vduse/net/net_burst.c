@@ -28,8 +28,8 @@ rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempo
 	struct vduse_vq *receive = net->queues[2 * pair].vq;
 
 	/* nobody enqueues while there is nothing to send: who dequeues looks after the call too */
-	if (unlikely(vduse_vq_call_held(receive)))
-		vduse_vq_call_due(receive);
+	if (unlikely(vduse_call_held(receive)))
+		vduse_call_due(receive);
 	return net_burst(&net->queues[2 * pair + 1], pool, pkts, nb_pkts);
 }
 
@@ -88,10 +88,17 @@ rte_vduse_net_wake_fd(const struct rte_vduse_net *net, uint16_t pair)
 void
 rte_vduse_net_wake_enable(struct rte_vduse_net *net, uint16_t pair)
 {
+	struct vduse_vq *receive = net->queues[2 * pair].vq, *send = net->queues[2 * pair + 1].vq;
+
 	/* who sleeps does not look after calls that are held back */
-	vduse_vq_call_held_now(net->queues[2 * pair].vq);
-	vduse_vq_call_held_now(net->queues[2 * pair + 1].vq);
-	vduse_wake_arm(net->queues[2 * pair + 1].vq);
+	vduse_call_held_now(receive);
+	vduse_call_held_now(send);
+	vduse_wake_arm(send);
+	/* of this one the enqueuing lcore tries again only when there is another frame */
+	if (receive->call_pending)
+		vduse_call(receive);
+	if (receive->call_pending)
+		vduse_wake_signal(send);
 }
 
 void

@@ -8,6 +8,7 @@
 #include <rte_byteorder.h>
 
 #include "net_dev.h"
+#include "vduse_call.h"
 #include "vduse_wake.h"
 
 /* A second without an interrupt is as good as none. */
@@ -50,27 +51,55 @@ net_resume_receive(struct rte_vduse_net *net)
 		vduse_vq_resume(net->queues[i].vq);
 }
 
-int
-net_set_coalesce(struct rte_vduse_net *net, uint16_t index, const struct net_coalesce *coal)
+static int
+net_coalesce_queue(struct rte_vduse_net *net, uint16_t index, const struct net_coalesce *coal,
+		bool adaptive)
 {
 	if (coal->frames > RTE_VDUSE_NET_QUEUE_SIZE_MAX || coal->usecs > NET_COALESCE_USECS_MAX)
 		return -EINVAL;
 	/* a burst that sees half of it holds a call back by the old time or the new */
-	vduse_vq_set_coalesce(net->queues[index].vq, coal->frames, coal->usecs);
-	return 0;
+	return vduse_call_set_coalesce(net->queues[index].vq, coal->frames, coal->usecs, adaptive);
+}
+
+int
+net_set_coalesce(struct rte_vduse_net *net, uint16_t index, const struct net_coalesce *coal)
+{
+	return net_coalesce_queue(net, index, coal, false);
+}
+
+int
+net_reset_coalesce(struct rte_vduse_net *net, uint16_t index)
+{
+	const bool dequeue = index % 2 == 1;
+
+	return net_coalesce_queue(net, index, &net->coalesce[dequeue], net->adaptive[dequeue]);
 }
 
 int
 rte_vduse_net_set_coalesce(struct rte_vduse_net *net, bool dequeue, uint32_t frames, uint32_t usecs)
 {
-	const struct net_coalesce coal = { .frames = frames, .usecs = usecs };
+	const struct net_coalesce old = net->coalesce[dequeue];
 	uint16_t i;
 	int ret = 0;
 
+	net->coalesce[dequeue].frames = frames;
+	net->coalesce[dequeue].usecs = usecs;
 	for (i = dequeue; i < 2 * net->queue_pairs && ret == 0; i += 2)
-		ret = net_set_coalesce(net, i, &coal);
-	if (ret == 0)
-		net->coalesce[dequeue] = coal;
+		ret = net_reset_coalesce(net, i);
+	if (ret < 0)
+		net->coalesce[dequeue] = old;
+	return ret;
+}
+
+int
+rte_vduse_net_set_adaptive(struct rte_vduse_net *net, bool dequeue, bool adaptive)
+{
+	uint16_t i;
+	int ret = 0;
+
+	net->adaptive[dequeue] = adaptive;
+	for (i = dequeue; i < 2 * net->queue_pairs && ret == 0; i += 2)
+		ret = net_reset_coalesce(net, i);
 	return ret;
 }
 
@@ -183,4 +212,6 @@ rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool d
 	stats->iotlb_hits = vq->iotlb_hits;
 	stats->iotlb_misses = vq->iotlb_misses;
 	stats->faults = vq->faults;
+	stats->calls_held = vq->calls_held;
+	stats->calls_thread = vq->calls_thread;
 }

@@ -335,7 +335,7 @@ net_ctrl_reset(struct rte_vduse_net *net, uint64_t features)
 	__atomic_store_n(&net->active_pairs, 1, __ATOMIC_RELAXED);
 	/* what a driver before set is forgotten (virtio 1.3, 5.1.6.5.9) */
 	for (i = 0; i < 2 * net->queue_pairs; i++)
-		net_set_coalesce(net, i, &net->coalesce[i % 2]);
+		net_reset_coalesce(net, i);
 }
 
 static int

@@ -17,6 +17,7 @@
 #include "net_list.h"
 #include "net_state.h"
 #include "net_zc.h"
+#include "vduse_call.h"
 #include "vduse_log.h"
 #include "vduse_run.h"
 
@@ -364,7 +365,7 @@ net_alloc_zc(struct rte_vduse_net *net)
 
 /* Mirror: net_free_queues(). */
 static int
-net_alloc_queues(struct rte_vduse_net *net)
+net_alloc_queues(struct rte_vduse_net *net, bool call_thread)
 {
 	struct net_queue *q;
 	uint16_t i;
@@ -375,6 +376,8 @@ net_alloc_queues(struct rte_vduse_net *net)
 		q = &net->queues[i];
 		q->vq = vduse_dev_vq(net->dev, i);
 		q->vq->read_only = i % 2 == 1;
+		if (vduse_call_set_thread(q->vq, call_thread) < 0)
+			goto fail;
 		if (i % 2 == 1) {
 			q->port = RTE_MBUF_PORT_INVALID;
 			continue;
@@ -431,7 +434,7 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	if (ret < 0)
 		goto free_zc;
 	net_state_adopt(net);
-	ret = net_alloc_queues(net);
+	ret = net_alloc_queues(net, conf->call_thread);
 	if (ret < 0)
 		goto destroy;
 	net_list_add(net);

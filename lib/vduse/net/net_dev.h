@@ -60,6 +60,7 @@ struct rte_vduse_net {
 	struct net_rss rss;       /* of the receive queues */
 	struct net_filter filter; /* active: heeded by the receive queues */
 	struct net_coalesce coalesce[2]; /* the owner's, [1]: dequeue; at every start */
+	bool adaptive[2];                /* the same */
 	struct virtio_net_config config; /* as the driver sees it */
 	rte_vduse_net_event_cb event;
 	void *event_arg;
@@ -76,8 +77,11 @@ struct rte_vduse_net {
 /** Pairs whose coalescing is kept in the state file; beyond, it is as the owner set it. */
 #define NET_STATE_COALESCE_PAIRS 64
 
-/** Of one queue. @return 0 or -EINVAL */
+/** Of one queue, by its driver. @return 0 or -EINVAL, -errno */
 int net_set_coalesce(struct rte_vduse_net *net, uint16_t index, const struct net_coalesce *coal);
+
+/** Of one queue, as its owner wants it. @return as net_set_coalesce() */
+int net_reset_coalesce(struct rte_vduse_net *net, uint16_t index);
 
 /** The receive queues rest, for a change by a command of the control queue, in its burst. */
 void net_pause_receive(struct rte_vduse_net *net);

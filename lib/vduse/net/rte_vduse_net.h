@@ -85,11 +85,12 @@ struct rte_vduse_net_conf {
 	uint16_t queue_pairs; /**< 1 to RTE_VDUSE_NET_PAIRS_MAX */
 	/** Descriptors of each queue: a power of two, or any number with RING_PACKED. */
 	uint16_t queue_size;
-	enum rte_vduse_net_ring ring;       /**< formats that are offered */
-	struct rte_ether_addr mac;          /**< unicast, not zero */
-	uint16_t mtu;                       /**< bytes of IP packet */
-	bool mq_fallback;                   /**< one pair where the kernel refuses more */
-	bool standby;                       /**< offer VIRTIO_NET_F_STANDBY (virtio 1.2, 5.1.3) */
+	enum rte_vduse_net_ring ring; /**< formats that are offered */
+	struct rte_ether_addr mac;    /**< unicast, not zero */
+	uint16_t mtu;                 /**< bytes of IP packet */
+	bool mq_fallback;             /**< one pair where the kernel refuses more */
+	bool call_thread; /**< interrupts are injected by a thread, not by the polling lcore */
+	bool standby;     /**< offer VIRTIO_NET_F_STANDBY (virtio 1.2, 5.1.3) */
 	struct rte_vduse_tuning tuning;     /**< see struct rte_vduse_conf */
 	bool adopt;                         /**< see struct rte_vduse_conf */
 	int adopt_fd_plus_1;                /**< see struct rte_vduse_conf */
@@ -145,6 +146,8 @@ struct rte_vduse_net_queue_stats {
 	uint64_t iotlb_hits;       /**< pieces of buffers translated */
 	uint64_t iotlb_misses;     /**< bursts that ended at an address not mapped yet */
 	uint64_t faults;           /**< malformed rings */
+	uint64_t calls_held;       /**< bursts whose interrupt was held back for a while */
+	uint64_t calls_thread;     /**< of the calls, those that the library's thread made */
 };
 
 /**
@@ -202,13 +205,27 @@ int rte_vduse_net_set_speed(struct rte_vduse_net *net, uint32_t speed);
  * passed since the first of them. Both 0: an interrupt for each burst whose
  * driver wants one. A driver with VIRTIO_NET_F_NOTF_COAL may set its own.
  *
+ * The lcore that dequeues from the pair sees to the time; where none does, a
+ * thread of the library's, one or two milliseconds later.
+ *
  * @param dequeue which of each pair's two queues
  * @param frames up to the queue size; 0 counts as 1
- * @param usecs microseconds
- * @return 0, or -EINVAL
+ * @param usecs microseconds, up to a second
+ * @return 0; -EINVAL; another negative errno where there is no such thread to be had
  */
 int rte_vduse_net_set_coalesce(
 		struct rte_vduse_net *net, bool dequeue, uint32_t frames, uint32_t usecs);
+
+/**
+ * Hold interrupts back only while it pays: while the queue uses at least half
+ * of rte_vduse_net_set_coalesce()'s frames in its microseconds, as measured
+ * over the last such time. A quieter queue's interrupts are sent at once. Not
+ * for a queue whose driver has set its own.
+ *
+ * @param dequeue which of each pair's two queues
+ * @return as rte_vduse_net_set_coalesce()
+ */
+int rte_vduse_net_set_adaptive(struct rte_vduse_net *net, bool dequeue, bool adaptive);
 
 /**
  * Ask the driver to announce itself on its network, where it negotiated

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_atomic.h>
+#include <rte_cycles.h>
+
+#include "vduse_call.h"
+#include "vduse_compat.h"
+#include "vduse_log.h"
+
+/* A call that is held back is the polling lcore's; the thread comes so much later. */
+#define CALL_LATE_MS 1
+
+/* The thread; lcores see it by vq->caller, as long as it looks after their queue. */
+struct vduse_caller {
+	vduse_thread_t thread;
+	int fd;        /* eventfd */
+	bool stop;     /* atomic */
+	bool asleep;   /* atomic; who posts a call wakes it */
+	bool watching; /* atomic; it looks again by itself at what is held back */
+};
+
+static struct {
+	pthread_mutex_t lock; /* the list, and the queues in it while the thread is at them */
+	TAILQ_HEAD(call_queues, vduse_vq) queues;
+	struct vduse_caller *caller; /* NULL: the list is empty */
+} call = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.queues = TAILQ_HEAD_INITIALIZER(call.queues),
+};
+
+static void
+call_wake(const struct vduse_caller *caller)
+{
+	eventfd_write(caller->fd, 1);
+}
+
+static int
+call_inject(struct vduse_vq *vq)
+{
+	uint32_t index = vq->index;
+	int ret;
+
+	ret = vq->env->sys->ioctl(vq->env->fd, VDUSE_VQ_INJECT_IRQ, &index);
+	/* an lcore that polls and the thread may meet here */
+	__atomic_fetch_add(
+			ret < 0 ? &vq->stats.calls_failed : &vq->stats.calls, 1, __ATOMIC_RELAXED);
+	return ret;
+}
+
+static void
+call_post(struct vduse_vq *vq)
+{
+	struct vduse_caller *caller = vq->caller;
+
+	__atomic_store_n(&vq->call_posted, true, __ATOMIC_RELEASE);
+	/* the thread sees the post, or we see it asleep */
+	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&caller->asleep, __ATOMIC_RELAXED) &&
+			__atomic_exchange_n(&caller->asleep, false, __ATOMIC_RELAXED))
+		call_wake(caller);
+}
+
+void
+vduse_call(struct vduse_vq *vq)
+{
+	if (vq->call_by_thread) {
+		vq->call_pending = false;
+		call_post(vq);
+	} else {
+		vq->call_pending = call_inject(vq) < 0;
+	}
+}
+
+void
+vduse_call_due(struct vduse_vq *vq)
+{
+	uint64_t deadline = __atomic_load_n(&vq->coal_deadline, __ATOMIC_RELAXED);
+
+	if (deadline == 0 || rte_get_tsc_cycles() < deadline)
+		return;
+	/* one of those who look takes it */
+	if (__atomic_compare_exchange_n(&vq->coal_deadline, &deadline, 0, false, __ATOMIC_RELAXED,
+			    __ATOMIC_RELAXED))
+		vduse_call(vq);
+}
+
+void
+vduse_call_held_now(struct vduse_vq *vq)
+{
+	if (__atomic_exchange_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED) != 0)
+		vduse_call(vq);
+}
+
+/* Whether calls are worth holding back: by the rate of the last usecs, none after a rest so long.
+ */
+static bool
+call_is_busy(struct vduse_vq *vq, uint16_t used)
+{
+	const uint64_t now = rte_get_tsc_cycles();
+	const uint64_t rest = now - vq->coal_last, window = now - vq->coal_window;
+
+	vq->coal_last = now;
+	vq->coal_seen += used;
+	if (rest < vq->coal_cycles && window < vq->coal_cycles)
+		return vq->coal_busy;
+	/* without a rest the window is shorter than two, and the products fit */
+	vq->coal_busy = rest < vq->coal_cycles &&
+			vq->coal_seen * vq->coal_cycles >= vq->coal_frames * window / 2;
+	vq->coal_window = now;
+	vq->coal_seen = 0;
+	return vq->coal_busy;
+}
+
+static void
+call_hold(struct vduse_vq *vq)
+{
+	struct vduse_caller *caller = vq->caller;
+
+	vq->stats.calls_held++;
+	if (vduse_call_held(vq)) {
+		vduse_call_due(vq);
+		return;
+	}
+	__atomic_store_n(&vq->coal_deadline, rte_get_tsc_cycles() + vq->coal_cycles,
+			__ATOMIC_RELAXED);
+	/* the thread sees the deadline, or we see that it does not look */
+	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&caller->watching, __ATOMIC_RELAXED) &&
+			!__atomic_exchange_n(&caller->watching, true, __ATOMIC_RELAXED))
+		call_wake(caller);
+}
+
+void
+vduse_call_used(struct vduse_vq *vq, uint16_t used)
+{
+	/* acquire: pairs with the release in vduse_call_set_coalesce() */
+	bool hold = __atomic_load_n(&vq->coal_usecs, __ATOMIC_ACQUIRE) != 0;
+
+	if (hold && vq->coal_adaptive)
+		hold = call_is_busy(vq, used) || vduse_call_held(vq);
+	/* none is held: the last one was made, at its time by another lcore perhaps */
+	if (!vduse_call_held(vq))
+		vq->coal_pending = 0;
+	vq->coal_pending += used;
+	if (hold && vq->coal_pending < vq->coal_frames) {
+		call_hold(vq);
+		return;
+	}
+	vq->coal_pending = 0;
+	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
+	vduse_call(vq);
+}
+
+/* What the thread found at all queues. */
+struct call_round {
+	bool again;    /* there was something to do, there may be more */
+	bool held;     /* calls are held back */
+	bool failed;   /* a call is to be tried again */
+	uint64_t next; /* TSC when the first is due */
+};
+
+static void
+call_serve(struct vduse_vq *vq, struct call_round *round)
+{
+	uint64_t deadline = __atomic_load_n(&vq->coal_deadline, __ATOMIC_RELAXED);
+
+	if (deadline != 0 && rte_get_tsc_cycles() >= deadline &&
+			__atomic_compare_exchange_n(&vq->coal_deadline, &deadline, 0, false,
+					__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+		__atomic_store_n(&vq->call_posted, true, __ATOMIC_RELAXED);
+		deadline = 0;
+	}
+	if (deadline != 0) {
+		round->held = true;
+		round->next = RTE_MIN(round->next, deadline);
+	}
+	/* acquire: pairs with the release in call_post() */
+	if (!__atomic_exchange_n(&vq->call_posted, false, __ATOMIC_ACQUIRE))
+		return;
+	if (call_inject(vq) == 0) {
+		__atomic_fetch_add(&vq->stats.calls_thread, 1, __ATOMIC_RELAXED);
+		round->again = true;
+	} else if (__atomic_load_n(&vq->running, __ATOMIC_ACQUIRE)) {
+		__atomic_store_n(&vq->call_posted, true, __ATOMIC_RELAXED);
+		round->failed = true;
+	}
+}
+
+static struct call_round
+call_serve_all(void)
+{
+	struct call_round round = { .next = UINT64_MAX };
+	struct vduse_vq *vq;
+
+	pthread_mutex_lock(&call.lock);
+	TAILQ_FOREACH (vq, &call.queues, call_next)
+		call_serve(vq, &round);
+	pthread_mutex_unlock(&call.lock);
+	return round;
+}
+
+/* Milliseconds to sleep, -1: until woken. */
+static int
+call_timeout(const struct call_round *round)
+{
+	const uint64_t now = rte_get_tsc_cycles();
+
+	if (round->failed)
+		return CALL_LATE_MS;
+	if (!round->held)
+		return -1;
+	return CALL_LATE_MS +
+	       (round->next > now ? (round->next - now) * MS_PER_S / rte_get_tsc_hz() : 0);
+}
+
+static VDUSE_THREAD_RET
+call_main(void *arg)
+{
+	struct vduse_caller *caller = arg;
+	struct pollfd pfd = { .fd = caller->fd, .events = POLLIN };
+	struct call_round round;
+	eventfd_t value;
+
+	while (!__atomic_load_n(&caller->stop, __ATOMIC_ACQUIRE)) {
+		__atomic_store_n(&caller->asleep, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&caller->watching, false, __ATOMIC_RELAXED);
+		/* pairs with the fences in call_post() and call_hold() */
+		rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+		round = call_serve_all();
+		if (round.again)
+			continue;
+		if (round.held)
+			__atomic_store_n(&caller->watching, true, __ATOMIC_RELAXED);
+		poll(&pfd, 1, call_timeout(&round));
+		eventfd_read(caller->fd, &value);
+	}
+	return VDUSE_THREAD_DONE;
+}
+
+/* Lock held. Mirror: call_stop(). */
+static int
+call_start(void)
+{
+	struct vduse_caller *caller = calloc(1, sizeof(*caller));
+	int ret;
+
+	if (caller == NULL)
+		return -ENOMEM;
+	caller->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (caller->fd < 0) {
+		ret = -errno;
+		goto free_caller;
+	}
+	ret = vduse_thread_create(&caller->thread, "vduse-call", call_main, caller);
+	if (ret != 0) {
+		ret = ret < 0 ? ret : -ret;
+		goto close_fd;
+	}
+	call.caller = caller;
+	return 0;
+
+close_fd:
+	close(caller->fd);
+free_caller:
+	free(caller);
+	return ret;
+}
+
+static void
+call_stop(struct vduse_caller *caller)
+{
+	__atomic_store_n(&caller->stop, true, __ATOMIC_RELEASE);
+	call_wake(caller);
+	vduse_thread_join(caller->thread);
+	close(caller->fd);
+	free(caller);
+}
+
+/* Have the thread look after the queue, from now to vduse_call_fini(). */
+static int
+call_watch(struct vduse_vq *vq)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&call.lock);
+	if (vq->caller == NULL && call.caller == NULL)
+		ret = call_start();
+	if (vq->caller == NULL && ret == 0) {
+		TAILQ_INSERT_TAIL(&call.queues, vq, call_next);
+		vq->caller = call.caller;
+	}
+	pthread_mutex_unlock(&call.lock);
+	if (ret < 0)
+		VDUSE_LOG(ERR, "queue %u: no thread for its interrupts: %s", vq->index,
+				strerror(-ret));
+	return ret;
+}
+
+int
+vduse_call_set_coalesce(struct vduse_vq *vq, uint32_t frames, uint32_t usecs, bool adaptive)
+{
+	int ret = usecs != 0 ? call_watch(vq) : 0;
+
+	if (ret < 0)
+		return ret;
+	vq->coal_frames = RTE_MAX(frames, 1u);
+	vq->coal_cycles = (uint64_t)usecs * rte_get_tsc_hz() / US_PER_S;
+	vq->coal_adaptive = adaptive;
+	vq->coal_pending = 0;
+	/* release: whoever holds a call back sees the thread that looks after it */
+	__atomic_store_n(&vq->coal_usecs, usecs, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int
+vduse_call_set_thread(struct vduse_vq *vq, bool on)
+{
+	int ret = on ? call_watch(vq) : 0;
+
+	if (ret == 0)
+		vq->call_by_thread = on;
+	return ret;
+}
+
+void
+vduse_call_reset(struct vduse_vq *vq)
+{
+	vq->call_pending = false;
+	vq->coal_pending = 0;
+	vq->coal_seen = 0;
+	vq->coal_busy = false;
+	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->call_posted, false, __ATOMIC_RELAXED);
+}
+
+void
+vduse_call_fini(struct vduse_vq *vq)
+{
+	struct vduse_caller *last = NULL;
+
+	if (vq->caller == NULL)
+		return;
+	pthread_mutex_lock(&call.lock);
+	TAILQ_REMOVE(&call.queues, vq, call_next);
+	if (TAILQ_EMPTY(&call.queues)) {
+		last = call.caller;
+		call.caller = NULL;
+	}
+	pthread_mutex_unlock(&call.lock);
+	vq->caller = NULL;
+	if (last != NULL)
+		call_stop(last);
+}

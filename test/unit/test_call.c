@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The thread that makes calls, for queues that want it and for those that nobody polls; and calls
+ * that are held back only while it pays. */
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_cycles.h>
+
+#include "bench.h"
+
+#define TX 1
+#define RX 0
+
+#define LONG_US 1000000
+
+/* n frames in one burst, taken and given back. */
+static void
+sent(struct bench *b, unsigned int n)
+{
+	struct rte_mbuf *pkts[64];
+	struct mock_used used;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		bench_send(b, BENCH_BUFFERS + 256 * i, i, 60);
+	assert_int_equal(rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, 64), n);
+	rte_pktmbuf_free_bulk(pkts, n);
+	for (i = 0; i < n; i++)
+		assert_true(mock_vq_get(bench_tx(b), &used));
+}
+
+static void
+received(struct bench *b)
+{
+	struct mock_used used;
+
+	bench_offer(b, BENCH_BUFFERS, 256);
+	assert_int_equal(bench_enqueue(b, bench_mbuf(1, 60, 60)), 1);
+	assert_true(mock_vq_get(bench_rx(b), &used));
+}
+
+/* Nobody polls meanwhile. Return: false after 10 s. */
+static bool
+wait_calls(struct bench *b, uint32_t index, unsigned int n)
+{
+	const time_t until = time(NULL) + 10;
+
+	while (fk_irqs(b->dev, index) < n) {
+		if (time(NULL) > until)
+			return false;
+		sched_yield();
+	}
+	return fk_irqs(b->dev, index) == n;
+}
+
+/* The thread counts behind the call. */
+static bool
+wait_counted(struct bench *b, bool dequeue, uint64_t n)
+{
+	const time_t until = time(NULL) + 10;
+
+	while (bench_stats(b, dequeue).calls_thread < n && time(NULL) <= until)
+		sched_yield();
+	return bench_stats(b, dequeue).calls_thread == n;
+}
+
+static unsigned int
+call_threads(void)
+{
+	char path[sizeof("/proc/self/task//comm") + NAME_MAX], name[32];
+	DIR *dir = opendir("/proc/self/task");
+	const struct dirent *entry;
+	unsigned int n = 0;
+	FILE *comm;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+		comm = fopen(path, "r");
+		if (comm == NULL)
+			continue;
+		n += fgets(name, sizeof(name), comm) != NULL && strcmp(name, "vduse-call\n") == 0;
+		fclose(comm);
+	}
+	closedir(dir);
+	return n;
+}
+
+/* The last frames of a burst, and then the lcore does something else: their calls come. */
+static void
+test_unattended(void **state)
+{
+	struct bench_conf conf = { 0 };
+	unsigned int v, i;
+	struct bench b;
+
+	(void)state;
+	for (v = 0; v < BENCH_VARIANTS; v += 4) {
+		conf.variant = bench_variants[v];
+		bench_up(&b, &conf);
+		assert_int_equal(call_threads(), 0);
+		assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 100, 500), 0);
+		assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 100, 500), 0);
+		assert_int_equal(call_threads(), 1);
+		for (i = 1; i <= 20; i++) {
+			if (conf.variant.event_idx) {
+				mock_vq_call_at(bench_tx(&b), 0);
+				mock_vq_call_at(bench_rx(&b), 0);
+			}
+			sent(&b, 3);
+			received(&b);
+			assert_true(wait_calls(&b, TX, i));
+			assert_true(wait_calls(&b, RX, i));
+		}
+		assert_true(wait_counted(&b, true, 20));
+		assert_int_equal(bench_stats(&b, true).calls, 20);
+		assert_int_equal(bench_stats(&b, true).calls_held, 20);
+		bench_down(&b);
+		assert_int_equal(call_threads(), 0);
+	}
+}
+
+/* Every call is the thread's, and none is lost, asleep or not. */
+static void
+test_thread(void **state)
+{
+	struct bench_conf conf = { .call_thread = true };
+	struct bench b;
+	unsigned int i;
+
+	(void)state;
+	bench_up(&b, &conf);
+	for (i = 1; i <= 1000; i++) {
+		sent(&b, 1);
+		if (!wait_calls(&b, TX, i))
+			fail_msg("%u calls for %u bursts", fk_irqs(b.dev, TX), i);
+	}
+	assert_true(wait_counted(&b, true, 1000));
+	received(&b);
+	assert_true(wait_calls(&b, RX, 1));
+	mock_vq_calls(bench_tx(&b), false);
+	sent(&b, 5);
+	assert_int_equal(bench_stats(&b, true).calls_suppressed, 1);
+	/* held back as well: so many frames, or so long */
+	mock_vq_calls(bench_tx(&b), true);
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 10, LONG_US), 0);
+	for (i = 0; i < 9; i++)
+		sent(&b, 1);
+	assert_int_equal(fk_irqs(b.dev, TX), 1000);
+	sent(&b, 1);
+	assert_true(wait_calls(&b, TX, 1001));
+	bench_down(&b);
+}
+
+/* What the kernel refuses is tried again without a burst. */
+static void
+test_refused(void **state)
+{
+	const struct bench_conf conf = { .call_thread = true };
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	fk_fail(VDUSE_VQ_INJECT_IRQ, 0, 3, -EINVAL);
+	sent(&b, 1);
+	assert_true(wait_calls(&b, TX, 1));
+	assert_int_equal(bench_stats(&b, true).calls_failed, 3);
+	bench_down(&b);
+}
+
+/* Devices come and go with calls under way: one thread for all of them, and none at the end. */
+static void
+test_destroyed(void **state)
+{
+	struct bench_conf conf = { .call_thread = true }, other = { .name = "other" };
+	struct bench b, o;
+	unsigned int i;
+
+	(void)state;
+	other.call_thread = true;
+	for (i = 0; i < 30; i++) {
+		bench_up(&b, &conf);
+		bench_up(&o, &other);
+		assert_int_equal(call_threads(), 1);
+		sent(&b, 1);
+		sent(&o, 1);
+		bench_down(&b);
+		sent(&o, 1);
+		assert_int_equal(fk_irqs(o.dev, TX) <= 2, 1);
+		bench_down(&o);
+		assert_int_equal(call_threads(), 0);
+	}
+}
+
+/* A driver that resets and comes again hears of its own frames. */
+static void
+test_reset(void **state)
+{
+	const struct bench_conf conf = { .call_thread = true };
+	struct bench b;
+	unsigned int i;
+
+	(void)state;
+	bench_up(&b, &conf);
+	for (i = 1; i <= 20; i++) {
+		unsigned int before;
+
+		sent(&b, 1);
+		assert_true(wait_calls(&b, TX, i == 1 ? 1 : fk_irqs(b.dev, TX)));
+		assert_int_equal(fk_reset(b.dev), 0);
+		bench_negotiate(&b);
+		bench_rings(&b, true);
+		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+		before = fk_irqs(b.dev, TX);
+		sent(&b, 2);
+		assert_true(wait_calls(&b, TX, before + 1));
+	}
+	bench_down(&b);
+}
+
+/* Let a window of the rate pass without a frame. */
+static void
+be_quiet(unsigned int us)
+{
+	const uint64_t until = rte_get_tsc_cycles() + us * rte_get_tsc_hz() / US_PER_S;
+
+	while (rte_get_tsc_cycles() < until)
+		sched_yield();
+}
+
+/* Quiet: a call for each burst. Busy: one for so many frames. Quiet again: at once. */
+static void
+adaptive_run(const struct bench_conf *conf)
+{
+	const time_t until = time(NULL) + 10;
+	unsigned int i, before;
+	struct bench b;
+
+	bench_up(&b, conf);
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 64, 20000), 0);
+	assert_int_equal(rte_vduse_net_set_adaptive(b.net, true, true), 0);
+	for (i = 1; i <= 3; i++) {
+		be_quiet(25000);
+		sent(&b, 1);
+		assert_int_equal(fk_irqs(b.dev, TX), i);
+	}
+	assert_int_equal(bench_stats(&b, true).calls_held, 0);
+	while (bench_stats(&b, true).calls_held < 200 && time(NULL) <= until)
+		sent(&b, 4);
+	assert_in_range(bench_stats(&b, true).calls_held, 200, 220);
+	/* what is held comes, and after the rest nothing is held back */
+	be_quiet(25000);
+	sent(&b, 0);
+	before = fk_irqs(b.dev, TX);
+	sent(&b, 1);
+	assert_int_equal(fk_irqs(b.dev, TX), before + 1);
+	/* switched off, the first one waits as well */
+	assert_int_equal(rte_vduse_net_set_adaptive(b.net, true, false), 0);
+	sent(&b, 1);
+	assert_int_equal(fk_irqs(b.dev, TX), before + 1);
+	bench_down(&b);
+}
+
+static void
+test_adaptive(void **state)
+{
+	struct bench_conf conf = { 0 };
+
+	(void)state;
+	adaptive_run(&conf);
+	conf.variant.packed = true;
+	adaptive_run(&conf);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_unattended),
+		UNIT_TEST(test_thread),
+		UNIT_TEST(test_refused),
+		UNIT_TEST(test_destroyed),
+		UNIT_TEST(test_reset),
+		UNIT_TEST(test_adaptive),
+	};
+
+	return UNIT_RUN("call", tests);
+}
