@@ -393,7 +393,14 @@ static const struct opt opts[] = {
 			"(default: "
 			"the kernel's, 64 MiB)" },
 	{ "irq-affinity", "MASK", WIRE, NULL,
-			"CPUs for the container's interrupts, hexadecimal (default: any)" },
+			"CPUs for the container's interrupts, hexadecimal, or auto: those of no "
+			"lcore (default: any)" },
+	{ "rx-coalesce", "WHEN", WIRE, NULL,
+			"hold back interrupts for what the container receives: FRAMES:USECS, or "
+			"FRAMES:USECS:adaptive for as long as it pays (default: at once)" },
+	{ "tx-coalesce", "WHEN", WIRE, NULL, "the same for what it has sent" },
+	{ "inject", "WHERE", WIRE, NULL,
+			"interrupts are sent by the lcore (default) or by a thread of their own" },
 	{ "adopt", NULL, WIRE, parse_adopt,
 			"take over the device if it is there already; it is attached by who made "
 			"it, and "

@@ -47,6 +47,11 @@ case_values() {
 	refused 'bounce-size=1: not a number' bounce-size=1
 	refused 'irq-affinity=xyz: not a mask of CPUs' irq-affinity=xyz
 	refused 'irq-affinity=0: not a mask of CPUs' irq-affinity=0
+	refused 'rx-coalesce=5: not FRAMES:USECS' rx-coalesce=5
+	refused 'rx-coalesce=32769:1: not FRAMES:USECS' rx-coalesce=32769:1
+	refused 'tx-coalesce=1:1000001: not FRAMES:USECS' tx-coalesce=1:1000001
+	refused 'tx-coalesce=1:1:now: not FRAMES:USECS' tx-coalesce=1:1:now
+	refused 'inject=timer: not one of lcore, thread' inject=timer
 	refused 'adopt=maybe: not a number' adopt=maybe
 	refused 'fd=9999: not an open file descriptor' fd=9999
 }
@@ -56,7 +61,7 @@ case_twice() {
 	local pair
 	for pair in name=a queues=1 queue-size=256 ring=any mac=02:00:00:00:00:01 mtu=1500 attach=none \
 		mq-fallback=1 profile=none speed=1000 standby=1 msg-timeout=5 bounce-size=2097152 \
-		irq-affinity=1 adopt=0 fd=0; do
+		irq-affinity=1 rx-coalesce=1:1 tx-coalesce=1:1 inject=lcore adopt=0 fd=0; do
 		refused "${pair%%=*} is given twice" "$pair,$pair"
 	done
 }
@@ -76,7 +81,8 @@ case_together() {
 case_ends() {
 	local devargs
 	for devargs in queue-size=64 queue-size=32768 queue-size=65,ring=packed mtu=68 mtu=65535 \
-		speed=0 speed=2147483647 msg-timeout=0 ring=split,profile=none,standby=1; do
+		speed=0 speed=2147483647 msg-timeout=0 ring=split,profile=none,standby=1 \
+		rx-coalesce=0:0,tx-coalesce=32768:1000000:adaptive,inject=thread,irq-affinity=auto; do
 		back_start e1 1 "$devargs"
 		say "$devargs: $(emu show | sed 's/ status.*features/ features/' | head -n 2 | tr '\n' ' ')"
 		back_end

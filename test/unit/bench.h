@@ -48,7 +48,7 @@ struct bench_conf {
 	uint64_t features; /* in addition */
 	uint32_t zero_copy_min;
 	const char *state_dir;
-	bool call_thread;  /* as in struct rte_vduse_net_conf */
+	bool call_thread; /* as in struct rte_vduse_net_conf */
 };
 
 struct bench {

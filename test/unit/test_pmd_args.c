@@ -254,6 +254,105 @@ test_fd(void **state)
 	fk_sys.close(control);
 }
 
+/* Values of rx-coalesce and tx-coalesce: the driver's view. */
+static void
+test_coalesce(void **state)
+{
+	static const char *const bad[] = { "5", "5:", ":5", "5:5:", "5:5:adaptiv", "5:5:adaptives",
+		"5:5:5", "-5:5", "5:-5", " 5:5", "32769:5", "5:1000001", "123456:5", "0x5:5",
+		"5:+5", "5: 5", "5:5adaptive", "adaptive", "5:5::adaptive" };
+	struct pmd_conf conf;
+	char args[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(bad); i++) {
+		snprintf(args, sizeof(args), "rx-coalesce=%s", bad[i]);
+		if (pmd_conf_parse(&conf, "v", args) != -EINVAL)
+			fail_msg("%s is taken", args);
+	}
+	assert_int_equal(pmd_conf_parse(&conf, "v",
+					 "rx-coalesce=32768:1000000:adaptive,tx-coalesce=7:0,"
+					 "inject=thread"),
+			0);
+	assert_int_equal(conf.coalesce[0].frames, 32768);
+	assert_int_equal(conf.coalesce[0].usecs, 1000000);
+	assert_true(conf.coalesce[0].adaptive);
+	assert_int_equal(conf.coalesce[1].frames, 7);
+	assert_int_equal(conf.coalesce[1].usecs, 0);
+	assert_false(conf.coalesce[1].adaptive);
+	assert_true(conf.net.call_thread);
+	assert_int_equal(pmd_conf_parse(&conf, "v", "inject=lcore"), 0);
+	assert_false(conf.net.call_thread);
+	assert_int_equal(pmd_conf_parse(&conf, "v", "inject=me"), -EINVAL);
+}
+
+/* irq-affinity=auto: every CPU but the lcores', in words of 32 bits. */
+static void
+test_auto_affinity(void **state)
+{
+	char mask[PMD_AFFINITY_DIGITS * 9 / 8 + 1];
+	rte_cpuset_t lcores;
+	struct pmd_conf conf;
+	unsigned int cpu;
+
+	(void)state;
+	CPU_ZERO(&lcores);
+	CPU_SET(1, &lcores);
+	assert_true(pmd_irq_mask(&lcores, 2, mask));
+	assert_string_equal(mask, "1");
+	assert_true(pmd_irq_mask(&lcores, 32, mask));
+	assert_string_equal(mask, "fffffffd");
+	CPU_SET(32, &lcores);
+	CPU_SET(70, &lcores);
+	assert_true(pmd_irq_mask(&lcores, 72, mask));
+	assert_string_equal(mask, "bf,fffffffe,fffffffd");
+	assert_true(pmd_irq_mask(&lcores, 1024, mask));
+	assert_true(strlen(mask) < sizeof(mask));
+	for (cpu = 0; cpu < 1024; cpu++)
+		CPU_SET(cpu, &lcores);
+	assert_false(pmd_irq_mask(&lcores, 1024, mask));
+	assert_int_equal(pmd_conf_parse(&conf, "v", "irq-affinity=auto"), 0);
+	assert_true(conf.affinity_auto);
+	assert_string_equal(conf.affinity, "");
+}
+
+/* What the devargs say reaches the kernel and the queues. */
+static void
+test_applied(void **state)
+{
+	const struct pmd_dev *pmd;
+	char value[512], want[512];
+	struct pmd_conf conf;
+	uint16_t port;
+
+	(void)state;
+	assert_int_equal(rte_vdev_init("net_vduse_i", "name=unit,irq-affinity=auto,"
+						      "rx-coalesce=8:100:adaptive,"
+						      "tx-coalesce=9:200,inject=thread"),
+			0);
+	assert_int_equal(rte_eth_dev_get_port_by_name("net_vduse_i", &port), 0);
+	pmd = rte_eth_devices[port].data->dev_private;
+	/* the CPUs that EAL has no lcore on; none here, where every one has */
+	memset(&conf, 0, sizeof(conf));
+	conf.affinity_auto = true;
+	pmd_irq_affinity(&conf);
+	snprintf(want, sizeof(want), "%s", conf.affinity);
+	fk_attr(fk_find("unit"), "vq0/irq_cb_affinity", value, sizeof(value));
+	assert_string_equal(value, want);
+	if (want[0] == '\0')
+		assert_true(unit_log_count("every CPU is an lcore's") >= 1);
+	assert_int_equal(pmd->net->queues[0].vq->coal_frames, 8);
+	assert_int_equal(pmd->net->queues[0].vq->coal_usecs, 100);
+	assert_true(pmd->net->queues[0].vq->coal_adaptive);
+	assert_int_equal(pmd->net->queues[1].vq->coal_frames, 9);
+	assert_int_equal(pmd->net->queues[1].vq->coal_usecs, 200);
+	assert_false(pmd->net->queues[1].vq->coal_adaptive);
+	assert_true(pmd->net->queues[0].vq->call_by_thread);
+	assert_true(pmd->net->queues[1].vq->call_by_thread);
+	assert_int_equal(rte_vdev_uninit("net_vduse_i"), 0);
+}
+
 int
 main(void)
 {
@@ -265,6 +364,9 @@ main(void)
 		UNIT_TEST(test_bad),
 		UNIT_TEST(test_probe),
 		UNIT_TEST(test_fd),
+		UNIT_TEST(test_coalesce),
+		UNIT_TEST(test_auto_affinity),
+		UNIT_TEST(test_applied),
 	};
 
 	return UNIT_RUN("pmd_args", tests);

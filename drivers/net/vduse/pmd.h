@@ -26,12 +26,25 @@ struct pmd_queue {
 /** Hexadecimal digits of a CPU mask: 1024 CPUs. */
 #define PMD_AFFINITY_DIGITS 256
 
+/** Longest time that an interrupt is held back, in microseconds. */
+#define PMD_COALESCE_USECS_MAX 1000000u
+
+/** When interrupts of a direction are sent; see rte_vduse_net_set_coalesce(). */
+struct pmd_coalesce {
+	uint32_t frames;
+	uint32_t usecs;
+	bool adaptive;
+};
+
 /** What the devargs say. */
 struct pmd_conf {
 	struct rte_vduse_net_conf net;
 	char name[RTE_VDUSE_NAME_MAX + 1];
 	char affinity[PMD_AFFINITY_DIGITS * 9 / 8 + 1]; /* CPU mask as in sysfs; empty: any */
 	char state_dir[PATH_MAX];                       /* of the state file; empty: none */
+	bool affinity_auto;                             /* away from the lcores */
+	/** [0]: frames that the driver receives, [1]: that it sends */
+	struct pmd_coalesce coalesce[2];
 	enum rte_vduse_attach attach;
 	bool zero_copy;
 	uint32_t zero_copy_min; /* bytes */
@@ -66,6 +79,23 @@ int pmd_stats_reset(struct rte_eth_dev *eth_dev);
 int pmd_xstats_get_names(
 		struct rte_eth_dev *eth_dev, struct rte_eth_xstat_name *names, unsigned int size);
 int pmd_xstats_get(struct rte_eth_dev *eth_dev, struct rte_eth_xstat *xstats, unsigned int n);
+
+/** "FRAMES:USECS" or "FRAMES:USECS:adaptive". @return 0, or -EINVAL with a line of log */
+int pmd_irq_parse_coalesce(const char *key, const char *value, struct pmd_coalesce *coalesce);
+
+/**
+ * The CPUs below nb_cpus that are not among the lcores', as sysfs has masks.
+ *
+ * @param[out] mask room for PMD_AFFINITY_DIGITS and their commas
+ * @return false: there is none
+ */
+bool pmd_irq_mask(const rte_cpuset_t *lcores, unsigned int nb_cpus, char *mask);
+
+/** Where the driver's interrupts arrive; before the device is created. */
+void pmd_irq_affinity(struct pmd_conf *conf);
+
+/** When they are sent. @return 0 or -errno */
+int pmd_irq_setup(struct rte_vduse_net *net, const struct pmd_conf *conf);
 
 /** Where rx interrupts are configured, say with which descriptors. @return 0 or -errno */
 int pmd_intr_start(struct rte_eth_dev *eth_dev);

@@ -336,8 +336,7 @@ pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 	pmd->eth_dev = eth_dev;
 	pmd->conf = *conf;
 	pmd->conf.net.name = pmd->conf.name;
-	if (pmd->conf.affinity[0] != '\0')
-		pmd->conf.net.tuning.irq_affinity = pmd->conf.affinity;
+	pmd_irq_affinity(&pmd->conf);
 	if (conf->zero_copy)
 		pmd->conf.net.zero_copy_min = conf->zero_copy_min;
 	if (pmd->conf.state_dir[0] != '\0')
@@ -347,6 +346,12 @@ pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 	ret = rte_vduse_net_create(&pmd->conf.net, &pmd->net);
 	if (ret < 0)
 		return ret;
+	ret = pmd_irq_setup(pmd->net, conf);
+	if (ret < 0) {
+		PMD_LOG(ERR, "%s: interrupts cannot be held back: %s", conf->name, strerror(-ret));
+		rte_vduse_net_destroy(pmd->net);
+		return ret;
+	}
 	rte_vduse_net_set_port(pmd->net, eth_dev->data->port_id);
 	/* an adopted device has what it had */
 	rte_vduse_net_info(pmd->net, &info);

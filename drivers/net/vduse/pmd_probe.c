@@ -25,6 +25,9 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 #define PMD_ARG_MSG_TIMEOUT "msg-timeout"
 #define PMD_ARG_BOUNCE_SIZE "bounce-size"
 #define PMD_ARG_AFFINITY    "irq-affinity"
+#define PMD_ARG_RX_COALESCE "rx-coalesce"
+#define PMD_ARG_TX_COALESCE "tx-coalesce"
+#define PMD_ARG_INJECT      "inject"
 #define PMD_ARG_ADOPT       "adopt"
 #define PMD_ARG_FD          "fd"
 #define PMD_ARG_ZERO_COPY   "zero-copy"
@@ -51,7 +54,10 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 	PMD_ARG_STANDBY "=<0|1> "                           \
 	PMD_ARG_MSG_TIMEOUT "=<int> "                       \
 	PMD_ARG_BOUNCE_SIZE "=<int> "                       \
-	PMD_ARG_AFFINITY "=<hex mask> "                     \
+	PMD_ARG_AFFINITY "=<hex mask|auto> "                \
+	PMD_ARG_RX_COALESCE "=<frames:usecs[:adaptive]> "   \
+	PMD_ARG_TX_COALESCE "=<frames:usecs[:adaptive]> "   \
+	PMD_ARG_INJECT "=<lcore|thread> "                   \
 	PMD_ARG_ADOPT "=<0|1> "                             \
 	PMD_ARG_FD "=<int> "                                \
 	PMD_ARG_ZERO_COPY "=<0|1> "                         \
@@ -253,10 +259,13 @@ parse_affinity(const char *key, const char *value, struct pmd_conf *conf)
 	const size_t len = strlen(value);
 	size_t i, n = 0;
 
+	conf->affinity_auto = strcmp(value, "auto") == 0;
+	if (conf->affinity_auto)
+		return 0;
 	if (len > PMD_AFFINITY_DIGITS || strspn(value, "0123456789abcdefABCDEF") != len ||
 			strspn(value, "0") == len) {
-		PMD_LOG(ERR, "%s=%s: not a mask of CPUs in up to %d hexadecimal digits", key, value,
-				PMD_AFFINITY_DIGITS);
+		PMD_LOG(ERR, "%s=%s: not a mask of CPUs in up to %d hexadecimal digits, nor auto",
+				key, value, PMD_AFFINITY_DIGITS);
 		return -EINVAL;
 	}
 	for (i = 0; i < len; i++) {
@@ -266,6 +275,29 @@ parse_affinity(const char *key, const char *value, struct pmd_conf *conf)
 	}
 	conf->affinity[n] = '\0';
 	return 0;
+}
+
+/* As the driver sees it, and as ethtool -C of its interface has it: rx is what it receives. */
+static int
+parse_rx_coalesce(const char *key, const char *value, struct pmd_conf *conf)
+{
+	return pmd_irq_parse_coalesce(key, value, &conf->coalesce[0]);
+}
+
+static int
+parse_tx_coalesce(const char *key, const char *value, struct pmd_conf *conf)
+{
+	return pmd_irq_parse_coalesce(key, value, &conf->coalesce[1]);
+}
+
+static int
+parse_inject(const char *key, const char *value, struct pmd_conf *conf)
+{
+	conf->net.call_thread = strcmp(value, "thread") == 0;
+	if (conf->net.call_thread || strcmp(value, "lcore") == 0)
+		return 0;
+	PMD_LOG(ERR, "%s=%s: not one of lcore, thread", key, value);
+	return -EINVAL;
 }
 
 static int
@@ -341,6 +373,9 @@ static const struct {
 	{ PMD_ARG_MSG_TIMEOUT, parse_msg_timeout },
 	{ PMD_ARG_BOUNCE_SIZE, parse_bounce_size },
 	{ PMD_ARG_AFFINITY, parse_affinity },
+	{ PMD_ARG_RX_COALESCE, parse_rx_coalesce },
+	{ PMD_ARG_TX_COALESCE, parse_tx_coalesce },
+	{ PMD_ARG_INJECT, parse_inject },
 	{ PMD_ARG_ADOPT, parse_adopt },
 	{ PMD_ARG_FD, parse_fd },
 	{ PMD_ARG_ZERO_COPY, parse_zero_copy },
