@@ -445,7 +445,7 @@ static const struct opt opts[] = {
 };
 
 #define OPT_PORT 0 /* its place in opts[] */
-static_assert(RTE_DIM(opts) <= 32, "seen is a mask of 32 bits");
+static_assert(RTE_DIM(opts) <= 64, "seen is a mask of 64 bits");
 
 /* Open a wire with the values given before the first --port. */
 static int
@@ -468,7 +468,7 @@ add_wire(struct args *args, const struct wire_args *defaults)
 
 /* One option of the command line, already recognised. */
 static int
-take(struct args *args, struct wire_args *defaults, uint32_t *seen, unsigned int index)
+take(struct args *args, struct wire_args *defaults, uint64_t *seen, unsigned int index)
 {
 	const struct opt *opt = &opts[index];
 	struct target to = { .args = args };
@@ -482,12 +482,12 @@ take(struct args *args, struct wire_args *defaults, uint32_t *seen, unsigned int
 		to.wire = args->nb_wires == 0 ? defaults : &args->wires[args->nb_wires - 1];
 		seen = &to.wire->seen;
 	}
-	if ((*seen & RTE_BIT32(index)) != 0)
+	if ((*seen & RTE_BIT64(index)) != 0)
 		return fail(args, "--%s: given twice%s: leave one out", opt->name,
 				opt->scope == PROGRAM ? ""
 				: args->nb_wires == 0 ? " before the first --port"
 						      : " for one --port");
-	*seen |= RTE_BIT32(index);
+	*seen |= RTE_BIT64(index);
 	/* what the PMD checks; one without a value switches on */
 	return opt->parse != NULL ? opt->parse(&to, optarg)
 				  : pass_on(&to, opt->name, optarg != NULL ? optarg : "1");
@@ -498,7 +498,7 @@ parse_loop(int argc, char *argv[], struct args *args)
 {
 	struct option longopts[RTE_DIM(opts) + 1] = { 0 };
 	struct wire_args defaults = { .attach = "virtio", .profile = "bulk" };
-	uint32_t seen = 0;
+	uint64_t seen = 0;
 	unsigned int i;
 	int c;
 

@@ -46,7 +46,7 @@ struct wire_args {
 	bool zero_copy;               /* long frames are not copied on their way from the device */
 	bool mq_fallback;             /* one queue pair will do where the kernel allows no more */
 	char extra[ARGS_EXTRA_MAX];   /* more devargs, each with a comma before it */
-	uint32_t seen;                /* bit i: option i of the table was given here */
+	uint64_t seen;                /* bit i: option i of the table was given here */
 };
 
 /* What --setup does. */
