@@ -223,9 +223,13 @@ control_destroy(const char *name)
 	TAILQ_FOREACH (msg, &fk.msgs, next) {
 		if (msg->dev != dev)
 			continue;
-		msg->state = FK_MSG_CANCELLED;
+		if (msg->state <= FK_MSG_READ) {
+			msg->state = FK_MSG_DONE;
+			msg->resp.result = VDUSE_REQ_RESULT_FAILED;
+		}
 		msg->dev = NULL;
 	}
+	pthread_cond_broadcast(&fk.changed);
 	fk_dev_reset(dev);
 	free(dev->config);
 	dev->used = false;

@@ -408,5 +408,7 @@ main(void)
 		UNIT_TEST(test_no_files),
 	};
 
+	/* a device that stays busy has been waited for long enough */
+	rte_vduse_set_busy_wait(100);
 	return UNIT_RUN("faults", tests);
 }
