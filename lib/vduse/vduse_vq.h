@@ -2,7 +2,9 @@
 #ifndef VDUSE_VQ_H
 #define VDUSE_VQ_H
 
+#include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -85,8 +87,13 @@ struct vduse_vq {
 	struct vduse_pos avail; /* next to take */
 	uint16_t avail_cached;  /* split: avail->idx as last read */
 	uint16_t used_idx;      /* next to write; split: free running */
-	bool used_wrap;         /* packed: device ring wrap counter */
 	uint16_t used_pending;  /* elements written and not published */
+	bool used_wrap;         /* packed: device ring wrap counter */
+	uint64_t coal_deadline; /* TSC when a held call is due, 0: none; atomic, any lcore may take
+				 * it
+				 */
+	/* up to here one cache line, and all that an empty poll looks at */
+
 	/* what was put, packed: the last 8 bytes of each used descriptor, and its slot;
 	 * vduse_state.h
 	 */
@@ -110,10 +117,8 @@ struct vduse_vq {
 	uint64_t coal_last;   /* adaptive: TSC when buffers were used last */
 	uint32_t coal_frames;
 	uint32_t coal_usecs;
-	uint64_t coal_cycles;   /* coal_usecs on the TSC */
-	uint32_t coal_pending;  /* buffers used since the last call */
-	uint64_t coal_deadline; /* TSC when the call is due, 0: none; atomic, any lcore may take it
-				 */
+	uint64_t coal_cycles;  /* coal_usecs on the TSC */
+	uint32_t coal_pending; /* buffers used since the last call */
 
 	const struct vduse_iotlb_map *map; /* of this burst */
 	uint64_t map_generation;           /* of the map that hint belongs to */
@@ -139,6 +144,10 @@ struct vduse_vq {
 		void *room; /* of the record, where no file has it */
 	} ctl __rte_cache_aligned;
 };
+
+static_assert(offsetof(struct vduse_vq, coal_deadline) + sizeof(uint64_t) <=
+				RTE_CACHE_LINE_MIN_SIZE,
+		"an empty poll looks at one line");
 
 /**
  * @param room of the record (vduse_state_vq_bind()), the caller's; NULL: the

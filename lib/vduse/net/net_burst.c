@@ -25,11 +25,13 @@ uint16_t
 rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempool *pool,
 		struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
-	struct vduse_vq *receive = net->queues[2 * pair].vq;
-
 	/* nobody enqueues while there is nothing to send: who dequeues looks after the call too */
-	if (unlikely(vduse_call_held(receive)))
-		vduse_call_due(receive);
+	if (unlikely(__atomic_load_n(&net->holds_calls, __ATOMIC_RELAXED))) {
+		struct vduse_vq *receive = net->queues[2 * pair].vq;
+
+		if (vduse_call_held(receive))
+			vduse_call_due(receive);
+	}
 	return net_burst(&net->queues[2 * pair + 1], pool, pkts, nb_pkts);
 }
 

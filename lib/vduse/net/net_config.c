@@ -57,6 +57,8 @@ net_coalesce_queue(struct rte_vduse_net *net, uint16_t index, const struct net_c
 {
 	if (coal->frames > RTE_VDUSE_NET_QUEUE_SIZE_MAX || coal->usecs > NET_COALESCE_USECS_MAX)
 		return -EINVAL;
+	if (coal->usecs > 0)
+		__atomic_store_n(&net->holds_calls, true, __ATOMIC_RELAXED);
 	/* a burst that sees half of it holds a call back by the old time or the new */
 	return vduse_call_set_coalesce(net->queues[index].vq, coal->frames, coal->usecs, adaptive);
 }

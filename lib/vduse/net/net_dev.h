@@ -49,6 +49,10 @@ struct net_coalesce {
 };
 
 struct rte_vduse_net {
+	/* what a poll looks at */
+	struct net_queue *queues; /* by virtqueue index: 2n receives, 2n + 1 transmits */
+	bool holds_calls;         /* calls of some queue may be held back */
+
 	TAILQ_ENTRY(rte_vduse_net) next; /* net_list.c */
 	struct rte_vduse_dev *dev;
 	uint16_t queue_pairs;     /* offered */
@@ -66,7 +70,6 @@ struct rte_vduse_net {
 	void *event_arg;
 	const struct net_bodies *bodies; /* of the bursts, chosen at DRIVER_OK */
 	struct net_zc_set *zc;           /* of the queues, or NULL */
-	struct net_queue *queues;        /* by virtqueue index: 2n receives, 2n + 1 transmits */
 };
 
 /** Write one field of the configuration to the driver's view of it. */
