@@ -21,18 +21,19 @@ struct enqueue_cursor {
 	const struct vduse_seg *end;
 };
 
-/* The piece behind the one that is written now, for writing. */
-static __rte_always_inline void
-enqueue_fetch_next(const struct enqueue_cursor *at)
-{
-	const struct vduse_seg *next = at->seg + 1;
-	uint32_t i, n;
+/* Bytes that lines are asked for, for writing, ahead of the copy. */
+#define ENQUEUE_AHEAD 1024
 
-	if (next >= at->end)
-		return;
-	n = RTE_MIN(next->len, (uint32_t)VDUSE_BATCH_AHEAD_BYTES);
-	for (i = 0; i < n; i += RTE_CACHE_LINE_SIZE)
-		vduse_prefetch_write(next->addr + i);
+/* Ask for the line that is ENQUEUE_AHEAD behind the cursor, in this piece or the next. */
+static __rte_always_inline void
+enqueue_fetch(const struct enqueue_cursor *at)
+{
+	const uint32_t ahead = at->offset + ENQUEUE_AHEAD;
+
+	if (ahead < at->seg->len)
+		vduse_prefetch_write(at->seg->addr + ahead);
+	else if (at->seg + 1 < at->end && ahead - at->seg->len < at->seg[1].len)
+		vduse_prefetch_write(at->seg[1].addr + (ahead - at->seg->len));
 }
 
 static __rte_always_inline void
@@ -44,9 +45,15 @@ enqueue_bytes(struct enqueue_cursor *at, const uint8_t *data, uint32_t len)
 		if (at->offset == at->seg->len) {
 			at->seg++;
 			at->offset = 0;
-			enqueue_fetch_next(at);
 		}
 		n = RTE_MIN(len, at->seg->len - at->offset);
+		for (; n >= NET_COPY_STEP; n -= NET_COPY_STEP) {
+			enqueue_fetch(at);
+			memcpy(at->seg->addr + at->offset, data, NET_COPY_STEP);
+			at->offset += NET_COPY_STEP;
+			data += NET_COPY_STEP;
+			len -= NET_COPY_STEP;
+		}
 		rte_memcpy(at->seg->addr + at->offset, data, n);
 		at->offset += n;
 		data += n;
@@ -66,7 +73,6 @@ enqueue_copy(const struct enqueue_room *room, const struct net_hdr_wire *hdr, ui
 				m->data_len);
 		return;
 	}
-	enqueue_fetch_next(&at);
 	enqueue_bytes(&at, (const uint8_t *)hdr, hdr_len);
 	for (; m != NULL; m = m->next)
 		enqueue_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
