@@ -21,6 +21,9 @@
  * who waits: membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED (Linux 4.14).
  * Either the lcore's mark is visible after it, or the lcore sees what was
  * published before it. Without membarrier the burst has the fence.
+ *
+ * test/unit/test_quiesce_model.c has this step by step and tries every
+ * interleaving; what is changed here is to be changed there.
  */
 
 /** One reader: odd while it reads. Written by the thread that reads. */

@@ -354,6 +354,20 @@ run_check_features(struct rte_vduse_dev *dev)
 	return 0;
 }
 
+/*
+ * Reset: what a burst met before is the past driver's. The event of it may be
+ * still to come (run_on_fault()).
+ */
+static void
+run_forget_faults(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_queues; i++)
+		dev->vqs[i]->fault = NULL;
+	__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
+}
+
 int
 vduse_run_set_status(struct rte_vduse_dev *dev, uint8_t status)
 {
@@ -366,8 +380,8 @@ vduse_run_set_status(struct rte_vduse_dev *dev, uint8_t status)
 		vduse_store_set_status(dev->store, 0, false);
 		run_stop(dev);
 		run_reset_records(dev);
+		run_forget_faults(dev);
 		__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
 	}
 	/* virtio 1.2, 3.1.1: features are agreed on before DRIVER_OK, and once */
 	if ((set & VIRTIO_CONFIG_S_FEATURES_OK) && (dev->started || dev->broken))

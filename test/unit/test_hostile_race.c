@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * What is read changes while it is read, by a second thread: frames and
+ * commands are taken as they stand at one moment, or the device stops; nothing
+ * is read or written outside of what one of the contents allows. Run under a
+ * sanitizer too (test/run sanitize).
+ */
+
+#include <sched.h>
+#include <string.h>
+
+#include "ctrlq.h"
+
+#define ROUNDS 2000
+#define TX     1
+
+/* An indirect table of the tests. */
+#define TABLE (BENCH_BUFFERS + (1ull << 20))
+
+/* A word of shared memory that has two values in turn, as fast as it goes. */
+struct flipper {
+	uint32_t *word; /* atomic; another one for every frame */
+	uint32_t values[2];
+	bool stop;
+	uint64_t flips;
+	pthread_t thread;
+};
+
+static void *
+flipper_main(void *arg)
+{
+	struct flipper *f = arg;
+
+	while (!__atomic_load_n(&f->stop, __ATOMIC_RELAXED)) {
+		__atomic_store_n(__atomic_load_n(&f->word, __ATOMIC_ACQUIRE),
+				f->values[f->flips % 2], __ATOMIC_RELAXED);
+		__atomic_fetch_add(&f->flips, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void
+flipper_start(struct flipper *f)
+{
+	unit_thread(&f->thread, flipper_main, f);
+	while (__atomic_load_n(&f->flips, __ATOMIC_RELAXED) < 2)
+		sched_yield();
+}
+
+static void
+flipper_end(struct flipper *f)
+{
+	__atomic_store_n(&f->stop, true, __ATOMIC_RELAXED);
+	pthread_join(f->thread, NULL);
+}
+
+/* A frame of one of two lengths; its bytes are the same from the first on. */
+static void
+take_frame(struct bench *b, const uint32_t lens[2], unsigned int got[2])
+{
+	struct mock_used used;
+	struct rte_mbuf *m = bench_dequeue(b);
+
+	assert_non_null(m);
+	assert_true(m->pkt_len == lens[0] || m->pkt_len == lens[1]);
+	got[m->pkt_len == lens[1]]++;
+	bench_mbuf_check(m, 3, m->pkt_len);
+	rte_pktmbuf_free(m);
+	assert_true(mock_vq_get(bench_tx(b), &used));
+}
+
+/* Slot of the ring where the next descriptor goes: the mock driver's choice. */
+static void *
+next_desc(struct bench *b)
+{
+	const struct mock_vq *vq = bench_tx(b);
+
+	return vq->conf.packed ? (void *)&vq->pdesc[vq->avail_idx]
+			       : (void *)&vq->desc[vq->next_free];
+}
+
+/* The length of a descriptor in the ring, or of one in a table. */
+static void
+length_run(const struct bench_variant *variant)
+{
+	const uint32_t lens[2] = { 60, 1400 };
+	const struct bench_conf conf = { .variant = *variant };
+	const struct mock_desc desc = { .iova = BENCH_BUFFERS, .len = BENCH_HDR_LEN + lens[0] };
+	uint32_t rest = 0;
+	unsigned int got[2] = { 0, 0 }, i;
+	struct flipper f = { .word = &rest,
+		.values = { BENCH_HDR_LEN + lens[0], BENCH_HDR_LEN + lens[1] } };
+	struct vring_desc *shared;
+	struct bench b;
+
+	bench_up(&b, &conf);
+	bench_frame_write(&b, BENCH_BUFFERS, 3, lens[1]);
+	flipper_start(&f);
+	for (i = 0; i < ROUNDS; i++) {
+		shared = variant->indirect ? guest_at(&b.guest, TABLE) : next_desc(&b);
+		if (variant->indirect)
+			mock_vq_add_indirect(bench_tx(&b), &desc, 1, TABLE, NULL);
+		else
+			mock_vq_add(bench_tx(&b), &desc, 1, NULL);
+		/* the length has the same place in both formats */
+		__atomic_store_n(&f.word, &shared->len, __ATOMIC_RELEASE);
+		take_frame(&b, lens, got);
+		__atomic_store_n(&f.word, &rest, __ATOMIC_RELEASE);
+	}
+	flipper_end(&f);
+	assert_int_equal(got[0] + got[1], ROUNDS);
+	assert_int_equal(bench_stats(&b, true).faults, 0);
+	bench_down(&b);
+}
+
+/* CVE-2026-93683: a length that is read again behind its check, of an indirect table's too. */
+static void
+test_cve_2026_93683_length(void **state)
+{
+	unsigned int v;
+
+	(void)state;
+	for (v = 0; v < BENCH_VARIANTS; v++)
+		if (bench_variants[v].event_idx && bench_variants[v].mergeable)
+			length_run(&bench_variants[v]);
+}
+
+/*
+ * The length of the table itself: one entry or two, of which the first is the
+ * whole frame and the second makes it longer. Packed rings only, where it says
+ * how many entries there are.
+ */
+static void
+test_cve_2026_93683_table_length(void **state)
+{
+	const struct bench_conf conf = { .variant = { .packed = true, .indirect = true } };
+	const uint32_t lens[2] = { 60, 160 };
+	const struct mock_desc descs[2] = { { .iova = BENCH_BUFFERS, .len = BENCH_HDR_LEN + 60 },
+		{ .iova = BENCH_BUFFERS + BENCH_HDR_LEN + 60, .len = 100 } };
+	uint32_t rest = 0;
+	unsigned int got[2] = { 0, 0 }, i;
+	struct flipper f = { .word = &rest, .values = { 16, 32 } };
+	struct vring_desc *shared;
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	bench_frame_write(&b, BENCH_BUFFERS, 3, lens[1]);
+	flipper_start(&f);
+	for (i = 0; i < ROUNDS; i++) {
+		shared = next_desc(&b);
+		mock_vq_add_indirect(bench_tx(&b), descs, 2, TABLE, NULL);
+		__atomic_store_n(&f.word, &shared->len, __ATOMIC_RELEASE);
+		take_frame(&b, lens, got);
+		__atomic_store_n(&f.word, &rest, __ATOMIC_RELEASE);
+	}
+	flipper_end(&f);
+	assert_int_equal(bench_stats(&b, true).faults, 0);
+	bench_down(&b);
+}
+
+/*
+ * CVE-2026-86562: a command that is checked in shared memory and read there
+ * again. The number of queue pairs is 2 or, not allowed, 0xffff.
+ */
+static void
+test_cve_2026_86562_command(void **state)
+{
+	const uint8_t pairs[] = { 2, 0 };
+	uint32_t rest = 0;
+	struct flipper f = { .word = &rest };
+	struct bench b;
+	unsigned int i;
+	uint8_t ack;
+
+	(void)state;
+	ctrlq_up(&b, 0, 0);
+	f.values[0] = VIRTIO_NET_CTRL_MQ | VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET << 8 | 2u << 16;
+	f.values[1] = f.values[0] | 0xffffu << 16;
+	flipper_start(&f);
+	for (i = 0; i < ROUNDS / 4; i++) {
+		ctrlq_add(&b, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, pairs,
+				sizeof(pairs));
+		__atomic_store_n(&f.word, guest_at(&b.guest, CTRLQ_CMD), __ATOMIC_RELEASE);
+		fk_kick(b.dev, CTRLQ_INDEX);
+		assert_true(ctrlq_wait(&b));
+		__atomic_store_n(&f.word, &rest, __ATOMIC_RELEASE);
+		guest_read(&b.guest, CTRLQ_ACK, &ack, 1);
+		assert_true(ack == VIRTIO_NET_OK || ack == VIRTIO_NET_ERR);
+		assert_in_range(bench_info(&b).active_pairs, 1, 2);
+	}
+	flipper_end(&f);
+	assert_false(bench_info(&b).dev.broken);
+	bench_assert_traffic(&b);
+	bench_down(&b);
+}
+
+/* An index that jumps ahead and back: what is not there is not taken, or the device stops. */
+static void
+test_index_jumps(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	uint32_t rest = 0;
+	struct flipper f = { .word = &rest };
+	struct mock_desc desc = { .iova = BENCH_BUFFERS, .len = BENCH_HDR_LEN + 60 };
+	struct rte_mbuf *m;
+	struct bench b;
+	unsigned int i, n = 0;
+
+	(void)state;
+	bench_up(&b, &conf);
+	bench_frame_write(&b, BENCH_BUFFERS, 3, 60);
+	mock_vq_add(bench_tx(&b), &desc, 1, NULL);
+	/* flags and idx, which are one word: one buffer, or as many as 1000 */
+	f.values[0] = 1u << 16;
+	f.values[1] = 1000u << 16;
+	f.word = (uint32_t *)bench_tx(&b)->avail;
+	flipper_start(&f);
+	for (i = 0; i < ROUNDS && bench_stats(&b, true).faults == 0; i++) {
+		m = bench_dequeue(&b);
+		n += m != NULL;
+		if (m != NULL)
+			bench_mbuf_check(m, 3, 60);
+		rte_pktmbuf_free(m);
+	}
+	flipper_end(&f);
+	assert_in_range(n, 0, 1);
+	if (bench_stats(&b, true).faults != 0)
+		bench_wait(&b, bench_is_link_down, 0);
+	bench_down(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_cve_2026_93683_length),
+		UNIT_TEST(test_cve_2026_93683_table_length),
+		UNIT_TEST(test_cve_2026_86562_command),
+		UNIT_TEST(test_index_jumps),
+	};
+
+	return UNIT_RUN("hostile_race", tests);
+}
