@@ -75,6 +75,7 @@ fk_msg_wait(struct fk_msg *msg, struct vduse_dev_response *resp)
 
 	pthread_mutex_lock(&fk.lock);
 	done = msg_wait(msg, msg_is_done);
+	/* destroyed meanwhile, it is nobody's */
 	if (!done && msg->dev != NULL)
 		fk_dev_break(msg->dev);
 	*resp = msg->resp;

@@ -90,7 +90,7 @@ void fk_patience(unsigned int ms);
 /* Whether the failure asked for has happened as often as asked for. Forgets it. */
 bool fk_fail_done(void);
 
-/* Wait for that: false after 10 s. */
+/* Wait for that: false after 60 s. */
 bool fk_fail_wait(void);
 
 /* A device by name, NULL: none. Valid until it is destroyed. */
@@ -159,7 +159,7 @@ void fk_break(struct fk_dev *dev);
 /* Requests by hand. `len` shorter than the request makes a short read of it. */
 struct fk_msg *fk_msg_send(struct fk_dev *dev, const struct vduse_dev_request *req, size_t len);
 
-/* Wait for the answer and free the message: 0, or -ETIMEDOUT after 10 s without one. */
+/* Wait for the answer and free the message: 0, or -ETIMEDOUT after 60 s without one. */
 int fk_msg_wait(struct fk_msg *msg, struct vduse_dev_response *resp);
 
 /* Give up waiting, as a killed front end does; the message is freed by fk_end(). */

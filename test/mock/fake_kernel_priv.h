@@ -14,7 +14,7 @@
 #define FK_ATTR_LEN  320
 
 /* A request without an answer for this long is a test that fails. */
-#define FK_TIMEOUT_S 10
+#define FK_TIMEOUT_S 60
 
 enum fk_msg_state {
 	FK_MSG_QUEUED,    /* not read */
