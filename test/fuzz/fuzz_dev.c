@@ -183,9 +183,10 @@ fuzz_driver_avail(struct fuzz_dev *fd, uint16_t q, uint16_t head)
 }
 
 /* A chain as drivers make them: c: bytes of each piece and their number, d: where. */
-static void
-driver_chain(struct fuzz_dev *fd, uint16_t q, const struct fuzz_rec *rec)
+void
+fuzz_driver_chain(struct fuzz_dev *fd, const struct fuzz_rec *rec)
 {
+	const uint16_t q = rec->b % fd->nb_vqs;
 	const uint16_t head = fd->slot[q], n = 1 + (rec->c >> 24) % CHAIN_MAX;
 	const uint16_t write = rec->b & 0x100 ? VRING_DESC_F_WRITE : 0;
 	uint64_t addr = fuzz_iova(rec->d);
@@ -277,7 +278,7 @@ fuzz_driver(struct fuzz_dev *fd, const struct fuzz_rec *rec, unsigned int own)
 		return step;
 	switch (step - own) {
 	case 0:
-		driver_chain(fd, q, rec);
+		fuzz_driver_chain(fd, rec);
 		break;
 	case 1:
 		driver_table(fd, q, rec);
