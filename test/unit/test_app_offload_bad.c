@@ -219,7 +219,7 @@ no_buffer_is_an_error_not_a_leak(void **state)
 	assert_true(ok > 0);
 }
 
-/* The header copy of rte_gso and ours must fit the buffers that segments are made of. */
+/* CVE-2026-100236: the header copy of rte_gso, and ours, fit the buffers of the segments. */
 static void
 headers_longer_than_a_buffer_are_refused(void **state)
 {
