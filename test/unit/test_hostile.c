@@ -404,6 +404,8 @@ test_cve_2020_10724_lengths_in_command(void **state)
 	static const uint8_t rss_table[] = { 1, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 1, 0, 0 };
 	static const uint8_t macs[] = { 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0 };
 	static const uint8_t macs_2[] = { 0, 0, 0, 0, 2, 0, 0, 0x80, 2, 0, 0, 0, 0, 1 };
+	/* so many that the second list would be far behind the command */
+	static const uint8_t macs_3[] = { 0, 0, 0, 0x10, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0 };
 	const uint64_t features = (1ULL << VIRTIO_NET_F_RSS) | (1ULL << VIRTIO_NET_F_CTRL_RX);
 	struct bench b;
 	unsigned int v;
@@ -422,6 +424,9 @@ test_cve_2020_10724_lengths_in_command(void **state)
 				VIRTIO_NET_ERR);
 		assert_int_equal(ctrlq_ask(&b, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET,
 						 macs_2, sizeof(macs_2)),
+				VIRTIO_NET_ERR);
+		assert_int_equal(ctrlq_ask(&b, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET,
+						 macs_3, sizeof(macs_3)),
 				VIRTIO_NET_ERR);
 		assert_false(bench_info(&b).dev.broken);
 		bench_assert_traffic(&b);
