@@ -19,7 +19,7 @@ struct routing_hdr {
 	uint8_t len; /* in units of 8 bytes, without the first 8 */
 	uint8_t type;
 	uint8_t left; /* segments */
-	uint32_t reserved;
+	uint8_t reserved[4];
 	uint8_t addresses[][16];
 };
 

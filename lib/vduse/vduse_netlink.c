@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
@@ -16,8 +17,8 @@
 struct nl {
 	struct mnl_socket *sock;
 	uint32_t seq;
-	bool unanswered; /* the last request was sent, and may have been heeded */
-	char buf[4096];  /* one small request, one small answer */
+	bool unanswered;           /* the last request was sent, and may have been heeded */
+	alignas(8) char buf[4096]; /* one small request, one small answer */
 };
 
 static int
