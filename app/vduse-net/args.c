@@ -224,6 +224,12 @@ pass_on(const struct target *to, const char *key, const char *value)
 }
 
 static int
+parse_umem(const struct target *to, const char *value __rte_unused)
+{
+	return pass_on(to, "umem", "1");
+}
+
+static int
 parse_adopt(const struct target *to, const char *value __rte_unused)
 {
 	to->wire->adopt = true;
@@ -392,6 +398,7 @@ static const struct opt opts[] = {
 			"memory the container's frames are copied through, 1 MiB to 1 GiB "
 			"(default: "
 			"the kernel's, 64 MiB)" },
+	{ "umem", NULL, WIRE, parse_umem, "hugepages as that memory, which a NIC can read" },
 	{ "irq-affinity", "MASK", WIRE, NULL,
 			"CPUs for the container's interrupts, hexadecimal, or auto: those of no "
 			"lcore (default: any)" },

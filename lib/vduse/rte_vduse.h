@@ -122,6 +122,14 @@ struct rte_vduse_conf {
 	void *hold; /**< first argument of ops->held; NULL: frames are copied */
 	struct rte_vduse_tuning tuning;
 	/**
+	 * In the virtio-vdpa case, use hugepage memory as the bounce region: it is
+	 * linear in large pages, and rte_mem_virt2iova() knows it. It takes the
+	 * region's size (tuning.bounce_size) of hugepages, from creation on, and of
+	 * RLIMIT_MEMLOCK while a driver is there; without enough of them, and without
+	 * hugepages, the device works with the kernel's memory, after one line of log.
+	 */
+	bool umem;
+	/**
 	 * Take over a device that somebody else created with this very name,
 	 * type, features, queues and configuration, where there is one.
 	 */

@@ -109,8 +109,28 @@ dev_init_tlbs(struct rte_vduse_dev *dev, void *hold)
 		dev->tlbs[i].hold.held = hold != NULL ? dev->ops.held : NULL;
 		dev->tlbs[i].hold.arg = hold;
 	}
+	if (dev->umem.wanted)
+		dev->tlbs[0].umem = &dev->umem;
 	for (i = 0; i < dev->nb_queues; i++)
 		dev->vqs[i]->tlb = &dev->tlbs[0];
+	return 0;
+}
+
+/* Before the map. Mirror: vduse_umem_fini(). */
+static int
+dev_init_umem(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+{
+	int ret;
+
+	ret = vduse_umem_init(&dev->umem, dev->name, dev->sys, dev->fd);
+	if (ret < 0)
+		return ret;
+	dev->umem.hold.held = conf->hold != NULL ? conf->ops->held : NULL;
+	dev->umem.hold.arg = conf->hold;
+	if (dev->adopted || dev->resumed)
+		vduse_umem_reclaim(&dev->umem);
+	if (conf->umem)
+		vduse_umem_want(&dev->umem, conf->tuning.bounce_size);
 	return 0;
 }
 
@@ -166,9 +186,12 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	ret = dev_alloc_queues(dev, &conf);
 	if (ret < 0)
 		goto close_dev;
-	ret = dev_init_tlbs(dev, conf.hold);
+	ret = dev_init_umem(dev, &conf);
 	if (ret < 0)
 		goto free_queues;
+	ret = dev_init_tlbs(dev, conf.hold);
+	if (ret < 0)
+		goto fini_umem;
 	dev->env.sys = dev->sys;
 	dev->env.fd = dev->fd;
 	dev->env.fault_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -197,6 +220,8 @@ close_fault:
 	close(dev->env.fault_fd);
 fini_tlb:
 	dev_fini_tlbs(dev);
+fini_umem:
+	vduse_umem_fini(&dev->umem);
 free_queues:
 	VDUSE_LOG(ERR, "%s: cannot serve it: %s; %s", dev->name, strerror(-ret), dev_cure(ret));
 	dev_free_queues(dev);
@@ -229,6 +254,7 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 	dev_free_queues(dev);
 	ret = vduse_kernel_close(dev);
 	vduse_renew_fini(dev);
+	vduse_umem_fini(&dev->umem);
 	free(dev);
 	return ret;
 }

@@ -10,6 +10,7 @@
 #include "vduse_renew.h"
 #include "vduse_store.h"
 #include "vduse_sys.h"
+#include "vduse_umem.h"
 #include "vduse_vq.h"
 
 /** Address spaces of a device: its data queues', its control queues' own. */
@@ -42,7 +43,8 @@ struct rte_vduse_dev {
 
 	struct vduse_readers *readers; /* the queues' bursts */
 	struct vduse_iotlb tlbs[VDUSE_DEV_SPACES];
-	uint16_t nb_spaces; /* address spaces, and groups of queues: data, control */
+	uint16_t nb_spaces;     /* address spaces, and groups of queues: data, control */
+	struct vduse_umem umem; /* of the first */
 	struct vduse_vq_env env;
 	uint16_t nb_queues;
 	uint16_t first_control_queue;

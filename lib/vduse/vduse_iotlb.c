@@ -14,7 +14,7 @@
 /* Regions accepted of one device; Linux's vhost keeps 2048 (max_iotlb_entries). */
 #define IOTLB_REGIONS_MAX 65536
 
-/* One region as the kernel gave it. [base, base + len) is what to unmap. */
+/* One region as the kernel gave it. [base, base + len) is what to unmap; NULL: memory of ours. */
 struct vduse_region {
 	uint64_t start;
 	uint64_t last;
@@ -44,8 +44,8 @@ region_prot(uint8_t perm)
 static bool
 regions_join(const struct vduse_region *a, const struct vduse_region *b)
 {
-	return a->last + 1 == b->start && a->perm == b->perm &&
-	       a->addr + (a->last - a->start + 1) == b->addr;
+	return a->last + 1 == b->start && a->perm == b->perm && a->base != NULL &&
+	       b->base != NULL && a->addr + (a->last - a->start + 1) == b->addr;
 }
 
 static struct vduse_iotlb_map *
@@ -73,6 +73,7 @@ map_build(struct vduse_iotlb *tlb, uint32_t nb)
 		ext->size = size;
 		ext->addr = regions[i].addr;
 		ext->perm = regions[i].perm;
+		ext->dma = regions[i].base == NULL;
 	}
 	if (map->nb == 0) {
 		map->extents[0] = map_empty.extents[0];
@@ -127,9 +128,30 @@ region_unguard(const struct vduse_region *region)
 static void
 region_unmap(const struct vduse_iotlb *tlb, const struct vduse_region *region)
 {
+	if (region->base == NULL)
+		return;
 	region_unguard(region);
 	if (!vduse_grave_bury(&tlb->hold, tlb->sys, region->base, region->len))
 		tlb->sys->unmap(region->base, region->len);
+}
+
+/* Memory of ours is the region from here on; nothing is mapped. */
+static bool
+region_take(const struct vduse_iotlb *tlb, const struct vduse_iotlb_entry *entry,
+		struct vduse_region *region)
+{
+	void *addr = NULL;
+
+	if (tlb->umem != NULL)
+		addr = vduse_umem_take(tlb->umem, entry->start, entry->last);
+	if (addr == NULL)
+		return false;
+	region->start = entry->start;
+	region->last = entry->last;
+	region->perm = entry->perm;
+	region->base = NULL;
+	region->addr = addr;
+	return true;
 }
 
 /*
@@ -146,6 +168,8 @@ region_map(struct vduse_iotlb *tlb, const struct found_region *found, uint8_t *a
 	void *base = at;
 	int ret;
 
+	if (region_take(tlb, entry, region))
+		return 0;
 	region->len = RTE_ALIGN_CEIL(lead + size, found->page);
 	ret = tlb->sys->map(found->fd, entry->offset - lead, region->len, region_prot(entry->perm),
 			&base);
@@ -351,7 +375,10 @@ regions_add(struct vduse_iotlb *tlb, const struct found_region *list, uint32_t n
 		return -ENOMEM;
 	tlb->regions = regions;
 	for (done = 0; done < nb; done += n) {
-		n = window_count(&list[done], nb - done);
+		/* the bounce region, which begins at 0, is by itself: it may be memory of ours */
+		n = tlb->umem != NULL && list[done].entry.start == 0
+				    ? 1
+				    : window_count(&list[done], nb - done);
 		ret = window_map(tlb, &list[done], n, &regions[tlb->nb_regions + done]);
 		if (ret < 0)
 			goto undo;

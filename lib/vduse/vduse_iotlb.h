@@ -13,6 +13,7 @@
 #include "vduse_grave.h"
 #include "vduse_reader.h"
 #include "vduse_sys.h"
+#include "vduse_umem.h"
 
 /**
  * A range of IOVA that is linear in the process's memory and has one
@@ -26,6 +27,7 @@ struct vduse_extent {
 	uint64_t size;  /**< bytes; 0 in the unused extent of an empty map */
 	uint8_t *addr;  /**< where start is mapped */
 	uint8_t perm;   /**< VDUSE_ACCESS_RO, _WO or _RW, seen from the device */
+	bool dma;       /**< memory of DPDK's own: rte_mem_virt2iova() knows it (vduse_umem.h) */
 };
 
 /** What bursts read: sorted by start, immutable once published. */
@@ -60,6 +62,7 @@ struct vduse_iotlb {
 	bool lost;
 	uint64_t losses; /**< times that this was noticed; of the owner */
 	int lost_fd; /**< eventfd that is written then; set by the owner before the first load */
+	struct vduse_umem *umem; /**< for its bounce region; the owner's; NULL: none is wanted */
 };
 
 /**

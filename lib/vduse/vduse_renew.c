@@ -112,6 +112,7 @@ renew_watch(struct rte_vduse_dev *dev)
 		dev->tlbs[i].fd = dev->fd;
 		vduse_iotlb_remove(&dev->tlbs[i], 0, UINT64_MAX);
 	}
+	vduse_umem_renew(&dev->umem, dev->fd);
 	dev->env.fd = dev->fd;
 	for (i = 0; i < dev->nb_queues; i++)
 		dev->vqs[i]->fault = NULL;

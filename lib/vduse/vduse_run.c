@@ -179,7 +179,21 @@ run_on_kick(void *arg, __rte_unused uint32_t events)
 		run_try_queues(dev, READY_STEP_MIN_MS);
 }
 
-/* A lcore met a malformed ring, or memory that is gone. */
+/* The bounce region may be there: memory of ours takes its place, where that is wanted. */
+static void
+run_umem(struct rte_vduse_dev *dev)
+{
+	int ret;
+
+	if (!dev->started || !vduse_umem_prepare(&dev->umem))
+		return;
+	ret = vduse_run_remap(dev, &dev->tlbs[0]);
+	if (ret < 0)
+		VDUSE_LOG(ERR, "%s: cannot map its bounce region: %s", dev->name, strerror(-ret));
+	vduse_umem_settle(&dev->umem);
+}
+
+/* A lcore met a malformed ring, memory that is gone, or new regions. */
 static void
 run_on_fault(void *arg, __rte_unused uint32_t events)
 {
@@ -208,6 +222,7 @@ run_on_fault(void *arg, __rte_unused uint32_t events)
 				dev->name, i, dev->vqs[i]->fault);
 		vduse_run_fail(dev);
 	}
+	run_umem(dev);
 }
 
 static int
@@ -263,6 +278,7 @@ run_start(struct rte_vduse_dev *dev)
 	}
 	__atomic_store_n(&dev->started, true, __ATOMIC_RELAXED);
 	run_try_queues(dev, READY_STEP_MIN_MS);
+	run_umem(dev);
 	return dev->broken ? -EINVAL : 0;
 
 stop:
@@ -294,7 +310,9 @@ run_stop(struct rte_vduse_dev *dev)
 	run_stop_queues(dev);
 	for (i = 0; i < dev->nb_queues; i++)
 		run_set_kickfd(dev, i, VDUSE_EVENTFD_DEASSIGN);
+	vduse_umem_close(&dev->umem);
 	run_clear(dev);
+	vduse_umem_release(&dev->umem);
 }
 
 static int

@@ -359,6 +359,17 @@ unlock:
 	return fill;
 }
 
+static void
+vq_wake(const struct vduse_vq *vq)
+{
+	const uint64_t one = 1;
+	ssize_t n;
+
+	/* the counter of an eventfd cannot overflow here; a full one wakes as well */
+	n = write(vq->env->fault_fd, &one, sizeof(one));
+	RTE_SET_USED(n);
+}
+
 void
 vduse_vq_miss(struct vduse_vq *vq)
 {
@@ -367,6 +378,8 @@ vduse_vq_miss(struct vduse_vq *vq)
 
 	vq->stats.iotlb_misses++;
 	ret = vduse_iotlb_load(vq->tlb);
+	if (ret > 0 && vq->tlb->umem != NULL)
+		vq_wake(vq);
 	if (!vduse_vq_burst_begin(vq))
 		return;
 	/* a miss in a map that is no longer the map, by whoever replaced it, is none */
@@ -382,12 +395,7 @@ vduse_vq_miss(struct vduse_vq *vq)
 void
 vduse_vq_set_fault(struct vduse_vq *vq)
 {
-	const uint64_t one = 1;
-	ssize_t n;
-
 	vq->stats.faults++;
 	__atomic_store_n(&vq->running, false, __ATOMIC_RELEASE);
-	/* the counter of an eventfd cannot overflow here; a full one wakes as well */
-	n = write(vq->env->fault_fd, &one, sizeof(one));
-	RTE_SET_USED(n);
+	vq_wake(vq);
 }

@@ -43,7 +43,7 @@ struct vduse_vq_env {
 	const struct vduse_sys *sys;
 	int fd;                              /**< the device */
 	const struct vduse_readers *readers; /**< the bursts, by the virtqueue's index */
-	int fault_fd; /**< eventfd that wakes the control thread after a fault */
+	int fault_fd; /**< eventfd that wakes the control thread: a fault, or new regions */
 };
 
 /** Position of the device in the available ring (virtio 1.2, 2.7.6 and 2.8.1). */

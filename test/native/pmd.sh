@@ -45,6 +45,7 @@ case_values() {
 	refused 'standby=yes: not a number' standby=yes
 	refused 'msg-timeout=-1: not a number' msg-timeout=-1
 	refused 'bounce-size=1: not a number' bounce-size=1
+	refused 'umem=2: not a number from 0 to 1' umem=2
 	refused 'irq-affinity=xyz: not a mask of CPUs' irq-affinity=xyz
 	refused 'irq-affinity=0: not a mask of CPUs' irq-affinity=0
 	refused 'rx-coalesce=5: not FRAMES:USECS' rx-coalesce=5
@@ -61,7 +62,7 @@ case_twice() {
 	local pair
 	for pair in name=a queues=1 queue-size=256 ring=any mac=02:00:00:00:00:01 mtu=1500 attach=none \
 		mq-fallback=1 profile=none speed=1000 standby=1 msg-timeout=5 bounce-size=2097152 \
-		irq-affinity=1 rx-coalesce=1:1 tx-coalesce=1:1 inject=lcore adopt=0 fd=0; do
+		umem=0 irq-affinity=1 rx-coalesce=1:1 tx-coalesce=1:1 inject=lcore adopt=0 fd=0; do
 		refused "${pair%%=*} is given twice" "$pair,$pair"
 	done
 }

@@ -106,6 +106,8 @@ bench_create(struct bench *b, const struct bench_conf *conf)
 		.mtu = 1500,
 		.zero_copy_min = conf->zero_copy_min,
 		.call_thread = conf->call_thread,
+		.umem = conf->umem,
+		.tuning.bounce_size = conf->umem ? BENCH_BOUNCE_SIZE : 0,
 		.event = bench_event,
 		.event_arg = b,
 		.state_dir = conf->state_dir,

@@ -14,6 +14,9 @@
 #define BENCH_QUEUE_SIZE 256
 #define BENCH_VQS_MAX    9
 
+/* Of the bounce region, with umem. */
+#define BENCH_BOUNCE_SIZE (1u << 20)
+
 #define BENCH_HDR_LEN 12 /* virtio_net_hdr with num_buffers */
 
 /* Buffers of the tests, one behind the other from here; the rings are before. */
@@ -49,6 +52,7 @@ struct bench_conf {
 	uint32_t zero_copy_min;
 	const char *state_dir;
 	bool call_thread; /* as in struct rte_vduse_net_conf */
+	bool umem;        /* see struct rte_vduse_conf */
 };
 
 struct bench {

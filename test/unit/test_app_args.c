@@ -131,10 +131,10 @@ program_options_go_anywhere(void **state)
 	assert_int_equal(args.idle.mode, IDLE_SLEEP);
 	assert_int_equal(args.idle.usecs, 1000000);
 	parse_ok(&args, "--ring packed --port 0 --msg-timeout 5 --bounce-size 1048576 "
-			"--irq-affinity auto --adopt --rx-coalesce 32:50:adaptive");
-	assert_string_equal(args.wires[0].extra,
-			",ring=packed,msg-timeout=5,bounce-size=1048576,irq-affinity=auto,adopt=1,"
-			"rx-coalesce=32:50:adaptive");
+			"--umem --irq-affinity auto --adopt --rx-coalesce 32:50:adaptive");
+	assert_string_equal(args.wires[0].extra, ",ring=packed,msg-timeout=5,bounce-size=1048576,"
+						 "umem=1,irq-affinity=auto,adopt=1,"
+						 "rx-coalesce=32:50:adaptive");
 	parse_ok(&args, "--destroy vduse3");
 	assert_string_equal(args.destroy, "vduse3");
 	parse_ok(&args, "--help");
@@ -358,11 +358,11 @@ help_has_every_option(void **state)
 	static const char *const names[] = { "--port ID|NAME", "--name NAME", "--mac MAC",
 		"--mtu BYTES", "--queue-size N", "--queues N", "--mq-fallback", "--zero-copy",
 		"--attach BUS", "--profile OFFLOADS", "--link LINK", "--standby", "--ring FORMAT",
-		"--msg-timeout SECONDS", "--bounce-size BYTES", "--irq-affinity MASK", "--adopt",
-		"--rx-coalesce WHEN", "--tx-coalesce WHEN", "--inject WHERE", "--state-dir FOLDER",
-		"--takeover", "--stats-interval SECONDS", "--mbufs N", "--sandbox MODE",
-		"--idle HOW", "--fd N|systemd", "--setup STEP", "--owner USER", "--destroy NAME",
-		"--probe [=json]", "--help", "--version" };
+		"--msg-timeout SECONDS", "--bounce-size BYTES", "--umem", "--irq-affinity MASK",
+		"--adopt", "--rx-coalesce WHEN", "--tx-coalesce WHEN", "--inject WHERE",
+		"--state-dir FOLDER", "--takeover", "--stats-interval SECONDS", "--mbufs N",
+		"--sandbox MODE", "--idle HOW", "--fd N|systemd", "--setup STEP", "--owner USER",
+		"--destroy NAME", "--probe [=json]", "--help", "--version" };
 	char *text = NULL, *line, *end, word[64];
 	unsigned int i, listed = 0;
 	struct args args;

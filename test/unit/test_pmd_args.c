@@ -88,6 +88,8 @@ test_numbers(void **state)
 			parse("msg-timeout=2147483647").net.tuning.msg_timeout_plus_1, 0x80000000u);
 	assert_int_equal(parse("bounce-size=1048576").net.tuning.bounce_size, 1 << 20);
 	assert_int_equal(parse("bounce-size=0x40000000").net.tuning.bounce_size, 1 << 30);
+	assert_false(parse("umem=0").net.umem);
+	assert_true(parse("umem=1").net.umem);
 	/* no power of two, with packed rings only; in whatever order */
 	assert_int_equal(parse("queue-size=1000,ring=packed").net.queue_size, 1000);
 	assert_int_equal(parse("ring=packed,queue-size=65").net.queue_size, 65);
@@ -147,6 +149,7 @@ static const struct {
 	{ "adopt=2", "adopt=2: not a number from 0 to 1" },
 	{ "msg-timeout=-1", "msg-timeout=-1: not a number" },
 	{ "msg-timeout=2147483648", "not a number from 0 to 2147483647" },
+	{ "umem=2", "not a number from 0 to 1" },
 	{ "bounce-size=1048575", "not a number from 1048576 to 1073741824" },
 	{ "bounce-size=1073741825", "not a number from 1048576 to 1073741824" },
 	{ "irq-affinity=0", "not a mask of CPUs" },

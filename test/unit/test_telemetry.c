@@ -23,6 +23,15 @@ int rte_telemetry_init(const char *runtime_dir, const char *version, rte_cpuset_
 
 #define ANSWER_MAX 65536
 
+int __wrap_rte_eal_has_hugepages(void);
+
+/* The tests' EAL has none; umem is for an EAL that has. */
+int
+__wrap_rte_eal_has_hugepages(void)
+{
+	return 1;
+}
+
 static char dir[] = "/tmp/vduse-telemetry-XXXXXX";
 
 static int
@@ -228,6 +237,31 @@ test_iotlb(void **state)
 	bench_down(&b);
 }
 
+/* Memory of ours is told from the kernel's. */
+static void
+test_umem(void **state)
+{
+	const struct bench_conf conf = { .umem = true };
+	struct fk_region bounce = { .size = 1 << 20, .perm = VDUSE_ACCESS_RW, .bounce = true };
+	struct bench b;
+
+	(void)state;
+	bench_create(&b, &conf);
+	bounce.file = memfd_create("bounce", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(bounce.file, bounce.size), 0);
+	fk_map(b.dev, &bounce);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	ASSERT_ANSWER("/vduse/iotlb,unit", "\"0x0-0xfffff rw umem\"",
+			"\"0x40000000-0x40ffffff rw\"");
+	assert_int_equal(fk_reset(b.dev), 0);
+	ASSERT_ANSWER("/vduse/iotlb,unit", "\"map\":[]");
+	fk_unmap(b.dev, 0);
+	close(bounce.file);
+	bench_destroy(&b);
+}
+
 static void
 test_messages(void **state)
 {
@@ -269,6 +303,7 @@ main(void)
 		UNIT_TEST(test_info),
 		UNIT_TEST(test_queues),
 		UNIT_TEST(test_iotlb),
+		UNIT_TEST(test_umem),
 		UNIT_TEST(test_messages),
 		UNIT_TEST(test_status_names),
 	};

@@ -24,6 +24,7 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 #define PMD_ARG_STANDBY     "standby"
 #define PMD_ARG_MSG_TIMEOUT "msg-timeout"
 #define PMD_ARG_BOUNCE_SIZE "bounce-size"
+#define PMD_ARG_UMEM        "umem"
 #define PMD_ARG_AFFINITY    "irq-affinity"
 #define PMD_ARG_RX_COALESCE "rx-coalesce"
 #define PMD_ARG_TX_COALESCE "tx-coalesce"
@@ -54,6 +55,7 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 	PMD_ARG_STANDBY "=<0|1> "                           \
 	PMD_ARG_MSG_TIMEOUT "=<int> "                       \
 	PMD_ARG_BOUNCE_SIZE "=<int> "                       \
+	PMD_ARG_UMEM "=<0|1> "                              \
 	PMD_ARG_AFFINITY "=<hex mask|auto> "                \
 	PMD_ARG_RX_COALESCE "=<frames:usecs[:adaptive]> "   \
 	PMD_ARG_TX_COALESCE "=<frames:usecs[:adaptive]> "   \
@@ -252,6 +254,12 @@ parse_bounce_size(const char *key, const char *value, struct pmd_conf *conf)
 	return 0;
 }
 
+static int
+parse_umem(const char *key, const char *value, struct pmd_conf *conf)
+{
+	return parse_flag(key, value, &conf->net.umem);
+}
+
 /* sysfs wants 32-bit words with commas, which devargs cannot carry: they are put in here. */
 static int
 parse_affinity(const char *key, const char *value, struct pmd_conf *conf)
@@ -372,6 +380,7 @@ static const struct {
 	{ PMD_ARG_STANDBY, parse_standby },
 	{ PMD_ARG_MSG_TIMEOUT, parse_msg_timeout },
 	{ PMD_ARG_BOUNCE_SIZE, parse_bounce_size },
+	{ PMD_ARG_UMEM, parse_umem },
 	{ PMD_ARG_AFFINITY, parse_affinity },
 	{ PMD_ARG_RX_COALESCE, parse_rx_coalesce },
 	{ PMD_ARG_TX_COALESCE, parse_tx_coalesce },

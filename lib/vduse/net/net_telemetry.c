@@ -166,9 +166,9 @@ tel_space(struct vduse_iotlb *tlb, struct rte_tel_data *d)
 
 		if (ext->size == 0)
 			continue;
-		snprintf(text, sizeof(text), "0x%" PRIx64 "-0x%" PRIx64 " %s%s", ext->start,
+		snprintf(text, sizeof(text), "0x%" PRIx64 "-0x%" PRIx64 " %s%s%s", ext->start,
 				ext->start + ext->size - 1, ext->perm & VDUSE_ACCESS_RO ? "r" : "",
-				ext->perm & VDUSE_ACCESS_WO ? "w" : "");
+				ext->perm & VDUSE_ACCESS_WO ? "w" : "", ext->dma ? " umem" : "");
 		rte_tel_data_add_array_string(extents, text);
 	}
 	pthread_mutex_unlock(&tlb->lock);
