@@ -234,6 +234,7 @@ vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t f
 	vq->event_idx = features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
 	vq->indirect = features & (1ULL << VIRTIO_RING_F_INDIRECT_DESC);
 	vq->ctl.packed_ring = features & (1ULL << VIRTIO_F_RING_PACKED);
+	vq->is_packed = vq->ctl.packed_ring;
 	vq->ctl.desc_addr = info->desc_addr;
 	vq->ctl.driver_addr = info->driver_addr;
 	vq->ctl.device_addr = info->device_addr;

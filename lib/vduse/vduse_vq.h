@@ -89,6 +89,7 @@ struct vduse_vq {
 	uint16_t used_idx;      /* next to write; split: free running */
 	uint16_t used_pending;  /* elements written and not published */
 	bool used_wrap;         /* packed: device ring wrap counter */
+	bool is_packed;         /* as ctl.packed_ring */
 	uint64_t coal_deadline; /* TSC when a held call is due, 0: none; atomic, any lcore may take
 				 * it
 				 */

@@ -21,10 +21,27 @@ net_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
 	return n;
 }
 
+/* Whether nothing is to be done: a poll that touches as little memory as possible. */
+static __rte_always_inline bool
+net_is_idle(struct vduse_vq *vq)
+{
+	bool idle;
+
+	if (!vduse_vq_burst_look(vq))
+		return true;
+	idle = vduse_ring_ready(vq, &vq->avail, vq->is_packed) == 0 && !vq->call_pending &&
+	       !vduse_call_held(vq);
+	vduse_vq_burst_end(vq);
+	return idle;
+}
+
 uint16_t
 rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempool *pool,
 		struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
+	if (pair == 0 && net->first != NULL && net_is_idle(net->first) &&
+			likely(!__atomic_load_n(&net->holds_calls, __ATOMIC_RELAXED)))
+		return 0;
 	/* nobody enqueues while there is nothing to send: who dequeues looks after the call too */
 	if (unlikely(__atomic_load_n(&net->holds_calls, __ATOMIC_RELAXED))) {
 		struct vduse_vq *receive = net->queues[2 * pair].vq;
