@@ -25,7 +25,7 @@ struct grave_mapping {
 	size_t len;
 };
 
-static TAILQ_HEAD(, grave) graves = TAILQ_HEAD_INITIALIZER(graves);
+static TAILQ_HEAD(grave_list, grave) graves = TAILQ_HEAD_INITIALIZER(graves);
 static pthread_mutex_t graves_lock = PTHREAD_MUTEX_INITIALIZER;
 
 int

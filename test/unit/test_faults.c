@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -408,6 +409,8 @@ main(void)
 		UNIT_TEST(test_no_files),
 	};
 
+	/* a thread's heap would be mappings more */
+	mallopt(M_ARENA_MAX, 1);
 	/* a device that stays busy has been waited for long enough */
 	rte_vduse_set_busy_wait(100);
 	return UNIT_RUN("faults", tests);

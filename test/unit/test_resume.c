@@ -110,7 +110,7 @@ test_go_on(void **state)
 		go_on(&bench_variants[v]);
 }
 
-/* Frames that were handed on without a copy: their buffers go back, the frames do not come again. */
+/* Frames handed on without a copy: their buffers go back, the frames do not come again. */
 static void
 zero_copy_frames(const struct bench_variant *variant)
 {

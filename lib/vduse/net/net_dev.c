@@ -125,8 +125,10 @@ net_start(void *priv, uint64_t features)
 		net->queues[i].hdr_len = features & RTE_BIT64(VIRTIO_NET_F_HASH_REPORT)
 							 ? NET_HDR_HASH_LEN
 							 : NET_HDR_LEN;
-		net->queues[i].burst = i % 2 == 0 ? net->bodies->enqueue(features)
-						  : net->bodies->dequeue(features, net->zc != NULL);
+		if (i % 2 == 0)
+			net->queues[i].burst = net->bodies->enqueue(features);
+		else
+			net->queues[i].burst = net->bodies->dequeue(features, net->zc != NULL);
 	}
 	net_ctrl_reset(net, features);
 	if (net->dev->recovering)
