@@ -269,7 +269,7 @@ vduse_kernel_close(struct rte_vduse_dev *dev)
 	/* off the bus it is busy only while somebody else has its file open, to look at it perhaps
 	 */
 	do {
-		if (dev->renewal.gone)
+		if (dev->renewal.removed)
 			break;
 		ret = vduse_kernel_destroy(dev->sys, dev->control_fd, dev->name);
 	} while (ret == -EBUSY && !dev->attached && vduse_bus_wait(&waited));

@@ -95,8 +95,11 @@ renew_remove(struct rte_vduse_dev *dev)
 	pthread_mutex_unlock(&r->lock);
 	for (;;) {
 		ret = vduse_kernel_destroy(dev->sys, dev->control_fd, dev->name);
+		if (ret == -EINVAL)
+			ret = 0; /* there is none any more */
+		r->removed = ret == 0;
 		if (ret != -EBUSY)
-			return ret == -EINVAL ? 0 : ret; /* there is none any more */
+			return ret;
 		if (!renew_wait(r))
 			return -ECANCELED;
 	}
@@ -131,6 +134,7 @@ renew_make(struct rte_vduse_dev *dev)
 	pthread_mutex_lock(&r->lock);
 	ret = vduse_kernel_make(dev, &r->conf);
 	r->gone = ret < 0;
+	r->removed = ret < 0;
 	pthread_mutex_unlock(&r->lock);
 	if (ret == 0)
 		ret = renew_watch(dev);

@@ -19,8 +19,9 @@ struct vduse_renewal {
 	enum rte_vduse_attach how;  /**< on the bus since rte_vduse_dev_attach() */
 	pthread_mutex_t lock;       /**< guards all below, config, and dev->fd against its change */
 	pthread_cond_t changed;
-	bool gone; /**< there is no device at the moment: dev->fd is closed */
-	bool stop; /**< the owner destroys the device */
+	bool gone;    /**< dev->fd is closed; the kernel may still have the device */
+	bool removed; /**< the kernel has it no more; of the thread, and its joiner */
+	bool stop;    /**< the owner destroys the device */
 	bool joinable;
 	vduse_thread_t thread;
 };

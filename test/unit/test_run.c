@@ -456,6 +456,22 @@ test_broken(void **state)
 	broken_run(break_read_eperm);
 }
 
+/* Destroyed while it waits for whoever keeps the old one: that goes too. */
+static void
+test_broken_destroy(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	fk_fail(VDUSE_DESTROY_DEV, 0, 1, -EBUSY);
+	fk_break(b.dev);
+	assert_true(fk_fail_wait());
+	bench_destroy(&b);
+	assert_null(fk_find("unit"));
+}
+
 /* A request that the kernel gave up, or that is cut short, harms nothing else. */
 static void
 test_request_lost(void **state)
@@ -558,6 +574,7 @@ main(void)
 		UNIT_TEST(test_reset_100),
 		UNIT_TEST(test_destroy_anywhere),
 		UNIT_TEST(test_broken),
+		UNIT_TEST(test_broken_destroy),
 		UNIT_TEST(test_request_lost),
 		UNIT_TEST(test_thousands),
 		UNIT_TEST(test_start_fails),
