@@ -141,6 +141,19 @@ fired(int fd)
 	return read(fd, &times, sizeof(times)) == sizeof(times);
 }
 
+/* Whether another process takes a device over: this one ends. */
+static bool
+taken_over(void)
+{
+	unsigned int w;
+
+	for (w = 0; w < app.args.nb_wires; w++)
+		if (__atomic_load_n(&app.wires[w].port.goes, __ATOMIC_RELAXED) ||
+				__atomic_load_n(&app.wires[w].device.goes, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
 /* Wait for a signal, a timer or a link, or only look. Return: whether to stop. */
 static bool
 control(bool wait)
@@ -162,8 +175,11 @@ control(bool wait)
 	if (fired(app.alivefd))
 		tell_alive();
 	look = fired(app.lookfd);
-	if (fired(app.linkfd) || look)
+	if (fired(app.linkfd) || look) {
 		follow_links();
+		if (taken_over())
+			return true;
+	}
 	while (read(app.sigfd, &sig, sizeof(sig)) == sizeof(sig)) {
 		if (sig.ssi_signo != SIGUSR1)
 			return true;
@@ -334,6 +350,7 @@ start_wires(void)
 
 	for (w = 0; w < app.args.nb_wires; w++) {
 		app.wires[w].port.link_event = app.linkfd;
+		app.wires[w].device.link_event = app.linkfd;
 		ret = wire_start(&app.wires[w], &app.pools);
 		if (ret != 0)
 			goto stop;

@@ -2,11 +2,9 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <rte_lcore.h>
 
@@ -214,16 +212,18 @@ link_changed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unuse
 
 /*
  * Another process takes the device over: this one ends in order, and with it its use of the
- * port. Runs on the PMD's control thread; the signal is read, as one from outside.
+ * port. Runs on the PMD's control thread; the main lcore looks, woken as by a link.
  */
 static int
 removed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unused, void *arg,
 		void *ret __rte_unused)
 {
-	const struct port *port = arg;
+	struct port *port = arg;
 
 	SAY("port %s: goes; this process ends", port->name);
-	kill(getpid(), SIGTERM);
+	__atomic_store_n(&port->goes, true, __ATOMIC_RELAXED);
+	if (port->link_event >= 0)
+		eventfd_write(port->link_event, 1);
 	return 0;
 }
 

@@ -34,10 +34,11 @@
 /* Calls that are allowed whatever their arguments are. Names unknown to an architecture pass. */
 static const char *const plain[] = {
 	/* time and waiting */
-	"clock_getres", "clock_gettime", "clock_nanosleep", "epoll_create1", "epoll_ctl",
-	"epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd2", "futex", "gettimeofday",
-	"nanosleep", "pause", "poll", "ppoll", "pselect6", "restart_syscall", "sched_yield",
-	"select", "signalfd4", "time", "timerfd_create", "timerfd_gettime", "timerfd_settime",
+	"clock_getres", "clock_gettime", "clock_nanosleep", "epoll_create", "epoll_create1",
+	"epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd2", "futex",
+	"gettimeofday", "nanosleep", "pause", "poll", "ppoll", "pselect6", "restart_syscall",
+	"sched_yield", "select", "signalfd4", "time", "timerfd_create", "timerfd_gettime",
+	"timerfd_settime",
 	/* files: /dev/vduse, sysfs, proc, state, logs, EAL's runtime folder */
 	"access", "close", "dup", "dup2", "dup3", "faccessat", "faccessat2", "fallocate", "fcntl",
 	"fdatasync", "flock", "fstat", "fstatfs", "fsync", "ftruncate", "getcwd", "getdents64",
