@@ -266,6 +266,22 @@ enqueue_plain_copy(uint8_t *to, const struct rte_mbuf *m)
 	}
 }
 
+/* What is behind the first piece comes from wherever it was attached, another device's driver
+ * maybe. */
+static __rte_always_inline void
+enqueue_fetch_pieces(const struct rte_mbuf *m)
+{
+	const uint8_t *data;
+	uint32_t at, n;
+
+	if (likely(m->next == NULL))
+		return;
+	data = rte_pktmbuf_mtod(m->next, const uint8_t *);
+	n = RTE_MIN((uint32_t)m->next->data_len, (uint32_t)VDUSE_BATCH_AHEAD_BYTES);
+	for (at = 0; at < n; at += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(data + at);
+}
+
 /* Plain frames into plain buffers, as many as follow each other and fit. */
 static __rte_always_inline uint16_t
 enqueue_plain(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const bool packed)
@@ -281,7 +297,7 @@ enqueue_plain(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 
 	if (unlikely(q->hdr_len != NET_HDR_LEN || q->filter->active))
 		return 0;
-	for (n = 0; n < RTE_MIN(nb_pkts, VDUSE_BATCH_MAX); n++)
+	for (n = 0; n < nb_pkts && n < VDUSE_BATCH_MAX; n++)
 		if (!enqueue_is_plain(pkts[n]))
 			break;
 	taken = vduse_ring_batch(q->vq, &want, n, &batch, packed);
@@ -293,9 +309,11 @@ enqueue_plain(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 			vduse_ring_untake(q->vq, taken, i, packed);
 			break;
 		}
-		if (i + VDUSE_BATCH_AHEAD < taken)
+		if (i + VDUSE_BATCH_AHEAD < taken) {
 			vduse_batch_prefetch(&batch, i + VDUSE_BATCH_AHEAD,
 					NET_HDR_LEN + pkts[i + VDUSE_BATCH_AHEAD]->pkt_len, true);
+			enqueue_fetch_pieces(pkts[i + VDUSE_BATCH_AHEAD]);
+		}
 		memcpy(batch.addr[i], &hdr, NET_HDR_LEN);
 		enqueue_plain_copy(batch.addr[i] + NET_HDR_LEN, m);
 		batch.len[i] = len;
