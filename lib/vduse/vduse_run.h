@@ -27,12 +27,4 @@ int vduse_run_set_status(struct rte_vduse_dev *dev, uint8_t status);
  */
 void vduse_run_fail(struct rte_vduse_dev *dev);
 
-/**
- * Map an address space anew, as if the driver had changed all of it. Control
- * thread.
- *
- * @return 0 or -errno, and what could not be mapped is not served
- */
-int vduse_run_remap(struct rte_vduse_dev *dev, struct vduse_iotlb *tlb);
-
 #endif /* VDUSE_RUN_H */

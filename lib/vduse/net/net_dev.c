@@ -19,7 +19,7 @@
 #include "net_zc.h"
 #include "vduse_call.h"
 #include "vduse_log.h"
-#include "vduse_run.h"
+#include "vduse_remap.h"
 
 /* Offered always. */
 #define NET_FEATURES                                                                             \
@@ -180,7 +180,7 @@ net_settle(void *priv, uint16_t index)
 	vduse_vq_pause(q->vq, VDUSE_VQ_NONE);
 	min = q->zc->min;
 	q->zc->min = UINT32_MAX; /* no new ones */
-	vduse_run_remap(net->dev, q->vq->tlb);
+	vduse_remap(net->dev, q->vq->tlb);
 	/* a ring that is not mapped any more has no driver that waits for them */
 	mapped = __atomic_load_n(&q->vq->running, __ATOMIC_RELAXED);
 	vduse_vq_pause(q->vq, VDUSE_VQ_NONE);
