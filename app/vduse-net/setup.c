@@ -43,9 +43,7 @@ give_to(const struct wire_args *wire, const char *user)
 	if (user == NULL)
 		return 0;
 	errno = 0;
-	/* no other thread looks for users
-	 * cppcheck-suppress getpwnamCalled
-	 */
+	/* cppcheck-suppress getpwnamCalled ; no other thread of this process asks for users */
 	pw = getpwnam(user);
 	if (pw == NULL) {
 		SAY("--owner %s: no such user", user);

@@ -86,10 +86,11 @@ mapping_release(void *arg)
 static int
 mapping_copy(const struct grave_mapping *mapping)
 {
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	void *copy;
 
-	copy = mmap(NULL, mapping->len, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	/* cppcheck-suppress invalidFunctionArg ; -1 is right for an anonymous mapping */
+	copy = mmap(NULL, mapping->len, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (copy == MAP_FAILED)
 		return -errno;
 	mapping->hold.held(mapping->hold.arg, mapping->base, mapping->len, copy);

@@ -50,7 +50,7 @@ guard_map(int fd, uint64_t offset, size_t len, int prot, void **addr)
 	int ret;
 
 	if (guarded) {
-		/* cppcheck-suppress invalidFunctionArg */
+		/* cppcheck-suppress invalidFunctionArg ; -1 is right for an anonymous mapping */
 		room = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		FUZZ_CHECK(room != MAP_FAILED);
 		*addr = room + GUARD;
