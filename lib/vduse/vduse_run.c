@@ -188,7 +188,7 @@ run_umem(struct rte_vduse_dev *dev)
 
 	if (!dev->started || !vduse_umem_prepare(&dev->umem))
 		return;
-	ret = vduse_run_remap(dev, &dev->tlbs[0]);
+	ret = vduse_remap(dev, &dev->tlbs[0]);
 	if (ret < 0)
 		VDUSE_LOG(ERR, "%s: cannot map its bounce region: %s", dev->name, strerror(-ret));
 	vduse_umem_settle(&dev->umem);
