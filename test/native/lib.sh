@@ -117,13 +117,17 @@ resources() {
 		"device-mappings $(grep -cE 'hugepage|memfd|vduse|/dev/shm' "/proc/$1/maps" || true)"
 }
 
-# resources_back WANTED PID: a file descriptor may be open for a moment while memory is mapped.
+# resources_back BEFORE PID: none more than before. A file descriptor may be open for a moment
+# while memory is mapped, also at the look before.
 resources_back() {
 	wait_for 5 resources_are "$@" || fail "now $(resources "$2"), before $1"
 }
 
 resources_are() {
-	[ "$(resources "$2")" = "$1" ]
+	local fds mappings fds_before mappings_before
+	read -r _ fds_before _ mappings_before <<<"$1"
+	read -r _ fds _ mappings <<<"$(resources "$2")"
+	[ "$fds" -le "$fds_before" ] && [ "$mappings" -le "$mappings_before" ]
 }
 
 eal=(--no-pci --in-memory --huge-unlink --iova-mode=va --main-lcore 0)
