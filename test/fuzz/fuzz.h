@@ -59,6 +59,13 @@ extern struct rte_mempool *fuzz_pool;
 /* EAL, pool, kernel, and the device that has to go on. */
 void fuzz_init(void);
 
+/*
+ * Mbufs that stay out over bursts, remaps and resets, as their buffers do without copies. Give one
+ * back, or all (n: UINT_MAX); each byte is read before.
+ */
+void fuzz_hold(struct rte_mbuf *m);
+void fuzz_held_free(unsigned int n);
+
 /* Behind every input: nothing is lost, and the other device moves a frame each way. */
 void fuzz_check_rest(void);
 
@@ -138,12 +145,14 @@ void fuzz_race_clear(void);
 #define FUZZ_OFFLOADS  0x10
 #define FUZZ_THREAD    0x20
 #define FUZZ_IN_ORDER  0x40
+#define FUZZ_ZERO_COPY 0x80 /* dequeue, state: frames may stay where they are */
 
 struct fuzz_dev {
 	struct fk_dev *dev;
 	struct rte_vduse_net *net;
 	uint16_t nb_vqs;
 	uint16_t pairs;
+	bool zero_copy;
 	/* of this input */
 	uint64_t features;
 	uint16_t size;
@@ -154,8 +163,10 @@ struct fuzz_dev {
 	bool wrap[BENCH_VQS_MAX];
 };
 
-/* Create it; it stays for all inputs. */
+/* Create it; it stays for all inputs. fuzz_dev_conf(): how; to be changed before _create_as(). */
 void fuzz_dev_create(struct fuzz_dev *fd, uint16_t pairs);
+struct rte_vduse_net_conf fuzz_dev_conf(uint16_t pairs);
+void fuzz_dev_create_as(struct fuzz_dev *fd, const struct rte_vduse_net_conf *conf);
 
 /* From reset to DRIVER_OK, as the input's first record says, with these features in addition. */
 void fuzz_dev_up(struct fuzz_dev *fd, const struct fuzz_rec *rec, uint64_t features);
@@ -179,8 +190,9 @@ void fuzz_driver_chain(struct fuzz_dev *fd, const struct fuzz_rec *rec);
 /* A frame of `len` bytes in mbufs of up to `seg` bytes. */
 struct rte_mbuf *fuzz_frame(uint32_t len, uint32_t seg);
 
-/* Dequeue and check what comes. */
+/* Dequeue and check what comes; _hold(): those whose bit is set in `held` stay out. */
 void fuzz_dequeue(struct fuzz_dev *fd, uint16_t pair, uint16_t n);
+void fuzz_dequeue_hold(struct fuzz_dev *fd, uint16_t pair, uint16_t n, uint32_t held);
 
 /* Enqueue frames of this length. */
 void fuzz_enqueue(struct fuzz_dev *fd, uint16_t pair, uint16_t n, uint32_t len);

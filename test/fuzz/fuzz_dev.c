@@ -2,6 +2,7 @@
 
 /* The device under test, and what every driver does to it. */
 
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
@@ -28,10 +29,10 @@ ring_iova(uint16_t q)
 	return FUZZ_RINGS + q * RING_STRIDE;
 }
 
-void
-fuzz_dev_create(struct fuzz_dev *fd, uint16_t pairs)
+struct rte_vduse_net_conf
+fuzz_dev_conf(uint16_t pairs)
 {
-	const struct rte_vduse_net_conf conf = {
+	return (struct rte_vduse_net_conf){
 		.name = "fuzz",
 		.queue_pairs = pairs,
 		.queue_size = FUZZ_QUEUE_SIZE,
@@ -39,14 +40,27 @@ fuzz_dev_create(struct fuzz_dev *fd, uint16_t pairs)
 		.mtu = 1500,
 		.profile = RTE_VDUSE_NET_PROFILE_BULK,
 	};
+}
 
+void
+fuzz_dev_create_as(struct fuzz_dev *fd, const struct rte_vduse_net_conf *conf)
+{
 	memset(fd, 0, sizeof(*fd));
-	FUZZ_CHECK(rte_vduse_net_create(&conf, &fd->net) == 0);
+	FUZZ_CHECK(rte_vduse_net_create(conf, &fd->net) == 0);
 	FUZZ_CHECK(rte_vduse_net_set_link(fd->net, true) == 0);
-	fd->dev = fk_find("fuzz");
+	fd->dev = fk_find(conf->name);
 	FUZZ_CHECK(fd->dev != NULL);
-	fd->pairs = pairs;
+	fd->pairs = conf->queue_pairs;
 	fd->nb_vqs = fk_nb_vqs(fd->dev);
+	fd->zero_copy = conf->zero_copy_min > 0;
+}
+
+void
+fuzz_dev_create(struct fuzz_dev *fd, uint16_t pairs)
+{
+	const struct rte_vduse_net_conf conf = fuzz_dev_conf(pairs);
+
+	fuzz_dev_create_as(fd, &conf);
 }
 
 static uint64_t
@@ -95,6 +109,8 @@ fuzz_dev_up(struct fuzz_dev *fd, const struct fuzz_rec *rec, uint64_t features)
 	uint16_t q;
 
 	fd->features = dev_features(rec) | features;
+	if (fd->zero_copy) /* buffers come back in any order */
+		fd->features &= ~BIT(VIRTIO_F_IN_ORDER);
 	fd->packed = rec->a & FUZZ_PACKED;
 	fd->thread = rec->a & FUZZ_THREAD;
 	fd->size = 1 + rec->b % FUZZ_QUEUE_SIZE;
@@ -123,6 +139,7 @@ fuzz_dev_down(struct fuzz_dev *fd)
 	FUZZ_CHECK(fk_reset(fd->dev) == 0);
 	rte_vduse_net_info(fd->net, &info);
 	FUZZ_CHECK(!info.dev.started && !info.dev.broken);
+	fuzz_held_free(UINT_MAX);
 	fuzz_check_rest();
 }
 
@@ -340,7 +357,7 @@ fuzz_frame(uint32_t len, uint32_t seg)
 }
 
 void
-fuzz_dequeue(struct fuzz_dev *fd, uint16_t pair, uint16_t n)
+fuzz_dequeue_hold(struct fuzz_dev *fd, uint16_t pair, uint16_t n, uint32_t held)
 {
 	struct rte_mbuf *pkts[32] = { NULL };
 	const char *reason;
@@ -355,9 +372,17 @@ fuzz_dequeue(struct fuzz_dev *fd, uint16_t pair, uint16_t n)
 		FUZZ_CHECK(rte_mbuf_check(pkts[i], 1, &reason) == 0);
 		FUZZ_CHECK(pkts[i]->pkt_len >= RTE_ETHER_HDR_LEN &&
 				pkts[i]->pkt_len <= RTE_VDUSE_NET_FRAME_MAX);
-		rte_pktmbuf_free(pkts[i]);
+		fuzz_hold(pkts[i]);
+		if (!(held >> i & 1))
+			fuzz_held_free(0);
 	}
 	fuzz_dev_settle(fd);
+}
+
+void
+fuzz_dequeue(struct fuzz_dev *fd, uint16_t pair, uint16_t n)
+{
+	fuzz_dequeue_hold(fd, pair, n, 0);
 }
 
 void
