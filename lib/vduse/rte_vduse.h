@@ -83,6 +83,11 @@ struct rte_vduse_ops {
 	 * and from another thread, with rte_vduse_dev_hand_over().
 	 */
 	void (*successor)(void *priv);
+	/**
+	 * Whether a device with these queues, by its state file, can be gone on
+	 * with. In rte_vduse_dev_create(); NULL: any can.
+	 */
+	bool (*can_resume)(uint16_t nb_queues, uint16_t first_control_queue);
 };
 
 /** Attributes in /sys/class/vduse/NAME; zeroed: the kernel's own choice. */

@@ -101,6 +101,23 @@ adopt_is_same(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	       head->desc.nb_spaces >= 1 && head->desc.nb_spaces <= VDUSE_DEV_SPACES;
 }
 
+/*
+ * Whether the open device is as the file describes it, as far as can be seen:
+ * the checksum of a file tells accidents, not who wrote it.
+ */
+static bool
+adopt_is_described(const struct rte_vduse_dev *dev)
+{
+	const struct vduse_store_desc *desc = &dev->store->head->desc;
+	struct vduse_vq_info info = { .index = desc->nb_queues - 1 };
+
+	/* the kernel refuses an index beyond its queues with EINVAL */
+	if (dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info) == -EINVAL)
+		return false;
+	return dev->ops.can_resume == NULL ||
+	       dev->ops.can_resume(desc->nb_queues, desc->first_control_queue);
+}
+
 /* Go on where the process was whose state file there is. Returns 1; 0: not so; -errno. */
 static int
 adopt_resume(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
@@ -113,6 +130,13 @@ adopt_resume(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 	dev->fd = adopt_open(dev, conf, true);
 	if (dev->fd < 0)
 		return dev->fd == -ENOENT ? 0 : dev->fd;
+	if (!adopt_is_described(dev)) {
+		VDUSE_LOG(NOTICE, "%s: its state file describes another device: it is ignored",
+				dev->name);
+		if (conf->adopt_fd_plus_1 == 0)
+			dev->sys->close(dev->fd);
+		return 0;
+	}
 	adopt_desc(dev, conf);
 	dev->resumed = true;
 	dev->control_fd = -1;

@@ -276,6 +276,49 @@ test_other_life(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* A whole file, for which the device is another one. */
+static void
+described(uint16_t nb_queues, uint16_t first_control_queue)
+{
+	const struct rte_vduse_net_conf conf = other_conf();
+	struct bench_conf plain = { 0 };
+	struct vduse_store_desc desc;
+	struct vduse_store_id id;
+	struct vduse_store *store;
+	struct rte_vduse_net *net;
+	struct bench b;
+
+	up(&b, &plain);
+	die(&b);
+	assert_int_equal(vduse_store_open(&store, dir, "unit", -1), 0);
+	desc = store->head->desc;
+	id = store->head->id;
+	desc.nb_queues = nb_queues;
+	desc.first_control_queue = first_control_queue;
+	assert_int_equal(vduse_store_format(store, "unit", &desc), 0);
+	vduse_store_served(store, &id);
+	vduse_store_close(store, false);
+	assert_int_equal(rte_vduse_net_create(&conf, &net), -EEXIST);
+	unit_assert_logged_once("describes another device");
+	fk_attach(b.dev, false);
+	assert_int_equal(rte_vduse_dev_remove("unit"), 0);
+	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+	bench_give_back(&b);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void
+test_described_otherwise(void **state)
+{
+	(void)state;
+	described(1, 1); /* no pair */
+	described(2, 0); /* lcores and the control thread at one queue */
+	described(2, 1);
+	described(4, 4); /* more than the kernel has */
+	described(UINT16_MAX / 64, UINT16_MAX / 64 - 1);
+}
+
 int
 main(void)
 {
@@ -286,6 +329,7 @@ main(void)
 		UNIT_TEST(test_asked_meanwhile),
 		UNIT_TEST(test_reset_meanwhile),
 		UNIT_TEST(test_other_life),
+		UNIT_TEST(test_described_otherwise),
 	};
 
 	return UNIT_RUN("resume", tests);

@@ -195,6 +195,15 @@ net_successor(void *priv)
 	net_notify(priv, RTE_VDUSE_NET_EVENT_SUCCESSOR, 0);
 }
 
+/* Pairs, and behind them nothing or one control queue, as net_create_dev() makes them. */
+static bool
+net_can_resume(uint16_t nb_queues, uint16_t first_control_queue)
+{
+	const uint16_t pairs = nb_queues / 2;
+
+	return pairs >= 1 && pairs <= RTE_VDUSE_NET_PAIRS_MAX && first_control_queue == 2 * pairs;
+}
+
 static const struct rte_vduse_ops net_ops = {
 	.check_features = net_check_features,
 	.start = net_start,
@@ -204,6 +213,7 @@ static const struct rte_vduse_ops net_ops = {
 	.settle = net_settle,
 	.held = net_zc_held,
 	.successor = net_successor,
+	.can_resume = net_can_resume,
 };
 
 static int
