@@ -319,6 +319,43 @@ test_described_otherwise(void **state)
 	described(UINT16_MAX / 64, UINT16_MAX / 64 - 1);
 }
 
+/* What the owner kept is not what a driver can have set: the queues are as it negotiated. */
+static void
+owner_state(size_t offset, uint8_t value)
+{
+	struct bench_conf conf = { 0 };
+	struct vduse_store *store;
+	uint8_t steer;
+	struct bench b;
+
+	up(&b, &conf);
+	die(&b);
+	assert_int_equal(vduse_store_open(&store, dir, "unit", -1), 0);
+	store->head->owner.data[store->head->owner.current & 1][offset] = value;
+	vduse_store_close(store, false);
+	resume(&b);
+	wait_started(&b, true);
+	assert_true(b.net->queues[0].features == bench_features(&conf));
+	memcpy(&steer, &b.net->rss.steer, sizeof(steer));
+	assert_int_equal(steer, 0);
+	memcpy(&steer, &b.net->filter.active, sizeof(steer));
+	assert_int_equal(steer, 0);
+	bench_assert_traffic(&b);
+	down(&b);
+}
+
+static void
+test_owner_state(void **state)
+{
+	size_t i;
+
+	(void)state;
+	owner_state(0, 0xff);         /* features that were not negotiated, or one less */
+	owner_state(4, 0);            /* without VIRTIO_F_VERSION_1 */
+	for (i = 12; i < 512; i += 4) /* truth values among them */
+		owner_state(i, 2);
+}
+
 int
 main(void)
 {
@@ -330,6 +367,7 @@ main(void)
 		UNIT_TEST(test_reset_meanwhile),
 		UNIT_TEST(test_other_life),
 		UNIT_TEST(test_described_otherwise),
+		UNIT_TEST(test_owner_state),
 	};
 
 	return UNIT_RUN("resume", tests);

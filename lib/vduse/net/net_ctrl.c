@@ -33,12 +33,6 @@ struct ctrl_cmd {
 /** Carries out a command; 0: VIRTIO_NET_OK, else VIRTIO_NET_ERR. */
 typedef int (*ctrl_handler_t)(struct rte_vduse_net *net, struct ctrl_cmd *cmd);
 
-/* Offloads that VIRTIO_NET_CTRL_GUEST_OFFLOADS switches (virtio 1.2, 5.1.6.5.6.1). */
-#define CTRL_OFFLOADS                                                                            \
-	(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4) |               \
-			RTE_BIT64(VIRTIO_NET_F_GUEST_TSO6) | RTE_BIT64(VIRTIO_NET_F_GUEST_ECN) | \
-			RTE_BIT64(VIRTIO_NET_F_GUEST_USO4) | RTE_BIT64(VIRTIO_NET_F_GUEST_USO6))
-
 /* 5.1.6.5.1: one byte, 0 or 1; the commands are the places of these in the filter */
 static int
 ctrl_rx_mode(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
@@ -204,11 +198,11 @@ ctrl_guest_offloads(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 		return -EINVAL;
 	memcpy(&offloads, cmd->data, sizeof(offloads));
 	offloads = rte_le_to_cpu_64(offloads);
-	if (offloads & ~(negotiated & CTRL_OFFLOADS))
+	if (offloads & ~(negotiated & NET_CTRL_OFFLOADS))
 		return -EINVAL;
 	net_pause_receive(net);
 	for (i = 0; i < 2 * net->queue_pairs; i += 2)
-		net->queues[i].features = (negotiated & ~CTRL_OFFLOADS) | offloads;
+		net->queues[i].features = (negotiated & ~NET_CTRL_OFFLOADS) | offloads;
 	net_resume_receive(net);
 	return 0;
 }

@@ -5,6 +5,7 @@
 
 #include <rte_byteorder.h>
 
+#include "net_ctrl.h"
 #include "net_state.h"
 #include "vduse_log.h"
 
@@ -18,6 +19,7 @@ struct net_saved {
 	struct net_coalesce coalesce[2 * NET_STATE_COALESCE_PAIRS];
 };
 
+static_assert(offsetof(struct net_filter, nb_unicast) == 10 * sizeof(bool), "only bools in front");
 static_assert(sizeof(struct net_saved) <= VDUSE_STATE_BLOB_MAX, "the room that there is");
 
 void
@@ -42,10 +44,33 @@ net_state_save(const struct rte_vduse_net *net)
 	vduse_store_write(&store->head->owner, &saved, sizeof(saved));
 }
 
+/* A bool of another value than 0 and 1 must not even be read. */
+static bool
+net_state_bools_valid(const struct net_saved *saved)
+{
+	const uint8_t *const filter = (const uint8_t *)&saved->filter;
+	size_t i;
+
+	for (i = 0; i < offsetof(struct net_filter, nb_unicast); i++)
+		if (filter[i] > 1)
+			return false;
+	return *(const uint8_t *)&saved->rss.steer <= 1;
+}
+
+/* What the driver agreed to, less what it switched off since. */
+static bool
+net_state_offloads_valid(const struct rte_vduse_net *net, uint64_t offloads)
+{
+	const uint64_t negotiated = net->dev->driver_features;
+
+	return (offloads & ~negotiated) == 0 && (negotiated & ~offloads & ~NET_CTRL_OFFLOADS) == 0;
+}
+
 static bool
 net_state_valid(const struct rte_vduse_net *net, const struct net_saved *saved)
 {
-	return saved->active_pairs >= 1 && saved->active_pairs <= net->queue_pairs &&
+	return net_state_bools_valid(saved) && net_state_offloads_valid(net, saved->offloads) &&
+	       saved->active_pairs >= 1 && saved->active_pairs <= net->queue_pairs &&
 	       saved->nb_coalesce <= RTE_MIN(2 * net->queue_pairs, (int)RTE_DIM(saved->coalesce)) &&
 	       saved->rss.mask < NET_RSS_TABLE_MAX && saved->filter.nb_unicast <= NET_FILTER_MACS &&
 	       saved->filter.nb_multicast <= NET_FILTER_MACS;
