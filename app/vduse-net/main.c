@@ -16,6 +16,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_version.h>
 #include <rte_vduse.h>
@@ -223,12 +224,13 @@ drain_step(void)
 static void
 drain(void)
 {
+	const uint64_t end = rte_get_timer_cycles() + DRAIN_MS * rte_get_timer_hz() / 1000;
 	uint64_t now, before = received();
-	unsigned int ms, quiet = 0, w;
+	unsigned int quiet = 0, w;
 
 	for (w = 0; w < app.args.nb_wires; w++)
 		wire_link_down(&app.wires[w]);
-	for (ms = 0; ms < DRAIN_MS && quiet < DRAIN_QUIET_MS; ms += DRAIN_STEP_MS) {
+	while (rte_get_timer_cycles() < end && quiet < DRAIN_QUIET_MS) {
 		if (drain_step())
 			return;
 		now = received();
@@ -336,7 +338,9 @@ forward(void)
 		if (app.fwd.on_main)
 			fwd_poll(&app.fwd);
 	notify_stopping("stopping");
-	drain();
+	/* who takes over goes on with what is in the rings; the driver notices nothing */
+	if (!taken_over())
+		drain();
 	fwd_stop(&app.fwd);
 	print_stats();
 	return cut_waits_on_signal();
