@@ -495,6 +495,8 @@ take(struct args *args, struct wire_args *defaults, uint64_t *seen, unsigned int
 				: args->nb_wires == 0 ? " before the first --port"
 						      : " for one --port");
 	*seen |= RTE_BIT64(index);
+	if (opt->parse == NULL && to.wire == NULL)
+		return fail(args, "--%s: give a --port before it", opt->name);
 	/* what the PMD checks; one without a value switches on */
 	return opt->parse != NULL ? opt->parse(&to, optarg)
 				  : pass_on(&to, opt->name, optarg != NULL ? optarg : "1");

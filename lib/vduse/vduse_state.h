@@ -3,6 +3,7 @@
 #define VDUSE_STATE_H
 
 #include <rte_atomic.h>
+#include <rte_bitops.h>
 
 #include "vduse_vq.h"
 
