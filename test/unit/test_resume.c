@@ -110,15 +110,30 @@ test_go_on(void **state)
 		go_on(&bench_variants[v]);
 }
 
+/* Buffers that the driver gets back, until there are `expected`: recovery is another thread's. */
+static unsigned int
+collect(struct bench *b, unsigned int expected)
+{
+	const time_t until = time(NULL) + 10;
+	struct mock_used used;
+	unsigned int n = 0;
+
+	do {
+		while (mock_vq_get(bench_tx(b), &used))
+			n++;
+		sched_yield();
+	} while (n < expected && time(NULL) < until);
+	return n;
+}
+
 /* Frames handed on without a copy: their buffers go back, the frames do not come again. */
 static void
 zero_copy_frames(const struct bench_variant *variant)
 {
 	struct bench_conf conf = { .variant = *variant, .zero_copy_min = 512 };
 	struct rte_mbuf *pkts[8], *more[8];
-	struct mock_used used;
 	struct bench b;
-	unsigned int i, n = 0;
+	unsigned int i;
 
 	up(&b, &conf);
 	for (i = 0; i < RTE_DIM(pkts); i++)
@@ -126,24 +141,18 @@ zero_copy_frames(const struct bench_variant *variant)
 	assert_int_equal(rte_vduse_net_dequeue(b.net, 0, unit_pool, pkts, 8), 8);
 	rte_pktmbuf_free(pkts[1]);
 	assert_null(bench_dequeue(&b));
-	while (mock_vq_get(bench_tx(&b), &used))
-		n++;
-	assert_int_equal(n, 5); /* 4 copied, 1 freed */
+	assert_int_equal(collect(&b, 5), 5); /* 4 copied, 1 freed */
 	bench_send(&b, BENCH_BUFFERS + 8 * 4096, 8, 1500);
 	bench_send(&b, BENCH_BUFFERS + 9 * 4096, 9, 100);
 	die(&b);
 	resume(&b);
 	wait_started(&b, true);
-	while (mock_vq_get(bench_tx(&b), &used))
-		n++;
-	assert_int_equal(n, 8);
+	assert_int_equal(collect(&b, 3), 3);
 	assert_int_equal(rte_vduse_net_dequeue(b.net, 0, unit_pool, more, 8), 2);
 	bench_mbuf_check(more[0], 8, 1500);
 	bench_mbuf_check(more[1], 9, 100);
 	rte_pktmbuf_free_bulk(more, 2);
-	while (mock_vq_get(bench_tx(&b), &used))
-		n++;
-	assert_int_equal(n, 10);
+	assert_int_equal(collect(&b, 2), 2);
 	assert_int_equal(bench_tx(&b)->nb_free, BENCH_QUEUE_SIZE);
 	bench_assert_traffic(&b);
 	for (i = 0; i < RTE_DIM(pkts); i++)
