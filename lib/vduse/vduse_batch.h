@@ -88,19 +88,25 @@ vduse_batch_add(struct vduse_vq *vq, const struct vduse_batch_want *want, struct
 /** Bytes of one buffer that are fetched ahead; the processor's own prefetch has begun by then. */
 #define VDUSE_BATCH_AHEAD_BYTES 2048
 
+/** Fetch the lines of [from, len) of a piece, as far as it pays. */
+static __rte_always_inline void
+vduse_prefetch_lines(const uint8_t *addr, uint32_t from, uint32_t len, const bool write)
+{
+	const uint32_t end = RTE_MIN(len, (uint32_t)VDUSE_BATCH_AHEAD_BYTES);
+
+	for (; from < end; from += RTE_CACHE_LINE_SIZE) {
+		if (write)
+			vduse_prefetch_write(addr + from);
+		else
+			rte_prefetch0(addr + from);
+	}
+}
+
 /** Fetch what vduse_batch_add() has not of the first len bytes of a buffer. */
 static __rte_always_inline void
 vduse_batch_prefetch(const struct vduse_batch *batch, uint16_t i, uint32_t len, const bool write)
 {
-	const uint32_t end = RTE_MIN(len, (uint32_t)VDUSE_BATCH_AHEAD_BYTES);
-	uint32_t at;
-
-	for (at = 2 * RTE_CACHE_LINE_SIZE; at < end; at += RTE_CACHE_LINE_SIZE) {
-		if (write)
-			vduse_prefetch_write(batch->addr[i] + at);
-		else
-			rte_prefetch0(batch->addr[i] + at);
-	}
+	vduse_prefetch_lines(batch->addr[i], 2 * RTE_CACHE_LINE_SIZE, len, write);
 }
 
 /** Buffers known to be available, up to max. */

@@ -37,7 +37,7 @@ vduse_ring_put(struct vduse_vq *vq, uint16_t id, uint16_t slots, uint32_t len, c
 static inline void
 vduse_ring_set_kicks(struct vduse_vq *vq, bool wanted)
 {
-	if (vq->ctl.packed_ring)
+	if (vq->is_packed)
 		vduse_packed_set_kicks(vq, wanted);
 	else
 		vduse_split_set_kicks(vq, wanted);

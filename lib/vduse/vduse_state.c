@@ -39,7 +39,7 @@ vduse_state_vq_bind(struct vduse_vq *vq, void *room)
 static uint16_t
 state_used_pos(const struct vduse_vq *vq)
 {
-	return vq->ctl.packed_ring ? vduse_state_pos(vq->used_idx, vq->used_wrap) : vq->used_idx;
+	return vq->is_packed ? vduse_state_pos(vq->used_idx, vq->used_wrap) : vq->used_idx;
 }
 
 void
@@ -94,7 +94,7 @@ vduse_state_vq_clear_burst(struct vduse_vq *vq)
 	uint16_t i, at;
 
 	for (i = 0; i < n; i++) {
-		if (vq->ctl.packed_ring) {
+		if (vq->is_packed) {
 			vduse_state_inflight_clear(
 					vq, (uint16_t)(vq->journal[i & vq->journal_mask] >> 32));
 			continue;
@@ -217,7 +217,7 @@ recover_collect(struct vduse_vq *vq, struct recover_buffer *buffers)
 static int
 recover_inflight(struct vduse_vq *vq)
 {
-	const bool packed = vq->ctl.packed_ring;
+	const bool packed = vq->is_packed;
 	struct recover_buffer *buffers;
 	uint32_t i, n, slots = 0;
 
@@ -245,7 +245,7 @@ recover_inflight(struct vduse_vq *vq)
 static int
 recover_taken(struct vduse_vq *vq, uint64_t take)
 {
-	const bool packed = vq->ctl.packed_ring;
+	const bool packed = vq->is_packed;
 	int ret;
 
 	ret = recover_inflight(vq);
@@ -268,7 +268,7 @@ vduse_state_vq_recover(struct vduse_vq *vq)
 
 	vq->takes = take & VDUSE_STATE_TAKE_USED;
 	vq->taken = take >> 32;
-	ret = vq->ctl.packed_ring ? recover_packed(vq) : recover_split(vq);
+	ret = vq->is_packed ? recover_packed(vq) : recover_split(vq);
 	if (ret == 0 && vq->takes)
 		ret = recover_taken(vq, take);
 	vq->avail.idx = vq->used_idx;

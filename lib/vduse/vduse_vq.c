@@ -91,7 +91,7 @@ ring_parts(const struct vduse_vq *vq, struct ring_part part[3])
 	part[1].perm = VDUSE_ACCESS_RO;
 	part[2].iova = vq->ctl.device_addr;
 	part[2].perm = VDUSE_ACCESS_WO;
-	if (vq->ctl.packed_ring) {
+	if (vq->is_packed) {
 		part[0].perm = VDUSE_ACCESS_RW;
 		part[1].len = part[2].len = sizeof(struct vring_packed_desc_event);
 		part[1].align = part[2].align = 4;
@@ -110,11 +110,9 @@ ring_check(const struct vduse_vq *vq, uint32_t num)
 	struct ring_part part[3];
 	unsigned int i;
 
-	if (num == 0 || num > vq->ctl.max_size ||
-			(!vq->ctl.packed_ring && !rte_is_power_of_2(num))) {
+	if (num == 0 || num > vq->ctl.max_size || (!vq->is_packed && !rte_is_power_of_2(num))) {
 		VDUSE_LOG(ERR, "queue %u: the driver's size %u is not one of 1 to %u%s", vq->index,
-				num, vq->ctl.max_size,
-				vq->ctl.packed_ring ? "" : ", a power of two");
+				num, vq->ctl.max_size, vq->is_packed ? "" : ", a power of two");
 		return -EINVAL;
 	}
 	ring_parts(vq, part);
@@ -142,7 +140,7 @@ ring_translate(struct vduse_vq *vq)
 		if (addr[i] == NULL)
 			return -EFAULT;
 	}
-	if (vq->ctl.packed_ring) {
+	if (vq->is_packed) {
 		vq->packed.desc = addr[0];
 		vq->packed.driver = addr[1];
 		vq->packed.device = addr[2];
@@ -163,7 +161,7 @@ ring_set_position(struct vduse_vq *vq, const struct vduse_vq_info *info)
 	 * What is taken is returned in the same burst: both positions are one.
 	 * DPDK's virtio-user up to 22.11 sets the available one only.
 	 */
-	if (vq->ctl.packed_ring) {
+	if (vq->is_packed) {
 		vq->avail.idx = info->packed.last_avail_idx % vq->size;
 		vq->avail.wrap = info->packed.last_avail_counter & 1;
 		vq->used_idx = vq->avail.idx;
@@ -191,7 +189,7 @@ ring_recover_position(struct vduse_vq *vq)
 {
 	uint16_t i;
 
-	if (vq->ctl.packed_ring) {
+	if (vq->is_packed) {
 		for (i = 0; i < vq->size; i++)
 			if (vq->packed.desc[i].flags & VDUSE_PACKED_USED)
 				return -ENOTSUP;
@@ -233,8 +231,7 @@ vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t f
 
 	vq->event_idx = features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
 	vq->indirect = features & (1ULL << VIRTIO_RING_F_INDIRECT_DESC);
-	vq->ctl.packed_ring = features & (1ULL << VIRTIO_F_RING_PACKED);
-	vq->is_packed = vq->ctl.packed_ring;
+	vq->is_packed = features & (1ULL << VIRTIO_F_RING_PACKED);
 	vq->ctl.desc_addr = info->desc_addr;
 	vq->ctl.driver_addr = info->driver_addr;
 	vq->ctl.device_addr = info->device_addr;
@@ -308,7 +305,7 @@ vduse_vq_resume(struct vduse_vq *vq)
 void
 vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state)
 {
-	if (vq->ctl.packed_ring) {
+	if (vq->is_packed) {
 		state->packed.last_avail_idx = vq->avail.idx;
 		state->packed.last_avail_counter = vq->avail.wrap;
 		state->packed.last_used_idx = vq->used_idx;
@@ -351,7 +348,7 @@ vduse_vq_fill(struct vduse_vq *vq)
 	ring = vduse_iotlb_linear_locked(tlb, part[0].iova, part[0].len, VDUSE_ACCESS_RO);
 	if (avail == NULL || ring == NULL)
 		goto unlock;
-	if (vq->ctl.packed_ring)
+	if (vq->is_packed)
 		fill = packed_fill(vq, ring);
 	else
 		fill = (uint16_t)(__atomic_load_n(&avail->idx, __ATOMIC_RELAXED) - vq->avail.idx);

@@ -89,7 +89,7 @@ struct vduse_vq {
 	uint16_t used_idx;      /* next to write; split: free running */
 	uint16_t used_pending;  /* elements written and not published */
 	bool used_wrap;         /* packed: device ring wrap counter */
-	bool is_packed;         /* as ctl.packed_ring */
+	bool is_packed;         /* the ring format; fixed while the queue is ready */
 	uint64_t coal_deadline; /* TSC when a held call is due, 0: none; atomic, any lcore may take
 				 * it
 				 */
@@ -141,7 +141,6 @@ struct vduse_vq {
 		bool armed;           /* an lcore sleeps until it does; atomic */
 		uint64_t signals;     /* in kickfd, of our own; atomic */
 		uint64_t desc_addr, driver_addr, device_addr; /* IOVA */
-		bool packed_ring;
 		void *room; /* of the record, where no file has it */
 	} ctl __rte_cache_aligned;
 };

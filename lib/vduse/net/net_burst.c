@@ -39,9 +39,6 @@ uint16_t
 rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempool *pool,
 		struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
-	if (pair == 0 && net->first != NULL && net_is_idle(net->first) &&
-			likely(!__atomic_load_n(&net->holds_calls, __ATOMIC_RELAXED)))
-		return 0;
 	/* nobody enqueues while there is nothing to send: who dequeues looks after the call too */
 	if (unlikely(__atomic_load_n(&net->holds_calls, __ATOMIC_RELAXED))) {
 		struct vduse_vq *receive = net->queues[2 * pair].vq;
@@ -49,6 +46,8 @@ rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempo
 		if (vduse_call_held(receive))
 			vduse_call_due(receive);
 	}
+	if (pair == 0 && net->first != NULL && net_is_idle(net->first))
+		return 0;
 	return net_burst(&net->queues[2 * pair + 1], pool, pkts, nb_pkts);
 }
 

@@ -455,7 +455,7 @@ net_ctrl_serve(struct rte_vduse_net *net, struct vduse_vq *vq)
 		/* a burst for each command: one that pauses queues ends what it may read */
 		if (!vduse_vq_burst_begin(vq))
 			return;
-		ret = vq->ctl.packed_ring ? ctrl_burst(net, vq, true) : ctrl_burst(net, vq, false);
+		ret = vq->is_packed ? ctrl_burst(net, vq, true) : ctrl_burst(net, vq, false);
 		if (ret == -EBADMSG)
 			vduse_vq_set_fault(vq);
 		vduse_vq_burst_end(vq);

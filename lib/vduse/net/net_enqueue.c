@@ -266,20 +266,13 @@ enqueue_plain_copy(uint8_t *to, const struct rte_mbuf *m)
 	}
 }
 
-/* What is behind the first piece comes from wherever it was attached, another device's driver
- * maybe. */
+/* What is behind the first piece: of a frame that was attached, another core's lines. */
 static __rte_always_inline void
 enqueue_fetch_pieces(const struct rte_mbuf *m)
 {
-	const uint8_t *data;
-	uint32_t at, n;
-
-	if (likely(m->next == NULL))
-		return;
-	data = rte_pktmbuf_mtod(m->next, const uint8_t *);
-	n = RTE_MIN((uint32_t)m->next->data_len, (uint32_t)VDUSE_BATCH_AHEAD_BYTES);
-	for (at = 0; at < n; at += RTE_CACHE_LINE_SIZE)
-		rte_prefetch0(data + at);
+	if (unlikely(m->next != NULL))
+		vduse_prefetch_lines(rte_pktmbuf_mtod(m->next, const uint8_t *), 0,
+				m->next->data_len, false);
 }
 
 /* Plain frames into plain buffers, as many as follow each other and fit. */

@@ -112,7 +112,7 @@ tel_queue(const struct rte_vduse_net *net, uint16_t index, struct rte_tel_data *
 	tel_uint(d, "size", vq->ctl.ready ? vq->size : 0);
 	tel_uint(d, "ready", vq->ctl.ready);
 	tel_uint(d, "running", __atomic_load_n(&vq->running, __ATOMIC_RELAXED));
-	rte_tel_data_add_dict_string(d, "format", vq->ctl.packed_ring ? "packed" : "split");
+	rte_tel_data_add_dict_string(d, "format", vq->is_packed ? "packed" : "split");
 	tel_hex(d, "desc_iova", vq->ctl.desc_addr);
 	tel_hex(d, "driver_iova", vq->ctl.driver_addr);
 	tel_hex(d, "device_iova", vq->ctl.device_addr);

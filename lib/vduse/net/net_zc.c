@@ -164,7 +164,7 @@ net_zc_forget(struct net_zc *zc)
 void
 net_zc_give_back(struct net_zc *zc, struct vduse_vq *vq)
 {
-	const bool packed = vq->ctl.packed_ring;
+	const bool packed = vq->is_packed;
 	struct net_zc_slot *slot;
 	uint16_t i = 0;
 
@@ -195,7 +195,6 @@ zc_frame_done(struct net_zc *zc, struct vduse_vq *vq, uint16_t first, const bool
 		zc->slots[i].next = zc->free;
 		zc->free = i;
 		zc->nb_free++;
-		zc->pieces--;
 	}
 }
 

@@ -49,12 +49,11 @@ struct net_zc {
 	uint32_t min;      /**< bytes of a frame from which on it is not copied */
 	uint16_t nb_slots; /**< a multiple of 8 */
 	uint16_t nb_free;
-	uint16_t free;   /**< first free slot */
-	uint16_t high;   /**< slots from here on were never used */
-	uint16_t pieces; /**< in use */
-	bool va;         /**< IOVAs of mbufs are virtual addresses */
-	uint16_t owed;   /**< descriptors that the driver waits for */
-	uint8_t *freed;  /**< by slot: 1 when the mbuf was freed; atomic */
+	uint16_t free;  /**< first free slot */
+	uint16_t high;  /**< slots from here on were never used */
+	bool va;        /**< IOVAs of mbufs are virtual addresses */
+	uint16_t owed;  /**< descriptors that the driver waits for */
+	uint8_t *freed; /**< by slot: 1 when the mbuf was freed; atomic */
 	struct net_zc_slot slots[] __rte_cache_aligned;
 };
 
@@ -141,7 +140,6 @@ net_zc_owe(struct net_zc *zc, uint16_t first, uint16_t nb, uint16_t id, uint16_t
 	slot->ring_slots = ring_slots;
 	slot->owed = true;
 	zc->owed += ring_slots;
-	zc->pieces += nb;
 }
 
 /**
