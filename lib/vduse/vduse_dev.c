@@ -248,7 +248,6 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 					strerror(-ret));
 		vduse_run_end(dev);
 	}
-	vduse_renew_stop(dev); /* it may have begun since */
 	close(dev->env.fault_fd);
 	dev_fini_tlbs(dev);
 	dev_free_queues(dev);

@@ -38,6 +38,7 @@ vduse_renew_init(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 		}
 	}
 	pthread_mutex_init(&r->lock, NULL);
+	pthread_mutex_init(&r->join_lock, NULL);
 	pthread_cond_init(&r->changed, NULL);
 	return 0;
 }
@@ -48,6 +49,7 @@ vduse_renew_fini(struct rte_vduse_dev *dev)
 	struct vduse_renewal *r = &dev->renewal;
 
 	pthread_cond_destroy(&r->changed);
+	pthread_mutex_destroy(&r->join_lock);
 	pthread_mutex_destroy(&r->lock);
 	free((void *)(uintptr_t)r->conf.tuning.irq_affinity);
 	free((void *)(uintptr_t)r->conf.config);
@@ -164,27 +166,36 @@ renew_run(void *arg)
 	return VDUSE_THREAD_DONE;
 }
 
+/* Who comes second waits for the one who waits for the thread. */
+static void
+renew_join(struct vduse_renewal *r)
+{
+	pthread_mutex_lock(&r->join_lock);
+	if (r->joinable)
+		vduse_thread_join(r->thread);
+	r->joinable = false;
+	pthread_mutex_unlock(&r->join_lock);
+}
+
 void
 vduse_renew_start(struct rte_vduse_dev *dev)
 {
 	struct vduse_renewal *r = &dev->renewal;
-	int ret;
+	int ret = 0;
 
 	if (dev->adopted) {
 		VDUSE_LOG(ERR, "%s: was made by somebody else, who has to make it anew", dev->name);
 		return;
 	}
-	pthread_mutex_lock(&r->lock);
-	ret = r->stop ? -ECANCELED : 0;
-	pthread_mutex_unlock(&r->lock);
 	/* one that came before has ended: it watches the device last of all */
-	if (ret == 0 && r->joinable)
-		vduse_thread_join(r->thread);
-	if (ret == 0) {
+	renew_join(r);
+	pthread_mutex_lock(&r->lock);
+	if (!r->stop) {
 		ret = vduse_thread_create(&r->thread, "vduse-renew", renew_run, dev);
 		r->joinable = ret == 0;
 	}
-	if (ret < 0 && ret != -ECANCELED)
+	pthread_mutex_unlock(&r->lock);
+	if (ret < 0)
 		VDUSE_LOG(ERR, "%s: no thread to make it anew: %s; destroy it and create it again",
 				dev->name, strerror(-ret));
 }
@@ -198,7 +209,5 @@ vduse_renew_stop(struct rte_vduse_dev *dev)
 	r->stop = true;
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
-	if (r->joinable)
-		vduse_thread_join(r->thread);
-	r->joinable = false;
+	renew_join(r);
 }

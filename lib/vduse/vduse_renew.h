@@ -21,9 +21,10 @@ struct vduse_renewal {
 	pthread_cond_t changed;
 	bool gone;    /**< dev->fd is closed; the kernel may still have the device */
 	bool removed; /**< the kernel has it no more; of the thread, and its joiner */
-	bool stop;    /**< the owner destroys the device */
+	bool stop;    /**< the owner destroys the device; no thread is started from then on */
 	bool joinable;
 	vduse_thread_t thread;
+	pthread_mutex_t join_lock; /**< held by who waits for the end of the thread */
 };
 
 /** @return 0 or -errno; mirror: vduse_renew_fini() */

@@ -456,12 +456,14 @@ test_broken(void **state)
 	broken_run(break_read_eperm);
 }
 
-/* Destroyed while it waits for whoever keeps the old one: that goes too. */
+/* Destroyed while it waits for whoever keeps the old one, or just begins: that goes too. */
 static void
 test_broken_destroy(void **state)
 {
 	const struct bench_conf conf = { 0 };
+	const unsigned int fds = unit_count_fds();
 	struct bench b;
+	unsigned int i;
 
 	(void)state;
 	bench_up(&b, &conf);
@@ -470,6 +472,13 @@ test_broken_destroy(void **state)
 	assert_true(fk_fail_wait());
 	bench_destroy(&b);
 	assert_null(fk_find("unit"));
+	for (i = 0; i < 300; i++) {
+		bench_up(&b, &conf);
+		fk_break(b.dev);
+		rte_delay_us(i);
+		bench_destroy(&b);
+		assert_int_equal(unit_count_fds(), fds);
+	}
 }
 
 /* A request that the kernel gave up, or that is cut short, harms nothing else. */
