@@ -18,6 +18,8 @@ app=$build/app/vduse-net/dpdk-vduse-net
 tools=$build/test/tools
 preload=${VDUSE_EMU_LIB:?not below vduse-emu run}
 unset LD_PRELOAD
+# what test/run was told to run them with
+more_devargs=${TEST_DEVARGS:+,$TEST_DEVARGS}
 background=()
 work=
 group_status=0
@@ -139,9 +141,10 @@ back_start() {
 	back_name=$name
 	rm -f "$work/back.in" "$work/back.out"
 	mkfifo "$work/back.in" "$work/back.out"
+	# shellcheck disable=SC2086
 	LD_PRELOAD=$preload "$tools/loopback" -d "$pmd" -l 0 "${eal[@]}" -m 128 \
-		--file-prefix "nb$$" "$@" \
-		--vdev "net_vduse0,name=$name,queues=$queues${devargs:+,$devargs}" \
+		--file-prefix "nb$$" ${TEST_EAL:-} "$@" \
+		--vdev "net_vduse0,name=$name,queues=$queues${devargs:+,$devargs}$more_devargs" \
 		-- --queues "$queues" <"$work/back.in" >"$work/back.out" 2>"$work/back.log" &
 	back_pid=$!
 	background+=("$back_pid")

@@ -14,7 +14,8 @@ export LC_ALL=C
 tools=/vm/tools
 app=dpdk-vduse-net
 # A poll-mode lcore keeps a CPU to itself; the other is for the kernel and the containers.
-eal=(-l 1 --no-pci --no-telemetry)
+# shellcheck disable=SC2206
+eal=(-l 1 --no-pci --no-telemetry ${TEST_EAL:-})
 huge=(--in-memory --huge-unlink)
 # EAL does not take --no-huge together with --in-memory (DPDK 22.11 to 25.11).
 no_huge=(--no-huge --no-shconf -m 256)
@@ -49,13 +50,38 @@ is_gone() {
 	! "$@"
 }
 
+# with_options COMMAND...: sets command, which has what test/run was told to run the tests with.
+with_options() {
+	local word options=() key value
+	command=()
+	for word; do
+		case $word in
+		net_vduse*,*) command+=("$word${TEST_DEVARGS:+,$TEST_DEVARGS}") ;;
+		*) command+=("$word") ;;
+		esac
+	done
+	[ "$1" = "$app" ] || return 0
+	# the wire's options of the same names; true or false is a word by itself there
+	IFS=, read -r -a options <<<"${TEST_DEVARGS:-}"
+	for word in ${options[@]+"${options[@]}"}; do
+		IFS='=' read -r key value <<<"$word"
+		case $word in
+		zero-copy=1 | umem=1) command+=("--$key") ;;
+		*) command+=("--$key" "$value") ;;
+		esac
+	done
+	# shellcheck disable=SC2206
+	command+=(${TEST_APP:-})
+}
+
 # run NAME COMMAND...: in the background with its output in $VM_RESULT/NAME.log;
 # sets pid. stop() or the end of the group ends it.
 run() {
-	local name=$1
+	local name=$1 command
 	shift
-	say "run $*"
-	"$@" >"$VM_RESULT/$name.log" 2>&1 </dev/null &
+	with_options "$@"
+	say "run ${command[*]}"
+	"${command[@]}" >"$VM_RESULT/$name.log" 2>&1 </dev/null &
 	pid=$!
 	background+=("$pid")
 }

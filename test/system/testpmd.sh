@@ -9,10 +9,10 @@ testpmd_start() {
 	modules virtio_vdpa virtio_net
 	rm -f /tmp/prompt
 	mkfifo /tmp/prompt
+	with_options dpdk-testpmd -l 0,1 --no-pci --no-telemetry --in-memory -m 512 "$@"
 	# Its answers in the order of its prompts, though they go to a file.
 	: >"$log"
-	stdbuf -oL dpdk-testpmd -l 0,1 --no-pci --no-telemetry --in-memory -m 512 "$@" \
-		</tmp/prompt >>"$log" 2>&1 &
+	stdbuf -oL "${command[@]}" </tmp/prompt >>"$log" 2>&1 &
 	pid=$!
 	background+=("$pid")
 	exec 8>/tmp/prompt
@@ -159,7 +159,7 @@ case_hotplug() {
 	container c1 "$dev" 1
 	local i before after
 	for i in 1 2 3; do
-		tell "port attach net_vduse1,name=c2,mac=02:00:00:00:00:02,attach=virtio"
+		tell "port attach net_vduse1,name=c2,mac=02:00:00:00:00:02,attach=virtio${TEST_DEVARGS:+,$TEST_DEVARGS}"
 		expect 'Port 1 is attached'
 		tell "port start 1"
 		need_netdev c2 testpmd "$pid"
