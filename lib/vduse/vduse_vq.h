@@ -90,6 +90,7 @@ struct vduse_vq {
 	uint16_t used_pending;  /* elements written and not published */
 	bool used_wrap;         /* packed: device ring wrap counter */
 	bool is_packed;         /* the ring format; fixed while the queue is ready */
+	bool holds;             /* set by the owner: an empty poll has to look at more than this */
 	uint64_t coal_deadline; /* TSC when a held call is due, 0: none; atomic, any lcore may take
 				 * it
 				 */

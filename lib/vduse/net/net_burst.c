@@ -30,7 +30,7 @@ net_is_idle(struct vduse_vq *vq)
 	if (!vduse_vq_burst_look(vq))
 		return true;
 	idle = vduse_ring_ready(vq, &vq->avail, vq->is_packed) == 0 && !vq->call_pending &&
-	       !vduse_call_held(vq);
+	       !vq->holds && !vduse_call_held(vq);
 	vduse_vq_burst_end(vq);
 	return idle;
 }
@@ -46,7 +46,7 @@ rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempo
 		if (vduse_call_held(receive))
 			vduse_call_due(receive);
 	}
-	if (pair == 0 && net->first != NULL && net_is_idle(net->first))
+	if (pair == 0 && net_is_idle(net->first))
 		return 0;
 	return net_burst(&net->queues[2 * pair + 1], pool, pkts, nb_pkts);
 }

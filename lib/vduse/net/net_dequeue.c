@@ -381,6 +381,8 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	if (zc && taken > 0)
 		vduse_state_take(q->vq, packed);
 flush:
+	if (zc) /* what was freed is looked for */
+		q->vq->holds = q->zc->nb_free < q->zc->nb_slots;
 	vduse_ring_flush(q->vq, packed);
 	return n;
 }

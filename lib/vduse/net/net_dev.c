@@ -450,9 +450,7 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	ret = net_alloc_queues(net, conf->call_thread);
 	if (ret < 0)
 		goto destroy;
-	/* with zero-copy a poll looks after what was freed as well */
-	if (net->zc == NULL)
-		net->first = net->queues[1].vq;
+	net->first = net->queues[1].vq;
 	net_list_add(net);
 	rte_vduse_dev_resume(net->dev);
 	*out = net;

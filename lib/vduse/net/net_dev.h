@@ -51,9 +51,8 @@ struct net_coalesce {
 struct rte_vduse_net {
 	/* what a poll looks at */
 	struct net_queue *queues; /* by virtqueue index: 2n receives, 2n + 1 transmits */
-	struct vduse_vq *
-			first; /* the first transmit queue, where a look at it is enough; or NULL */
-	bool holds_calls;      /* calls of some queue may be held back */
+	struct vduse_vq *first;   /* the first transmit queue */
+	bool holds_calls;         /* calls of some queue may be held back */
 
 	TAILQ_ENTRY(rte_vduse_net) next; /* net_list.c */
 	struct rte_vduse_dev *dev;
