@@ -22,10 +22,12 @@ matrix_case() {
 		--txpkts=30,100,500,1400 "${options[@]}"
 	front start
 	back_ok link up
+	# with zero-copy a device gives buffers back in any order, and does not offer in-order
+	[[ ,${TEST_DEVARGS:-}, != *,zero-copy=1,* ]] || order=0
 	[ "$(bit 34)$(bit 15)$(bit 35)" = "$packed$mrg$order" ] || fail "other features: $(emu show)"
 	path=$(grep -oE 'using .* Rx path' "$work/front.log" | tail -n 1)
 	say "front end: $path"
-	[[ $vector$mrg != 10 || $path = *vectorized* ]] || fail "the front end is not vectorised"
+	[[ $vector$mrg != 10 || $packed$order = 10 || $path = *vectorized* ]] || fail "the front end is not vectorised"
 	back_ok run 64 $frames
 	back_ok run 1518 $frames
 	back_ok run 9000 $frames
