@@ -32,7 +32,11 @@ matrix_case() {
 	back_ok run 1518 $frames
 	back_ok run 9000 $frames
 	back_ok run 9000 $frames 1000
-	front set txsplit rand
+	# Frames that testpmd splits are in new mbufs, with anything before their data. The vectorised
+	# packed path of net_virtio (virtqueue_enqueue_batch_packed_vec() of DPDK 22.11 and 24.11)
+	# clears the header where it would be before it made room for it, so that now and then such a
+	# frame has a header of old bytes, and is dropped.
+	[ "$ring$vector" = packed1 ] || front set txsplit rand
 	back_ok run 1999 $frames 333
 	say "$answer"
 	back_ok run 64 $frames 31
