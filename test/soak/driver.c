@@ -3,13 +3,11 @@
 /* A driver on vhost-vdpa that sends every frame back (test/mock/mock_driver.c has the rings). */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <linux/vhost.h>
@@ -19,6 +17,7 @@
 #include "driver.h"
 #include "mock_driver.h"
 #include "soak_frame.h"
+#include "vhost_front.h"
 
 #define HEADER 12 /* virtio 1.2, 5.1.6.1 */
 #define BIT(n) (1ull << (n))
@@ -115,38 +114,16 @@ driver_turn(void)
 }
 
 static int
-iotlb(uint8_t type, uint64_t iova, uint64_t size, void *va)
-{
-	struct vhost_msg_v2 msg = { .type = VHOST_IOTLB_MSG_V2,
-		.iotlb = { .iova = iova,
-				.size = size,
-				.uaddr = (uintptr_t)va,
-				.perm = VHOST_ACCESS_RW,
-				.type = type } };
-
-	return write(driver.fd, &msg, sizeof(msg)) == sizeof(msg) ? 0 : -errno;
-}
-
-static int
 map_all(void)
 {
 	const uint64_t piece = MEMORY / env.life.pieces;
 	uint64_t at;
-	int ret = iotlb(VHOST_IOTLB_BATCH_BEGIN, 0, 0, NULL);
+	int ret = vhost_front_iotlb(driver.fd, VHOST_IOTLB_BATCH_BEGIN, 0, 0, NULL);
 
 	for (at = 0; ret == 0 && at < MEMORY; at += piece)
-		ret = iotlb(VHOST_IOTLB_UPDATE, BASE + at, piece, driver_at(NULL, BASE + at));
-	return ret < 0 ? ret : iotlb(VHOST_IOTLB_BATCH_END, 0, 0, NULL);
-}
-
-static int
-unmap_all(void)
-{
-	int ret = iotlb(VHOST_IOTLB_BATCH_BEGIN, 0, 0, NULL);
-
-	if (ret == 0)
-		ret = iotlb(VHOST_IOTLB_INVALIDATE, BASE, MEMORY, NULL);
-	return ret < 0 ? ret : iotlb(VHOST_IOTLB_BATCH_END, 0, 0, NULL);
+		ret = vhost_front_iotlb(driver.fd, VHOST_IOTLB_UPDATE, BASE + at, piece,
+				driver_at(NULL, BASE + at));
+	return ret < 0 ? ret : vhost_front_iotlb(driver.fd, VHOST_IOTLB_BATCH_END, 0, 0, NULL);
 }
 
 /* The rings' addresses in this process follow the memory. */
@@ -175,7 +152,7 @@ static int
 driver_remap(void)
 {
 	const uint32_t was = env.shared->current;
-	int ret = unmap_all();
+	int ret = vhost_front_unmap(driver.fd, BASE, MEMORY);
 
 	if (ret < 0)
 		return ret;
@@ -186,39 +163,19 @@ driver_remap(void)
 }
 
 static int
-set_status(uint8_t status)
-{
-	uint8_t now = 0;
-
-	if (ioctl(driver.fd, VHOST_VDPA_SET_STATUS, &status) < 0 ||
-			ioctl(driver.fd, VHOST_VDPA_GET_STATUS, &now) < 0)
-		return -errno;
-	return now == status ? 0 : -EPERM;
-}
-
-static int
 set_queue(unsigned int q)
 {
 	const struct mock_vq *vq = &driver.vq[q];
-	/* packed: both positions, and both wrap counters 1 (vhost_vdpa_vring_ioctl()) */
-	struct vhost_vring_state num = { .index = q, .num = SIZE };
-	struct vhost_vring_state base = { .index = q, .num = env.life.packed ? 0x80008000 : 0 };
-	struct vhost_vring_state on = { .index = q, .num = 1 };
-	struct vhost_vring_file kick = { .index = q, .fd = driver.kick[q] };
-	struct vhost_vring_file call = { .index = q, .fd = driver.call[q] };
-	struct vhost_vring_addr addr = { .index = q,
-		.desc_user_addr = vq->desc_iova,
-		.avail_user_addr = vq->driver_iova,
-		.used_user_addr = vq->device_iova };
+	const struct vhost_front_queue queue = { .index = q,
+		.size = SIZE,
+		.packed = env.life.packed,
+		.desc = vq->desc_iova,
+		.driver = vq->driver_iova,
+		.device = vq->device_iova,
+		.kick = driver.kick[q],
+		.call = driver.call[q] };
 
-	if (ioctl(driver.fd, VHOST_SET_VRING_NUM, &num) < 0 ||
-			ioctl(driver.fd, VHOST_SET_VRING_BASE, &base) < 0 ||
-			ioctl(driver.fd, VHOST_SET_VRING_ADDR, &addr) < 0 ||
-			ioctl(driver.fd, VHOST_SET_VRING_KICK, &kick) < 0 ||
-			ioctl(driver.fd, VHOST_SET_VRING_CALL, &call) < 0 ||
-			ioctl(driver.fd, VHOST_VDPA_SET_VRING_ENABLE, &on) < 0)
-		return -errno;
-	return 0;
+	return vhost_front_queue(driver.fd, &queue);
 }
 
 static uint64_t
@@ -226,8 +183,7 @@ life_features(void)
 {
 	const struct life *life = &env.life;
 
-	return BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) |
-	       (life->packed ? BIT(VIRTIO_F_RING_PACKED) : 0) |
+	return (life->packed ? BIT(VIRTIO_F_RING_PACKED) : 0) |
 	       (life->event_idx ? BIT(VIRTIO_RING_F_EVENT_IDX) : 0) |
 	       (life->indirect ? BIT(VIRTIO_RING_F_INDIRECT_DESC) : 0) |
 	       (life->mergeable ? BIT(VIRTIO_NET_F_MRG_RXBUF) : 0) |
@@ -263,16 +219,8 @@ rings_lay_out(void)
 static int
 driver_start(void)
 {
-	uint64_t bits = life_features();
-	int ret = set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	int ret = vhost_front_features(driver.fd, life_features());
 
-	if (ret == 0)
-		ret = set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
-	if (ret == 0 && ioctl(driver.fd, VHOST_SET_FEATURES, &bits) < 0)
-		ret = -errno;
-	if (ret == 0)
-		ret = set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
-				 VIRTIO_CONFIG_S_FEATURES_OK);
 	if (ret == 0)
 		ret = rings_lay_out();
 	if (ret == 0)
@@ -281,21 +229,17 @@ driver_start(void)
 		ret = set_queue(RX);
 	if (ret == 0)
 		ret = set_queue(TX);
-	return ret < 0 ? ret
-		       : set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
-					 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
+	return ret < 0 ? ret : vhost_front_ready(driver.fd);
 }
 
 static int
 driver_open(void)
 {
-	uint64_t backend = BIT(VHOST_BACKEND_F_IOTLB_MSG_V2) | BIT(VHOST_BACKEND_F_IOTLB_BATCH);
 	int q;
 
-	driver.fd = open(env.path, O_RDWR | O_CLOEXEC);
-	if (driver.fd < 0 || ioctl(driver.fd, VHOST_SET_OWNER, NULL) < 0 ||
-			ioctl(driver.fd, VHOST_SET_BACKEND_FEATURES, &backend) < 0)
-		return -errno;
+	driver.fd = vhost_front_open(env.path);
+	if (driver.fd < 0)
+		return driver.fd;
 	for (q = 0; q < 2; q++) {
 		driver.kick[q] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		driver.call[q] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -326,9 +270,9 @@ driver_main(int in, int out)
 		} else if (byte == 'r') {
 			ret = driver_remap();
 		} else {
-			ret = set_status(0);
+			ret = vhost_front_status(driver.fd, 0);
 			if (ret == 0)
-				ret = unmap_all();
+				ret = vhost_front_unmap(driver.fd, BASE, MEMORY);
 			serving = false;
 		}
 		if (ret == 0 && write(out, &byte, 1) != 1)

@@ -16,7 +16,6 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -24,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +31,7 @@
 #include <linux/virtio_config.h>
 
 #include "mock_driver.h"
+#include "vhost_front.h"
 
 #define SIZE    256 /* of a ring */
 #define BASE    0x7654000000
@@ -212,59 +211,36 @@ turn(void)
 }
 
 static int
-set_status(uint8_t status)
-{
-	uint8_t now = 0;
-
-	if (ioctl(e.fd, VHOST_VDPA_SET_STATUS, &status) < 0 ||
-			ioctl(e.fd, VHOST_VDPA_GET_STATUS, &now) < 0)
-		return -errno;
-	return now == status ? 0 : -EPERM;
-}
-
-static int
-set_queue(unsigned int queue)
+set_queue(unsigned int index)
 {
 	const struct mock_vq_conf conf = { .mem = &e.map,
-		.iova = RING(queue),
+		.iova = RING(index),
 		.size = SIZE,
 		.packed = e.packed,
 		.start_wrap = e.packed };
-	struct vhost_vring_state num = { .index = queue, .num = SIZE };
-	struct vhost_vring_state base = { .index = queue,
-		.num = e.packed ? 0x80008000 : 0 }; /* both wrap counters 1 */
-	struct vhost_vring_state on = { .index = queue, .num = 1 };
-	struct vhost_vring_file file = { .index = queue, .fd = e.kick[queue] };
-	struct vhost_vring_addr addr = { .index = queue };
+	struct vhost_front_queue queue = {
+		.index = index, .size = SIZE, .packed = e.packed, .kick = e.kick[index], .call = -1
+	};
 
-	if (mock_vq_init(&e.vq[queue], &conf) < 0)
+	if (mock_vq_init(&e.vq[index], &conf) < 0)
 		return -ENOMEM;
-	addr.desc_user_addr = e.vq[queue].desc_iova;
-	addr.avail_user_addr = e.vq[queue].driver_iova;
-	addr.used_user_addr = e.vq[queue].device_iova;
-	if (ioctl(e.fd, VHOST_SET_VRING_NUM, &num) < 0 ||
-			ioctl(e.fd, VHOST_SET_VRING_BASE, &base) < 0 ||
-			ioctl(e.fd, VHOST_SET_VRING_ADDR, &addr) < 0 ||
-			ioctl(e.fd, VHOST_SET_VRING_KICK, &file) < 0 ||
-			ioctl(e.fd, VHOST_VDPA_SET_VRING_ENABLE, &on) < 0)
-		return -errno;
-	return 0;
+	queue.desc = e.vq[index].desc_iova;
+	queue.driver = e.vq[index].driver_iova;
+	queue.device = e.vq[index].device_iova;
+	return vhost_front_queue(e.fd, &queue);
 }
 
 static int
 start(void)
 {
-	uint64_t bits = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ACCESS_PLATFORM |
-			1ULL << VIRTIO_RING_F_INDIRECT_DESC;
-	uint8_t status = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
+	uint64_t bits = 1ULL << VIRTIO_RING_F_INDIRECT_DESC;
 	int ret;
 
 	if (e.packed)
 		bits |= 1ULL << VIRTIO_F_RING_PACKED;
-	if (set_status(0) < 0 || set_status(status) < 0 ||
-			ioctl(e.fd, VHOST_SET_FEATURES, &bits) < 0 ||
-			set_status(status |= VIRTIO_CONFIG_S_FEATURES_OK) < 0)
-		return -EIO;
+	ret = vhost_front_features(e.fd, bits);
+	if (ret < 0)
+		return ret;
 	for (unsigned int queue = 0; queue < 2; queue++) {
 		ret = set_queue(queue);
 		if (ret < 0)
@@ -276,7 +252,7 @@ start(void)
 			return -ENOSPC;
 	}
 	e.heard = now_ms();
-	ret = set_status(status | VIRTIO_CONFIG_S_DRIVER_OK);
+	ret = vhost_front_ready(e.fd);
 	e.running = ret == 0;
 	return ret;
 }
@@ -333,12 +309,6 @@ full(void)
 static int
 open_device(const char *path)
 {
-	uint64_t backend = 1ULL << VHOST_BACKEND_F_IOTLB_MSG_V2;
-	struct vhost_msg_v2 msg = { .type = VHOST_IOTLB_MSG_V2,
-		.iotlb = { .iova = BASE,
-				.size = MEMORY,
-				.perm = VHOST_ACCESS_RW,
-				.type = VHOST_IOTLB_UPDATE } };
 	int memfd = memfd_create("echo", MFD_CLOEXEC);
 
 	if (memfd < 0 || ftruncate(memfd, MEMORY) < 0)
@@ -347,17 +317,15 @@ open_device(const char *path)
 	if (e.mem == MAP_FAILED)
 		return -errno;
 	e.map = (struct mock_mem){ .write = copy_in, .at = at };
-	msg.iotlb.uaddr = (uintptr_t)e.mem;
-	e.fd = open(path, O_RDWR | O_CLOEXEC);
-	if (e.fd < 0 || ioctl(e.fd, VHOST_SET_OWNER, NULL) < 0 ||
-			ioctl(e.fd, VHOST_SET_BACKEND_FEATURES, &backend) < 0)
-		return -errno;
+	e.fd = vhost_front_open(path);
+	if (e.fd < 0)
+		return e.fd;
 	for (int queue = 0; queue < 2; queue++) {
 		e.kick[queue] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (e.kick[queue] < 0)
 			return -errno;
 	}
-	return write(e.fd, &msg, sizeof(msg)) == sizeof(msg) ? 0 : -errno;
+	return vhost_front_iotlb(e.fd, VHOST_IOTLB_UPDATE, BASE, MEMORY, e.mem);
 }
 
 static void

@@ -26,7 +26,6 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -34,14 +33,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <linux/vhost.h>
-#include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
+
+#include "vhost_front.h"
 
 #define PAGE      4096
 #define PAGES     512
@@ -114,38 +113,21 @@ word(uint64_t at)
 }
 
 static int
-iotlb(uint8_t type, uint64_t iova, uint64_t size, void *va)
-{
-	struct vhost_msg_v2 msg = { .type = VHOST_IOTLB_MSG_V2,
-		.iotlb = { .iova = iova,
-				.size = size,
-				.uaddr = (uintptr_t)va,
-				.perm = VHOST_ACCESS_RW,
-				.type = type } };
-
-	return write(front.fd, &msg, sizeof(msg)) == sizeof(msg) ? 0 : -errno;
-}
-
-static int
 map_all(void)
 {
 	const uint64_t size = (uint64_t)front.region * PAGE;
-	int ret = iotlb(VHOST_IOTLB_BATCH_BEGIN, 0, 0, NULL);
+	int ret = vhost_front_iotlb(front.fd, VHOST_IOTLB_BATCH_BEGIN, 0, 0, NULL);
 
 	for (unsigned int page = 0; page < PAGES && ret == 0; page += front.region)
-		ret = iotlb(VHOST_IOTLB_UPDATE, BASE + (uint64_t)page * PAGE, size,
-				front.mem + (size_t)file_page(page) * PAGE);
-	return ret < 0 ? ret : iotlb(VHOST_IOTLB_BATCH_END, 0, 0, NULL);
+		ret = vhost_front_iotlb(front.fd, VHOST_IOTLB_UPDATE, BASE + (uint64_t)page * PAGE,
+				size, front.mem + (size_t)file_page(page) * PAGE);
+	return ret < 0 ? ret : vhost_front_iotlb(front.fd, VHOST_IOTLB_BATCH_END, 0, 0, NULL);
 }
 
 static int
 unmap_all(void)
 {
-	int ret = iotlb(VHOST_IOTLB_BATCH_BEGIN, 0, 0, NULL);
-
-	if (ret == 0)
-		ret = iotlb(VHOST_IOTLB_INVALIDATE, BASE, (uint64_t)PAGES * PAGE, NULL);
-	return ret < 0 ? ret : iotlb(VHOST_IOTLB_BATCH_END, 0, 0, NULL);
+	return vhost_front_unmap(front.fd, BASE, (uint64_t)PAGES * PAGE);
 }
 
 static int
@@ -288,48 +270,17 @@ serve(void)
 }
 
 static int
-set_status(uint8_t status)
+set_queue(unsigned int index)
 {
-	uint8_t now = 0;
+	const struct vhost_front_queue queue = { .index = index,
+		.size = SIZE,
+		.desc = BASE + RING(index),
+		.driver = BASE + AVAIL(index),
+		.device = BASE + USED(index),
+		.kick = front.kick[index],
+		.call = -1 };
 
-	if (ioctl(front.fd, VHOST_VDPA_SET_STATUS, &status) < 0 ||
-			ioctl(front.fd, VHOST_VDPA_GET_STATUS, &now) < 0)
-		return -errno;
-	return now == status ? 0 : -EPERM;
-}
-
-static int
-features(uint64_t bits)
-{
-	bits |= 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ACCESS_PLATFORM;
-	if (set_status(0) < 0 || set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE) < 0 ||
-			set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER) < 0)
-		return -EIO;
-	if (ioctl(front.fd, VHOST_SET_FEATURES, &bits) < 0)
-		return -errno;
-	return set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
-			  VIRTIO_CONFIG_S_FEATURES_OK);
-}
-
-static int
-set_queue(unsigned int queue)
-{
-	struct vhost_vring_state num = { .index = queue, .num = SIZE };
-	struct vhost_vring_state base = { .index = queue, .num = 0 };
-	struct vhost_vring_state on = { .index = queue, .num = 1 };
-	struct vhost_vring_file file = { .index = queue, .fd = front.kick[queue] };
-	struct vhost_vring_addr addr = { .index = queue,
-		.desc_user_addr = BASE + RING(queue),
-		.avail_user_addr = BASE + AVAIL(queue),
-		.used_user_addr = BASE + USED(queue) };
-
-	if (ioctl(front.fd, VHOST_SET_VRING_NUM, &num) < 0 ||
-			ioctl(front.fd, VHOST_SET_VRING_BASE, &base) < 0 ||
-			ioctl(front.fd, VHOST_SET_VRING_ADDR, &addr) < 0 ||
-			ioctl(front.fd, VHOST_SET_VRING_KICK, &file) < 0 ||
-			ioctl(front.fd, VHOST_VDPA_SET_VRING_ENABLE, &on) < 0)
-		return -errno;
-	return 0;
+	return vhost_front_queue(front.fd, &queue);
 }
 
 static int
@@ -347,8 +298,7 @@ start(void)
 	for (unsigned int queue = 0; queue < 2 && ret == 0; queue++)
 		ret = set_queue(queue);
 	if (ret == 0)
-		ret = set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
-				 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
+		ret = vhost_front_ready(front.fd);
 	front.serving = ret == 0;
 	return ret;
 }
@@ -422,7 +372,7 @@ command(const char *line)
 	if (strcmp(name, "wake") == 0)
 		return wake(count, gap);
 	if (strcmp(name, "features") == 0)
-		return features(bits);
+		return vhost_front_features(front.fd, bits);
 	if (strcmp(name, "start") == 0)
 		return start();
 	if (strcmp(name, "remap") == 0)
@@ -447,7 +397,7 @@ command(const char *line)
 		return cut();
 	if (strcmp(name, "reset") == 0) {
 		front.serving = false;
-		return set_status(0);
+		return vhost_front_status(front.fd, 0);
 	}
 	return -EINVAL;
 }
@@ -455,13 +405,9 @@ command(const char *line)
 static int
 open_device(const char *path)
 {
-	uint64_t backend =
-			1ULL << VHOST_BACKEND_F_IOTLB_MSG_V2 | 1ULL << VHOST_BACKEND_F_IOTLB_BATCH;
-
-	front.fd = open(path, O_RDWR | O_CLOEXEC);
-	if (front.fd < 0 || ioctl(front.fd, VHOST_SET_OWNER, NULL) < 0 ||
-			ioctl(front.fd, VHOST_SET_BACKEND_FEATURES, &backend) < 0)
-		return -errno;
+	front.fd = vhost_front_open(path);
+	if (front.fd < 0)
+		return front.fd;
 	for (int queue = 0; queue < 2; queue++) {
 		front.kick[queue] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (front.kick[queue] < 0)
