@@ -212,21 +212,33 @@ adopt_open_store(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 		       : vduse_store_open(&dev->store, conf->state_dir, dev->name, gift.store_fd);
 }
 
+/* Another process gave the device, but it is not to be gone on with. */
+static void
+adopt_drop_gift(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf, int asked)
+{
+	if (conf->adopt_fd_plus_1 == asked)
+		return;
+	close(conf->adopt_fd_plus_1 - 1);
+	conf->adopt_fd_plus_1 = asked;
+	dev->stopped_ns = 0;
+}
+
 int
 vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 {
 	enum vduse_store_stage stage = VDUSE_STORE_EMPTY;
+	const int asked = conf->adopt_fd_plus_1;
 	int ret = 0;
 
-	if (conf->state_dir != NULL) {
+	if (conf->state_dir != NULL)
 		ret = adopt_open_store(dev, conf);
-		if (ret < 0)
-			return ret;
+	if (ret == 0 && dev->store != NULL)
 		stage = vduse_store_stage(dev->store);
-	}
 	if (stage == VDUSE_STORE_SERVED)
 		ret = adopt_resume(dev, conf);
-	else if (stage == VDUSE_STORE_CREATING && !conf->adopt)
+	if (ret <= 0)
+		adopt_drop_gift(dev, conf, asked);
+	if (stage == VDUSE_STORE_CREATING && !conf->adopt)
 		adopt_clean(dev, conf);
 	if (ret == 0)
 		ret = adopt_foreign(dev, conf);

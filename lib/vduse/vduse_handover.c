@@ -206,7 +206,8 @@ handover_connect(const char *dir, const char *file)
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
 		return -errno;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	/* whoever does not accept must not hold us up either */
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	ret = fd < 0 ? -errno : handover_address(&addr, dir_fd, file);
 	if (ret == 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		ret = -errno;
@@ -218,11 +219,43 @@ handover_connect(const char *dir, const char *file)
 	return ret;
 }
 
+/* Not what it must be: what came along is closed. There is room for a message's descriptors, no
+ * more. */
+static int
+handover_refuse(struct msghdr *hdr)
+{
+	struct cmsghdr *cmsg;
+	size_t at;
+	int fd;
+
+	for (cmsg = CMSG_FIRSTHDR(hdr); cmsg != NULL; cmsg = CMSG_NXTHDR(hdr, cmsg)) {
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (at = CMSG_LEN(0); at + sizeof(fd) <= cmsg->cmsg_len; at += sizeof(fd)) {
+			memcpy(&fd, (const char *)cmsg + at, sizeof(fd));
+			close(fd);
+		}
+	}
+	return -EPROTO;
+}
+
+/* Whether there is something to read, or the other went away. */
+static bool
+handover_wait(int fd)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	int n;
+
+	do
+		n = poll(&wait, 1, HANDOVER_WAIT_MS);
+	while (n < 0 && errno == EINTR);
+	return n != 0;
+}
+
 /* Returns 1; 0: the other went away; -errno. */
 static int
 handover_receive(int fd, struct vduse_handover_gift *gift)
 {
-	struct pollfd wait = { .fd = fd, .events = POLLIN };
 	struct handover_msg msg = { 0 };
 	struct iovec iov = { .iov_base = &msg, .iov_len = sizeof(msg) };
 	int fds[2];
@@ -234,15 +267,19 @@ handover_receive(int fd, struct vduse_handover_gift *gift)
 	const struct cmsghdr *cmsg;
 	ssize_t n;
 
-	if (poll(&wait, 1, HANDOVER_WAIT_MS) == 0)
+	if (!handover_wait(fd))
 		return -ETIMEDOUT;
 	n = recvmsg(fd, &hdr, MSG_CMSG_CLOEXEC);
-	if (n <= 0)
+	if (n < 0)
 		return 0;
 	cmsg = CMSG_FIRSTHDR(&hdr);
-	if (n != sizeof(msg) || msg.magic != HANDOVER_MAGIC || cmsg == NULL ||
-			cmsg->cmsg_type != SCM_RIGHTS || cmsg->cmsg_len != CMSG_LEN(sizeof(fds)))
-		return -EPROTO;
+	if (n == 0 && cmsg == NULL)
+		return 0;
+	if (n != sizeof(msg) || (hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
+			msg.magic != HANDOVER_MAGIC || cmsg == NULL ||
+			cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS ||
+			cmsg->cmsg_len != CMSG_LEN(sizeof(fds)))
+		return handover_refuse(&hdr);
 	memcpy(fds, CMSG_DATA(cmsg), sizeof(fds));
 	gift->device_fd = fds[0];
 	gift->store_fd = fds[1];
@@ -258,6 +295,10 @@ vduse_handover_take(const char *dir, const char *name, struct vduse_handover_gif
 
 	vduse_store_file_name(file, sizeof(file), name, "sock");
 	fd = handover_connect(dir, file);
+	if (fd == -EAGAIN) {
+		VDUSE_LOG(ERR, "%s: others ask the process that serves it for it already", name);
+		return -EBUSY;
+	}
 	if (fd < 0) {
 		VDUSE_LOG(NOTICE, "%s: no process serves it from %s: nothing to take over", name,
 				dir);

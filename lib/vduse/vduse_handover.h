@@ -38,7 +38,8 @@ struct vduse_handover_gift {
  * Ask the process that serves the device for it, and wait until it lets go.
  *
  * @return 1; 0: there is none, or it went away; -errno with a line of log:
- *   -EPERM it is somebody else's, -ETIMEDOUT it does not let go
+ *   -EPERM it is somebody else's, -ETIMEDOUT it does not let go, -EBUSY others
+ *   ask for it, -EPROTO what it sent is not a device and its state file
  */
 int vduse_handover_take(const char *dir, const char *name, struct vduse_handover_gift *gift);
 

@@ -229,8 +229,10 @@ vduse_store_open(struct vduse_store **out, const char *dir, const char *name, in
 	int ret;
 
 	store = calloc(1, sizeof(*store));
-	if (store == NULL)
-		return -ENOMEM;
+	if (store == NULL) {
+		ret = -ENOMEM;
+		goto close_given;
+	}
 	vduse_store_file_name(store->file, sizeof(store->file), name, "state");
 	vduse_store_file_name(store->socket, sizeof(store->socket), name, "sock");
 	store->dir_fd = store_open_dir(dir, name);
@@ -258,11 +260,15 @@ vduse_store_open(struct vduse_store **out, const char *dir, const char *name, in
 	return 0;
 
 close_file:
-	close(store->fd);
+	if (fd < 0)
+		close(store->fd);
 close_dir:
 	close(store->dir_fd);
 free_store:
 	free(store);
+close_given:
+	if (fd >= 0)
+		close(fd);
 	return ret;
 }
 
