@@ -13,8 +13,8 @@
 	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | \
 			VIRTIO_CONFIG_S_DRIVER_OK)
 
-const char *
-vduse_recover_why(int err)
+static const char *
+recover_why(int err)
 {
 	switch (err) {
 	case -ENOTSUP:
@@ -24,6 +24,16 @@ vduse_recover_why(int err)
 	default:
 		return strerror(-err);
 	}
+}
+
+void
+vduse_recover_failed(struct rte_vduse_dev *dev, uint16_t index, int err)
+{
+	VDUSE_LOG(ERR,
+			"%s: queue %u cannot be served: %s; the device stops until its driver "
+			"resets it",
+			dev->name, index, recover_why(err));
+	vduse_run_fail(dev);
 }
 
 /* Whether a driver has its queues ready: so far it came, or further. */

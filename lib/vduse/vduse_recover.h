@@ -10,7 +10,8 @@
  */
 void vduse_recover(struct rte_vduse_dev *dev);
 
-/** What vduse_vq_start()'s error means for the user. */
-const char *vduse_recover_why(int err);
+/** The device stops, as a queue cannot be served: vduse_vq_start()'s error. On the control thread.
+ */
+void vduse_recover_failed(struct rte_vduse_dev *dev, uint16_t index, int err);
 
 #endif /* VDUSE_RECOVER_H */

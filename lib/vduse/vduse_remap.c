@@ -1,20 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <errno.h>
+
 #include "vduse_log.h"
+#include "vduse_recover.h"
 #include "vduse_remap.h"
 
 /* After a change of the map. */
 static void
 remap_resume_queue(struct rte_vduse_dev *dev, uint16_t index)
 {
-	if (vduse_vq_resume(dev->vqs[index]) < 0)
-		VDUSE_LOG(NOTICE,
-				"%s: queue %u: its ring is not mapped any more; it waits for the "
-				"next "
-				"mapping",
-				dev->name, index);
-	else if (dev->vqs[index]->ctl.kicks && dev->vqs[index]->ctl.ready)
+	struct vduse_vq *vq = dev->vqs[index];
+	int ret;
+
+	ret = vduse_vq_resume(vq);
+	if (ret < 0 && ret != -EFAULT) {
+		vduse_recover_failed(dev, index, ret);
+	} else if (ret < 0) {
+		if (!vq->ctl.waits)
+			VDUSE_LOG(NOTICE,
+					"%s: queue %u: its ring is not mapped any more; it waits "
+					"for the next mapping",
+					dev->name, index);
+		vq->ctl.waits = true;
+	} else if (vq->ctl.kicks && vq->ctl.ready) {
 		dev->ops.kick(dev->priv, index); /* what was kicked while it was paused */
+	}
 }
 
 /*

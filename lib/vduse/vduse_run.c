@@ -99,13 +99,14 @@ run_start_queue(struct rte_vduse_dev *dev, const struct vduse_vq_info *info)
 	int ret;
 
 	ret = vduse_vq_start(vq, info, dev->driver_features, dev->recovering && !dev->resumed);
-	if (ret == -EFAULT)
+	if (ret < 0 && ret != -EFAULT)
+		return ret;
+	if (ret < 0)
 		VDUSE_LOG(NOTICE,
 				"%s: queue %u: its ring at IOVA 0x%" PRIx64
 				" is not mapped; it waits for the next mapping",
 				dev->name, info->index, (uint64_t)info->desc_addr);
-	else if (ret < 0)
-		return ret;
+	vq->ctl.waits = ret < 0;
 	run_queue_served(dev, info->index);
 	return 1;
 }
@@ -142,11 +143,7 @@ run_try_queues(struct rte_vduse_dev *dev, uint32_t step_ms)
 	for (i = 0; i < dev->nb_queues; i++) {
 		ret = run_try_queue(dev, i);
 		if (ret < 0) {
-			VDUSE_LOG(ERR,
-					"%s: queue %u cannot be served: %s; the device stops until "
-					"its driver resets it",
-					dev->name, i, vduse_recover_why(ret));
-			vduse_run_fail(dev);
+			vduse_recover_failed(dev, i, ret);
 			return;
 		}
 		left |= ret == 0;
@@ -331,9 +328,13 @@ run_get_vq_state(void *ctx, uint16_t index, struct vduse_vq_state *state)
 	/* it did so while nobody was here */
 	if (!vq->ctl.ready && vq->record->valid == VDUSE_STATE_RUNNING && !dev->broken) {
 		ret = vduse_vq_start(vq, &info, dev->driver_features, false);
-		if (ret < 0)
+		if (ret < 0) {
+			vduse_vq_stop(vq);
 			return ret;
+		}
 	}
+	if (vq->ctl.unplaced)
+		return -EFAULT;
 	if (dev->ops.settle != NULL)
 		dev->ops.settle(dev->priv, index);
 	vduse_vq_pause(vq, VDUSE_VQ_NONE);
@@ -437,7 +438,8 @@ run_set_vq_ready(void *ctx, uint16_t index, bool ready)
 		return 0; /* before DRIVER_OK: run_start() asks for what is ready */
 	if (!ready) {
 		vduse_vq_stop(vq);
-		vduse_state_vq_park(vq);
+		if (!vq->ctl.unplaced)
+			vduse_state_vq_park(vq);
 		dev->ops.queue(dev->priv, index, false);
 		return 0;
 	}

@@ -240,17 +240,14 @@ vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t f
 		return ret;
 	vq->size = info->num;
 	ring_set_position(vq, info);
-	if (!recover && vq->record->valid != VDUSE_STATE_RUNNING) {
+	vq->ctl.unplaced = recover || vq->record->valid == VDUSE_STATE_RUNNING;
+	if (!vq->ctl.unplaced)
 		vduse_state_vq_start(vq);
-	} else {
-		ret = ring_translate(vq);
-		if (ret == 0)
-			ret = ring_continue(vq);
-		if (ret < 0)
-			return ret;
-	}
 	vq->ctl.ready = true;
-	return vduse_vq_resume(vq);
+	ret = vduse_vq_resume(vq);
+	if (ret < 0 && ret != -EFAULT)
+		vq->ctl.ready = false;
+	return ret;
 }
 
 void
@@ -290,8 +287,12 @@ vduse_vq_resume(struct vduse_vq *vq)
 	if (!vq->ctl.ready || vq->fault != NULL)
 		return 0;
 	ret = ring_translate(vq);
+	if (ret == 0 && vq->ctl.unplaced)
+		ret = ring_continue(vq);
 	if (ret < 0)
 		return ret;
+	vq->ctl.unplaced = false;
+	vq->ctl.waits = false;
 	vduse_ring_set_kicks(vq, vq->ctl.kicks || vduse_wake_is_armed(vq));
 	/* release: pairs with the acquire in vduse_vq_burst_begin() */
 	__atomic_store_n(&vq->running, true, __ATOMIC_RELEASE);

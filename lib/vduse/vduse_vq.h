@@ -138,6 +138,8 @@ struct vduse_vq {
 		int kickfd;
 		uint64_t kicks_taken; /* read from kickfd; atomic */
 		bool ready;           /* the driver enabled it; started or faulted */
+		bool unplaced;        /* where it is, its ring tells, once that is mapped */
+		bool waits;           /* for its ring to be mapped, and that was said */
 		bool kicks;           /* the driver is to kick: nobody polls this queue */
 		bool armed;           /* an lcore sleeps until it does; atomic */
 		uint64_t signals;     /* in kickfd, of our own; atomic */
@@ -171,8 +173,8 @@ void vduse_vq_fini(struct vduse_vq *vq);
  *   position from the ring
  * @return 0; -ENOTSUP where the ring does not tell (packed, once used);
  *   -EBADMSG where record and ring contradict each other; -EINVAL for a size
- *   or address the specification forbids; -EFAULT where the ring is not
- *   mapped (the next vduse_vq_resume() tries again)
+ *   or address the specification forbids; -ENOMEM; -EFAULT where the ring is
+ *   not mapped: the queue is started, and the next vduse_vq_resume() tries again
  */
 int vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features,
 		bool recover);
@@ -199,7 +201,8 @@ void vduse_vq_wait(const struct vduse_vq *vq, unsigned int self);
 /**
  * Translate the ring anew and let bursts run again.
  *
- * @return 0 or -EFAULT, and then the queue stays paused
+ * @return 0; -EFAULT where the ring is not mapped, and then the queue stays
+ *   paused; what vduse_vq_start() found no ring to look at for: as that
  */
 int vduse_vq_resume(struct vduse_vq *vq);
 

@@ -282,6 +282,31 @@ test_continue_split(void **state)
 	}
 }
 
+/* Without a state file, and nothing mapped when it comes: found in the ring once that is there. */
+static void
+test_continue_unmapped(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	struct bench b;
+
+	(void)state;
+	before_up(&b, &conf);
+	bench_send(&b, BENCH_BUFFERS, 0, 60);
+	transmit(&b, 0, 1);
+	before_dies(&b);
+	bench_send(&b, BENCH_BUFFERS + 256, 1, 60);
+	fk_unmap_all(b.dev);
+	b.net = adopt(0);
+	assert_true(wait_for(&b, is_started));
+	assert_null(bench_dequeue(&b));
+	guest_map(&b.guest, b.dev);
+	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+	transmit(&b, 1, 2);
+	assert_null(bench_dequeue(&b));
+	bench_down(&b);
+	foreign_destroy();
+}
+
 /* A packed ring that was never used is as good as new. */
 static void
 test_continue_packed_unused(void **state)
@@ -462,6 +487,7 @@ main(void)
 		UNIT_TEST(test_not_there),
 		UNIT_TEST(test_in_use),
 		UNIT_TEST(test_continue_split),
+		UNIT_TEST(test_continue_unmapped),
 		UNIT_TEST(test_continue_packed_unused),
 		UNIT_TEST(test_packed_used),
 		UNIT_TEST(test_probe),

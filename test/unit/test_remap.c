@@ -127,6 +127,41 @@ test_unmap(void **state)
 	}
 }
 
+/* That a queue waits is said when it begins to, not at each change of the map meanwhile. */
+static void
+test_unmap_said_once(void **state)
+{
+	const char *said = "its ring is not mapped any more";
+	const struct bench_conf conf = { 0 };
+	unsigned int i, k;
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	for (i = 1; i <= 2; i++) {
+		fk_unmap_all(b.dev);
+		for (k = 0; k < 3; k++)
+			assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+		assert_int_equal(unit_log_count(said), i * b.nb_vqs);
+		guest_map(&b.guest, b.dev);
+		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+		bench_assert_traffic(&b);
+	}
+	/* another driver, another wait */
+	fk_unmap_all(b.dev);
+	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+	assert_int_equal(fk_reset(b.dev), 0);
+	guest_map(&b.guest, b.dev);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	unit_log_clear();
+	fk_unmap_all(b.dev);
+	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+	assert_int_equal(unit_log_count(said), b.nb_vqs);
+	bench_down(&b);
+}
+
 /* Only the buffers went: the ring runs on, and a buffer that is not mapped is a fault. */
 static void
 test_unmap_part(void **state)
@@ -292,6 +327,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(test_remap),
 		UNIT_TEST(test_unmap),
+		UNIT_TEST(test_unmap_said_once),
 		UNIT_TEST(test_unmap_part),
 		UNIT_TEST(test_mapped_later),
 		UNIT_TEST(test_update_fails),

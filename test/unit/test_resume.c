@@ -118,6 +118,19 @@ test_go_on(void **state)
 		go_on(&bench_variants[v]);
 }
 
+/* The record of a queue says that it was elsewhere when it took its last buffer. */
+static void
+damage_take(uint16_t index)
+{
+	struct vduse_state_vq *record;
+	struct vduse_store *store;
+
+	assert_int_equal(vduse_store_open(&store, dir, "unit", -1), 0);
+	record = vduse_store_record(store, index);
+	record->take ^= 3;
+	vduse_store_close(store, false);
+}
+
 /* Buffers that the driver gets back, until there are `expected`: recovery is another thread's. */
 static unsigned int
 collect(struct bench *b, unsigned int expected)
@@ -216,6 +229,141 @@ test_control_state(void **state)
 	assert_int_equal(bench_info(&b).active_pairs, 1);
 	assert_true(b.net->filter.promisc);
 	down(&b);
+}
+
+/* All memory is unmapped when the process comes, and mapped later: it waits, and takes nothing for
+ * granted. */
+static void
+unmapped(const struct bench_variant *variant)
+{
+	struct bench_conf conf = { .variant = *variant };
+	struct vduse_vq_state position;
+	struct rte_mbuf *m;
+	struct bench b;
+
+	up(&b, &conf);
+	bench_assert_traffic(&b);
+	bench_send(&b, BENCH_BUFFERS, 7, 100);
+	die(&b);
+	fk_unmap_all(b.dev);
+	resume(&b);
+	wait_started(&b, true);
+	assert_null(bench_dequeue(&b));
+	assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 100)), 0);
+	/* where it is cannot be told, nor is it forgotten; answered behind what is logged */
+	assert_int_equal(fk_get_vq_state(b.dev, 1, &position), -EIO);
+	assert_int_equal(unit_log_count("is not mapped; it waits for the next mapping"), 2);
+	unit_log_clear();
+	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+	assert_null(bench_dequeue(&b));
+	assert_false(bench_info(&b).dev.broken);
+	assert_int_equal(unit_log_count("\n"), 0);
+	guest_map(&b.guest, b.dev);
+	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+	m = bench_dequeue(&b);
+	assert_non_null(m);
+	bench_mbuf_check(m, 7, 100);
+	rte_pktmbuf_free(m);
+	assert_true(mock_vq_get(bench_tx(&b), &(struct mock_used){ 0 }));
+	assert_null(bench_dequeue(&b)); /* once */
+	bench_assert_traffic(&b);
+	assert_int_equal(fk_get_vq_state(b.dev, 1, &position), 0);
+	down(&b);
+}
+
+static void
+test_unmapped(void **state)
+{
+	unsigned int v;
+
+	(void)state;
+	for (v = 0; v < BENCH_VARIANTS; v += 3)
+		unmapped(&bench_variants[v]);
+}
+
+/* It is killed again while it waits: the one that follows knows where the first was. */
+static void
+test_unmapped_twice(void **state)
+{
+	struct bench_conf conf = { .variant.packed = true };
+	struct bench b;
+
+	(void)state;
+	up(&b, &conf);
+	bench_assert_traffic(&b);
+	die(&b);
+	fk_unmap_all(b.dev);
+	resume(&b);
+	wait_started(&b, true);
+	die(&b);
+	guest_map(&b.guest, b.dev);
+	resume(&b);
+	wait_started(&b, true);
+	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+	bench_assert_traffic(&b);
+	down(&b);
+}
+
+/* The driver disables a queue while it waits: what the record says of it is not overwritten. */
+static void
+test_unmapped_disabled(void **state)
+{
+	const struct fk_conf kernel = { .vduse_features = 1ULL << VDUSE_F_QUEUE_READY };
+	struct bench_conf conf = { 0 };
+	struct vduse_vq_state position;
+	struct bench b;
+
+	(void)state;
+	unit_kernel(&kernel);
+	up(&b, &conf);
+	bench_assert_traffic(&b);
+	die(&b);
+	fk_unmap_all(b.dev);
+	resume(&b);
+	wait_started(&b, true);
+	assert_int_equal(fk_set_ready(b.dev, 1, false), 0);
+	assert_int_equal(fk_get_vq_state(b.dev, 1, &position), -EIO);
+	guest_map(&b.guest, b.dev);
+	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+	assert_true(bench_is_served(&b, 0));
+	assert_false(bench_is_served(&b, 1));
+	assert_int_equal(fk_get_vq_state(b.dev, 1, &position), 0);
+	assert_int_equal(position.split.avail_index, 1);
+	down(&b);
+}
+
+/* What is mapped at last is not the ring that was left: the device stops, and can begin again. */
+static void
+test_unmapped_damaged(void **state)
+{
+	struct bench_conf conf = { .variant.packed = true, .zero_copy_min = 512 };
+	struct rte_mbuf *m;
+	struct bench b;
+
+	(void)state;
+	up(&b, &conf);
+	bench_send(&b, BENCH_BUFFERS, 1, 1500);
+	m = bench_dequeue(&b);
+	assert_non_null(m);
+	die(&b);
+	rte_pktmbuf_free(m);
+	fk_unmap_all(b.dev);
+	b.net = NULL;
+	damage_take(1);
+	resume(&b);
+	wait_started(&b, true);
+	assert_false(bench_info(&b).dev.broken);
+	guest_map(&b.guest, b.dev);
+	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+	assert_true(bench_info(&b).dev.broken);
+	unit_assert_logged_once("the ring is not as the process before left it");
+	assert_int_equal(fk_reset(b.dev), 0);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_assert_traffic(&b);
+	down(&b);
+	assert_int_equal(vduse_grave_reap(), 0);
 }
 
 /* The driver asks while nobody is there: it is answered, and by the queue's true state. */
@@ -380,6 +528,10 @@ main(void)
 		UNIT_TEST(test_go_on),
 		UNIT_TEST(test_zero_copy_frames),
 		UNIT_TEST(test_control_state),
+		UNIT_TEST(test_unmapped),
+		UNIT_TEST(test_unmapped_twice),
+		UNIT_TEST(test_unmapped_disabled),
+		UNIT_TEST(test_unmapped_damaged),
 		UNIT_TEST(test_asked_meanwhile),
 		UNIT_TEST(test_reset_meanwhile),
 		UNIT_TEST(test_other_life),
