@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -46,9 +47,13 @@ static int
 call_inject(struct vduse_vq *vq)
 {
 	uint32_t index = vq->index;
-	int ret;
+	int fd, ret;
 
-	ret = vq->env->sys->ioctl(vq->env->fd, VDUSE_VQ_INJECT_IRQ, &index);
+	/* vduse_call_wait() sees this one, or this one sees that the device is gone */
+	__atomic_fetch_add(&vq->calling, 1, __ATOMIC_SEQ_CST);
+	fd = __atomic_load_n(&vq->env->fd, __ATOMIC_SEQ_CST);
+	ret = fd < 0 ? -ENODEV : vq->env->sys->ioctl(fd, VDUSE_VQ_INJECT_IRQ, &index);
+	__atomic_fetch_sub(&vq->calling, 1, __ATOMIC_RELEASE);
 	/* an lcore that polls and the thread may meet here */
 	__atomic_fetch_add(
 			ret < 0 ? &vq->stats.calls_failed : &vq->stats.calls, 1, __ATOMIC_RELAXED);
@@ -339,6 +344,14 @@ vduse_call_reset(struct vduse_vq *vq)
 	vq->coal_busy = false;
 	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&vq->call_posted, false, __ATOMIC_RELAXED);
+}
+
+void
+vduse_call_wait(const struct vduse_vq *vq)
+{
+	/* acquire: pairs with the release in call_inject() */
+	while (__atomic_load_n(&vq->calling, __ATOMIC_ACQUIRE) != 0)
+		sched_yield();
 }
 
 void

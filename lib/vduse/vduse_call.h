@@ -52,6 +52,9 @@ int vduse_call_set_thread(struct vduse_vq *vq, bool on);
 /** What was held back or posted is for a driver that is gone. No burst runs. */
 void vduse_call_reset(struct vduse_vq *vq);
 
+/** The device's descriptor was made -1 before: whoever injects by the old one has done so. */
+void vduse_call_wait(const struct vduse_vq *vq);
+
 /** The thread has let go of the queue when this returns. */
 void vduse_call_fini(struct vduse_vq *vq);
 

@@ -283,11 +283,37 @@ rte_vduse_dev_detach(struct rte_vduse_dev *dev)
 	return ret;
 }
 
+/* The renewal's lock is held. */
+static int
+dev_set_config(struct rte_vduse_dev *dev, const struct vduse_config_data *config)
+{
+	const bool gone = dev->renewal.gone;
+	uint8_t *kept = (uint8_t *)(uintptr_t)dev->renewal.conf.config + config->offset;
+	int ret = 0;
+
+	if (!gone)
+		ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_SET_CONFIG, (void *)(uintptr_t)config);
+	/* what is made anew has it too */
+	if (ret == 0 || ret == -EPERM)
+		memcpy(kept, config->buffer, config->length);
+	if (ret < 0)
+		return ret;
+	if (dev->store != NULL)
+		vduse_store_patch(&dev->store->head->config, config->offset, config->buffer,
+				config->length);
+	/* a driver that is not there yet reads the configuration when it comes */
+	if (gone || !(__atomic_load_n(&dev->status, __ATOMIC_RELAXED) & VIRTIO_CONFIG_S_DRIVER_OK))
+		return 0;
+	ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_INJECT_CONFIG_IRQ, NULL);
+	/* EINVAL: it has just gone, or its DRIVER_OK is not noted yet */
+	return ret == -EINVAL ? 0 : ret;
+}
+
 int
 rte_vduse_dev_set_config(struct rte_vduse_dev *dev, uint32_t offset, const void *data, uint32_t len)
 {
 	struct vduse_config_data *config;
-	int ret = 0;
+	int ret;
 
 	if (offset > dev->renewal.conf.config_size || len > dev->renewal.conf.config_size - offset)
 		return -EINVAL;
@@ -298,23 +324,10 @@ rte_vduse_dev_set_config(struct rte_vduse_dev *dev, uint32_t offset, const void 
 	config->length = len;
 	memcpy(config->buffer, data, len);
 	pthread_mutex_lock(&dev->renewal.lock);
-	if (!dev->renewal.gone)
-		ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_SET_CONFIG, config);
-	/* what is made anew has it too */
-	if (ret == 0 || ret == -EPERM)
-		memcpy((uint8_t *)(uintptr_t)dev->renewal.conf.config + offset, data, len);
+	ret = dev_set_config(dev, config);
 	pthread_mutex_unlock(&dev->renewal.lock);
 	free(config);
-	if (ret < 0)
-		return ret;
-	if (dev->store != NULL)
-		vduse_store_patch(&dev->store->head->config, offset, data, len);
-	/* a driver that is not there yet reads the configuration when it comes */
-	if (!(__atomic_load_n(&dev->status, __ATOMIC_RELAXED) & VIRTIO_CONFIG_S_DRIVER_OK))
-		return 0;
-	ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_INJECT_CONFIG_IRQ, NULL);
-	/* EINVAL: it has just gone, or its DRIVER_OK is not noted yet */
-	return ret == -EINVAL ? 0 : ret;
+	return ret;
 }
 
 void

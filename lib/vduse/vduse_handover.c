@@ -179,19 +179,25 @@ int
 rte_vduse_dev_hand_over(struct rte_vduse_dev *dev)
 {
 	struct vduse_handover *h = &dev->handover;
+	bool gone;
 
 	if (h->left)
 		return 0;
-	if (dev->store == NULL || dev->renewal.gone ||
-			__atomic_load_n(&handover_asked, __ATOMIC_RELAXED) == 0)
+	if (dev->store == NULL || __atomic_load_n(&handover_asked, __ATOMIC_RELAXED) == 0)
+		return -ENOENT;
+	pthread_mutex_lock(&dev->renewal.lock);
+	gone = dev->renewal.gone;
+	pthread_mutex_unlock(&dev->renewal.lock);
+	if (gone)
 		return -ENOENT;
 	handover_unlisten(dev);
+	vduse_renew_stop(dev);
 	vduse_run_end(dev);
 	h->left = true;
 	vduse_ctl_del(h->peer_id);
 	h->peer_id = 0;
 	/* one that asked for another device finds this one as a killed process leaves it */
-	if (h->peer_fd >= 0 && handover_send(dev) < 0)
+	if (h->peer_fd >= 0 && (dev->renewal.gone || handover_send(dev) < 0))
 		VDUSE_LOG(WARNING, "%s: the process that wanted it is gone; it stays for the next",
 				dev->name);
 	return 0;

@@ -396,12 +396,12 @@ int
 vduse_iotlb_load(struct vduse_iotlb *tlb)
 {
 	const struct vduse_iotlb_map *map;
-	struct found_region *list;
-	uint32_t i, nb;
+	struct found_region *list = NULL;
+	uint32_t i, nb = 0;
 	int ret;
 
 	pthread_mutex_lock(&tlb->lock);
-	ret = found_list(tlb, &list, &nb);
+	ret = tlb->fd < 0 ? -ENODEV : found_list(tlb, &list, &nb);
 	if (ret == 0 && nb > 0)
 		ret = regions_add(tlb, list, nb);
 	for (i = 0; i < nb; i++)
@@ -520,6 +520,14 @@ vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int fd,
 	tlb->map = &map_empty;
 	tlb->lost_fd = -1;
 	return -pthread_mutex_init(&tlb->lock, NULL);
+}
+
+void
+vduse_iotlb_set_fd(struct vduse_iotlb *tlb, int fd)
+{
+	pthread_mutex_lock(&tlb->lock);
+	tlb->fd = fd;
+	pthread_mutex_unlock(&tlb->lock);
 }
 
 void

@@ -77,6 +77,9 @@ int vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int f
 /** Unmap everything. No burst may be running or start again. */
 void vduse_iotlb_fini(struct vduse_iotlb *tlb);
 
+/** Another descriptor of the device; -1: none, and loads fail with -ENODEV. */
+void vduse_iotlb_set_fd(struct vduse_iotlb *tlb, int fd);
+
 /**
  * Ask the kernel for its regions and map those that are not yet.
  *

@@ -7,6 +7,7 @@
 
 #include "vduse_adopt.h"
 #include "vduse_bus.h"
+#include "vduse_call.h"
 #include "vduse_dev.h"
 #include "vduse_kernel.h"
 #include "vduse_log.h"
@@ -74,6 +75,22 @@ renew_wait(struct vduse_renewal *r)
 	return !stop;
 }
 
+/*
+ * Nobody uses the descriptor any more, which soon is another file's: no burst
+ * runs, but an lcore may be about to resolve a miss, or to call the driver.
+ */
+static void
+renew_let_go(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	__atomic_store_n(&dev->env.fd, -1, __ATOMIC_SEQ_CST);
+	for (i = 0; i < dev->nb_queues; i++)
+		vduse_call_wait(dev->vqs[i]);
+	for (i = 0; i < dev->nb_spaces; i++)
+		vduse_iotlb_set_fd(&dev->tlbs[i], -1);
+}
+
 /* Off the bus and out of the kernel, as soon as whoever uses it has left. */
 static int
 renew_remove(struct rte_vduse_dev *dev)
@@ -92,6 +109,7 @@ renew_remove(struct rte_vduse_dev *dev)
 	vduse_adopt_renewing(dev);
 	pthread_mutex_lock(&r->lock);
 	r->gone = true;
+	renew_let_go(dev);
 	dev->sys->close(dev->fd);
 	dev->fd = -1;
 	pthread_mutex_unlock(&r->lock);
@@ -114,11 +132,11 @@ renew_watch(struct rte_vduse_dev *dev)
 	uint16_t i;
 
 	for (i = 0; i < dev->nb_spaces; i++) {
-		dev->tlbs[i].fd = dev->fd;
 		vduse_iotlb_remove(&dev->tlbs[i], 0, UINT64_MAX);
+		vduse_iotlb_set_fd(&dev->tlbs[i], dev->fd);
 	}
 	vduse_umem_renew(&dev->umem, dev->fd);
-	dev->env.fd = dev->fd;
+	__atomic_store_n(&dev->env.fd, dev->fd, __ATOMIC_SEQ_CST);
 	for (i = 0; i < dev->nb_queues; i++)
 		dev->vqs[i]->fault = NULL;
 	__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);
@@ -210,4 +228,16 @@ vduse_renew_stop(struct rte_vduse_dev *dev)
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
 	renew_join(r);
+}
+
+int
+vduse_renew_ioctl(struct rte_vduse_dev *dev, unsigned long request, void *arg)
+{
+	struct vduse_renewal *r = &dev->renewal;
+	int ret;
+
+	pthread_mutex_lock(&r->lock);
+	ret = r->gone ? -ENODEV : dev->sys->ioctl(dev->fd, request, arg);
+	pthread_mutex_unlock(&r->lock);
+	return ret;
 }

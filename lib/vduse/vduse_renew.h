@@ -37,4 +37,10 @@ void vduse_renew_start(struct rte_vduse_dev *dev);
 /** Wait for the end of it, as it is. Not on the control thread. */
 void vduse_renew_stop(struct rte_vduse_dev *dev);
 
+/**
+ * An ioctl of the device, from a thread that does not know whether it is made
+ * anew at this moment. @return as ioctl(2) or -errno; -ENODEV while it is
+ */
+int vduse_renew_ioctl(struct rte_vduse_dev *dev, unsigned long request, void *arg);
+
 #endif /* VDUSE_RENEW_H */

@@ -41,7 +41,7 @@ struct vduse_caller;
 /** What all virtqueues of a device share. */
 struct vduse_vq_env {
 	const struct vduse_sys *sys;
-	int fd;                              /**< the device */
+	int fd;                              /**< the device; atomic, -1 while it is made anew */
 	const struct vduse_readers *readers; /**< the bursts, by the virtqueue's index */
 	int fault_fd; /**< eventfd that wakes the control thread: a fault, or new regions */
 };
@@ -112,6 +112,7 @@ struct vduse_vq {
 	/* calls: see vduse_call.h; coalescing is off where usecs is 0 */
 	bool call_by_thread; /* injected by the thread, not the lcore */
 	bool call_posted;    /* atomic; the thread is to inject */
+	uint32_t calling;    /* atomic; threads that inject at this moment */
 	bool coal_adaptive;
 	bool coal_busy;       /* adaptive: the rate of the last window is worth it */
 	uint64_t coal_seen;   /* adaptive: buffers used in this window */

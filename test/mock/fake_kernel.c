@@ -17,6 +17,10 @@
 
 #include "fake_kernel_priv.h"
 
+/* File descriptors of devices. */
+#define FK_FD_MIN     256
+#define FK_FD_NUMBERS 512
+
 struct fk_state fk = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.changed = PTHREAD_COND_INITIALIZER,
@@ -106,6 +110,19 @@ fk_open_control(void)
 	return ret;
 }
 
+/* Under a number that no device had lately: who still uses the one before is found out. */
+static int
+device_fd(int fd)
+{
+	static int last;
+	int other = fcntl(fd, F_DUPFD_CLOEXEC, FK_FD_MIN + last++ % FK_FD_NUMBERS);
+
+	if (other < 0)
+		return fd;
+	close(fd);
+	return other;
+}
+
 static int
 device_open(const char *name)
 {
@@ -121,7 +138,7 @@ device_open(const char *name)
 		return -errno;
 	/* room for thousands of messages; without the right to it, for hundreds */
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &(int){ 64 << 20 }, sizeof(int));
-	dev->fd = pair[0];
+	dev->fd = device_fd(pair[0]);
 	dev->peer = pair[1];
 	/* vduse_dev_release(): what was read and not answered is queued again */
 	TAILQ_FOREACH (msg, &fk.msgs, next) {
@@ -448,7 +465,7 @@ fk_ioctl(int fd, unsigned long request, void *arg)
 	if (i < RTE_DIM(controls))
 		ret = control_ioctl(i, request, arg);
 	else
-		ret = dev != NULL ? device_ioctl(dev, request, arg) : -EBADF;
+		ret = dev != NULL ? device_ioctl(dev, request, arg) : fk_ledger_stray();
 unlock:
 	pthread_mutex_unlock(&fk.lock);
 	return ret;
@@ -483,7 +500,7 @@ fk_read(int fd, void *buf, size_t len)
 	dev = dev_of_fd(fd);
 	ret = fk_fault_hit(FK_READ);
 	if (ret == 0)
-		ret = dev != NULL ? device_read(dev, buf, len) : -EBADF;
+		ret = dev != NULL ? device_read(dev, buf, len) : fk_ledger_stray();
 	pthread_mutex_unlock(&fk.lock);
 	return ret;
 }
@@ -520,7 +537,7 @@ fk_write(int fd, const void *buf, size_t len)
 	dev = dev_of_fd(fd);
 	ret = fk_fault_hit(FK_WRITE);
 	if (ret == 0)
-		ret = dev != NULL ? device_write(dev, buf, len) : -EBADF;
+		ret = dev != NULL ? device_write(dev, buf, len) : fk_ledger_stray();
 	pthread_mutex_unlock(&fk.lock);
 	return ret;
 }

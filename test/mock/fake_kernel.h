@@ -48,7 +48,7 @@ struct fk_ledger {
 	unsigned int fds;     /* given out and not closed */
 	unsigned int maps;    /* mapped and not unmapped */
 	unsigned int devices; /* created and not destroyed */
-	unsigned int errors;  /* closed or unmapped what was not ours to */
+	unsigned int errors;  /* closed, unmapped or used what was not ours to */
 };
 
 /* A piece of a file that the front end maps at an IOVA. */

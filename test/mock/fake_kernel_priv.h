@@ -95,6 +95,9 @@ extern struct fk_state fk;
 int fk_ledger_open(int fd); /* returns fd */
 bool fk_ledger_close(int fd);
 
+/* Locked: a call on a descriptor that is no device's (any more): an error. Returns -EBADF. */
+int fk_ledger_stray(void);
+
 /* Calls of the table that the ledger keeps book of. */
 ssize_t fk_page_size(int fd);
 int fk_mmap(int fd, uint64_t offset, size_t len, int prot, void **addr);

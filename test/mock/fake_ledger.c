@@ -3,6 +3,7 @@
 /* What the fake kernel gave out, and what is to fail. */
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -58,6 +59,13 @@ fk_ledger_close(int fd)
 	}
 	ledger.errors++;
 	return false;
+}
+
+int
+fk_ledger_stray(void)
+{
+	ledger.errors++;
+	return -EBADF;
 }
 
 void

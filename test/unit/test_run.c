@@ -385,102 +385,6 @@ test_destroy_anywhere(void **state)
 	bench_destroy(&b);
 }
 
-static void
-wait_renewed(void)
-{
-	const time_t until = time(NULL) + 10;
-
-	while (unit_log_count("unit: made anew") == 0 && time(NULL) < until)
-		sched_yield();
-	unit_assert_logged_once("unit: made anew");
-}
-
-/* The kernel gave the device up: said once; it is made anew and serves. */
-static void
-broken_run(void (*break_it)(struct bench *b))
-{
-	const struct bench_conf conf = { 0 };
-	struct rte_ether_addr mac;
-	struct rte_vduse_net_info info;
-	struct bench b;
-
-	bench_up(&b, &conf);
-	unit_log_clear();
-	break_it(&b);
-	bench_wait(&b, bench_is_link_down, 0);
-	assert_null(bench_dequeue(&b));
-	wait_renewed();
-	unit_assert_logged_once("the kernel has given the device up");
-	/* with the same address, and as good as new */
-	bench_find(&b);
-	fk_config(b.dev, 0, &mac, sizeof(mac));
-	info = bench_info(&b);
-	assert_memory_equal(&mac, &info.mac, sizeof(mac));
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
-	bench_assert_traffic(&b);
-	bench_down(&b);
-}
-
-static void
-break_timeout(struct bench *b)
-{
-	fk_break(b->dev);
-}
-
-static void
-break_read_eio(struct bench *b)
-{
-	const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS, .s.status = 15 };
-
-	fk_fail(FK_READ, 0, 1, -EIO);
-	fk_msg_cancel(fk_msg_send(b->dev, &req, sizeof(req)));
-}
-
-static void
-break_read_eperm(struct bench *b)
-{
-	const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS, .s.status = 15 };
-
-	fk_fail(FK_READ, 0, 1, -EPERM);
-	fk_msg_cancel(fk_msg_send(b->dev, &req, sizeof(req)));
-}
-
-static void
-test_broken(void **state)
-{
-	(void)state;
-	broken_run(break_timeout);
-	broken_run(break_read_eio);
-	broken_run(break_read_eperm);
-}
-
-/* Destroyed while it waits for whoever keeps the old one, or just begins: that goes too. */
-static void
-test_broken_destroy(void **state)
-{
-	const struct bench_conf conf = { 0 };
-	const unsigned int fds = unit_count_fds();
-	struct bench b;
-	unsigned int i;
-
-	(void)state;
-	bench_up(&b, &conf);
-	fk_fail(VDUSE_DESTROY_DEV, 0, 1, -EBUSY);
-	fk_break(b.dev);
-	assert_true(fk_fail_wait());
-	bench_destroy(&b);
-	assert_null(fk_find("unit"));
-	for (i = 0; i < 300; i++) {
-		bench_up(&b, &conf);
-		fk_break(b.dev);
-		rte_delay_us(i);
-		bench_destroy(&b);
-		assert_int_equal(unit_count_fds(), fds);
-	}
-}
-
 /* A request that the kernel gave up, or that is cut short, harms nothing else. */
 static void
 test_request_lost(void **state)
@@ -582,8 +486,6 @@ main(void)
 		UNIT_TEST(test_vq_state),
 		UNIT_TEST(test_reset_100),
 		UNIT_TEST(test_destroy_anywhere),
-		UNIT_TEST(test_broken),
-		UNIT_TEST(test_broken_destroy),
 		UNIT_TEST(test_request_lost),
 		UNIT_TEST(test_thousands),
 		UNIT_TEST(test_start_fails),

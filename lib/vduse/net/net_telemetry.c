@@ -177,11 +177,11 @@ tel_space(struct vduse_iotlb *tlb, struct rte_tel_data *d)
 
 /* Whether the kernel would take memory of ours for the region at 0 (VDUSE_IOTLB_REG_UMEM). */
 static bool
-tel_umem(const struct rte_vduse_dev *dev)
+tel_umem(struct rte_vduse_dev *dev)
 {
 	struct vduse_iova_info info = { .start = 0, .last = 0 };
 
-	return dev->sys->ioctl(dev->fd, VDUSE_IOTLB_GET_INFO, &info) == 0 &&
+	return vduse_renew_ioctl(dev, VDUSE_IOTLB_GET_INFO, &info) == 0 &&
 	       (info.capability & VDUSE_IOVA_CAP_UMEM);
 }
 

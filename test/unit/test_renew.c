@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A device that the kernel gave up, made anew while others look at it. */
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+
+#include "bench.h"
+#include "vduse_call.h"
+
+static void
+wait_renewed(void)
+{
+	const time_t until = time(NULL) + 10;
+
+	while (unit_log_count("unit: made anew") == 0 && time(NULL) < until)
+		sched_yield();
+	unit_assert_logged_once("unit: made anew");
+}
+
+/* The kernel gave the device up: said once; it is made anew and serves. */
+static void
+broken_run(void (*break_it)(struct bench *b))
+{
+	const struct bench_conf conf = { 0 };
+	struct rte_ether_addr mac;
+	struct rte_vduse_net_info info;
+	struct bench b;
+
+	bench_up(&b, &conf);
+	unit_log_clear();
+	break_it(&b);
+	bench_wait(&b, bench_is_link_down, 0);
+	assert_null(bench_dequeue(&b));
+	wait_renewed();
+	unit_assert_logged_once("the kernel has given the device up");
+	/* with the same address, and as good as new */
+	bench_find(&b);
+	fk_config(b.dev, 0, &mac, sizeof(mac));
+	info = bench_info(&b);
+	assert_memory_equal(&mac, &info.mac, sizeof(mac));
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_assert_traffic(&b);
+	bench_down(&b);
+}
+
+static void
+break_timeout(struct bench *b)
+{
+	fk_break(b->dev);
+}
+
+static void
+break_read_eio(struct bench *b)
+{
+	const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS, .s.status = 15 };
+
+	fk_fail(FK_READ, 0, 1, -EIO);
+	fk_msg_cancel(fk_msg_send(b->dev, &req, sizeof(req)));
+}
+
+static void
+break_read_eperm(struct bench *b)
+{
+	const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS, .s.status = 15 };
+
+	fk_fail(FK_READ, 0, 1, -EPERM);
+	fk_msg_cancel(fk_msg_send(b->dev, &req, sizeof(req)));
+}
+
+static void
+test_broken(void **state)
+{
+	(void)state;
+	broken_run(break_timeout);
+	broken_run(break_read_eio);
+	broken_run(break_read_eperm);
+}
+
+/* Destroyed while it waits for whoever keeps the old one, or just begins: that goes too. */
+static void
+test_broken_destroy(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	const unsigned int fds = unit_count_fds();
+	struct bench b;
+	unsigned int i;
+
+	(void)state;
+	bench_up(&b, &conf);
+	fk_fail(VDUSE_DESTROY_DEV, 0, 1, -EBUSY);
+	fk_break(b.dev);
+	assert_true(fk_fail_wait());
+	bench_destroy(&b);
+	assert_null(fk_find("unit"));
+	for (i = 0; i < 300; i++) {
+		bench_up(&b, &conf);
+		fk_break(b.dev);
+		rte_delay_us(i);
+		bench_destroy(&b);
+		assert_int_equal(unit_count_fds(), fds);
+	}
+}
+
+static unsigned int
+stray_calls(void)
+{
+	struct fk_ledger ledger;
+
+	fk_ledger(&ledger);
+	return ledger.errors;
+}
+
+/* While it is gone, whoever comes finds no descriptor; what is set meanwhile the new one has. */
+static void
+test_gone(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	struct vduse_vq *vq;
+	uint16_t mtu;
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	vq = b.net->dev->vqs[0];
+	fk_fail(VDUSE_DESTROY_DEV, 0, 100, -EBUSY);
+	fk_break(b.dev);
+	while (fk_fail_left() == 100)
+		sched_yield();
+	assert_int_equal(rte_vduse_net_set_mtu(b.net, 1234), 0);
+	assert_int_equal(vduse_iotlb_load(vq->tlb), -ENODEV); /* an lcore that met a miss before */
+	vduse_call(vq);                                       /* or used buffers */
+	assert_int_equal(vq->stats.calls_failed, 1);
+	assert_int_equal(stray_calls(), 0);
+	assert_false(fk_fail_done());
+	wait_renewed();
+	bench_find(&b);
+	fk_config(b.dev, offsetof(struct virtio_net_config, mtu), &mtu, sizeof(mtu));
+	assert_int_equal(mtu, 1234);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_assert_traffic(&b);
+	bench_down(&b);
+}
+
+/* The kernel takes its time with the calls of some threads: all changes meanwhile that may. */
+static __thread bool slow;
+
+static int
+slow_ioctl(int fd, unsigned long request, void *arg)
+{
+	if (slow)
+		usleep(1000);
+	return fk_sys.ioctl(fd, request, arg);
+}
+
+/* A thread that sets, calls and resolves misses all the while. */
+struct setter {
+	struct bench *b;
+	bool stop;
+	unsigned int wrong;
+};
+
+static void *
+setter_main(void *arg)
+{
+	struct setter *s = arg;
+	struct vduse_vq *vq = s->b->net->dev->vqs[0];
+	uint16_t mtu = 1000;
+	int ret;
+
+	slow = true;
+	while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED)) {
+		ret = rte_vduse_net_set_mtu(s->b->net, 1000 + ++mtu % 100);
+		if (ret != 0 && ret != -EPERM) /* the kernel's, before it is taken away */
+			s->wrong++;
+		vduse_call(vq);
+		ret = vduse_iotlb_load(vq->tlb);
+		if (ret < 0 && ret != -ENODEV && ret != -EPERM)
+			s->wrong++;
+	}
+	return NULL;
+}
+
+static void
+test_gone_race(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	struct setter s = { 0 };
+	struct vduse_sys sys = fk_sys;
+	pthread_t thread;
+	struct bench b;
+	unsigned int i;
+
+	(void)state;
+	sys.ioctl = slow_ioctl;
+	vduse_sys_set(&sys);
+	bench_up(&b, &conf);
+	s.b = &b;
+	unit_thread(&thread, setter_main, &s);
+	for (i = 0; i < 50; i++) {
+		unit_log_clear();
+		fk_break(b.dev);
+		wait_renewed();
+		bench_find(&b);
+		bench_negotiate(&b);
+		bench_rings(&b, true);
+		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	}
+	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_int_equal(s.wrong, 0);
+	assert_int_equal(stray_calls(), 0);
+	bench_assert_traffic(&b);
+	bench_down(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_broken),
+		UNIT_TEST(test_broken_destroy),
+		UNIT_TEST(test_gone),
+		UNIT_TEST(test_gone_race),
+	};
+
+	return UNIT_RUN("renew", tests);
+}
