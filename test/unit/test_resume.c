@@ -58,22 +58,27 @@ resume(struct bench *b)
 	unit_assert_logged_once("goes on where another process ended");
 }
 
-/* Recovery is another thread's: the device starts first, then its queues. */
-static bool
-is_started(struct bench *b, bool started)
-{
-	return bench_info(b).dev.started == started &&
-	       (!started || (bench_is_served(b, 0) && bench_is_served(b, 1)));
-}
-
 static void
-wait_started(struct bench *b, bool started)
+wait_for(struct bench *b, bool (*is)(struct bench *b))
 {
 	const time_t until = time(NULL) + 10;
 
-	while (!is_started(b, started) && time(NULL) < until)
+	while (!is(b) && time(NULL) < until)
 		sched_yield();
-	assert_true(is_started(b, started));
+	assert_true(is(b));
+}
+
+static bool
+is_started(struct bench *b)
+{
+	return bench_info(b).dev.started;
+}
+
+/* Recovery is another thread's: the device starts first, then its queues. */
+static bool
+is_served(struct bench *b)
+{
+	return is_started(b) && bench_is_served(b, 0) && bench_is_served(b, 1);
 }
 
 static void
@@ -97,7 +102,7 @@ go_on(const struct bench_variant *variant)
 	die(&b);
 	resume(&b);
 	unit_assert_logged_once("not what was asked for");
-	wait_started(&b, true);
+	wait_for(&b, is_served);
 	info = bench_info(&b);
 	assert_memory_equal(&info.mac, mac, sizeof(mac));
 	assert_int_equal(info.mtu, 1500);
@@ -167,7 +172,7 @@ zero_copy_frames(const struct bench_variant *variant)
 	bench_send(&b, BENCH_BUFFERS + 9 * 4096, 9, 100);
 	die(&b);
 	resume(&b);
-	wait_started(&b, true);
+	wait_for(&b, is_served);
 	assert_int_equal(collect(&b, 3), 3);
 	assert_int_equal(rte_vduse_net_dequeue(b.net, 0, unit_pool, more, 8), 2);
 	bench_mbuf_check(more[0], 8, 1500);
@@ -213,7 +218,7 @@ test_control_state(void **state)
 	net_state_save(b.net);
 	die(&b);
 	resume(&b);
-	wait_started(&b, true);
+	wait_for(&b, is_served);
 	assert_int_equal(bench_info(&b).dev.api_version, 1);
 	assert_int_equal(bench_info(&b).queue_pairs, 4);
 	assert_int_equal(bench_info(&b).active_pairs, 3);
@@ -247,7 +252,7 @@ unmapped(const struct bench_variant *variant)
 	die(&b);
 	fk_unmap_all(b.dev);
 	resume(&b);
-	wait_started(&b, true);
+	wait_for(&b, is_started);
 	assert_null(bench_dequeue(&b));
 	assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 100)), 0);
 	/* where it is cannot be told, nor is it forgotten; answered behind what is logged */
@@ -294,11 +299,11 @@ test_unmapped_twice(void **state)
 	die(&b);
 	fk_unmap_all(b.dev);
 	resume(&b);
-	wait_started(&b, true);
+	wait_for(&b, is_started);
 	die(&b);
 	guest_map(&b.guest, b.dev);
 	resume(&b);
-	wait_started(&b, true);
+	wait_for(&b, is_started);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
 	bench_assert_traffic(&b);
 	down(&b);
@@ -320,7 +325,7 @@ test_unmapped_disabled(void **state)
 	die(&b);
 	fk_unmap_all(b.dev);
 	resume(&b);
-	wait_started(&b, true);
+	wait_for(&b, is_started);
 	assert_int_equal(fk_set_ready(b.dev, 1, false), 0);
 	assert_int_equal(fk_get_vq_state(b.dev, 1, &position), -EIO);
 	guest_map(&b.guest, b.dev);
@@ -351,7 +356,7 @@ test_unmapped_damaged(void **state)
 	b.net = NULL;
 	damage_take(1);
 	resume(&b);
-	wait_started(&b, true);
+	wait_for(&b, is_started);
 	assert_false(bench_info(&b).dev.broken);
 	guest_map(&b.guest, b.dev);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
@@ -499,7 +504,7 @@ owner_state(size_t offset, uint8_t value)
 	store->head->owner.data[store->head->owner.current & 1][offset] = value;
 	vduse_store_close(store, false);
 	resume(&b);
-	wait_started(&b, true);
+	wait_for(&b, is_served);
 	assert_true(b.net->queues[0].features == bench_features(&conf));
 	memcpy(&steer, &b.net->rss.steer, sizeof(steer));
 	assert_int_equal(steer, 0);
