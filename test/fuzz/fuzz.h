@@ -154,6 +154,7 @@ struct fuzz_dev {
 	uint16_t pairs;
 	bool zero_copy;
 	/* of this input */
+	bool resumed; /* from what a process before left: no position may be known */
 	uint64_t features;
 	uint16_t size;
 	bool packed;

@@ -327,7 +327,7 @@ fuzz_driver(struct fuzz_dev *fd, const struct fuzz_rec *rec, unsigned int own)
 		if (rec->a & 1)
 			driver_reset(fd, rec);
 		else
-			FUZZ_CHECK(fk_get_vq_state(fd->dev, q, &state) == 0);
+			FUZZ_CHECK(fk_get_vq_state(fd->dev, q, &state) == 0 || fd->resumed);
 		break;
 	}
 	return -1;

@@ -294,6 +294,7 @@ state_go_on(struct rte_vduse_net_conf *conf, bool adopt)
 	struct rte_vduse_net_info info;
 	int ret;
 
+	fd.resumed = true;
 	conf->adopt = adopt;
 	ret = rte_vduse_net_create(conf, &fd.net);
 	if (!adopt && ret == -EEXIST) {
@@ -368,6 +369,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	conf = state_conf(&first);
 	poked_desc = false;
 	fuzz_dev_create_as(&fd, &conf);
+	fd.resumed = false;
 	fuzz_dev_up(&fd, &first, 0);
 	while (fuzz_next(&in, &rec)) {
 		switch (rec.op % 11) {
