@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Short forms of test/soak/run, each on a broker of its own: a driver that is killed, resets,
-# negotiates anew and moves its memory under traffic, and every frame accounted for at the end.
+# negotiates anew and moves its memory under traffic, and every frame accounted for at the end; and
+# the same while the back end is killed.
 . "$(dirname "$0")/lib.sh"
 
 soak() {
@@ -14,6 +15,7 @@ soak() {
 	grep -E '^# (front|back): ' "$work/soak-$name.log"
 }
 
-case_run soak/random soak random 20
+case_run soak/random soak random -K 0 20
+case_run soak/back-kills soak back-kills -K 50 10
 case_run soak/kills soak kills -k 30 300
 exit $group_status

@@ -5,17 +5,21 @@
  * back, while its link flaps, its MTU, MAC address and offloads change and the port is stopped and
  * started, at random.
  *
- *   back [EAL option...] -- SEED
+ *   back [EAL option...] -- SEED [FILE]   FILE: where the counters are, for the process that
+ *                                         follows when this one is killed
  *
  * It says "ok ready". Commands are lines on stdin: "stop" ends sending and changes ("ok"),
  * "show" prints the counters, "finish" prints them and ends.
  */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -35,35 +39,49 @@
 #define CHANGE_MIN_MS 2
 #define CHANGE_MAX_MS 60
 
+struct totals {
+	uint64_t sent, received, corrupt, reordered;
+	uint64_t flaps, mtus, macs, restarts, failed;
+	uint64_t opackets, oerrors, ipackets, ierrors; /* the port's */
+};
+
 static struct {
 	struct rte_mempool *pool;
 	uint64_t random;
 	bool sending;
 	bool link_down;       /* until the next change */
 	uint64_t next_change; /* TSC */
-	uint64_t number;      /* of the next frame */
-	uint64_t expected;    /* number, at least, of the next that comes back */
-	uint64_t sent, received, corrupt, reordered;
-	uint64_t flaps, mtus, macs, restarts, failed;
-	struct rte_eth_stats before; /* of before the port was set up anew */
+	struct totals now;    /* without what the port counts since it was set up */
 } back;
+
+/*
+ * Outlives the process. The numbers move on before a burst; the totals are
+ * of the end of a turn: what a process that is killed did since is not in them.
+ */
+static struct shared {
+	uint64_t number;   /* of the next frame */
+	uint64_t expected; /* number, at least, of the next that comes back */
+	uint32_t current;
+	struct totals totals[2];
+} * shared;
 
 static void
 send_some(void)
 {
+	const uint64_t first = shared->number;
 	struct rte_mbuf *pkts[BURST];
 	uint16_t i, n;
 
 	if (rte_pktmbuf_alloc_bulk(back.pool, pkts, BURST) < 0)
 		return;
 	for (i = 0; i < BURST; i++) {
-		const uint64_t number = back.number + i;
+		const uint64_t number = first + i;
 
 		soak_write((uint8_t *)rte_pktmbuf_append(pkts[i], soak_length(number)), number);
 	}
+	__atomic_store_n(&shared->number, first + BURST, __ATOMIC_RELEASE);
 	n = rte_eth_tx_burst(0, 0, pkts, BURST);
-	back.number += n;
-	back.sent += n;
+	back.now.sent += n;
 	rte_pktmbuf_free_bulk(&pkts[n], BURST - n);
 }
 
@@ -75,17 +93,17 @@ receive_some(void)
 	uint8_t room[SOAK_FRAME_MAX];
 	uint64_t number = 0;
 
-	back.received += n;
+	back.now.received += n;
 	for (i = 0; i < n; i++) {
 		const uint8_t *frame = rte_pktmbuf_read(
 				pkts[i], 0, RTE_MIN(pkts[i]->pkt_len, sizeof(room)), room);
 
 		if (!soak_check(frame, pkts[i]->pkt_len, &number)) {
-			back.corrupt++;
+			back.now.corrupt++;
 			continue;
 		}
-		back.reordered += number < back.expected;
-		back.expected = number + 1;
+		back.now.reordered += number < shared->expected;
+		shared->expected = number + 1;
 	}
 	rte_pktmbuf_free_bulk(pkts, n);
 }
@@ -121,18 +139,46 @@ port_start(void)
 	return ret == 0 ? rte_eth_dev_start(0) : ret;
 }
 
-/* Counters of the port since the beginning. */
+/* What the port counts is added: it begins anew when it is set up. */
 static void
-stats_add(struct rte_eth_stats *sum)
+stats_add(struct totals *sum)
 {
-	struct rte_eth_stats now;
+	struct rte_eth_stats port;
 
-	memset(&now, 0, sizeof(now));
-	back.failed += rte_eth_stats_get(0, &now) != 0;
-	sum->opackets += now.opackets;
-	sum->oerrors += now.oerrors;
-	sum->ipackets += now.ipackets;
-	sum->ierrors += now.ierrors;
+	memset(&port, 0, sizeof(port));
+	sum->failed += rte_eth_stats_get(0, &port) != 0;
+	sum->opackets += port.opackets;
+	sum->oerrors += port.oerrors;
+	sum->ipackets += port.ipackets;
+	sum->ierrors += port.ierrors;
+}
+
+/* The end of a turn, for the process that follows. */
+static void
+totals_keep(void)
+{
+	const uint32_t other = !shared->current;
+
+	shared->totals[other] = back.now;
+	stats_add(&shared->totals[other]);
+	__atomic_store_n(&shared->current, other, __ATOMIC_RELEASE);
+}
+
+/* Return: 0, or -errno. */
+static int
+totals_open(const char *path)
+{
+	int fd = path != NULL ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)
+			      : memfd_create("totals", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, sizeof(*shared)) < 0)
+		return -errno;
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (shared == MAP_FAILED)
+		return -errno;
+	close(fd);
+	back.now = shared->totals[shared->current];
+	return 0;
 }
 
 static int
@@ -140,17 +186,17 @@ change_restart(void)
 {
 	int ret = rte_eth_dev_stop(0);
 
-	back.restarts++;
+	back.now.restarts++;
 	if (ret < 0)
 		return ret;
-	stats_add(&back.before);
+	stats_add(&back.now);
 	return port_start();
 }
 
 static int
 change_link(void)
 {
-	back.flaps++;
+	back.now.flaps++;
 	back.link_down = true;
 	return rte_eth_dev_set_link_down(0);
 }
@@ -158,7 +204,7 @@ change_link(void)
 static int
 change_mtu(void)
 {
-	back.mtus++;
+	back.now.mtus++;
 	return rte_eth_dev_set_mtu(0, 1280 + soak_random(&back.random, 7000));
 }
 
@@ -167,7 +213,7 @@ change_mac(void)
 {
 	struct rte_ether_addr mac = { { 2, 0, 0, 0, 1, soak_random(&back.random, 256) } };
 
-	back.macs++;
+	back.now.macs++;
 	return rte_eth_dev_default_mac_addr_set(0, &mac);
 }
 
@@ -189,23 +235,22 @@ change(void)
 	}
 	if (ret < 0) {
 		fprintf(stderr, "back: change: %s\n", strerror(-ret));
-		back.failed++;
+		back.now.failed++;
 	}
 }
 
 static void
 show(const char *result)
 {
-	struct rte_eth_stats stats = back.before;
+	struct totals t = back.now;
 
-	stats_add(&stats);
+	stats_add(&t);
 	printf("%s sent=%" PRIu64 " received=%" PRIu64 " corrupt=%" PRIu64 " reordered=%" PRIu64
 	       " opackets=%" PRIu64 " oerrors=%" PRIu64 " ipackets=%" PRIu64 " ierrors=%" PRIu64
 	       " flaps=%" PRIu64 " mtus=%" PRIu64 " macs=%" PRIu64 " restarts=%" PRIu64
 	       " failed=%" PRIu64 " mbufs_out=%u\n",
-			result, back.sent, back.received, back.corrupt, back.reordered,
-			stats.opackets, stats.oerrors, stats.ipackets, stats.ierrors, back.flaps,
-			back.mtus, back.macs, back.restarts, back.failed,
+			result, t.sent, t.received, t.corrupt, t.reordered, t.opackets, t.oerrors,
+			t.ipackets, t.ierrors, t.flaps, t.mtus, t.macs, t.restarts, t.failed,
 			rte_mempool_in_use_count(back.pool));
 }
 
@@ -241,6 +286,7 @@ serve(void)
 		if (back.sending)
 			send_some();
 		receive_some();
+		totals_keep();
 		if (turns++ % PAUSES != 0)
 			continue;
 		if (back.sending && rte_get_timer_cycles() >= back.next_change)
@@ -260,7 +306,14 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: back [EAL option...] -- SEED\n");
 		return 1;
 	}
-	back.random = strtoull(argv[ret + 1], NULL, 0) | 1;
+	argv += ret;
+	argc -= ret;
+	ret = totals_open(argc > 2 ? argv[2] : NULL);
+	if (ret < 0) {
+		fprintf(stderr, "back: %s: %s\n", argc > 2 ? argv[2] : "memfd", strerror(-ret));
+		return 1;
+	}
+	back.random = (strtoull(argv[1], NULL, 0) + shared->number) | 1;
 	back.sending = true;
 	back.pool = rte_pktmbuf_pool_create(
 			"soak", MBUFS, 128, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
