@@ -159,7 +159,7 @@ before_talks(void)
 	char room[CMSG_SPACE(FDS_MAX * sizeof(int))] __rte_aligned(sizeof(struct cmsghdr)) = { 0 };
 	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *cmsg;
-	int fds[FDS_MAX];
+	int fds[FDS_MAX] = { 0 };
 	struct stat st;
 	unsigned int i;
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
