@@ -127,6 +127,9 @@ void fk_ledger_clear(void);
 /* Locked: what the call is to fail with, or 0. */
 int fk_fault_hit(unsigned long call);
 
+/* Locked: ioctl(2) of an open device. */
+int fk_dev_ioctl(struct fk_dev *dev, unsigned long request, void *arg);
+
 /* Locked: let the process see that a message is there. */
 void fk_msg_ring(struct fk_dev *dev);
 
