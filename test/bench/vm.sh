@@ -35,7 +35,8 @@ vm_compare() {
 	echo "In a virtual machine with Linux $vm_kernel: ${columns[*]}"
 	"$top/test/vm/vm" run -k "$vm_kernel" -b "$build" -o "$out/vm" -s 2 -m 3072 -H 640 \
 		-t $((120 + rounds * ${#columns[@]} * (90 + 4 * ${vm_seconds%.*}))) \
-		-c "$top/test/system:/vm/system" -c "$peer:/vm/peer" "$top/test/bench/vm-inside.sh" \
+		-c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
+		-c "$peer:/vm/peer" "$top/test/bench/vm-inside.sh" \
 		"$rounds" "$vm_seconds" "${columns[@]}" >"$out/vm.log" 2>&1 || status=$?
 	rm -rf "$peer"
 	sed -n 's/^result //p' "$out/vm.log" | tee -a "$out/raw.txt" | sed 's/^/  /'

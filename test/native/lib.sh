@@ -3,9 +3,8 @@
 # What the native tests share. They run on this machine, as root, below a broker of the
 # emulator (test/emu): `vduse-emu run ctrl_vq=1 -- test/native/GROUP.sh BUILD`.
 #
-# A group sources this file, defines functions and calls `case_run NAME FUNCTION` for each. A
-# case is a function in a subshell with `set -e`. Results are lines "ok NAME SECONDS",
-# "not ok NAME SECONDS" and "skip NAME SECONDS REASON"; other lines are comment.
+# A group sources this file, defines functions and calls `case_run NAME FUNCTION` for each
+# (cases.sh).
 
 set -u
 shopt -s nullglob
@@ -20,38 +19,8 @@ preload=${VDUSE_EMU_LIB:?not below vduse-emu run}
 unset LD_PRELOAD
 # what test/run was told to run them with
 more_devargs=${TEST_DEVARGS:+,$TEST_DEVARGS}
-background=()
+. "$(dirname "${BASH_SOURCE[0]}")/../cases.sh"
 work=
-group_status=0
-
-say() {
-	echo "# $*"
-}
-
-# fail WORD...: end the case with a cause.
-fail() {
-	say "$*"
-	exit 1
-}
-
-skip() {
-	echo "$*" >"$work/skip-reason"
-	exit 77
-}
-
-# wait_for SECONDS COMMAND...: until the command succeeds.
-wait_for() {
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.02
-	done
-}
-
-is_gone() {
-	! "$@"
-}
 
 # Whether a child runs: one that has ended and was not waited for does not.
 running() {
@@ -386,7 +355,7 @@ case_end() {
 }
 
 # A failed case must not fail the next one.
-clean_slate() {
+after_case() {
 	local name
 	emu clear
 	emu show | sed -n 's/^\([^ :]*\): .*/\1/p' | while read -r name; do
@@ -394,28 +363,6 @@ clean_slate() {
 		LD_PRELOAD=$preload "$app" --destroy "$name" >/dev/null 2>&1 || say "cannot destroy $name"
 		rm -f "/var/run/vduse/$name"
 	done
-}
-
-# case_run NAME FUNCTION [ARGUMENT...]
-case_run() {
-	local name=$1 start=$EPOCHREALTIME status seconds
-	shift
-	say "case $name"
-	(
-		background=()
-		trap case_end EXIT
-		trap 'say "failed: $BASH_COMMAND (line $LINENO)"' ERR
-		set -eE
-		"$@"
-	)
-	status=$?
-	clean_slate
-	seconds=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000000))
-	case $status in
-	0) echo "ok $name $seconds" ;;
-	77) echo "skip $name $seconds $(cat "$work/skip-reason")" ;;
-	*) echo "not ok $name $seconds"; group_status=1 ;;
-	esac
 }
 
 group_end() {
@@ -429,5 +376,6 @@ if [ -n "${NATIVE_LOGS:-}" ]; then
 else
 	work=$(mktemp -d "${TMPDIR:-/tmp}/vduse-native.XXXXXX")
 fi
+skip_reason=$work/skip-reason
 trap group_end EXIT
 trap 'exit 143' TERM INT HUP

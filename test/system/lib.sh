@@ -4,9 +4,7 @@
 # (test/vm), which is thrown away after each group of cases.
 #
 # A group sources this file, defines functions and calls `case_run NAME FUNCTION`
-# for each. A case is a function in a subshell with `set -e`; a failed command
-# fails it, with the line. Results are lines "ok NAME SECONDS", "not ok NAME SECONDS" and
-# "skip NAME SECONDS REASON"; other lines are comment.
+# for each (cases.sh).
 
 set -u
 shopt -s nullglob
@@ -19,36 +17,8 @@ eal=(-l 1 --no-pci --no-telemetry ${TEST_EAL:-})
 huge=(--in-memory --huge-unlink)
 # EAL does not take --no-huge together with --in-memory (DPDK 22.11 to 25.11).
 no_huge=(--no-huge --no-shconf -m 256)
-background=()
-
-say() {
-	echo "# $*"
-}
-
-# fail WORD...: end the case with a cause.
-fail() {
-	echo "# $*"
-	exit 1
-}
-
-skip() {
-	echo "$*" >/tmp/skip-reason
-	exit 77
-}
-
-# wait_for SECONDS COMMAND...: until the command succeeds.
-wait_for() {
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		usleep 20000
-	done
-}
-
-is_gone() {
-	! "$@"
-}
+skip_reason=/tmp/skip-reason
+. /vm/cases.sh
 
 # with_options COMMAND...: sets command, which has what test/run was told to run the tests with.
 with_options() {
@@ -208,14 +178,14 @@ modules() {
 	modprobe -a vduse "$@"
 }
 
-group_end() {
+case_end() {
 	local p
 	for p in "${background[@]}"; do
 		running "$p" && kill -KILL "$p"
 	done
 	return 0
 }
-trap group_end EXIT
+trap case_end EXIT
 
 # clean_slate: what a failed case left must not fail the next one. For groups whose
 # cases start everything themselves; called after each case as `after_case`.
@@ -231,26 +201,4 @@ clean_slate() {
 
 after_case() {
 	:
-}
-
-# case_run NAME FUNCTION: in a subshell, so that a case cannot disturb the next one.
-case_run() {
-	local start=$EPOCHREALTIME status seconds
-	say "case $1"
-	(
-		background=()
-		trap group_end EXIT
-		trap 'echo "# failed: $BASH_COMMAND (line $LINENO)"' ERR
-		set -eE
-		"$2"
-	)
-	status=$?
-	after_case
-	seconds=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000000))
-	case $status in
-	0) echo "ok $1 $seconds" ;;
-	77) echo "skip $1 $seconds $(cat /tmp/skip-reason)" ;;
-	*) echo "not ok $1 $seconds" ;;
-	esac
-	return "$status"
 }

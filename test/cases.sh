@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# What the groups of native and of system tests share: cases and their results.
+#
+# A case is a function in a subshell with `set -e`; a failed command fails it, with the line.
+# Results are lines "ok NAME SECONDS", "not ok NAME SECONDS" and "skip NAME SECONDS REASON"; other
+# lines are comment. Who sources this defines case_end, the last thing in a case's subshell,
+# after_case, called behind it, and skip_reason, a file.
+
+background=()
+group_status=0
+
+say() {
+	echo "# $*"
+}
+
+# fail WORD...: end the case with a cause.
+fail() {
+	say "$*"
+	exit 1
+}
+
+skip() {
+	echo "$*" >"$skip_reason"
+	exit 77
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.02
+	done
+}
+
+is_gone() {
+	! "$@"
+}
+
+# case_run NAME FUNCTION [ARGUMENT...]: its status; group_status is 1 once one has failed.
+case_run() {
+	local name=$1 start=$EPOCHREALTIME status seconds
+	shift
+	say "case $name"
+	(
+		background=()
+		trap case_end EXIT
+		trap 'say "failed: $BASH_COMMAND (line $LINENO)"' ERR
+		set -eE
+		"$@"
+	)
+	status=$?
+	after_case
+	seconds=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000000))
+	case $status in
+	0) echo "ok $name $seconds" ;;
+	77) echo "skip $name $seconds $(cat "$skip_reason")" ;;
+	*) echo "not ok $name $seconds"; group_status=1 ;;
+	esac
+	return "$status"
+}
