@@ -10,8 +10,8 @@ deps_build="gcc libc6-dev meson ninja-build pkg-config libdpdk-dev libmnl-dev li
 deps_run="kmod iproute2 ethtool iputils-ping iperf3"
 # For a virtual machine with a kernel that has vduse (test/vm).
 deps_vm="qemu-system-x86 busybox-static kmod cpio xz-utils debian-archive-keyring"
-# For the tests: unit, static, and Debian's own testpmd as an application.
-deps_test="libcmocka-dev clang-14 libclang-rt-14-dev clang-format clang-tidy cppcheck dpdk-dev debootstrap systemd"
+# For the tests: unit, static (dpdk has dpdk-pmdinfo.py), and Debian's own testpmd as an application.
+deps_test="libcmocka-dev clang-14 libclang-rt-14-dev clang-format clang-tidy cppcheck dpdk dpdk-dev debootstrap systemd"
 
 # deps_missing PACKAGE...: those that are not installed, a line each.
 deps_missing() {
