@@ -136,10 +136,11 @@ pmd_stop(struct rte_eth_dev *eth_dev)
 	struct pmd_dev *pmd = eth_dev->data->dev_private;
 
 	eth_dev->data->dev_started = 0;
-	if (rte_vduse_net_hand_over(pmd->net) == 0)
-		return 0;
-	rte_vduse_net_set_link(pmd->net, false);
-	pmd_link_update(eth_dev, 0);
+	/* the driver of a device that goes to another process notices nothing */
+	if (rte_vduse_net_hand_over(pmd->net) != 0) {
+		rte_vduse_net_set_link(pmd->net, false);
+		pmd_link_update(eth_dev, 0);
+	}
 	pmd_intr_stop(eth_dev);
 	return 0;
 }
