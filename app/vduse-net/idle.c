@@ -158,10 +158,11 @@ idle_add_fd(struct idle *idle, int fd)
 void
 idle_drop_queues(struct idle *idle)
 {
-	const struct idle_queue *q;
+	unsigned int i;
 
-	for (q = idle->queues; q < idle->queues + idle->nb_queues; q++)
-		rte_eth_dev_rx_intr_ctl_q(q->port, q->queue, idle->epfd, RTE_INTR_EVENT_DEL, NULL);
+	for (i = 0; i < idle->nb_queues; i++)
+		rte_eth_dev_rx_intr_ctl_q(idle->queues[i].port, idle->queues[i].queue, idle->epfd,
+				RTE_INTR_EVENT_DEL, NULL);
 	idle->nb_queues = 0;
 	idle->bounded = false;
 }
