@@ -12,11 +12,22 @@ export LC_ALL=C
 build=${1:?build folder}
 emu=$build/test/emu/vduse-emu
 emu_dir=$build/test/emu
-pmd=$build/drivers/net/vduse/librte_net_vduse.so
-app=$build/app/vduse-net/dpdk-vduse-net
+# The back ends are of the build under test, which may be one with sanitizers; the emulator and the
+# drivers, which also run in programs of Debian's, are of the ordinary one.
+subject=${NATIVE_SUBJECT:-$build}
+pmd=$subject/drivers/net/vduse/librte_net_vduse.so
+app=$subject/app/vduse-net/dpdk-vduse-net
+loopback=$subject/test/tools/loopback
 tools=$build/test/tools
 preload=${VDUSE_EMU_LIB:?not below vduse-emu run}
 unset LD_PRELOAD
+
+# Whether that is the ordinary one: Debian's programs cannot load a PMD with sanitizers, and these need
+# more address space than a limit of a test leaves.
+ordinary() {
+	[ "$subject" = "$build" ]
+}
+
 # what test/run was told to run them with
 more_devargs=${TEST_DEVARGS:+,$TEST_DEVARGS}
 . "$(dirname "${BASH_SOURCE[0]}")/../cases.sh"
@@ -111,7 +122,7 @@ back_start() {
 	rm -f "$work/back.in" "$work/back.out"
 	mkfifo "$work/back.in" "$work/back.out"
 	# shellcheck disable=SC2086
-	LD_PRELOAD=$preload "$tools/loopback" -d "$pmd" -l 0 "${eal[@]}" -m 128 \
+	LD_PRELOAD=$preload "$loopback" -d "$pmd" -l 0 "${eal[@]}" -m 128 \
 		--file-prefix "nb$$" ${TEST_EAL:-} "$@" \
 		--vdev "net_vduse0,name=$name,queues=$queues${devargs:+,$devargs}$more_devargs" \
 		-- --queues "$queues" <"$work/back.in" >"$work/back.out" 2>"$work/back.log" &

@@ -27,7 +27,7 @@ destroyed() {
 case_left_over() {
 	local status=0
 	killed l1 ""
-	LD_PRELOAD=$preload "$tools/loopback" -d "$pmd" -l 0 --no-pci --no-huge --no-shconf -m 64 \
+	LD_PRELOAD=$preload "$loopback" -d "$pmd" -l 0 --no-pci --no-huge --no-shconf -m 64 \
 		--no-telemetry --vdev net_vduse0,name=l1 -- </dev/null >"$work/again.log" 2>&1 || status=$?
 	say "$(grep -E '^(net_)?vduse:' "$work/again.log")"
 	[ "$status" = 1 ] || fail "status $status"
@@ -239,9 +239,11 @@ case_run life/api-0 api_case 0
 case_run life/api-1 api_case 1
 case_run life/control case_control
 case_run life/rss case_rss
-case_run life/peer-host case_peer host
-case_run life/peer-driver case_peer driver
-case_run life/guest case_guest
+if ordinary; then
+	case_run life/peer-host case_peer host
+	case_run life/peer-driver case_peer driver
+	case_run life/guest case_guest
+fi
 # Last: once the ioctls of Linux 7.3 are there, they stay.
 case_run life/queue-ready api_case 1 1
 case_run life/suspend api_case 1 3
