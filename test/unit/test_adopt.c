@@ -184,28 +184,32 @@ before_dies(struct bench *b)
 
 /* Its successor looks at the rings on the control thread. */
 static bool
-wait_for(struct bench *b, bool (*reached)(const struct rte_vduse_net_info *info))
+wait_for(struct bench *b, bool (*reached)(struct bench *b))
 {
 	const time_t until = time(NULL) + 10;
-	struct rte_vduse_net_info info;
 
-	do {
-		rte_vduse_net_info(b->net, &info);
+	while (!reached(b) && time(NULL) < until)
 		sched_yield();
-	} while (!reached(&info) && time(NULL) < until);
-	return reached(&info);
+	return reached(b);
 }
 
 static bool
-is_started(const struct rte_vduse_net_info *info)
+is_started(struct bench *b)
 {
-	return info->dev.started;
+	return bench_info(b).dev.started;
+}
+
+/* The device starts first, then its queues. */
+static bool
+is_served(struct bench *b)
+{
+	return is_started(b) && bench_is_served(b, 0) && bench_is_served(b, 1);
 }
 
 static bool
-is_broken(const struct rte_vduse_net_info *info)
+is_broken(struct bench *b)
 {
-	return info->dev.broken;
+	return bench_info(b).dev.broken;
 }
 
 static void
@@ -246,7 +250,7 @@ continue_run(const struct bench_conf *conf, unsigned int n)
 	bench_send(&b, BENCH_BUFFERS + 256 * n, n, 60);
 	irqs = fk_irqs(b.dev, 1);
 	b.net = adopt(0);
-	assert_true(wait_for(&b, is_started));
+	assert_true(wait_for(&b, is_served));
 	assert_int_equal(rte_vduse_net_set_link(b.net, true), 0);
 	assert_int_equal(bench_info(&b).dev.driver_features, bench_features(conf));
 	transmit(&b, n / 2, n + 1);
@@ -319,7 +323,7 @@ test_continue_packed_unused(void **state)
 	before_dies(&b);
 	bench_send(&b, BENCH_BUFFERS, 0, 60);
 	b.net = adopt(0);
-	assert_true(wait_for(&b, is_started));
+	assert_true(wait_for(&b, is_served));
 	transmit(&b, 0, 1);
 	bench_down(&b);
 	foreign_destroy();
