@@ -184,8 +184,8 @@ fk_break(struct fk_dev *dev)
 	{                                             \
 		type value;                           \
                                                       \
-		assert(index < dev->nb_vqs);          \
 		pthread_mutex_lock(&fk.lock);         \
+		assert(index < dev->nb_vqs);          \
 		value = (expr);                       \
 		pthread_mutex_unlock(&fk.lock);       \
 		return value;                         \
@@ -289,8 +289,8 @@ fk_set_vq(struct fk_dev *dev, const struct vduse_vq_info *info)
 {
 	struct fk_vq *vq;
 
-	assert(info->index < dev->nb_vqs);
 	pthread_mutex_lock(&fk.lock);
+	assert(info->index < dev->nb_vqs);
 	vq = &dev->vqs[info->index];
 	vq->info = *info;
 	pthread_mutex_unlock(&fk.lock);
@@ -306,8 +306,8 @@ fk_set_ready(struct fk_dev *dev, uint32_t index, bool ready)
 	};
 	struct vduse_dev_response resp;
 
-	assert(index < dev->nb_vqs);
 	pthread_mutex_lock(&fk.lock);
+	assert(index < dev->nb_vqs);
 	dev->vqs[index].info.ready = ready;
 	pthread_mutex_unlock(&fk.lock);
 	if (!(dev->vduse_features & (1ULL << VDUSE_F_QUEUE_READY)))
@@ -393,8 +393,8 @@ fk_kick(struct fk_dev *dev, uint32_t index)
 {
 	struct fk_vq *vq;
 
-	assert(index < dev->nb_vqs);
 	pthread_mutex_lock(&fk.lock);
+	assert(index < dev->nb_vqs);
 	vq = &dev->vqs[index];
 	if (vq->info.ready && vq->kickfd >= 0)
 		eventfd_write(vq->kickfd, 1);
@@ -408,8 +408,8 @@ fk_kick_is_taken(struct fk_dev *dev, uint32_t index)
 {
 	struct pollfd poll_fd = { .events = POLLIN };
 
-	assert(index < dev->nb_vqs);
 	pthread_mutex_lock(&fk.lock);
+	assert(index < dev->nb_vqs);
 	poll_fd.fd = dev->vqs[index].kickfd;
 	pthread_mutex_unlock(&fk.lock);
 	return poll(&poll_fd, 1, 0) == 0;
