@@ -276,6 +276,7 @@ adaptive_run(const struct bench_conf *conf)
 	sent(&b, 1);
 	assert_int_equal(fk_irqs(b.dev, TX), before + 1);
 	/* switched off, the first one waits as well */
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 64, LONG_US), 0);
 	assert_int_equal(rte_vduse_net_set_adaptive(b.net, true, false), 0);
 	sent(&b, 1);
 	assert_int_equal(fk_irqs(b.dev, TX), before + 1);

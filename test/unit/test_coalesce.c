@@ -8,8 +8,9 @@
 
 #include "ctrlq.h"
 
-/* A time that does not pass while a test runs, and one that does at once. */
+/* Times: not over while a test runs, waited for by one, over at once. */
 #define LONG_US  1000000
+#define WAIT_US  500000
 #define SHORT_US 1
 
 #define TX 1
@@ -136,8 +137,8 @@ test_deadline(void **state)
 	for (v = 0; v < BENCH_VARIANTS; v += 4) {
 		conf.variant = bench_variants[v];
 		bench_up(&b, &conf);
-		assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 100, 20000), 0);
-		assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 100, 20000), 0);
+		assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 100, WAIT_US), 0);
+		assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 100, WAIT_US), 0);
 		before = fk_irqs(b.dev, TX);
 		want_calls(&b);
 		assert_int_equal(sent(&b, 3), 0);
@@ -166,7 +167,7 @@ test_count_after_deadline(void **state)
 
 	(void)state;
 	bench_up(&b, &conf);
-	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 8, 100000), 0);
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 8, WAIT_US), 0);
 	before = fk_irqs(b.dev, TX);
 	assert_int_equal(sent(&b, 3), 0);
 	assert_true(wait_call(&b, TX, before));
