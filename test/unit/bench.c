@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 
 #include <linux/virtio_config.h>
 
 #include "bench.h"
+#include "vduse_call.h"
 
 #define BIT(name) (1ULL << (name))
 
@@ -246,6 +248,38 @@ const struct vduse_vq *
 bench_lib_vq(const struct bench *b, uint16_t index)
 {
 	return vduse_dev_vq(b->net->dev, index);
+}
+
+/*
+ * The thread is not between taking a call and making it. It holds a lock meanwhile, which both of
+ * these take; they set what is set already.
+ */
+static void
+call_round_ends(struct vduse_vq *vq)
+{
+	int ret;
+
+	if (vq->call_by_thread)
+		ret = vduse_call_set_thread(vq, true);
+	else
+		ret = vduse_call_set_coalesce(
+				vq, vq->coal_frames, vq->coal_usecs, vq->coal_adaptive);
+	assert_int_equal(ret, 0);
+}
+
+void
+bench_settle_calls(struct bench *b, uint16_t index)
+{
+	struct vduse_vq *vq = vduse_dev_vq(b->net->dev, index);
+	const time_t until = time(NULL) + 10;
+
+	assert_true(vq->call_by_thread || vq->coal_usecs != 0);
+	call_round_ends(vq);
+	/* one that the kernel refused waits for the next round */
+	while (__atomic_load_n(&vq->call_posted, __ATOMIC_RELAXED) && time(NULL) <= until)
+		sched_yield();
+	assert_false(__atomic_load_n(&vq->call_posted, __ATOMIC_RELAXED));
+	call_round_ends(vq);
 }
 
 struct mock_vq *

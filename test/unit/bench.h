@@ -107,6 +107,12 @@ bool bench_is_served(struct bench *b, unsigned int index);
 /* The library's virtqueue; peeked at only. */
 const struct vduse_vq *bench_lib_vq(const struct bench *b, uint16_t index);
 
+/*
+ * Wait until no call of the virtqueue is the thread's (vduse_call.h) any more: what it had taken is
+ * made or given up. For queues whose calls are held back, or the thread's anyway.
+ */
+void bench_settle_calls(struct bench *b, uint16_t index);
+
 struct mock_vq *bench_rx(struct bench *b);
 struct mock_vq *bench_tx(struct bench *b);
 

@@ -297,6 +297,7 @@ test_reset(void **state)
 	assert_int_equal(sent(&b, 4), 0);
 	received(&b, 1);
 	restart(&b);
+	bench_settle_calls(&b, RX);
 	before = fk_irqs(b.dev, RX);
 	assert_int_equal(sent(&b, 0), 0);
 	assert_int_equal(fk_irqs(b.dev, RX), before);
