@@ -67,9 +67,11 @@ echo_end() {
 	driver_gone
 }
 
-# killed FORMAT OPTION...: a process is killed under traffic, and followed by another.
+# killed FORMAT OPTION...: a process is killed under traffic, and followed by another. Traffic goes
+# on in under a second after the new one polls. That is asked of the median: a machine with other
+# work may keep the processes from running; five seconds are too long all the same.
 killed() {
-	local format=$1 n slowest=0 ms
+	local format=$1 n all=() ms slowest
 	shift
 	mkdir -p -m 700 "$work/run"
 	app_start k1 --ring "$format" "$@"
@@ -83,14 +85,17 @@ killed() {
 		app_start k1 --ring "$format" "$@"
 		app_ready
 		echo_ok back
-		ms=${answer#ok } ms=${ms%% *}
-		[ "$ms" -le "$slowest" ] || slowest=$ms
+		ms=${answer#ok }
+		all+=("${ms%% *}")
 	done
+	mapfile -t all < <(printf '%s\n' "${all[@]}" | sort -n)
+	ms=${all[kills / 2]} slowest=${all[-1]}
 	grep -q 'k1: goes on where another process ended' "$work/app.log" || fail "it was not taken over"
 	echo_ok full
 	echo_ok show
-	say "$kills kills, traffic at most $slowest ms after the start: $answer"
-	[ "$slowest" -lt 1000 ] || fail "traffic took $slowest ms to come back"
+	say "$kills kills, traffic at most $slowest ms after the start, the median $ms ms: $answer"
+	[ "$ms" -lt 1000 ] || fail "traffic took $ms ms to come back, as the median"
+	[ "$slowest" -lt 5000 ] || fail "traffic took $slowest ms to come back"
 	echo_end
 	app_end
 	nothing_left
