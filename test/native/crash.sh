@@ -116,6 +116,8 @@ taken() {
 		first=$app_pid
 		mv "$work/app.log" "$work/app-before.log"
 		app_start k1 --ring "$format" --takeover
+		# it goes when the other one has started
+		wait_for 30 is_gone running "$first" || { log app; fail "the first one does not go"; }
 		ended "$first" || { log app-before; fail "the first one does not end well"; }
 		app_ready
 		echo_ok back
