@@ -20,6 +20,16 @@ PYTHON
 	app_as=(env "NOTIFY_SOCKET=@vduse-notify-$$" WATCHDOG_USEC=200000)
 }
 
+# manager_heard: all that was told before this is in manager.log.
+manager_heard() {
+	marks=$((${marks:-0} + 1))
+	/usr/bin/python3 - "vduse-notify-$$" "MARK=$marks" <<'PYTHON'
+import socket, sys
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(sys.argv[2].encode(), '\0' + sys.argv[1])
+PYTHON
+	need_told "MARK=$marks"
+}
+
 told() {
 	grep -q "^$1" "$work/manager.log"
 }
@@ -48,8 +58,10 @@ stuck() {
 	complained=$(grep -c "no progress of $2" "$work/app.log" || true)
 	# one sign of life may have been on its way
 	wait_for 20 complaints "$2" $((complained + 1)) || { log app; fail "$1 is not missed"; }
+	manager_heard
 	before=$(alive_count)
 	wait_for 20 complaints "$2" $((complained + 6)) || { log app; fail "$1 is not missed any more"; }
+	manager_heard
 	[ "$(alive_count)" = "$before" ] || fail "$1 stands still and the manager hears of life"
 	let_go
 	wait_for 20 more_alive "$before" || { log app; fail "$1 goes on and the manager does not hear"; }
