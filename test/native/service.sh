@@ -95,7 +95,7 @@ case_drain() {
 	[ "$(app_sent)" = 0 ] || fail "frames were taken already"
 	kill -TERM "$app_pid"
 	need_told STOPPING=1
-	sleep 0.1 # without waiting for it, it would be over by now
+	sleep 0.03 # without waiting for it, it would be over by now
 	let_go
 	wait_for 20 grep -q '^mbufs:' "$work/app.log" || { log app; fail "no statistics at the end"; }
 	front_end
