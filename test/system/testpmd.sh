@@ -73,6 +73,7 @@ case_life() {
 	container c1 "$dev" 1
 	tell start
 	ip -n c1 neigh replace 10.0.0.9 lladdr 02:00:00:00:00:09 dev eth0
+	ping_back c1 10.0.0.9 || fail "no traffic"
 	ping_ok c1 10.0.0.9 20
 	tell "show port info 0"
 	expect 'MAC address: 02:00:00:00:00:01'
@@ -121,6 +122,7 @@ case_stats() {
 	container c1 "$dev" 1
 	ip -n c1 neigh replace 10.0.0.9 lladdr 02:00:00:00:00:09 dev eth0
 	tell start
+	ping_back c1 10.0.0.9 || fail "no traffic"
 	ping_ok c1 10.0.0.9 5
 	# No more of the kernel's own packets after this.
 	in_ns c1 sh -c 'echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6'
