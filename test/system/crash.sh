@@ -42,7 +42,7 @@ stream_start() {
 	in_ns c2 sh -c 'busybox nc -l -p 5001 <>/tmp/silence | sha256sum >/tmp/received' &
 	receiver=$!
 	background+=("$receiver")
-	wait_for 5 listening
+	wait_for 20 listening
 	in_ns c1 bash -c '
 		sha256sum </tmp/fifo >/tmp/sent &
 		n=0

@@ -76,7 +76,7 @@ tcp() {
 	# An input that never ends: with it, the receiver would end the connection.
 	in_ns "$2" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
 	receiver=$!
-	wait_for 5 listening "$2" 5001
+	wait_for 20 listening "$2" 5001
 	SECONDS=0
 	in_ns "$1" busybox nc "$3" 5001 </tmp/data
 	wait "$receiver"
@@ -111,7 +111,7 @@ case_flood() {
 	before=$(app_mbufs app "$pid")
 	say "mbufs before: $before"
 	in_ns c2 iperf3 -s -D --logfile /dev/null
-	wait_for 5 listening c2 5201
+	wait_for 20 listening c2 5201
 	for length in 18 1400 4000; do
 		in_ns c1 iperf3 -c 10.0.0.2 -u -b 0 -l "$length" -t 2 2>/dev/null |
 			grep -E 'sender|receiver' | sed 's/^/# /'
@@ -126,7 +126,7 @@ case_flood() {
 case_iperf() {
 	mtu 1500
 	wait_for 5 listening c2 5201 || in_ns c2 iperf3 -s -D --logfile /dev/null
-	wait_for 5 listening c2 5201
+	wait_for 20 listening c2 5201
 	in_ns c1 iperf3 -c 10.0.0.2 -P 4 -t 3 | grep -E 'SUM.*(sender|receiver)' | sed 's/^/# /'
 	in_ns c1 iperf3 -c 10.0.0.2 -P 4 -t 3 -R | grep -E 'SUM.*(sender|receiver)' | sed 's/^/# /'
 	mtu 9000

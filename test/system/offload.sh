@@ -67,7 +67,7 @@ transfer() {
 	# An input that never ends: with it, the receiver would end the connection.
 	$2 busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
 	receiver=$!
-	wait_for 5 listening "$2" 5001
+	wait_for 20 listening "$2" 5001
 	$1 busybox nc "$3" 5001 </tmp/data
 	wait "$receiver"
 	say "${1:-here} > ${2:-here}, $3: $(stat -c %s /tmp/received) bytes in" \

@@ -68,7 +68,7 @@ tcp() {
 	local receiver
 	in_ns "$2" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
 	receiver=$!
-	wait_for 5 listening "$2" 5001
+	wait_for 20 listening "$2" 5001
 	in_ns "$1" busybox nc "$3" 5001 </tmp/data
 	wait "$receiver"
 	say "$1 > $2: $(stat -c %s /tmp/received) bytes"
