@@ -15,6 +15,7 @@
 #include <rte_malloc.h>
 
 #include "vduse_call.h"
+#include "vduse_holdoff.h"
 #include "vduse_log.h"
 #include "vduse_ring.h"
 #include "vduse_vq.h"
@@ -239,6 +240,7 @@ vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t f
 	if (ret < 0)
 		return ret;
 	vq->size = info->num;
+	vduse_holdoff_init(vq);
 	ring_set_position(vq, info);
 	vq->ctl.unplaced = recover || vq->record->valid == VDUSE_STATE_RUNNING;
 	if (!vq->ctl.unplaced)

@@ -91,6 +91,7 @@ struct vduse_vq {
 	bool used_wrap;         /* packed: device ring wrap counter */
 	bool is_packed;         /* the ring format; fixed while the queue is ready */
 	bool holds;             /* set by the owner: an empty poll has to look at more than this */
+	bool holdoff;           /* the ring is left alone for a moment; vduse_holdoff.h */
 	uint64_t coal_deadline; /* TSC when a held call is due, 0: none; atomic, any lcore may take
 				 * it
 				 */
@@ -104,6 +105,8 @@ struct vduse_vq {
 	struct vduse_state_vq *record; /* what a successor reads */
 	uint64_t *inflight;            /* buffers that stay out, by id */
 	uint32_t journal_mask;         /* entries of each array, less one */
+	uint64_t holdoff_until;        /* TSC */
+	uint64_t holdoff_cycles;       /* of the TSC, 0: never */
 	uint32_t taken;                /* buffers taken, where they may stay out */
 	bool takes;                    /* they may */
 	uint16_t signalled;            /* used_idx at the last decision about a call */

@@ -59,6 +59,7 @@ vduse_wake_arm(struct vduse_vq *vq)
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!vduse_vq_burst_look(vq))
 		return;
+	vq->holdoff = false;
 	busy = wake_ask(vq);
 	vduse_vq_burst_end(vq);
 	if (busy)

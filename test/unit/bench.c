@@ -6,6 +6,9 @@
 
 #include <linux/virtio_config.h>
 
+#include <rte_cycles.h>
+#include <rte_pause.h>
+
 #include "bench.h"
 #include "vduse_call.h"
 
@@ -362,12 +365,22 @@ bench_mbuf_check(const struct rte_mbuf *m, uint32_t seed, uint32_t len)
 	assert_int_equal(at, len);
 }
 
+uint16_t
+bench_dequeue_burst(struct bench *b, struct rte_mbuf **pkts, uint16_t n)
+{
+	const struct vduse_vq *vq = bench_lib_vq(b, 1);
+
+	while (vq->holdoff && vq->holdoff_until - rte_rdtsc() <= vq->holdoff_cycles)
+		rte_pause();
+	return rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, n);
+}
+
 struct rte_mbuf *
 bench_dequeue(struct bench *b)
 {
 	struct rte_mbuf *m = NULL;
 
-	return rte_vduse_net_dequeue(b->net, 0, unit_pool, &m, 1) == 1 ? m : NULL;
+	return bench_dequeue_burst(b, &m, 1) == 1 ? m : NULL;
 }
 
 uint16_t

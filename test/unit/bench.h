@@ -131,7 +131,10 @@ struct rte_mbuf *bench_mbuf(uint32_t seed, uint32_t len, uint32_t seg_len);
 /* Frame and pattern agree. */
 void bench_mbuf_check(const struct rte_mbuf *m, uint32_t seed, uint32_t len);
 
-/* Dequeue and enqueue once, one frame; the enqueued mbuf is freed. */
+/* Dequeue once, when the ring may be looked at (vduse_holdoff.h). */
+uint16_t bench_dequeue_burst(struct bench *b, struct rte_mbuf **pkts, uint16_t n);
+
+/* The same and enqueue once, one frame; the enqueued mbuf is freed. */
 struct rte_mbuf *bench_dequeue(struct bench *b);
 uint16_t bench_enqueue(struct bench *b, struct rte_mbuf *m);
 

@@ -30,7 +30,7 @@ sent(struct bench *b, unsigned int n)
 
 	for (i = 0; i < n; i++)
 		bench_send(b, BENCH_BUFFERS + 256 * i, i, 60);
-	assert_int_equal(rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, 64), n);
+	assert_int_equal(bench_dequeue_burst(b, pkts, 64), n);
 	rte_pktmbuf_free_bulk(pkts, n);
 	for (i = 0; i < n; i++)
 		assert_true(mock_vq_get(bench_tx(b), &used));

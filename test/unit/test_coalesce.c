@@ -28,7 +28,7 @@ sent(struct bench *b, unsigned int n)
 
 	for (i = 0; i < n; i++)
 		bench_send(b, BENCH_BUFFERS + 256 * i, i, 60);
-	assert_int_equal(rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, 64), n);
+	assert_int_equal(bench_dequeue_burst(b, pkts, 64), n);
 	rte_pktmbuf_free_bulk(pkts, n);
 	for (i = 0; i < n; i++)
 		assert_true(mock_vq_get(bench_tx(b), &used));
@@ -121,7 +121,7 @@ wait_call(struct bench *b, uint32_t index, unsigned int before)
 	while (fk_irqs(b->dev, index) == before) {
 		if (time(NULL) > until)
 			return false;
-		assert_int_equal(rte_vduse_net_dequeue(b->net, 0, unit_pool, &m, 1), 0);
+		assert_int_equal(bench_dequeue_burst(b, &m, 1), 0);
 	}
 	return true;
 }

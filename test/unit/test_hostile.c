@@ -458,8 +458,7 @@ batch_run(unsigned int bad, bool enqueue)
 		assert_int_equal(mock_vq_add(&b.vq[q], &desc, 1, NULL), 0);
 		pkts[i] = enqueue ? bench_mbuf(i, 100, 100) : NULL;
 	}
-	n = enqueue ? rte_vduse_net_enqueue(b.net, 0, pkts, 4)
-		    : rte_vduse_net_dequeue(b.net, 0, unit_pool, pkts, 4);
+	n = enqueue ? rte_vduse_net_enqueue(b.net, 0, pkts, 4) : bench_dequeue_burst(&b, pkts, 4);
 	assert_int_equal(n, bad);
 	rte_pktmbuf_free_bulk(pkts, enqueue ? 4 : n);
 	for (i = 0; i < bad; i++)

@@ -17,7 +17,7 @@ burst_calls(struct bench *b, unsigned int n)
 
 	for (i = 0; i < n; i++)
 		bench_send(b, BENCH_BUFFERS + 256 * i, i, 60);
-	assert_int_equal(rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, n), n);
+	assert_int_equal(bench_dequeue_burst(b, pkts, n), n);
 	rte_pktmbuf_free_bulk(pkts, n);
 	for (i = 0; i < n; i++)
 		assert_true(mock_vq_get(bench_tx(b), &used));

@@ -163,7 +163,7 @@ laps_run(struct bench *b, unsigned int size)
 		n = 1 + done % RTE_DIM(pkts);
 		for (i = 0; i < n; i++)
 			bench_send(b, BENCH_BUFFERS + 256 * i, done + i, 64);
-		assert_int_equal(rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, n), n);
+		assert_int_equal(bench_dequeue_burst(b, pkts, n), n);
 		for (i = 0; i < n; i++) {
 			bench_mbuf_check(pkts[i], done + i, 64);
 			rte_pktmbuf_free(pkts[i]);

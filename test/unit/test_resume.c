@@ -164,7 +164,7 @@ zero_copy_frames(const struct bench_variant *variant)
 	up(&b, &conf);
 	for (i = 0; i < RTE_DIM(pkts); i++)
 		bench_send(&b, BENCH_BUFFERS + i * 4096, i, i % 2 ? 1500 : 100);
-	assert_int_equal(rte_vduse_net_dequeue(b.net, 0, unit_pool, pkts, 8), 8);
+	assert_int_equal(bench_dequeue_burst(&b, pkts, 8), 8);
 	rte_pktmbuf_free(pkts[1]);
 	assert_null(bench_dequeue(&b));
 	assert_int_equal(collect(&b, 5), 5); /* 4 copied, 1 freed */
@@ -174,7 +174,7 @@ zero_copy_frames(const struct bench_variant *variant)
 	resume(&b);
 	wait_for(&b, is_served);
 	assert_int_equal(collect(&b, 3), 3);
-	assert_int_equal(rte_vduse_net_dequeue(b.net, 0, unit_pool, more, 8), 2);
+	assert_int_equal(bench_dequeue_burst(&b, more, 8), 2);
 	bench_mbuf_check(more[0], 8, 1500);
 	bench_mbuf_check(more[1], 9, 100);
 	rte_pktmbuf_free_bulk(more, 2);

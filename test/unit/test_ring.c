@@ -485,8 +485,7 @@ test_full_ring(void **state)
 		bench_up(&b, &conf);
 		for (i = 0; i < BENCH_QUEUE_SIZE; i++)
 			bench_send(&b, BENCH_BUFFERS + 256 * i, i, 60);
-		assert_int_equal(rte_vduse_net_dequeue(b.net, 0, unit_pool, pkts, RTE_DIM(pkts)),
-				BENCH_QUEUE_SIZE);
+		assert_int_equal(bench_dequeue_burst(&b, pkts, RTE_DIM(pkts)), BENCH_QUEUE_SIZE);
 		for (i = 0; i < BENCH_QUEUE_SIZE; i++) {
 			bench_mbuf_check(pkts[i], i, 60);
 			assert_true(mock_vq_get(bench_tx(&b), &used));

@@ -86,7 +86,7 @@ take_long(struct bench *b, struct rte_mbuf **pkts, unsigned int n)
 
 	for (i = 0; i < n; i++)
 		bench_send(b, place(i), i + 1, LONG);
-	assert_int_equal(rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, n), n);
+	assert_int_equal(bench_dequeue_burst(b, pkts, n), n);
 	for (i = 0; i < n; i++) {
 		assert_true(is_attached(pkts[i]));
 		bench_mbuf_check(pkts[i], i + 1, LONG);
@@ -151,7 +151,7 @@ out_of_order(struct bench *b)
 		assert_int_equal(mock_vq_add(bench_tx(b), &desc, 1, (void *)(uintptr_t)(i + 100)),
 				0);
 	}
-	assert_int_equal(rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, HELD), HELD);
+	assert_int_equal(bench_dequeue_burst(b, pkts, HELD), HELD);
 	for (i = 0; i < HELD; i++) {
 		rte_pktmbuf_free(pkts[order[i]]);
 		poll_once(b);
@@ -338,10 +338,10 @@ pool_ends(struct bench *b)
 	for (i = 0; i < HELD; i++)
 		bench_send(b, place(i), i + 1, LONG);
 	assert_int_equal(rte_pktmbuf_alloc_bulk(unit_pool, taken, UNIT_MBUFS - left), 0);
-	n = rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, HELD);
+	n = bench_dequeue_burst(b, pkts, HELD);
 	assert_in_range(n, 1, HELD - 1);
 	rte_pktmbuf_free_bulk(taken, UNIT_MBUFS - left);
-	more = rte_vduse_net_dequeue(b->net, 0, unit_pool, &pkts[n], HELD - n);
+	more = bench_dequeue_burst(b, &pkts[n], HELD - n);
 	assert_int_equal(n + more, HELD);
 	for (i = 0; i < HELD; i++)
 		bench_mbuf_check(pkts[i], i + 1, LONG);
@@ -460,7 +460,7 @@ freed_elsewhere(struct bench *b)
 		for (i = unit_random(&rng, 1, 32); i > 0 && bench_tx(b)->nb_free > 0; i--, next++)
 			bench_send(b, place(next % BENCH_QUEUE_SIZE), 7,
 					unit_random(&rng, 0, 3) ? LONG : 100);
-		n = rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, 32);
+		n = bench_dequeue_burst(b, pkts, 32);
 		for (i = 0; i < n; i++) {
 			bench_mbuf_check(pkts[i], 7, pkts[i]->pkt_len);
 			while (rte_ring_enqueue(freer.ring, pkts[i]) < 0)
@@ -472,7 +472,7 @@ freed_elsewhere(struct bench *b)
 	}
 	__atomic_store_n(&freer.stop, true, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
-	while ((n = rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, 32)) > 0)
+	while ((n = bench_dequeue_burst(b, pkts, 32)) > 0)
 		rte_pktmbuf_free_bulk(pkts, n);
 	poll_once(b);
 	used_count(bench_tx(b));

@@ -3,6 +3,7 @@
 /* Frames in and out: which queue, and the frame around each burst's body. */
 
 #include "net_dev.h"
+#include "vduse_holdoff.h"
 #include "vduse_wake.h"
 
 static __rte_always_inline uint16_t
@@ -29,8 +30,9 @@ net_is_idle(struct vduse_vq *vq)
 
 	if (!vduse_vq_burst_look(vq))
 		return true;
-	idle = vduse_ring_ready(vq, &vq->avail, vq->is_packed) == 0 && !vq->call_pending &&
-	       !vq->holds && !vduse_call_held(vq);
+	idle = vduse_holdoff_lasts(vq) ||
+	       (vduse_ring_ready(vq, &vq->avail, vq->is_packed) == 0 && !vq->call_pending &&
+			       !vq->holds && !vduse_call_held(vq));
 	vduse_vq_burst_end(vq);
 	return idle;
 }
@@ -46,7 +48,7 @@ rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempo
 		if (vduse_call_held(receive))
 			vduse_call_due(receive);
 	}
-	if (pair == 0 && net_is_idle(net->first))
+	if (net_is_idle(pair == 0 ? net->first : net->queues[2 * pair + 1].vq))
 		return 0;
 	return net_burst(&net->queues[2 * pair + 1], pool, pkts, nb_pkts);
 }

@@ -6,6 +6,7 @@
 #include "net_dev.h"
 #include "net_zc.h"
 #include "vduse_batch.h"
+#include "vduse_holdoff.h"
 #include "vduse_state.h"
 
 /* The header of a chain, which may be spread over its segments (virtio 1.2, 2.7.4). */
@@ -380,6 +381,7 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	/* before any of it is published or handed on */
 	if (zc && taken > 0)
 		vduse_state_take(q->vq, packed);
+	vduse_holdoff_begin(q->vq, taken, packed);
 flush:
 	if (zc) /* what was freed is looked for */
 		q->vq->holds = q->zc->nb_free < q->zc->nb_slots;

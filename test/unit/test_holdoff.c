@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A ring that a burst has emptied is left alone for a moment, and for no longer. */
+
+#include <poll.h>
+
+#include <rte_cycles.h>
+
+#include "bench.h"
+#include "vduse_holdoff.h"
+
+#define LONG_S 1000 /* no test waits for it */
+
+static struct vduse_vq *
+lib_vq(struct bench *b)
+{
+	return b->net->dev->vqs[1];
+}
+
+static void
+send_frames(struct bench *b, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		bench_send(b, BENCH_BUFFERS + 256 * i, i, 60);
+}
+
+/* One poll, whatever there is. */
+static unsigned int
+poll_ring(struct bench *b, uint16_t most)
+{
+	struct rte_mbuf *pkts[64];
+	struct mock_used used;
+	const uint16_t n = rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, most);
+
+	rte_pktmbuf_free_bulk(pkts, n);
+	while (mock_vq_get(bench_tx(b), &used))
+		;
+	return n;
+}
+
+/* The moment is as long as the test wants it to be. */
+static void
+lengthen(struct bench *b)
+{
+	assert_true(lib_vq(b)->holdoff_cycles > 0);
+	lib_vq(b)->holdoff_cycles = LONG_S * rte_get_tsc_hz();
+}
+
+static void
+emptied(struct bench *b)
+{
+	send_frames(b, VDUSE_HOLDOFF_BURST);
+	assert_int_equal(poll_ring(b, 32), VDUSE_HOLDOFF_BURST);
+}
+
+typedef void (*holdoff_case_t)(struct bench *b);
+
+/* With each ring format and with frames that stay out. */
+static void
+each(holdoff_case_t run)
+{
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		const struct bench_conf conf = {
+			.variant = bench_variants[i % 2 == 0 ? 0 : BENCH_VARIANTS / 2],
+			.zero_copy_min = i / 2 == 0 ? 0 : 1024,
+		};
+		struct bench b;
+
+		bench_up(&b, &conf);
+		run(&b);
+		bench_down(&b);
+	}
+}
+
+#define HOLDOFF_TEST(name)                    \
+	static void test_##name(void **state) \
+	{                                     \
+		(void)state;                  \
+		each(name);                   \
+	}
+
+/* What comes meanwhile is taken when it is over, all of it. */
+static void
+left_alone(struct bench *b)
+{
+	lengthen(b);
+	emptied(b);
+	send_frames(b, 5);
+	assert_int_equal(poll_ring(b, 32), 0);
+	assert_int_equal(poll_ring(b, 32), 0);
+	lib_vq(b)->holdoff_until = rte_rdtsc();
+	assert_int_equal(poll_ring(b, 32), 5);
+}
+HOLDOFF_TEST(left_alone)
+
+/* By itself it ends in time. */
+static void
+ends(struct bench *b)
+{
+	const uint64_t begin = rte_rdtsc();
+
+	emptied(b);
+	send_frames(b, 1);
+	while (poll_ring(b, 32) == 0)
+		assert_true(rte_rdtsc() - begin < 10 * rte_get_tsc_hz());
+	assert_true(rte_rdtsc() - begin >= lib_vq(b)->holdoff_cycles);
+}
+HOLDOFF_TEST(ends)
+
+/* A few frames, as of who waits for an answer, and what a burst left: at once. */
+static void
+at_once(struct bench *b)
+{
+	lengthen(b);
+	send_frames(b, VDUSE_HOLDOFF_BURST - 1);
+	assert_int_equal(poll_ring(b, 32), VDUSE_HOLDOFF_BURST - 1);
+	send_frames(b, 1);
+	assert_int_equal(poll_ring(b, 32), 1);
+	send_frames(b, VDUSE_HOLDOFF_BURST + VDUSE_HOLDOFF_AHEAD + 1);
+	assert_int_equal(poll_ring(b, VDUSE_HOLDOFF_BURST), VDUSE_HOLDOFF_BURST);
+	assert_int_equal(poll_ring(b, 64), VDUSE_HOLDOFF_AHEAD + 1);
+}
+HOLDOFF_TEST(at_once)
+
+/* A deadline of another core's clock, ahead of this one's, is none. */
+static void
+other_clock(struct bench *b)
+{
+	emptied(b);
+	lib_vq(b)->holdoff_until = rte_rdtsc() + LONG_S * rte_get_tsc_hz();
+	send_frames(b, 1);
+	assert_int_equal(poll_ring(b, 32), 1);
+}
+HOLDOFF_TEST(other_clock)
+
+/* An lcore that is about to sleep looks, and is told; the next driver finds none of it. */
+static void
+not_asleep(struct bench *b)
+{
+	struct pollfd fd = { .fd = rte_vduse_net_wake_fd(b->net, 0), .events = POLLIN };
+
+	lengthen(b);
+	emptied(b);
+	send_frames(b, 2);
+	rte_vduse_net_wake_enable(b->net, 0);
+	assert_int_equal(poll(&fd, 1, 0), 1);
+	assert_int_equal(poll_ring(b, 32), 2);
+	rte_vduse_net_wake_disable(b->net, 0);
+	emptied(b);
+	assert_true(lib_vq(b)->holdoff);
+	assert_int_equal(fk_reset(b->dev), 0);
+	bench_negotiate(b);
+	bench_rings(b, true);
+	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_assert_traffic(b);
+}
+HOLDOFF_TEST(not_asleep)
+
+/* The driver of a small ring would have to wait. */
+static void
+test_small_ring(void **state)
+{
+	const struct bench_conf conf = { .ring_size = VDUSE_HOLDOFF_RING / 2 };
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	emptied(&b);
+	assert_false(lib_vq(&b)->holdoff);
+	emptied(&b);
+	bench_down(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_left_alone),
+		UNIT_TEST(test_ends),
+		UNIT_TEST(test_at_once),
+		UNIT_TEST(test_other_clock),
+		UNIT_TEST(test_not_asleep),
+		UNIT_TEST(test_small_ring),
+	};
+
+	return UNIT_RUN("holdoff", tests);
+}
