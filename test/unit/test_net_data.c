@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "net_copy.h"
 
 /* Frame lengths: bounds of header, mbuf, patch and 16 bits; up to the longest IP packet. */
 static const uint32_t lengths[] = { 14, 15, 59, 60, 61, 64, 127, 128, 1500, 1514, 1518, 2035, 2036,
@@ -184,8 +185,15 @@ enqueue_all(struct bench *b, struct unit_rng *rng)
 static void
 test_enqueue_bytes(void **state)
 {
+	const bool string = net_copy_string;
+
 	(void)state;
+	net_copy_string = false;
 	for_each_variant(enqueue_all);
+	/* whether this processor is better with it or not */
+	net_copy_string = true;
+	for_each_variant(enqueue_all);
+	net_copy_string = string;
 }
 
 int

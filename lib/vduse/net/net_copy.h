@@ -2,6 +2,7 @@
 #ifndef NET_COPY_H
 #define NET_COPY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -37,6 +38,27 @@ net_copy(uint8_t *dst, const uint8_t *src, uint32_t n)
 		memcpy(dst, src, 8);
 		memcpy(dst + n - 8, src + n - 8, 8);
 	}
+}
+
+/**
+ * Whether the processor's string instruction is the better copy for long
+ * pieces, whose destination it need not read first. Set when the library is
+ * loaded (net_body.c).
+ */
+extern bool net_copy_string;
+
+/** Bytes of a long piece, at least. */
+#define NET_COPY_LONG 1024
+
+/** Copy a long piece, where net_copy_string is true. */
+static __rte_always_inline void
+net_copy_long(uint8_t *dst, const uint8_t *src, size_t n)
+{
+#if defined(RTE_ARCH_X86_64) && !defined(NET_COPY_PLAIN) /* sanitizers: memcpy */
+	asm volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
+#else
+	memcpy(dst, src, n);
+#endif
 }
 
 #endif /* NET_COPY_H */

@@ -36,28 +36,37 @@ enqueue_fetch(const struct enqueue_cursor *at)
 		vduse_prefetch_write(at->seg[1].addr + (ahead - at->seg->len));
 }
 
+/* The whole of n bytes goes into the piece that the cursor is in. */
+static __rte_always_inline void
+enqueue_piece(struct enqueue_cursor *at, const uint8_t *data, uint32_t n)
+{
+	for (; n >= NET_COPY_STEP; n -= NET_COPY_STEP) {
+		enqueue_fetch(at);
+		memcpy(at->seg->addr + at->offset, data, NET_COPY_STEP);
+		at->offset += NET_COPY_STEP;
+		data += NET_COPY_STEP;
+	}
+	rte_memcpy(at->seg->addr + at->offset, data, n);
+	at->offset += n;
+}
+
 static __rte_always_inline void
 enqueue_bytes(struct enqueue_cursor *at, const uint8_t *data, uint32_t len)
 {
 	uint32_t n;
 
-	while (len > 0) {
+	for (; len > 0; data += n, len -= n) {
 		if (at->offset == at->seg->len) {
 			at->seg++;
 			at->offset = 0;
 		}
 		n = RTE_MIN(len, at->seg->len - at->offset);
-		for (; n >= NET_COPY_STEP; n -= NET_COPY_STEP) {
-			enqueue_fetch(at);
-			memcpy(at->seg->addr + at->offset, data, NET_COPY_STEP);
-			at->offset += NET_COPY_STEP;
-			data += NET_COPY_STEP;
-			len -= NET_COPY_STEP;
+		if (n >= NET_COPY_LONG && net_copy_string) {
+			net_copy_long(at->seg->addr + at->offset, data, n);
+			at->offset += n;
+		} else {
+			enqueue_piece(at, data, n);
 		}
-		rte_memcpy(at->seg->addr + at->offset, data, n);
-		at->offset += n;
-		data += n;
-		len -= n;
 	}
 }
 
