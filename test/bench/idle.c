@@ -43,8 +43,9 @@ struct idle {
 	unsigned int devices;
 	/* Written by the main thread. */
 	volatile bool stop;
-	/* TSC cycles between two readings of the counter with nothing between. */
-	uint64_t reading;
+	/* TSC cycles between two readings of the counter with nothing between; each waits for what
+	 * is before it, or a short poll would hide in the readings around it. */
+	double reading;
 	/* Of the sample under way: polls that found nothing. */
 	uint64_t cycles;
 	uint64_t polls;
@@ -73,26 +74,34 @@ poll_one(unsigned int i)
 static void
 count_idle(struct idle *idle, uint64_t cycles, unsigned int polls)
 {
-	idle->cycles += cycles - RTE_MIN(cycles, idle->reading);
+	double own;
+
+	idle->cycles += cycles;
 	idle->polls += polls;
 	if (++idle->rounds < SAMPLE)
 		return;
+	own = (double)idle->cycles - SAMPLE * idle->reading;
 	if (idle->num_samples < SAMPLES)
-		idle->samples[idle->num_samples++] = (double)idle->cycles / (double)idle->polls;
+		idle->samples[idle->num_samples++] = RTE_MAX(own, 0.0) / (double)idle->polls;
 	idle->rounds = 0;
 	idle->cycles = 0;
 	idle->polls = 0;
 }
 
+/* What a reading of the clock takes: the least of many tries, the others were disturbed. */
 static void
 read_cost(struct idle *idle)
 {
-	uint64_t begin = rte_rdtsc();
-	unsigned int i;
+	uint64_t begin, least = UINT64_MAX;
+	unsigned int try, i;
 
-	for (i = 0; i < SAMPLE - 1; i++)
-		(void)rte_rdtsc();
-	idle->reading = (rte_rdtsc() - begin) / SAMPLE;
+	for (try = 0; try < SAMPLE; try++) {
+		begin = rte_rdtsc_precise();
+		for (i = 0; i < SAMPLE - 1; i++)
+			(void)rte_rdtsc_precise();
+		least = RTE_MIN(least, rte_rdtsc_precise() - begin);
+	}
+	idle->reading = (double)least / SAMPLE;
 }
 
 static int
@@ -103,15 +112,15 @@ poll_all(void *arg)
 	unsigned int first, others, i;
 
 	read_cost(idle);
-	idle->start = rte_rdtsc();
+	idle->start = rte_rdtsc_precise();
 	while (!idle->stop) {
-		begin = rte_rdtsc();
+		begin = rte_rdtsc_precise();
 		first = poll_one(0);
-		middle = rte_rdtsc();
+		middle = rte_rdtsc_precise();
 		others = 0;
 		for (i = 1; i < idle->devices; i++)
 			others += poll_one(i);
-		end = rte_rdtsc();
+		end = rte_rdtsc_precise();
 		if (first != 0) {
 			idle->busy_cycles += middle - begin;
 			idle->packets += first;
@@ -121,7 +130,7 @@ poll_all(void *arg)
 		else if (idle->devices > 1 && others == 0)
 			count_idle(idle, end - middle, idle->devices - 1);
 	}
-	idle->end = rte_rdtsc();
+	idle->end = rte_rdtsc_precise();
 	return 0;
 }
 
