@@ -9,6 +9,8 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
+#include <rte_vduse_net.h>
+
 #include "segment.h"
 
 /* First byte of a GRE header: checksum (RFC 2784), sequence number (RFC 2890). */
@@ -29,6 +31,8 @@ segment_check(const struct rte_mbuf *m, const struct frame *f)
 	if (f->proto != IPPROTO_TCP && f->proto != IPPROTO_UDP)
 		return -EINVAL;
 	if (m->tso_segsz == 0 || m->pkt_len <= f->data || f->data > m->data_len)
+		return -EINVAL;
+	if (!rte_vduse_net_may_cut(f->proto == IPPROTO_TCP, m->pkt_len - f->data, m->tso_segsz))
 		return -EINVAL;
 	/* an IP packet has 16 bits for its length */
 	if (f->data + m->tso_segsz - (f->outer.len != 0 ? f->outer.at : f->ip.at) > UINT16_MAX)

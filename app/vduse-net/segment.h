@@ -29,8 +29,8 @@ struct segmenter {
 /*
  * Whether a frame, its headers contiguous, can be cut into segments of
  * m->tso_segsz bytes of payload each, by whomever.
- * Return: 0, or -EINVAL: no payload, no segment size, neither TCP nor UDP, or a
- * GRE header that counts or sums up.
+ * Return: 0, or -EINVAL: no payload, no segment size, too many segments, neither TCP
+ * nor UDP, or a GRE header that counts or sums up.
  */
 int segment_check(const struct rte_mbuf *m, const struct frame *f);
 
@@ -44,5 +44,12 @@ void segmenter_init(struct segmenter *s, const struct rte_mbuf *m, const struct 
  * Return: 1, 0 when there is none left, or -ENOMEM.
  */
 int segmenter_next(struct segmenter *s, struct rte_mbuf **out);
+
+/* Whether there is one. */
+static inline bool
+segmenter_left(const struct segmenter *s)
+{
+	return s->left != 0;
+}
 
 #endif /* SEGMENT_H */

@@ -29,6 +29,8 @@
 #define FIN    0x01
 #define PSH    0x08
 
+#define UDP_SEGMENTS 128 /* Linux makes no more of a frame */
+
 static const struct ref kinds[] = {
 	{ "TCP/IPv4", TCP },
 	{ "TCP/IPv4, options", TCP, .ip_options = 3, .tcp_options = 3 },
@@ -162,7 +164,7 @@ cut_all(uint64_t egress)
 	static const struct {
 		uint32_t payload;
 		uint16_t mss;
-	} sizes[] = { { 2, 1 }, { 1401, 1400 }, { 2800, 1400 }, { 4321, 536 }, { 9999, 3001 },
+	} sizes[] = { { 16, 8 }, { 1401, 1400 }, { 2800, 1400 }, { 4321, 536 }, { 9999, 3001 },
 		{ 65000, 1448 }, { 64999, 8948 }, { 65000, 88 } };
 	unsigned int c, k, s;
 	struct ref r;
@@ -174,6 +176,8 @@ cut_all(uint64_t egress)
 				r = kinds[k];
 				r.payload = sizes[s].payload;
 				r.mss = sizes[s].mss;
+				if (r.proto == UDP && ref_segments(&r) > UDP_SEGMENTS)
+					continue;
 				r.tcp_flags = ACK | PSH | (c % 2 ? FIN : 0) | (s % 2 ? CWR : 0);
 				run_and_compare(&r, cuts[c]);
 				bench_clear();
@@ -209,8 +213,8 @@ gso_serves_what_it_can(void **state)
 		{ { "VXLAN", TCP, .tunnel = REF_VXLAN, .payload = 5000, .mss = 1000 }, true },
 		{ { "GRE", TCP, .tunnel = REF_GRE, .payload = 5000, .mss = 1000 }, true },
 		{ { "NVGRE", TCP, .tunnel = REF_NVGRE, .payload = 5000, .mss = 1000 }, true },
-		{ { "64 segments", TCP, .payload = 64, .mss = 1 }, true },
-		{ { "65 segments", TCP, .payload = 65, .mss = 1 }, false },
+		{ { "64 segments", TCP, .payload = 512, .mss = 8 }, true },
+		{ { "65 segments", TCP, .payload = 513, .mss = 8 }, false },
 		{ { "CWR", TCP, .payload = 5000, .mss = 1000, .tcp_flags = CWR }, false },
 		{ { "TCP/IPv6", TCP, .ipv6 = true, .payload = 5000, .mss = 1000 }, false },
 		{ { "UDP", UDP, .payload = 5000, .mss = 1000 }, false },

@@ -154,6 +154,35 @@ what_cannot_be_cut_is_refused(void **state)
 	}
 }
 
+/* The size of the segments is the sender's choice, the work is ours: Linux's own floors. */
+static void
+too_many_segments_are_refused(void **state)
+{
+	struct ref r = { "too many", TCP, .payload = 65000 };
+	unsigned int e, i;
+	uint16_t size;
+
+	(void)state;
+	for (e = 0; e < RTE_DIM(egresses); e++) {
+		for (i = 0; i < 4; i++) {
+			r.proto = i % 2 ? UDP : TCP;
+			r.ipv6 = i / 2;
+			bench_egress(egresses[e]);
+			for (size = 1; size < (r.proto == TCP ? 8 : 508); size++)
+				run_with_size(&r, size, "too many segments");
+		}
+	}
+	/* what Linux may ask for is cut, and by how much the most */
+	bench_egress(0);
+	r = (struct ref){ "most segments", TCP, .payload = 8 * BENCH_FRAMES, .mss = 8 };
+	assert_int_equal(bench_run(bench_receive(&r, NULL)), -ENOMEM); /* the pool's end */
+	bench_clear();
+	r = (struct ref){ "most datagrams", UDP, .payload = 65000, .mss = 508 };
+	assert_int_equal(bench_run(bench_receive(&r, NULL)), 0);
+	assert_int_equal(bench.n, 128);
+	bench_clear();
+}
+
 /* Take what is left of a pool. */
 static struct rte_mbuf *
 empty(struct rte_mempool *pool, unsigned int leave)
@@ -301,6 +330,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test_setup(headers_that_lie_are_refused, bench_fresh),
 		cmocka_unit_test_setup(frames_cut_off_are_refused, bench_fresh),
 		cmocka_unit_test_setup(what_cannot_be_cut_is_refused, bench_fresh),
+		cmocka_unit_test_setup(too_many_segments_are_refused, bench_fresh),
 		cmocka_unit_test_setup(no_buffer_is_an_error_not_a_leak, bench_fresh),
 		cmocka_unit_test_setup(headers_longer_than_a_buffer_are_refused, bench_fresh),
 		cmocka_unit_test_setup(any_bytes_are_survived, bench_fresh),

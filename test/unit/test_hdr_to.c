@@ -369,6 +369,54 @@ test_gso(void **state)
 	}
 }
 
+/* Linux's floors: what is below asks for more work than a frame is worth. */
+static void
+test_gso_floor(void **state)
+{
+	static const struct {
+		struct frame_spec spec;
+		uint16_t size;
+		bool taken;
+	} cases[] = {
+		{ { .protocol = FRAME_TCP, .payload = 3000 }, 1, false },
+		{ { .protocol = FRAME_TCP, .payload = 3000 }, 7, false },
+		{ { .protocol = FRAME_TCP, .payload = 3000 }, 8, true },
+		{ { .protocol = FRAME_TCP, .payload = 8 }, 7, false },
+		{ { .protocol = FRAME_TCP, .payload = 7 }, 7, true },
+		{ { .protocol = FRAME_TCP, .payload = 1 }, 1, true },
+		{ { .protocol = FRAME_TCP, .payload = 0 }, 1, true },
+		{ { .protocol = FRAME_TCP, .ipv6 = true, .payload = 3000 }, 7, false },
+		{ { .protocol = FRAME_TCP, .ipv6 = true, .payload = 3000 }, 8, true },
+		{ { .protocol = FRAME_UDP, .payload = 128 }, 1, true },
+		{ { .protocol = FRAME_UDP, .payload = 129 }, 1, false },
+		{ { .protocol = FRAME_UDP, .payload = 2944 }, 23, true },
+		{ { .protocol = FRAME_UDP, .payload = 2945 }, 23, false },
+		{ { .protocol = FRAME_UDP, .ipv6 = true, .payload = 2945 }, 23, false },
+		{ { .protocol = FRAME_UDP, .ipv6 = true, .payload = 2945 }, 24, true },
+	};
+	struct virtio_net_hdr hdr;
+	struct rte_mbuf *m;
+	struct frame f;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		frame_build(&f, &cases[i].spec);
+		hdr = hdr_partial(&f);
+		hdr.gso_type = cases[i].spec.protocol == FRAME_UDP ? VIRTIO_NET_HDR_GSO_UDP_L4
+			       : cases[i].spec.ipv6                ? VIRTIO_NET_HDR_GSO_TCPV6
+								   : VIRTIO_NET_HDR_GSO_TCPV4;
+		hdr.gso_size = cases[i].size;
+		if (!cases[i].taken) {
+			refused(&hdr, TSO, &f);
+			continue;
+		}
+		m = frame_mbuf(f.data, f.len, 1000, 700);
+		assert_int_equal(net_hdr_to_mbuf(&hdr, TSO, false, m), 0);
+		rte_pktmbuf_free(m);
+	}
+}
+
 /* Frames of random bytes with random headers: whatever comes of it, the length stays. */
 static void
 test_random(void **state)
@@ -417,6 +465,7 @@ main(void)
 		UNIT_TEST(test_udp_zero),
 		UNIT_TEST(test_bounds),
 		UNIT_TEST(test_gso),
+		UNIT_TEST(test_gso_floor),
 		UNIT_TEST(test_random),
 	};
 

@@ -12,6 +12,7 @@
 #include <rte_udp.h>
 
 #include "net_hdr.h"
+#include "rte_vduse_net.h"
 
 #define HAS(features, bit) (((features)&RTE_BIT64(bit)) != 0)
 
@@ -126,6 +127,7 @@ gso_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, const struct ne
 		struct rte_mbuf *m)
 {
 	const bool ecn = hdr->gso_type & VIRTIO_NET_HDR_GSO_ECN;
+	const uint32_t headers = layers->l4 + layers->l4_len;
 	uint32_t l4_type = RTE_PTYPE_L4_TCP;
 	bool ok;
 
@@ -146,7 +148,9 @@ gso_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, const struct ne
 	if (!ok || layers->l4_type != l4_type || hdr->gso_size == 0 ||
 			(ecn && !HAS(features, VIRTIO_NET_F_HOST_ECN)) ||
 			!(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
-			hdr->csum_start != layers->l4)
+			hdr->csum_start != layers->l4 || headers > m->pkt_len ||
+			!rte_vduse_net_may_cut(l4_type == RTE_PTYPE_L4_TCP, m->pkt_len - headers,
+					hdr->gso_size))
 		return -EINVAL;
 	m->tso_segsz = hdr->gso_size;
 	m->ol_flags |= RTE_MBUF_F_RX_LRO;

@@ -72,7 +72,8 @@ struct net_hdr {
  * @param hdr copied out of shared memory, flags or gso_type not 0
  * @param features negotiated
  * @param complete complete every checksum
- * @return 0; -EINVAL: not negotiated, or not true of the frame
+ * @return 0; -EINVAL: not negotiated, not true of the frame, or too many segments
+ *   (rte_vduse_net_may_cut())
  */
 int net_hdr_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, bool complete,
 		struct rte_mbuf *m);

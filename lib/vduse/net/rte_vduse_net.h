@@ -37,6 +37,32 @@ extern "C" {
 /** Longest frame in bytes that is taken from a driver: 64 KiB of IP packet and its headers. */
 #define RTE_VDUSE_NET_FRAME_MAX (65535 + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 
+/**
+ * Least bytes of payload in a TCP segment that a driver may ask for, where its frame is
+ * to be cut. Linux never goes below (TCP_MIN_GSO_SIZE): 48 bytes, its
+ * net.ipv4.tcp_min_snd_mss, of which options take 40 at most.
+ */
+#define RTE_VDUSE_NET_TCP_SEGMENT_MIN 8
+
+/** Most datagrams that a driver may ask for in a frame: Linux's UDP_MAX_SEGMENTS. */
+#define RTE_VDUSE_NET_UDP_SEGMENTS_MAX 128
+
+/**
+ * Whether a frame may be cut so: the sender chooses the size of the segments, the
+ * receiver does the work.
+ *
+ * @param payload bytes behind the TCP or UDP header
+ * @param size bytes of payload in each segment
+ */
+static inline bool
+rte_vduse_net_may_cut(bool tcp, uint32_t payload, uint16_t size)
+{
+	if (payload <= size)
+		return true;
+	return tcp ? size >= RTE_VDUSE_NET_TCP_SEGMENT_MIN
+		   : payload <= (uint32_t)size * RTE_VDUSE_NET_UDP_SEGMENTS_MAX;
+}
+
 /** A network device. */
 struct rte_vduse_net;
 
@@ -135,7 +161,8 @@ struct rte_vduse_net_queue_stats {
 	uint64_t drop_short;    /**< frames shorter than an Ethernet header */
 	uint64_t drop_long;     /**< frames beyond RTE_VDUSE_NET_FRAME_MAX */
 	uint64_t drop_segments; /**< frames in more pieces than can be handled */
-	uint64_t drop_header;   /**< dequeue: offloads asked for that were not negotiated */
+	uint64_t drop_header;   /**< dequeue: offloads asked for that were not negotiated, are not
+				   true of the frame, or make too many segments of it */
 	uint64_t drop_no_fit;   /**< enqueue: frames longer than the driver's buffer */
 	uint64_t drop_offload;  /**< enqueue: segmentation that the driver does not take */
 	uint64_t kicks;         /**< notifications from the driver */
