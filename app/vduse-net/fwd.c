@@ -16,6 +16,11 @@
 
 /* Rounds the main lcore forwards between two looks at signals and timers. */
 #define MAIN_ROUNDS 1024
+/* A round in which frames had to wait counts as so many: it was a long one. */
+#define MAIN_HELD_ROUNDS 64
+
+/* Rounds in which a stream that stops sends what it holds: two bursts of 64 KiB frames. */
+#define STOP_ROUNDS 24
 
 unsigned int
 fwd_nb_streams(uint16_t nb_rxq, uint16_t nb_txq)
@@ -72,6 +77,7 @@ fwd_drop_name(enum fwd_drop why)
 		[FWD_DROP_NO_BUFFER] = "no buffer",
 		[FWD_DROP_LONG] = "too long",
 		[FWD_DROP_BAD] = "bad offload",
+		[FWD_DROP_STOPPED] = "stopped",
 	};
 
 	return names[why];
@@ -150,41 +156,63 @@ flush(struct offload_out *out)
 	out->n = 0;
 }
 
-/* A burst with frames in it that the egress, or we, have to complete. In order. */
+static bool
+holds(const struct fwd_stream *s)
+{
+	return s->next < s->held;
+}
+
+/* The next frame, or what is left of the last one. */
 static void
-transmit_offloads(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
+work_on_one(struct fwd_stream *s, struct offload_out *out)
+{
+	struct rte_mbuf *m = s->pkts[s->next];
+	int ret = 0;
+
+	if (s->job.m != NULL)
+		ret = offload_continue(&s->offload, &s->job, out);
+	else if (offload_wanted(m->ol_flags))
+		ret = offload_begin(&s->offload, &s->job, m, out);
+	else
+		offload_put(out, m);
+	if (ret > 0)
+		return;
+	s->next++;
+	if (ret < 0)
+		count(&s->counters.drops[ret == -ENOMEM ? FWD_DROP_NO_BUFFER : FWD_DROP_BAD], 1);
+}
+
+/*
+ * A burst with frames in it that the egress, or we, have to complete: in order, and a
+ * round's work of them.
+ */
+static void
+transmit_held(struct fwd_stream *s)
 {
 	struct fwd_out to;
-	uint16_t i;
-	int ret;
 
 	to.stream = s;
 	to.out.flush = flush;
+	to.out.work = 0;
 	to.out.n = 0;
-	for (i = 0; i < n; i++) {
-		if (!offload_wanted(pkts[i]->ol_flags)) {
-			offload_put(&to.out, pkts[i]);
-			continue;
-		}
-		ret = offload_frame(&s->offload, pkts[i], &to.out);
-		if (ret != 0)
-			count(&s->counters.drops[ret == -ENOMEM ? FWD_DROP_NO_BUFFER
-								: FWD_DROP_BAD],
-					1);
-	}
+	while (holds(s) && to.out.work < FWD_ROUND_WORK)
+		work_on_one(s, &to.out);
 	if (to.out.n != 0)
 		flush(&to.out);
 }
 
-/* One burst of one receive queue. Return: frames received. */
+/* One burst of one receive queue, or more of the last one. Return: frames received. */
 static uint16_t
 stream_poll(struct fwd_stream *s)
 {
-	struct rte_mbuf *pkts[FWD_BURST];
 	uint64_t flags = 0;
 	uint16_t i, n;
 
-	n = rte_eth_rx_burst(s->rx_port, s->rx_queue, pkts, FWD_BURST);
+	if (unlikely(holds(s))) {
+		transmit_held(s);
+		return 0;
+	}
+	n = rte_eth_rx_burst(s->rx_port, s->rx_queue, s->pkts, FWD_BURST);
 	s->rx_queue += s->rx_step;
 	if (s->rx_queue >= s->rx_end)
 		s->rx_queue = s->rx_first;
@@ -192,23 +220,45 @@ stream_poll(struct fwd_stream *s)
 		return 0;
 	count(&s->counters.rx, n);
 	for (i = 0; i < n; i++)
-		flags |= pkts[i]->ol_flags;
-	if (offload_wanted_any(flags))
-		transmit_offloads(s, pkts, n);
-	else
-		transmit(s, pkts, n);
+		flags |= s->pkts[i]->ol_flags;
+	if (!offload_wanted_any(flags)) {
+		transmit(s, s->pkts, n);
+		return n;
+	}
+	s->held = n;
+	s->next = 0;
+	transmit_held(s);
 	return n;
 }
 
-static unsigned int
-lcore_poll(struct fwd_lcore *lcore)
+/* When no lcore polls it any more. */
+static void
+stream_stop(struct fwd_stream *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < STOP_ROUNDS && holds(s); i++)
+		transmit_held(s);
+	if (offload_abandon(&s->job)) {
+		count(&s->counters.drops[FWD_DROP_STOPPED], 1);
+		s->next++;
+	}
+	drop(s, FWD_DROP_STOPPED, &s->pkts[s->next], s->held - s->next);
+	s->next = s->held;
+}
+
+unsigned int
+fwd_round(struct fwd_lcore *lcore)
 {
 	unsigned int i, n = 0;
 
 	count(&lcore->rounds, 1);
-	for (i = 0; i < lcore->nb_streams; i++)
+	lcore->held = 0;
+	for (i = 0; i < lcore->nb_streams; i++) {
 		n += stream_poll(lcore->streams[i]);
-	return n;
+		lcore->held += holds(lcore->streams[i]);
+	}
+	return n + lcore->held;
 }
 
 static int
@@ -217,7 +267,7 @@ lcore_main(void *arg)
 	struct fwd_lcore *lcore = arg;
 
 	while (!__atomic_load_n(lcore->stop, __ATOMIC_RELAXED))
-		idle_round(&lcore->idle, lcore_poll(lcore));
+		idle_round(&lcore->idle, fwd_round(lcore));
 	return 0;
 }
 
@@ -227,8 +277,8 @@ fwd_poll(struct fwd *fwd)
 	struct fwd_lcore *lcore = &fwd->lcores[0];
 	unsigned int i;
 
-	for (i = 0; i < MAIN_ROUNDS; i++)
-		if (idle_round(&lcore->idle, lcore_poll(lcore)))
+	for (i = 0; i < MAIN_ROUNDS; i += lcore->held != 0 ? MAIN_HELD_ROUNDS : 1)
+		if (idle_round(&lcore->idle, fwd_round(lcore)))
 			return;
 }
 
@@ -364,9 +414,14 @@ fwd_start(struct fwd *fwd)
 void
 fwd_stop(struct fwd *fwd)
 {
+	unsigned int i, k;
+
 	__atomic_store_n(&fwd->stop, true, __ATOMIC_RELAXED);
 	eventfd_write(fwd->stopfd, 1);
 	rte_eal_mp_wait_lcore();
+	for (i = 0; i < fwd->nb_lcores; i++)
+		for (k = 0; k < fwd->lcores[i].nb_streams; k++)
+			stream_stop(fwd->lcores[i].streams[k]);
 	fini_idle(fwd);
 }
 

@@ -21,12 +21,23 @@
 #define FWD_BURST       32
 #define FWD_MAX_STREAMS 4096
 
+/*
+ * Work of a stream in one round of its lcore (see OFFLOAD_SEGMENT_WORK); the frame that
+ * goes beyond it is the last. A driver chooses how much its frames ask for: what is
+ * left of a burst then waits for the stream's next turn, after the other streams'. Three
+ * frames of 64 KiB cut into usual segments, or some 0.1 ms.
+ */
+#define FWD_ROUND_WORK (256 * 1024)
+/* Most segments that makes; and one frame's worth of OFFLOAD_OUT. */
+#define FWD_ROUND_SEGMENTS (FWD_ROUND_WORK / OFFLOAD_SEGMENT_WORK + OFFLOAD_OUT)
+
 /* Why a frame was dropped. */
 enum fwd_drop {
 	FWD_DROP_FULL,      /* the transmit queue did not take it */
 	FWD_DROP_NO_BUFFER, /* no packet buffer for a copy or a segment */
 	FWD_DROP_LONG,      /* a chain too long for one buffer, where there must be no chains */
 	FWD_DROP_BAD,       /* offloads asked for that do not suit its headers */
+	FWD_DROP_STOPPED,   /* still to be cut when forwarding stopped */
 	FWD_DROPS,
 };
 
@@ -50,15 +61,20 @@ struct __rte_cache_aligned fwd_stream {
 	uint16_t rx_step;
 	uint16_t rx_end;
 	bool linear;              /* the transmit side takes no chains */
+	uint16_t held;            /* frames of the last burst, */
+	uint16_t next;            /* of which these are done */
 	struct rte_mempool *pool; /* to copy chains from */
 	struct offload offload;   /* of the transmit side */
 	struct fwd_counters counters;
+	struct offload_job job; /* frame `next`, where it is cut already in part */
+	struct rte_mbuf *pkts[FWD_BURST];
 };
 
 struct fwd_lcore {
 	uint64_t rounds; /* of its loop; written by the lcore alone */
 	uint64_t seen;   /* by fwd_progress() */
 	unsigned int id;
+	unsigned int held; /* streams that held frames after the last round */
 	unsigned int nb_streams;
 	struct fwd_stream *streams[FWD_MAX_STREAMS];
 	const bool *stop;
@@ -92,6 +108,7 @@ int fwd_add(struct fwd *fwd, struct fwd_stream *stream, unsigned int number);
 
 /* Main lcore, ports started. Return: 0 or -errno; then nothing runs. */
 int fwd_start(struct fwd *fwd);
+/* What streams still hold is sent, as far as that is a burst's usual work, or dropped. */
 void fwd_stop(struct fwd *fwd);
 
 /*
@@ -105,6 +122,12 @@ int fwd_wake_on(struct fwd *fwd, int fd);
 
 /* How often the lcores slept, all together. Any thread. */
 void fwd_read_idle(const struct fwd *fwd, struct idle_counters *sum);
+
+/*
+ * Once round the streams of an lcore, on it. Return: frames received, and streams that
+ * hold some: not 0 where there is more to do.
+ */
+unsigned int fwd_round(struct fwd_lcore *lcore);
 
 /* A few rounds over all streams, up to a sleep; for the main lcore when on_main. */
 void fwd_poll(struct fwd *fwd);

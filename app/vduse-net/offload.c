@@ -45,10 +45,11 @@ by_egress(const struct offload *o, struct rte_mbuf *m, const struct frame *f, bo
 
 /* Checksums of a segment. */
 static int
-finish_segment(const struct offload *o, struct rte_mbuf *m, const struct frame *f)
+finish_segment(const struct offload *o, struct rte_mbuf *m, const struct frame *f, uint32_t *work)
 {
 	int ret;
 
+	*work += m->pkt_len + OFFLOAD_SEGMENT_WORK;
 	cksum_ip(m, &f->ip);
 	if (f->outer.len != 0)
 		cksum_ip(m, &f->outer);
@@ -97,7 +98,7 @@ cut_by_gso(const struct offload *o, struct rte_mbuf *m, const struct frame *f,
 		return n;
 	for (i = 0; i < n && ret == 0; i++) {
 		segments[i]->ol_flags &= ~REQUEST_FLAGS;
-		ret = finish_segment(o, segments[i], f);
+		ret = finish_segment(o, segments[i], f, &out->work);
 	}
 	if (ret != 0) {
 		rte_pktmbuf_free_bulk(segments, n);
@@ -108,61 +109,82 @@ cut_by_gso(const struct offload *o, struct rte_mbuf *m, const struct frame *f,
 	return 1;
 }
 
-static int
-cut_here(const struct offload *o, const struct rte_mbuf *m, const struct frame *f,
-		struct offload_out *out)
+int
+offload_continue(const struct offload *o, struct offload_job *job, struct offload_out *out)
 {
 	struct rte_mbuf *segment;
-	struct segmenter s;
-	int ret;
+	unsigned int i;
+	int ret = 1;
 
-	segmenter_init(&s, m, f, o->pool);
-	while ((ret = segmenter_next(&s, &segment)) > 0) {
-		ret = finish_segment(o, segment, f);
+	for (i = 0; i < OFFLOAD_OUT && ret > 0; i++) {
+		ret = segmenter_next(&job->s, &segment);
+		if (ret <= 0)
+			break;
+		ret = finish_segment(o, segment, &job->f, &out->work);
 		if (ret != 0) {
 			rte_pktmbuf_free(segment);
-			return ret;
+			break;
 		}
 		offload_put(out, segment);
+		ret = segmenter_left(&job->s);
 	}
+	if (ret <= 0)
+		offload_abandon(job);
 	return ret;
 }
 
-/* Segments refer to m or are copies of it: it is freed in any case. */
+bool
+offload_abandon(struct offload_job *job)
+{
+	const bool was = job->m != NULL;
+
+	rte_pktmbuf_free(job->m);
+	job->m = NULL;
+	return was;
+}
+
+/* Segments refer to job->m or are copies of it: it is freed in any case, in the end. */
 static int
-cut(const struct offload *o, struct rte_mbuf *m, const struct frame *f, struct offload_out *out)
+cut(const struct offload *o, struct offload_job *job, struct offload_out *out)
 {
 	int ret = 0;
 
-	if (gso_can(o, m, f))
-		ret = cut_by_gso(o, m, f, out);
-	if (ret == 0)
-		ret = cut_here(o, m, f, out);
-	rte_pktmbuf_free(m);
+	if (gso_can(o, job->m, &job->f))
+		ret = cut_by_gso(o, job->m, &job->f, out);
+	if (ret == 0) {
+		segmenter_init(&job->s, job->m, &job->f, o->pool);
+		return offload_continue(o, job, out);
+	}
+	offload_abandon(job);
 	return RTE_MIN(ret, 0);
 }
 
 int
-offload_frame(const struct offload *o, struct rte_mbuf *m, struct offload_out *out)
+offload_begin(const struct offload *o, struct offload_job *job, struct rte_mbuf *m,
+		struct offload_out *out)
 {
-	struct frame f;
+	struct frame *f = &job->f;
 	bool to_cut;
 	int ret;
 
-	ret = frame_read(m, &f);
+	out->work += OFFLOAD_SEGMENT_WORK;
+	ret = frame_read(m, f);
 	if (ret == 0)
-		ret = frame_linear(&m, f.data, o->pool);
+		ret = frame_linear(&m, f->data, o->pool);
 	if (ret != 0)
 		goto drop;
-	to_cut = (m->ol_flags & RTE_MBUF_F_RX_LRO) != 0 && m->pkt_len - f.data > m->tso_segsz;
-	ret = to_cut ? segment_check(m, &f) : 0;
+	to_cut = (m->ol_flags & RTE_MBUF_F_RX_LRO) != 0 && m->pkt_len - f->data > m->tso_segsz;
+	ret = to_cut ? segment_check(m, f) : 0;
 	if (ret != 0)
 		goto drop;
 	m->ol_flags &= ~(REQUEST_FLAGS | RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_MASK);
-	if (!by_egress(o, m, &f, to_cut)) {
-		if (to_cut)
-			return cut(o, m, &f, out);
-		ret = cksum_l4(m, &f);
+	if (!by_egress(o, m, f, to_cut)) {
+		if (to_cut) {
+			job->m = m;
+			return cut(o, job, out);
+		}
+		out->work += m->pkt_len;
+		ret = cksum_l4(m, f);
 		if (ret != 0)
 			goto drop;
 	}
@@ -171,5 +193,17 @@ offload_frame(const struct offload *o, struct rte_mbuf *m, struct offload_out *o
 
 drop:
 	rte_pktmbuf_free(m);
+	return ret;
+}
+
+int
+offload_frame(const struct offload *o, struct rte_mbuf *m, struct offload_out *out)
+{
+	struct offload_job job = { .m = NULL };
+	int ret;
+
+	ret = offload_begin(o, &job, m, out);
+	while (ret > 0)
+		ret = offload_continue(o, &job, out);
 	return ret;
 }

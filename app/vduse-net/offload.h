@@ -15,8 +15,17 @@
 #include <rte_gso.h>
 #include <rte_mbuf.h>
 
+#include "frame.h"
+#include "segment.h"
+
 /* Frames collected before they are sent on. */
 #define OFFLOAD_OUT 64
+
+/*
+ * Work is counted in bytes of frames that were summed up or copied. A segment costs so
+ * many bytes more, however short it is: a buffer, headers, a place in a burst.
+ */
+#define OFFLOAD_SEGMENT_WORK 512
 
 /* What the sending side of a direction can do. Set once, then only read. */
 struct offload {
@@ -30,8 +39,16 @@ struct offload {
 /* Frames ready for the egress. */
 struct offload_out {
 	void (*flush)(struct offload_out *out); /* send pkts[0..n), set n to 0 */
+	uint32_t work;                          /* done so far; its owner begins at 0 */
 	uint16_t n;
 	struct rte_mbuf *pkts[OFFLOAD_OUT];
+};
+
+/* A frame that is cut piece by piece. It points into itself: it stays where it is. */
+struct offload_job {
+	struct rte_mbuf *m; /* owned; NULL: there is none */
+	struct frame f;
+	struct segmenter s;
 };
 
 /*
@@ -67,9 +84,21 @@ offload_put(struct offload_out *out, struct rte_mbuf *m)
 
 /*
  * Make a frame ready for the egress, in one piece or many; m is consumed.
- * Return: 0; -EINVAL when its headers are not what its flags say; -ENOMEM when the pool
- * is empty. Then it is freed; segments put before that stay.
+ * Return: 0; 1 where there is more to be cut than OFFLOAD_OUT segments: the job, which was
+ * empty, is to be continued before the next frame; -EINVAL when its headers are not what
+ * its flags say, or it makes too many segments; -ENOMEM when the pool is empty. Then it is
+ * freed; segments put before that stay.
  */
+int offload_begin(const struct offload *o, struct offload_job *job, struct rte_mbuf *m,
+		struct offload_out *out);
+
+/* Up to OFFLOAD_OUT segments more. Return: as offload_begin(). */
+int offload_continue(const struct offload *o, struct offload_job *job, struct offload_out *out);
+
+/* Both until the frame is done. Return: as offload_begin(), without 1. */
 int offload_frame(const struct offload *o, struct rte_mbuf *m, struct offload_out *out);
+
+/* Free what is left of a frame. Return: whether there was one. */
+bool offload_abandon(struct offload_job *job);
 
 #endif /* OFFLOAD_H */

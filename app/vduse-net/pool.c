@@ -21,8 +21,7 @@ pool_need(struct pool_set *set, int socket, uint32_t descs, uint32_t frame)
 void
 pool_need_chains(struct pool_set *set, int socket)
 {
-	/* Buffers hold RTE_MBUF_DEFAULT_DATAROOM or more; headers and tags are the last one. */
-	set->sockets[socket].chain = (UINT16_MAX + 1) / RTE_MBUF_DEFAULT_DATAROOM + 1;
+	set->sockets[socket].chain = POOL_CHAIN;
 }
 
 void

@@ -14,6 +14,12 @@
 #include <rte_config.h>
 #include <rte_mempool.h>
 
+/*
+ * Buffers of the longest chain, a frame of 64 KiB: they hold RTE_MBUF_DEFAULT_DATAROOM or
+ * more; headers and tags are the last one.
+ */
+#define POOL_CHAIN ((UINT16_MAX + 1) / RTE_MBUF_DEFAULT_DATAROOM + 1)
+
 struct pool_set {
 	struct {
 		struct rte_mempool *pool; /* owned; NULL: none made */

@@ -56,12 +56,24 @@ nb_descs(const struct port *port)
 	return (uint32_t)port->nb_rxq * port->nb_rxd + (uint32_t)port->nb_txq * port->nb_txd;
 }
 
+/*
+ * Buffers that a side keeps: those in its descriptors, or what streams that it sends to
+ * hold back of its last bursts. (A VDUSE device copies: its descriptors hold none.)
+ */
+static uint32_t
+nb_kept(const struct port *port)
+{
+	const uint32_t held = (uint32_t)port->nb_rxq * FWD_BURST * POOL_CHAIN;
+
+	return port->chains ? RTE_MAX(nb_descs(port), held) : nb_descs(port);
+}
+
 static void
 need_buffers(const struct wire *wire, struct pool_set *pools)
 {
 	const int socket = port_socket(wire->port.id);
 
-	pool_need(pools, socket, nb_descs(&wire->port) + nb_descs(&wire->device),
+	pool_need(pools, socket, nb_kept(&wire->port) + nb_kept(&wire->device),
 			RTE_MAX(wire->port.frame, wire->device.frame));
 	if (!wire->port.chains && !wire->device.chains)
 		return;

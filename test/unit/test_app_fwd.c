@@ -25,6 +25,8 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include <rte_vduse_net.h>
+
 #include "fwd.h"
 #include "pool.h"
 #include "port.h"
@@ -318,14 +320,10 @@ make_tcp(const struct bench *b, uint16_t len, uint16_t mss)
 		0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, /* IPv4 */
 		0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0,  /* TCP */
 	};
-	struct rte_mbuf *m = rte_pktmbuf_alloc(b->pool);
-	uint8_t *data;
+	struct rte_mbuf *m = make_frame(b, sizeof(headers) + len, 2000, 0);
+	uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
 
-	assert_non_null(m);
-	data = (uint8_t *)rte_pktmbuf_append(m, sizeof(headers) + len);
-	assert_non_null(data);
 	memcpy(data, headers, sizeof(headers));
-	memset(data + sizeof(headers), 0x5a, len);
 	data[16] = (40 + len) >> 8;
 	data[17] = 40 + len;
 	m->ol_flags = RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE;
@@ -372,11 +370,161 @@ segments_that_do_not_fit_are_dropped(void **state)
 
 	offload_init(&b->stream->offload, 0, b->pool, NULL);
 	b->stream->offload.port = b->far.id;
-	receive(b, 0, make_tcp(b, 1000, 5));
+	receive(b, 0, make_tcp(b, 1600, 8));
 	fwd_poll(&b->fwd);
 	expect_counters(b, 1, TX_SPACE, 200 - TX_SPACE);
 	expect_drops(b, FWD_DROP_FULL, 200 - TX_SPACE);
 	assert_int_equal(in_use(b), TX_SPACE);
+}
+
+/* A second stream of the lcore, the other way, behind the first one. */
+static struct fwd_stream *
+add_neighbour(struct bench *b)
+{
+	struct fwd_stream *s = rte_zmalloc("stream", sizeof(*s), RTE_CACHE_LINE_SIZE);
+
+	assert_non_null(s);
+	*s = (struct fwd_stream){
+		.rx_port = b->far.id,
+		.tx_port = b->near.id,
+		.rx_step = 1,
+		.rx_end = 1,
+		.pool = b->pool,
+	};
+	assert_int_equal(fwd_add(&b->fwd, s, 0), 0);
+	return s;
+}
+
+/* What left in a round, and what would have with a longer queue. */
+static uint64_t
+leave(struct bench *b)
+{
+	struct fwd_counters c = { 0 };
+
+	fwd_read(b->stream, &c);
+	return c.tx + c.drops[FWD_DROP_FULL];
+}
+
+/* Segments in the far port's ring: those of one frame, and frames, in order after *last. */
+static void
+expect_order(struct bench *b, uint64_t *last)
+{
+	struct rte_mbuf *m;
+	uint64_t place;
+	uint32_t seq;
+	void *obj;
+
+	while (rte_ring_dequeue(b->out, &obj) == 0) {
+		m = obj;
+		memcpy(&seq, rte_pktmbuf_mtod_offset(m, uint8_t *, 38), sizeof(seq));
+		place = (uint64_t)*rte_pktmbuf_mtod_offset(m, uint8_t *, 35) << 32 |
+			rte_be_to_cpu_32(seq);
+		assert_true(place > *last);
+		*last = place;
+		rte_pktmbuf_free(m);
+	}
+}
+
+/*
+ * The most work that a driver can ask for, counted: a burst of frames of 64 KiB, in the
+ * smallest segments. Of that a round makes its share, and the neighbour has its turn in
+ * each. Everything leaves in order.
+ */
+static void
+a_round_has_a_budget_of_segments(void **state)
+{
+	struct bench *b = *state;
+	struct fwd_stream *neighbour = add_neighbour(b);
+	uint64_t before = 0, last = 0, now, rounds = 0;
+	struct fwd_counters c;
+	struct rte_mbuf *m;
+	unsigned int i;
+
+	offload_init(&b->stream->offload, 0, b->pool, NULL);
+	b->stream->offload.port = b->far.id;
+	for (i = 1; i <= FWD_BURST; i++) {
+		m = make_tcp(b, 65000, RTE_VDUSE_NET_TCP_SEGMENT_MIN);
+		*rte_pktmbuf_mtod_offset(m, uint8_t *, 35) = i;
+		*rte_pktmbuf_mtod_offset(m, uint8_t *, 41) = 1; /* sequence numbers from 1 */
+		receive(b, 0, m);
+	}
+	do {
+		assert_int_equal(rte_ring_enqueue(b->unused[RX_QUEUES], make_frame(b, 60, 60, 0)),
+				0);
+		assert_true(fwd_round(&b->fwd.lcores[0]) != 0);
+		now = leave(b);
+		assert_in_range(now - before, 1, FWD_ROUND_SEGMENTS);
+		before = now;
+		memset(&c, 0, sizeof(c));
+		fwd_read(neighbour, &c);
+		assert_int_equal(c.tx, ++rounds);
+		drain(b->unused[0]);
+		expect_order(b, &last);
+	} while (b->fwd.lcores[0].held != 0);
+	assert_int_equal(now, FWD_BURST * 65000 / RTE_VDUSE_NET_TCP_SEGMENT_MIN);
+	assert_true(rounds >= now / FWD_ROUND_SEGMENTS);
+	assert_int_equal(last >> 32, FWD_BURST);
+	rte_free(neighbour);
+	b->fwd.lcores[0].nb_streams = 1;
+}
+
+/* The same of bytes that are summed up. */
+static void
+a_round_has_a_budget_of_bytes(void **state)
+{
+	struct bench *b = *state;
+	struct fwd_counters c;
+	struct rte_mbuf *m;
+	unsigned int i;
+	uint64_t sent = 0;
+
+	offload_init(&b->stream->offload, RTE_ETH_TX_OFFLOAD_MULTI_SEGS, b->pool, NULL);
+	b->stream->offload.port = b->far.id;
+	for (i = 0; i < FWD_BURST; i++) {
+		m = make_tcp(b, 65000, 0);
+		m->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_NONE;
+		receive(b, 0, m);
+	}
+	do {
+		fwd_round(&b->fwd.lcores[0]);
+		memset(&c, 0, sizeof(c));
+		fwd_read(b->stream, &c);
+		assert_in_range(c.tx - sent, 1, FWD_ROUND_WORK / 65000 + 1);
+		sent = c.tx;
+	} while (b->fwd.lcores[0].held != 0);
+	expect_counters(b, FWD_BURST, FWD_BURST, 0);
+}
+
+/* What is held when forwarding stops: usual frames are sent, of others some, and none is lost. */
+static void
+what_is_held_is_sent_or_dropped_at_the_end(void **state)
+{
+	struct bench *b = *state;
+	struct fwd_counters c = { 0 };
+	uint64_t stopped = 0;
+	unsigned int i, usual;
+
+	b->stream->rx_end = 1;
+	offload_init(&b->stream->offload, 0, b->pool, NULL);
+	b->stream->offload.port = b->far.id;
+	for (usual = 0; usual < 2; usual++) {
+		for (i = 0; i < FWD_BURST; i++)
+			receive(b, 0, make_tcp(b, 65000, usual ? 1448 : 8));
+		fwd_round(&b->fwd.lcores[0]);
+		assert_int_equal(b->fwd.lcores[0].held, 1);
+		fwd_stop(&b->fwd);
+		memset(&c, 0, sizeof(c));
+		fwd_read(b->stream, &c);
+		assert_int_equal(c.rx, (usual + 1) * FWD_BURST);
+		if (!usual)
+			assert_in_range(c.drops[FWD_DROP_STOPPED], 1, FWD_BURST);
+		else
+			assert_int_equal(c.drops[FWD_DROP_STOPPED], stopped);
+		stopped = c.drops[FWD_DROP_STOPPED];
+		drain(b->out);
+		assert_int_equal(in_use(b), 0);
+		assert_int_equal(fwd_round(&b->fwd.lcores[0]), 0);
+	}
 }
 
 static void
@@ -500,6 +648,9 @@ main(int argc, char *argv[])
 		WITH_PORTS(a_chain_is_made_linear_where_it_must),
 		WITH_PORTS(no_buffer_for_the_copy_is_a_drop),
 		WITH_PORTS(frames_to_cut_keep_their_place),
+		WITH_PORTS(a_round_has_a_budget_of_segments),
+		WITH_PORTS(a_round_has_a_budget_of_bytes),
+		WITH_PORTS(what_is_held_is_sent_or_dropped_at_the_end),
 		WITH_PORTS(segments_that_do_not_fit_are_dropped),
 		WITH_PORTS(a_worker_forwards_until_told_to_stop),
 		WITH_PORTS(a_plan_keeps_to_what_the_driver_has),
