@@ -132,6 +132,44 @@ test_checksum(void **state)
 	}
 }
 
+/* ethdev's IPV4_CKSUM asked for alone: the IP header is made right, nothing else is touched. */
+static void
+test_ip_alone(void **state)
+{
+	struct frame_spec spec = { .payload = 64, .seed = 5, .protocol = FRAME_SCTP };
+	struct net_hdr hdr;
+	struct rte_mbuf *m;
+	struct ask a;
+
+	(void)state;
+	for (spec.wrap = 0; spec.wrap < FRAME_WRAPS; spec.wrap++) {
+		for (spec.options = 0; spec.options <= 8; spec.options += 4) {
+			memset(&a, 0, sizeof(a));
+			a.first = 7;
+			a.others = 11;
+			frame_build(&a.f, &spec);
+			a.junk = frame_get16(a.f.data + a.f.field);
+			m = ask_mbuf(&a);
+			m->ol_flags &= ~RTE_MBUF_F_TX_L4_MASK;
+			m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
+			assert_true((m->ol_flags & NET_HDR_TX_FLAGS) != 0);
+			assert_int_equal(net_hdr_from_mbuf(m, GUEST_TSO, &hdr), 0);
+			assert_int_equal(hdr.wire.v1.hdr.flags, 0);
+			assert_no_gso(&hdr.wire.v1.hdr);
+			assert_int_equal(hdr.nb_patches, 1);
+			frame_put16(a.data + a.f.ip + 10, 0xdead);
+			ask_apply(&a, &hdr);
+			assert_memory_equal(a.data, a.f.data, a.f.len);
+			/* a header that is not where the lengths say */
+			m->l2_len++;
+			assert_int_equal(net_hdr_from_mbuf(m, GUEST_TSO, &hdr), -EINVAL);
+			m->l2_len = a.f.len;
+			assert_int_equal(net_hdr_from_mbuf(m, GUEST_TSO, &hdr), -EINVAL);
+			rte_pktmbuf_free(m);
+		}
+	}
+}
+
 /* Headers spread over segments, and pieces of odd lengths. */
 static void
 test_segments(void **state)
@@ -410,6 +448,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(test_checksum),
+		UNIT_TEST(test_ip_alone),
 		UNIT_TEST(test_segments),
 		UNIT_TEST(test_options),
 		UNIT_TEST(test_trailer),

@@ -224,18 +224,33 @@ tx_frame_len(struct tx_frame *f)
 	return 0;
 }
 
+/* Where the headers are, and that they are there, up to `behind` bytes behind the IP header. */
 static int
-tx_frame_init(const struct rte_mbuf *m, struct tx_frame *f)
+tx_frame_look(const struct rte_mbuf *m, struct tx_frame *f, uint32_t behind)
 {
 	const bool tunnel =
 			m->ol_flags & (RTE_MBUF_F_TX_TUNNEL_MASK | RTE_MBUF_F_TX_OUTER_IP_CKSUM |
 						      RTE_MBUF_F_TX_OUTER_UDP_CKSUM);
-	uint32_t cksum;
 
 	f->m = m;
 	f->l3 = (tunnel ? m->outer_l2_len + m->outer_l3_len : 0) + m->l2_len;
 	f->l4 = f->l3 + m->l3_len;
 	f->ipv6 = m->ol_flags & RTE_MBUF_F_TX_IPV6;
+	if (m->l2_len == 0 ||
+			m->l3_len < (f->ipv6 ? sizeof(struct rte_ipv6_hdr)
+					     : sizeof(struct rte_ipv4_hdr)) ||
+			f->l4 + behind > RTE_MIN(m->pkt_len, (uint32_t)NET_HDR_LOOK))
+		return -EINVAL;
+	f->headers = rte_pktmbuf_read(m, 0, f->l4 + behind, f->look);
+	return f->headers != NULL && tx_frame_is_ip(f) ? 0 : -EINVAL;
+}
+
+static int
+tx_frame_init(const struct rte_mbuf *m, struct tx_frame *f)
+{
+	uint32_t cksum;
+	int ret;
+
 	switch (m->ol_flags & RTE_MBUF_F_TX_L4_MASK) {
 	case RTE_MBUF_F_TX_UDP_CKSUM:
 		cksum = offsetof(struct rte_udp_hdr, dgram_cksum);
@@ -251,14 +266,11 @@ tx_frame_init(const struct rte_mbuf *m, struct tx_frame *f)
 					: offsetof(struct rte_udp_hdr, dgram_cksum);
 		break;
 	}
+	ret = tx_frame_look(m, f, cksum + sizeof(uint16_t));
+	if (ret < 0)
+		return ret;
 	f->field = f->l4 + cksum;
-	if (m->l2_len == 0 ||
-			m->l3_len < (f->ipv6 ? sizeof(struct rte_ipv6_hdr)
-					     : sizeof(struct rte_ipv4_hdr)) ||
-			f->field + sizeof(uint16_t) > RTE_MIN(m->pkt_len, (uint32_t)NET_HDR_LOOK))
-		return -EINVAL;
-	f->headers = rte_pktmbuf_read(m, 0, f->field + sizeof(uint16_t), f->look);
-	return f->headers != NULL && tx_frame_is_ip(f) ? tx_frame_len(f) : -EINVAL;
+	return tx_frame_len(f);
 }
 
 /* The pseudo header's sum; the length counts for a frame to be segmented too (5.1.6.2.1). */
@@ -329,7 +341,7 @@ tx_gso(const struct tx_frame *f, uint64_t features, struct virtio_net_hdr *hdr)
 	return 0;
 }
 
-/* ethdev asks for the IP checksum along with TSO; virtio wants it to be right already. */
+/* The IP checksum, alone or along with TSO: virtio wants it to be right already. */
 static void
 tx_ip_cksum(const struct tx_frame *f, struct net_hdr *hdr)
 {
@@ -350,6 +362,12 @@ net_hdr_from_mbuf(const struct rte_mbuf *m, uint64_t features, struct net_hdr *h
 	int ret;
 
 	memset(hdr, 0, sizeof(*hdr));
+	if (!(m->ol_flags & NET_HDR_TX_L4_FLAGS)) {
+		ret = tx_frame_look(m, &f, 0);
+		if (ret == 0 && !f.ipv6)
+			tx_ip_cksum(&f, hdr);
+		return ret;
+	}
 	ret = tx_frame_init(m, &f);
 	if (ret < 0)
 		return ret;

@@ -48,7 +48,10 @@ struct net_hdr_wire {
 #define NET_HDR_HASH_LEN sizeof(struct net_hdr_wire)
 
 /** Flags of an mbuf that need a header of their own. */
-#define NET_HDR_TX_FLAGS (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
+#define NET_HDR_TX_L4_FLAGS (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
+
+/** The same and what is written into the frame alone. */
+#define NET_HDR_TX_FLAGS (NET_HDR_TX_L4_FLAGS | RTE_MBUF_F_TX_IP_CKSUM)
 
 /** Two bytes of the frame that differ from the mbuf's: a checksum field. */
 struct net_hdr_patch {
