@@ -180,13 +180,14 @@ parse_attach(const struct target *to, const char *value)
 static int
 parse_profile(const struct target *to, const char *value)
 {
-	static const char *const kinds[] = { "bulk", "latency", "xdp", "none" };
+	static const char *const kinds[] = { "bulk", "latency", "xdp", "tx", "none" };
 
 	to->wire->profile = read_word(value, kinds, RTE_DIM(kinds));
-	return to->wire->profile != NULL
-			       ? 0
-			       : fail(to->args, "--profile %.64s: give bulk, latency, xdp or none",
-						 value);
+	return to->wire->profile != NULL ? 0
+					 : fail(to->args,
+							   "--profile %.64s: give bulk, latency, "
+							   "xdp, tx or none",
+							   value);
 }
 
 static int
@@ -384,7 +385,8 @@ static const struct opt opts[] = {
 			"yourself" },
 	{ "profile", "OFFLOADS", WIRE, parse_profile,
 			"offloads of the device: bulk (default: all), latency (checksums), xdp "
-			"(none towards the container: native XDP loads) or none" },
+			"(none towards the container: native XDP loads), tx (no segmentation by "
+			"the container) or none" },
 	{ "link", "LINK", WIRE, parse_link,
 			"carrier the container sees: port (default: that of the port) or up" },
 	{ "standby", NULL, WIRE, parse_standby,

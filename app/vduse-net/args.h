@@ -34,7 +34,7 @@ struct wire_args {
 	char name[ARGS_NAME_MAX + 1]; /* of the VDUSE device */
 	struct rte_ether_addr mac;    /* all zero: the PMD chooses one */
 	const char *attach;           /* virtio, vhost or none */
-	const char *profile;          /* of offloads: bulk, latency, xdp or none */
+	const char *profile;          /* of offloads: bulk, latency, xdp, tx or none */
 	bool link_up;                 /* the device's link is up whatever the port's is */
 	bool adopt;                   /* a device that is there is taken over, and stays */
 	bool adopt_fd;                /* that behind a descriptor is */

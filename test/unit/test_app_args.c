@@ -221,7 +221,7 @@ static const struct {
 	{ "--port 0 --queues 257", "--queues 257" },
 	{ "--port 0 --attach kernel", "--attach kernel" },
 	{ "--port 0 --attach=", "--attach" },
-	{ "--port 0 --profile fast", "--profile fast: give bulk, latency, xdp or none" },
+	{ "--port 0 --profile fast", "--profile fast: give bulk, latency, xdp, tx or none" },
 	{ "--port 0 --profile=", "--profile" },
 	{ "--port 0 --profile xdp --profile bulk", "--profile: given twice" },
 	{ "--port 0 --link down", "--link down: give port or up" },

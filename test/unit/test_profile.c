@@ -48,6 +48,7 @@ test_features(void **state)
 		[RTE_VDUSE_NET_PROFILE_BULK] = HOST_SEG | GUEST_SEG,
 		[RTE_VDUSE_NET_PROFILE_XDP] = HOST_SEG & ~BIT(59),
 		[RTE_VDUSE_NET_PROFILE_NONE] = 0,
+		[RTE_VDUSE_NET_PROFILE_TX] = BIT(0) | BIT(59) | GUEST_SEG,
 	};
 	struct rte_vduse_net_conf conf = good_conf;
 	struct rte_vduse_net *net;

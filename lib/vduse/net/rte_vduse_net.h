@@ -85,6 +85,11 @@ enum rte_vduse_net_profile {
 	RTE_VDUSE_NET_PROFILE_XDP,
 	/** None: whole checksums, no segmentation. */
 	RTE_VDUSE_NET_PROFILE_NONE,
+	/**
+	 * As latency from the driver, as bulk towards it: for an owner that sends
+	 * frames to be segmented, and takes none.
+	 */
+	RTE_VDUSE_NET_PROFILE_TX,
 };
 
 /** Ring formats that are offered. */
@@ -316,7 +321,7 @@ uint16_t rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct 
 
 /**
  * Give frames to the driver. They are copied; the caller keeps the mbufs.
- * RTE_MBUF_F_TX_TCP_CKSUM, _UDP_CKSUM, _TCP_SEG and _UDP_SEG, with the lengths
+ * RTE_MBUF_F_TX_IP_CKSUM, _TCP_CKSUM, _UDP_CKSUM, _TCP_SEG and _UDP_SEG, with the lengths
  * that ethdev asks for along with them, are heeded; pseudo header checksums
  * need not be prepared.
  *
