@@ -40,7 +40,7 @@ case_values() {
 	refused 'mtu=65536: not a number' mtu=65536
 	refused 'attach=pci: not one of virtio, vhost, none' attach=pci
 	refused 'mq-fallback=2: not a number from 0 to 1' mq-fallback=2
-	refused 'profile=fast: not one of latency, bulk, xdp, none' profile=fast
+	refused 'profile=fast: not one of latency, bulk, xdp, none, tx' profile=fast
 	refused 'speed=2147483648: not a number' speed=2147483648
 	refused 'standby=yes: not a number' standby=yes
 	refused 'msg-timeout=-1: not a number' msg-timeout=-1
@@ -73,6 +73,9 @@ case_together() {
 	refused 'queue-size=1000: not a power of two' queue-size=1000,ring=split
 	refused 'enable the RX offloads' name=t1,profile=bulk dpdk-testpmd --total-num-mbufs=2048
 	refused 'enable the RX offloads' name=t1,profile=xdp dpdk-testpmd --total-num-mbufs=2048
+	refused 'enable the RX offload SCATTER' name=t1,zero-copy=1 dpdk-testpmd --total-num-mbufs=2048
+	refused 'frames of up to 9022 bytes (MTU 9000) do not fit' name=t1,mtu=9000 dpdk-testpmd \
+		--total-num-mbufs=2048
 	emu set ctrl_vq=0
 	refused 'refuses VIRTIO_NET_F_CTRL_VQ' name=t1,queues=4
 	emu set ctrl_vq=1

@@ -286,11 +286,11 @@ test_settings(void **state)
 	assert_int_equal(info.max_tx_queues, 1);
 	assert_int_equal(info.min_mtu, 68);
 	assert_string_equal(info.driver_name, "net_vduse");
-	assert_int_equal(rte_eth_dev_set_mtu(port, 9000), 0);
+	assert_int_equal(rte_eth_dev_set_mtu(port, 2000), 0);
 	assert_int_not_equal(rte_eth_dev_set_mtu(port, 67), 0);
 	assert_int_equal(rte_eth_dev_default_mac_addr_set(port, &mac), 0);
 	fk_config(dev, 0, &config, sizeof(config));
-	assert_int_equal(config.mtu, 9000);
+	assert_int_equal(config.mtu, 2000);
 	assert_memory_equal(config.mac, &mac, sizeof(mac));
 	assert_int_equal(rte_eth_macaddr_get(port, &got), 0);
 	assert_memory_equal(&got, &mac, sizeof(mac));

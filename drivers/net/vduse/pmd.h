@@ -19,6 +19,7 @@ extern int pmd_logtype;
 struct pmd_queue {
 	struct rte_vduse_net *net;
 	struct rte_mempool *pool; /* rx */
+	uint32_t room;            /* rx: bytes of a frame in one mbuf of the pool */
 	uint16_t pair;
 	struct rte_vduse_net_queue_stats base; /* counters at the last reset */
 };
@@ -55,7 +56,10 @@ struct pmd_dev {
 	struct rte_vduse_net *net;
 	struct rte_eth_dev *eth_dev;
 	struct pmd_conf conf;
-	bool pause_said; /* of a device that was handed over */
+	bool pause_said;  /* of a device that was handed over */
+	bool mtu_asked;   /* what is being configured has an MTU, */
+	bool lro_asked;   /* and a length of frames to be segmented */
+	uint32_t lro_max; /* bytes of a frame to be segmented; 0: none are taken */
 };
 
 /**
@@ -68,6 +72,28 @@ int pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *arg
 
 /** Create the device and fill in the ethdev. @return 0 or -errno */
 int pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf);
+
+/** The name of a profile. @return 0, or -EINVAL with a line of log */
+int pmd_profile_parse(const char *key, const char *value, enum rte_vduse_net_profile *profile);
+
+/** Which offloads the application may ask for. */
+void pmd_offload_capa(const struct pmd_dev *pmd, struct rte_eth_dev_info *info);
+
+/**
+ * Take over what the application configured for the frames that it receives.
+ *
+ * @return 0; -EINVAL with a line of log where it does not take what the driver
+ *   may send; another negative errno of rte_vduse_net_set_mtu()
+ */
+int pmd_rx_configure(struct rte_eth_dev *eth_dev);
+
+/** Receive into mbufs of the pool. @return 0, or -EINVAL with a line of log */
+int pmd_rx_pool(const struct rte_eth_dev *eth_dev, struct pmd_queue *q, struct rte_mempool *pool);
+
+/** Before frames come. @return 0, or -EINVAL with a line of log: they would not fit the mbufs */
+int pmd_rx_start(struct rte_eth_dev *eth_dev);
+
+int pmd_mtu_set(struct rte_eth_dev *eth_dev, uint16_t mtu);
 
 #if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
 int pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats,

@@ -7,21 +7,6 @@
 
 #include "pmd.h"
 
-#define PMD_CKSUM_RX (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
-#define PMD_CKSUM_TX (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
-
-/* What the profiles are in ethdev's terms. */
-static const struct {
-	uint64_t rx;
-	uint64_t tx;
-} pmd_offloads[] = {
-	[RTE_VDUSE_NET_PROFILE_LATENCY] = { PMD_CKSUM_RX, PMD_CKSUM_TX },
-	[RTE_VDUSE_NET_PROFILE_BULK] = { PMD_CKSUM_RX | RTE_ETH_RX_OFFLOAD_TCP_LRO,
-			PMD_CKSUM_TX | RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_UDP_TSO },
-	[RTE_VDUSE_NET_PROFILE_XDP] = { PMD_CKSUM_RX | RTE_ETH_RX_OFFLOAD_TCP_LRO, PMD_CKSUM_TX },
-	[RTE_VDUSE_NET_PROFILE_NONE] = { 0, PMD_CKSUM_TX },
-};
-
 static int
 pmd_link_update(struct rte_eth_dev *eth_dev, __rte_unused int wait)
 {
@@ -53,31 +38,6 @@ pmd_event(void *arg, enum rte_vduse_net_event event, __rte_unused uint16_t pair)
 		rte_eth_dev_callback_process(pmd->eth_dev, RTE_ETH_EVENT_INTR_LSC, NULL);
 }
 
-/*
- * ethdev has checked queues and offloads against the info. An application that
- * did not ask for RX checksum offload gets whole checksums; frames to be
- * segmented it must have asked for.
- */
-static int
-pmd_configure(struct rte_eth_dev *eth_dev)
-{
-	const struct pmd_dev *pmd = eth_dev->data->dev_private;
-	const uint64_t rx = eth_dev->data->dev_conf.rxmode.offloads;
-	const uint64_t needed = RTE_ETH_RX_OFFLOAD_TCP_LRO | PMD_CKSUM_RX;
-
-	if ((pmd_offloads[pmd->conf.net.profile].rx & RTE_ETH_RX_OFFLOAD_TCP_LRO) &&
-			(rx & needed) != needed) {
-		PMD_LOG(ERR,
-				"%s: the profiles bulk and xdp receive frames of up to 64 KiB with "
-				"partial checksums: enable the RX offloads TCP_LRO, TCP_CKSUM and "
-				"UDP_CKSUM, or use profile=latency",
-				pmd->conf.name);
-		return -EINVAL;
-	}
-	rte_vduse_net_set_complete(pmd->net, (rx & PMD_CKSUM_RX) != PMD_CKSUM_RX);
-	return 0;
-}
-
 /* How long a device rested that another process handed over. */
 static void
 pmd_say_pause(struct pmd_dev *pmd)
@@ -106,6 +66,9 @@ pmd_start(struct rte_eth_dev *eth_dev)
 	struct pmd_dev *pmd = eth_dev->data->dev_private;
 	int ret;
 
+	ret = pmd_rx_start(eth_dev);
+	if (ret < 0)
+		return ret;
 	ret = pmd_intr_start(eth_dev);
 	if (ret < 0) {
 		PMD_LOG(ERR, "%s: no rx interrupts: %s", pmd->conf.name, strerror(-ret));
@@ -186,21 +149,23 @@ pmd_close(struct rte_eth_dev *eth_dev)
 static int
 pmd_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
 {
-	const struct pmd_dev *pmd = eth_dev->data->dev_private;
+	const struct rte_eth_rxmode *mode = &eth_dev->data->dev_conf.rxmode;
+	struct pmd_dev *pmd = eth_dev->data->dev_private;
 	struct rte_vduse_net_info net;
 
+	/* rte_eth_dev_configure() asks, and then fills in its defaults where these are 0 */
+	pmd->mtu_asked = mode->mtu != 0;
+	pmd->lro_asked = mode->max_lro_pkt_size != 0;
 	rte_vduse_net_info(pmd->net, &net);
 	info->max_rx_queues = net.queue_pairs;
 	info->max_tx_queues = net.queue_pairs;
 	info->max_mac_addrs = 1;
-	info->min_rx_bufsize = 0;
+	info->min_rx_bufsize = RTE_VDUSE_NET_BUF_MIN;
 	info->max_rx_pktlen = RTE_VDUSE_NET_FRAME_MAX;
 	info->min_mtu = RTE_VDUSE_NET_MTU_MIN;
 	info->max_mtu = RTE_VDUSE_NET_MTU_MAX;
 	info->max_lro_pkt_size = RTE_VDUSE_NET_FRAME_MAX;
-	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER | pmd_offloads[pmd->conf.net.profile].rx;
-	info->tx_offload_capa =
-			RTE_ETH_TX_OFFLOAD_MULTI_SEGS | pmd_offloads[pmd->conf.net.profile].tx;
+	pmd_offload_capa(pmd, info);
 	/* the driver sizes the rings, up to queue-size */
 	info->default_rxportconf.ring_size = pmd->conf.net.queue_size;
 	info->default_txportconf.ring_size = pmd->conf.net.queue_size;
@@ -229,10 +194,15 @@ pmd_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t id, __rte_unused uint16
 		struct rte_mempool *pool)
 {
 	struct pmd_queue *q = pmd_queue_new(eth_dev, id, socket);
+	int ret;
 
 	if (q == NULL)
 		return -ENOMEM;
-	q->pool = pool;
+	ret = pmd_rx_pool(eth_dev, q, pool);
+	if (ret < 0) {
+		pmd_queue_release(q);
+		return ret;
+	}
 	rte_vduse_net_queue_stats(q->net, id, true, &q->base);
 	eth_dev->data->rx_queues[id] = q;
 	return 0;
@@ -266,14 +236,6 @@ pmd_mac_addr_set(struct rte_eth_dev *eth_dev, struct rte_ether_addr *mac)
 	return rte_vduse_net_set_mac(pmd->net, mac);
 }
 
-static int
-pmd_mtu_set(struct rte_eth_dev *eth_dev, uint16_t mtu)
-{
-	struct pmd_dev *pmd = eth_dev->data->dev_private;
-
-	return rte_vduse_net_set_mtu(pmd->net, mtu);
-}
-
 /* The driver sees its link go down or up; frames are served all the same. */
 static int
 pmd_link_set(struct rte_eth_dev *eth_dev, bool up)
@@ -300,7 +262,7 @@ pmd_link_down(struct rte_eth_dev *eth_dev)
 }
 
 static const struct eth_dev_ops pmd_ops = {
-	.dev_configure = pmd_configure,
+	.dev_configure = pmd_rx_configure,
 	.dev_start = pmd_start,
 	.dev_stop = pmd_stop,
 	.dev_close = pmd_close,
@@ -358,7 +320,7 @@ pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 	rte_vduse_net_info(pmd->net, &info);
 	pmd->conf.net.mac = info.mac;
 	eth_dev->data->mac_addrs = &pmd->conf.net.mac;
-	eth_dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC;
+	eth_dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
 	eth_dev->data->promiscuous = 1;
 	eth_dev->data->all_multicast = 1;
 	eth_dev->data->mtu = info.mtu;

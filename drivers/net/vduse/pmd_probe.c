@@ -50,7 +50,7 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 	PMD_ARG_MTU "=<int> "                               \
 	PMD_ARG_ATTACH "=<virtio|vhost|none> "              \
 	PMD_ARG_MQ_FALLBACK "=<0|1> "                       \
-	PMD_ARG_PROFILE "=<latency|bulk|xdp|none> "         \
+	PMD_ARG_PROFILE "=<latency|bulk|xdp|none|tx> "      \
 	PMD_ARG_SPEED "=<int> "                             \
 	PMD_ARG_STANDBY "=<0|1> "                           \
 	PMD_ARG_MSG_TIMEOUT "=<int> "                       \
@@ -178,22 +178,7 @@ parse_attach(const char *key, const char *value, struct pmd_conf *conf)
 static int
 parse_profile(const char *key, const char *value, struct pmd_conf *conf)
 {
-	static const char *const names[] = {
-		[RTE_VDUSE_NET_PROFILE_LATENCY] = "latency",
-		[RTE_VDUSE_NET_PROFILE_BULK] = "bulk",
-		[RTE_VDUSE_NET_PROFILE_XDP] = "xdp",
-		[RTE_VDUSE_NET_PROFILE_NONE] = "none",
-	};
-	unsigned int i;
-
-	for (i = 0; i < RTE_DIM(names); i++) {
-		if (strcmp(value, names[i]) == 0) {
-			conf->net.profile = i;
-			return 0;
-		}
-	}
-	PMD_LOG(ERR, "%s=%s: not one of latency, bulk, xdp, none", key, value);
-	return -EINVAL;
+	return pmd_profile_parse(key, value, &conf->net.profile);
 }
 
 static int

@@ -191,6 +191,7 @@ void
 rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *info)
 {
 	rte_vduse_dev_info(net->dev, &info->dev);
+	info->segments = (info->dev.driver_features & NET_FEATURES_SEGMENTS) != 0;
 	info->queue_pairs = net->queue_pairs;
 	info->mtu = rte_le_to_cpu_16(net->config.mtu);
 	memcpy(&info->mac, net->config.mac, sizeof(info->mac));

@@ -73,6 +73,11 @@ struct rte_vduse_net {
 	struct net_zc_set *zc;           /* of the queues, or NULL */
 };
 
+/** With any of these the driver may send frames to be segmented (virtio 1.2, 5.1.3). */
+#define NET_FEATURES_SEGMENTS                                                    \
+	(RTE_BIT64(VIRTIO_NET_F_HOST_TSO4) | RTE_BIT64(VIRTIO_NET_F_HOST_TSO6) | \
+			RTE_BIT64(VIRTIO_NET_F_HOST_USO))
+
 /** Write one field of the configuration to the driver's view of it. */
 #define NET_SET_CONFIG(net, field)                                                      \
 	rte_vduse_dev_set_config((net)->dev, offsetof(struct virtio_net_config, field), \

@@ -34,8 +34,14 @@ extern "C" {
 #define RTE_VDUSE_NET_MTU_MIN 68
 #define RTE_VDUSE_NET_MTU_MAX 65535
 
+/** Bytes of a frame beyond its IP packet at most: Ethernet and two tags (802.1Q, 802.1ad). */
+#define RTE_VDUSE_NET_OVERHEAD (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
+
 /** Longest frame in bytes that is taken from a driver: 64 KiB of IP packet and its headers. */
-#define RTE_VDUSE_NET_FRAME_MAX (65535 + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
+#define RTE_VDUSE_NET_FRAME_MAX (65535 + RTE_VDUSE_NET_OVERHEAD)
+
+/** Bytes behind the headroom that mbufs to dequeue into must have at least. */
+#define RTE_VDUSE_NET_BUF_MIN 128
 
 /**
  * Least bytes of payload in a TCP segment that a driver may ask for, where its frame is
@@ -148,6 +154,7 @@ struct rte_vduse_net_info {
 	uint16_t mtu;              /**< as the driver sees it, bytes */
 	struct rte_ether_addr mac; /**< as the driver sees it */
 	bool link_up;              /**< a driver is there and the link was set up */
+	bool segments;             /**< the driver may send frames to be segmented */
 };
 
 /** Size bins: up to 63, 64, to 127, 255, 511, 1023, 1518 bytes, and longer (RFC 2819 has these). */
