@@ -20,9 +20,7 @@ struct grave {
 /* A mapping that pieces are in. */
 struct grave_mapping {
 	struct vduse_hold hold;
-	const struct vduse_sys *sys;
-	void *base;
-	size_t len;
+	struct vduse_mapping *mapping;
 };
 
 static TAILQ_HEAD(grave_list, grave) graves = TAILQ_HEAD_INITIALIZER(graves);
@@ -65,71 +63,76 @@ vduse_grave_reap(void)
 	return left;
 }
 
+static size_t
+mapping_held(const struct vduse_hold *hold, const struct vduse_mapping *mapping, void *copy)
+{
+	return hold->held(hold->arg, vduse_mapping_base(mapping), vduse_mapping_len(mapping), copy);
+}
+
 static bool
 mapping_used(void *arg)
 {
-	const struct grave_mapping *mapping = arg;
+	const struct grave_mapping *grave = arg;
 
-	return mapping->hold.held(mapping->hold.arg, mapping->base, mapping->len, NULL) > 0;
+	return mapping_held(&grave->hold, grave->mapping, NULL) > 0;
 }
 
 static void
 mapping_release(void *arg)
 {
-	struct grave_mapping *mapping = arg;
+	struct grave_mapping *grave = arg;
 
-	mapping->sys->unmap(mapping->base, mapping->len);
-	free(mapping);
+	vduse_mapping_unmap(grave->mapping);
+	free(grave);
 }
 
 /* The pieces alone, at the place of the mapping. Pages without a piece take no memory. */
 static int
-mapping_copy(const struct grave_mapping *mapping)
+mapping_copy(const struct vduse_hold *hold, struct vduse_mapping *mapping)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	const size_t len = vduse_mapping_len(mapping);
 	void *copy;
+	int ret;
 
 	/* cppcheck-suppress invalidFunctionArg ; -1 is right for an anonymous mapping */
-	copy = mmap(NULL, mapping->len, PROT_READ | PROT_WRITE, flags, -1, 0);
+	copy = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (copy == MAP_FAILED)
 		return -errno;
-	mapping->hold.held(mapping->hold.arg, mapping->base, mapping->len, copy);
-	if (mremap(copy, mapping->len, mapping->len, MREMAP_MAYMOVE | MREMAP_FIXED,
-			    mapping->base) == MAP_FAILED) {
-		int ret = -errno;
-
-		munmap(copy, mapping->len);
-		return ret;
-	}
-	return 0;
+	mapping_held(hold, mapping, copy);
+	ret = vduse_sigbus_replace(&mapping->guard, copy);
+	if (ret < 0)
+		munmap(copy, len);
+	return ret;
 }
 
 bool
-vduse_grave_bury(const struct vduse_hold *hold, const struct vduse_sys *sys, void *base, size_t len)
+vduse_grave_bury(const struct vduse_hold *hold, struct vduse_mapping *mapping)
 {
-	struct grave_mapping *mapping;
+	struct grave_mapping *grave;
 	size_t held;
 	int ret;
 
-	held = hold->held != NULL ? hold->held(hold->arg, base, len, NULL) : 0;
+	held = hold->held != NULL ? mapping_held(hold, mapping, NULL) : 0;
 	if (held == 0)
 		return false;
-	mapping = malloc(sizeof(*mapping));
-	if (mapping == NULL) {
-		/* for good: better than frames that point to nothing */
-		VDUSE_LOG(ERR, "no memory to note %zu bytes of frames under way; %zu stay mapped",
-				held, len);
-		return true;
-	}
-	*mapping = (struct grave_mapping){ .hold = *hold, .sys = sys, .base = base, .len = len };
-	ret = mapping_copy(mapping);
+	vduse_sigbus_mute(&mapping->guard);
+	ret = mapping_copy(hold, mapping);
 	if (ret < 0)
 		VDUSE_LOG(ERR,
 				"no copy of %zu bytes of frames under way: %s; the driver can "
 				"change "
 				"them until they are sent",
 				held, strerror(-ret));
-	if (vduse_grave_add(mapping_used, mapping_release, mapping) < 0)
-		free(mapping); /* mapped for good, as above */
+	grave = malloc(sizeof(*grave));
+	if (grave != NULL) {
+		*grave = (struct grave_mapping){ .hold = *hold, .mapping = mapping };
+		if (vduse_grave_add(mapping_used, mapping_release, grave) == 0)
+			return true;
+		free(grave);
+	}
+	/* for good: better than frames that point to nothing */
+	VDUSE_LOG(ERR, "no memory to note %zu bytes of frames under way; %zu stay mapped", held,
+			vduse_mapping_len(mapping));
 	return true;
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "vduse_sys.h"
+#include "vduse_mapping.h"
 
 /*
  * What cannot go yet: frames that were handed on without a copy still use it.
@@ -29,13 +29,13 @@ struct vduse_hold {
  * Take a mapping away from under pieces that are held: they are copied, and
  * the copy takes the place of the mapping at the same address, so that the
  * kernel's memory is not read from here on, and the pieces stay as they were.
- * No burst runs.
+ * Without memory for a copy the mapping waits as it is. Either way its loss is
+ * told to nobody from here on. No burst runs.
  *
- * @return false: nothing is held, or there is no memory for a copy and the
- *   mapping has to wait as it is (then true); the caller unmaps when false
+ * @return true: it is unmapped when the last piece was freed; false: nothing is
+ *   held, and it is the caller's still
  */
-bool vduse_grave_bury(
-		const struct vduse_hold *hold, const struct vduse_sys *sys, void *base, size_t len);
+bool vduse_grave_bury(const struct vduse_hold *hold, struct vduse_mapping *mapping);
 
 /**
  * Free something when it is used no more; what was added first goes first.

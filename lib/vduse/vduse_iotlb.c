@@ -9,20 +9,17 @@
 
 #include "vduse_iotlb.h"
 #include "vduse_log.h"
-#include "vduse_sigbus.h"
 
 /* Regions accepted of one device; Linux's vhost keeps 2048 (max_iotlb_entries). */
 #define IOTLB_REGIONS_MAX 65536
 
-/* One region as the kernel gave it. [base, base + len) is what to unmap; NULL: memory of ours. */
+/* One region as the kernel gave it. */
 struct vduse_region {
 	uint64_t start;
 	uint64_t last;
 	uint8_t *addr; /* where start is */
-	void *base;
-	size_t len;
 	uint8_t perm;
-	struct vduse_sigbus_range *guard;
+	struct vduse_mapping *mapping; /* that it is in; NULL: memory of ours */
 };
 
 /* A region found but not mapped yet. */
@@ -44,8 +41,8 @@ region_prot(uint8_t perm)
 static bool
 regions_join(const struct vduse_region *a, const struct vduse_region *b)
 {
-	return a->last + 1 == b->start && a->perm == b->perm && a->base != NULL &&
-	       b->base != NULL && a->addr + (a->last - a->start + 1) == b->addr;
+	return a->last + 1 == b->start && a->perm == b->perm && a->mapping != NULL &&
+	       b->mapping != NULL && a->addr + (a->last - a->start + 1) == b->addr;
 }
 
 static struct vduse_iotlb_map *
@@ -73,7 +70,7 @@ map_build(struct vduse_iotlb *tlb, uint32_t nb)
 		ext->size = size;
 		ext->addr = regions[i].addr;
 		ext->perm = regions[i].perm;
-		ext->dma = regions[i].base == NULL;
+		ext->dma = regions[i].mapping == NULL;
 	}
 	if (map->nb == 0) {
 		map->extents[0] = map_empty.extents[0];
@@ -95,44 +92,11 @@ map_swap(struct vduse_iotlb *tlb, const struct vduse_iotlb_map *map)
 		free((void *)(uintptr_t)old);
 }
 
-/* The front end may take the memory away; what is left then is zeroes. Mirror: region_unguard(). */
-static int
-region_guard(struct vduse_iotlb *tlb, struct vduse_region *region)
-{
-	struct vduse_sigbus_range *guard = calloc(1, sizeof(*guard));
-	int ret;
-
-	if (guard == NULL)
-		return -ENOMEM;
-	guard->base = region->base;
-	guard->len = region->len;
-	guard->prot = region_prot(region->perm);
-	guard->lost = &tlb->lost;
-	guard->fd = tlb->lost_fd;
-	ret = vduse_sigbus_add(guard);
-	if (ret < 0) {
-		free(guard);
-		return ret;
-	}
-	region->guard = guard;
-	return 0;
-}
-
-static void
-region_unguard(const struct vduse_region *region)
-{
-	vduse_sigbus_del(region->guard);
-	free(region->guard);
-}
-
 static void
 region_unmap(const struct vduse_iotlb *tlb, const struct vduse_region *region)
 {
-	if (region->base == NULL)
-		return;
-	region_unguard(region);
-	if (!vduse_grave_bury(&tlb->hold, tlb->sys, region->base, region->len))
-		tlb->sys->unmap(region->base, region->len);
+	if (region->mapping != NULL && !vduse_grave_bury(&tlb->hold, region->mapping))
+		vduse_mapping_unmap(region->mapping);
 }
 
 /* Memory of ours is the region from here on; nothing is mapped. */
@@ -149,7 +113,7 @@ region_take(const struct vduse_iotlb *tlb, const struct vduse_iotlb_entry *entry
 	region->start = entry->start;
 	region->last = entry->last;
 	region->perm = entry->perm;
-	region->base = NULL;
+	region->mapping = NULL;
 	region->addr = addr;
 	return true;
 }
@@ -163,27 +127,29 @@ region_map(struct vduse_iotlb *tlb, const struct found_region *found, uint8_t *a
 		struct vduse_region *region)
 {
 	const struct vduse_iotlb_entry *entry = &found->entry;
-	uint64_t lead = entry->offset & (found->page - 1);
-	uint64_t size = entry->last - entry->start + 1;
-	void *base = at;
+	const uint64_t lead = entry->offset & (found->page - 1);
+	const struct vduse_mapping_want want = {
+		.sys = tlb->sys,
+		.fd = found->fd,
+		.offset = entry->offset - lead,
+		.len = RTE_ALIGN_CEIL(lead + (entry->last - entry->start + 1), found->page),
+		.prot = region_prot(entry->perm),
+		.at = at,
+		.lost = &tlb->lost,
+		.lost_fd = tlb->lost_fd,
+	};
 	int ret;
 
 	if (region_take(tlb, entry, region))
 		return 0;
-	region->len = RTE_ALIGN_CEIL(lead + size, found->page);
-	ret = tlb->sys->map(found->fd, entry->offset - lead, region->len, region_prot(entry->perm),
-			&base);
-	if (ret < 0)
+	region->mapping = vduse_mapping_map(&want, &ret);
+	if (region->mapping == NULL)
 		return ret;
 	region->start = entry->start;
 	region->last = entry->last;
 	region->perm = entry->perm;
-	region->base = base;
-	region->addr = (uint8_t *)base + lead;
-	ret = region_guard(tlb, region);
-	if (ret < 0)
-		tlb->sys->unmap(base, region->len);
-	return ret;
+	region->addr = vduse_mapping_base(region->mapping) + lead;
+	return 0;
 }
 
 /* Whether the region fills whole pages, so that a neighbour can follow in memory. */
@@ -255,7 +221,8 @@ window_map(struct vduse_iotlb *tlb, const struct found_region *found, uint32_t n
 			break;
 	}
 	if (window != NULL) {
-		used = i == 0 ? 0 : regions[i - 1].addr + regions[i - 1].len - window;
+		used = i == 0 ? 0 : found[i - 1].entry.last + 1 - found[0].entry.start;
+		used = RTE_ALIGN_CEIL(used, page);
 		if (used < reserved)
 			munmap(window + used, reserved - used);
 	}

@@ -6,21 +6,32 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <rte_bitops.h>
 #include <rte_common.h>
 #include <rte_spinlock.h>
 
 #include "vduse_sigbus.h"
 
 /*
+ * Entries of the one handler, so that each knows what to hand on to. BASE is
+ * installed at load time; what was there before is behind it. The next one goes
+ * before whatever has replaced those there are, and hands on to that. A handler
+ * that is there for a while only, as EAL's, puts back the entry that it found,
+ * behind which it is not.
+ */
+#define ENTRY_BASE 0
+#define NB_ENTRIES 8
+
+/*
  * Who holds the spinlock touches no memory of a range, so the handler, which
  * runs on the thread that does, never waits for itself.
  */
 static struct {
-	pthread_mutex_t install; /* taken before lock: installed, previous */
-	rte_spinlock_t lock;     /* guards ranges */
+	pthread_mutex_t install; /* taken before lock; guards nb_entries */
+	rte_spinlock_t lock;     /* guards ranges, and the memory in their places */
 	LIST_HEAD(sigbus_ranges, vduse_sigbus_range) ranges;
-	bool installed;
-	struct sigaction previous;
+	struct sigaction behind[NB_ENTRIES]; /* never changed once the entry is installed */
+	unsigned int nb_entries;             /* that were */
 } sigbus = {
 	.install = PTHREAD_MUTEX_INITIALIZER,
 	.lock = RTE_SPINLOCK_INITIALIZER,
@@ -28,12 +39,11 @@ static struct {
 };
 
 /*
- * Zeroes over the whole range, in one step: it may be huge pages, which are
- * replaced whole or not at all. Made elsewhere and moved there, so that a
- * process with mlockall(MCL_FUTURE) does not get memory for all of it.
+ * Made elsewhere and moved there, so that a process with mlockall(MCL_FUTURE)
+ * does not get memory for all of it.
  */
 static bool
-range_replace(const struct vduse_sigbus_range *range)
+range_zero_by_move(const struct vduse_sigbus_range *range)
 {
 	void *zeroes;
 
@@ -51,16 +61,40 @@ range_replace(const struct vduse_sigbus_range *range)
 	return false;
 }
 
-/* Lock held. */
+/*
+ * Zeroes over the whole range, in one step: it may be huge pages, which are
+ * replaced whole or not at all. In its place at once where there is no address
+ * space left beside it.
+ */
 static bool
-range_lose(struct vduse_sigbus_range *range)
+range_zero(const struct vduse_sigbus_range *range)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+
+	if (range_zero_by_move(range))
+		return true;
+	/* cppcheck-suppress invalidFunctionArg ; -1 is right for an anonymous mapping */
+	return mmap(range->base, range->len, range->prot, flags, -1, 0) == range->base;
+}
+
+/*
+ * Lock held. Where the memory is our own already, another thread or
+ * vduse_sigbus_replace() was first, and the access succeeds when it is repeated;
+ * but for a page of it that is bad.
+ */
+static bool
+range_lose(struct vduse_sigbus_range *range, int code)
 {
 	const uint64_t one = 1;
 	ssize_t n;
 
-	if (!range_replace(range))
+	if (range->replaced && code != BUS_MCEERR_AR)
+		return true;
+	if (!range_zero(range))
 		return false;
-	__atomic_store_n(range->lost, true, __ATOMIC_RELEASE);
+	range->replaced = true;
+	if (range->lost != NULL)
+		__atomic_store_n(range->lost, true, __ATOMIC_RELEASE);
 	if (range->fd >= 0) {
 		n = write(range->fd, &one, sizeof(one));
 		RTE_SET_USED(n);
@@ -69,7 +103,7 @@ range_lose(struct vduse_sigbus_range *range)
 }
 
 static bool
-sigbus_at(uintptr_t addr)
+sigbus_at(uintptr_t addr, int code)
 {
 	struct vduse_sigbus_range *range;
 	bool done = false;
@@ -78,77 +112,158 @@ sigbus_at(uintptr_t addr)
 	LIST_FOREACH (range, &sigbus.ranges, next) {
 		if (addr - (uintptr_t)range->base >= range->len)
 			continue;
-		done = range_lose(range);
+		done = range_lose(range, code);
 		break;
 	}
 	rte_spinlock_unlock(&sigbus.lock);
 	return done;
 }
 
+/*
+ * A bit for each entry that has handed the signal on, in the last word of
+ * siginfo_t: the kernel fills less than half of its 128 bytes and clears the rest.
+ */
+static uint32_t *
+info_marks(siginfo_t *info)
+{
+	return (uint32_t *)info + sizeof(*info) / sizeof(uint32_t) - 1;
+}
+
+/*
+ * What is behind the entry. A handler before which it went may have found this
+ * very entry, and hand on to it: who comes round gets what is behind BASE, and
+ * from there the default.
+ */
+static struct sigaction
+entry_behind(unsigned int entry, siginfo_t *info)
+{
+	uint32_t *marks = info_marks(info);
+
+	if (*marks & RTE_BIT32(entry))
+		entry = ENTRY_BASE;
+	if (*marks & RTE_BIT32(entry))
+		return (struct sigaction){ .sa_handler = SIG_DFL };
+	*marks |= RTE_BIT32(entry);
+	return sigbus.behind[entry];
+}
+
 /* As if this handler were not there. */
 static void
-sigbus_pass_on(int number, siginfo_t *info, void *context)
+sigbus_pass_on(unsigned int entry, int number, siginfo_t *info, void *context)
 {
-	const struct sigaction *to = &sigbus.previous;
+	const struct sigaction to = entry_behind(entry, info);
 	/* sent, not raised by the instruction that returning would run again */
 	const bool sent = info->si_code <= 0 || info->si_code == BUS_MCEERR_AO;
 
-	if (to->sa_flags & SA_SIGINFO) {
-		to->sa_sigaction(number, info, context);
-	} else if (to->sa_handler == SIG_DFL || to->sa_handler == SIG_IGN) {
-		if (sent && to->sa_handler == SIG_IGN)
+	if (to.sa_flags & SA_SIGINFO) {
+		to.sa_sigaction(number, info, context);
+	} else if (to.sa_handler == SIG_DFL || to.sa_handler == SIG_IGN) {
+		if (sent && to.sa_handler == SIG_IGN)
 			return;
 		signal(number, SIG_DFL);
 		if (sent)
 			raise(number);
 	} else {
-		to->sa_handler(number);
+		to.sa_handler(number);
 	}
 }
 
 static void
-sigbus_handler(int number, siginfo_t *info, void *context)
+sigbus_handle(unsigned int entry, int number, siginfo_t *info, void *context)
 {
 	const int saved = errno;
 	bool done = false;
 
 	if (info->si_code > 0 && info->si_code != BUS_MCEERR_AO)
-		done = sigbus_at((uintptr_t)info->si_addr);
+		done = sigbus_at((uintptr_t)info->si_addr, info->si_code);
 	if (!done)
-		sigbus_pass_on(number, info, context);
+		sigbus_pass_on(entry, number, info, context);
 	errno = saved;
 }
 
-/* Mutex held. Mirror: sigbus_remove(). */
+#define ENTRY(n)                                                           \
+	static void sigbus_##n(int number, siginfo_t *info, void *context) \
+	{                                                                  \
+		sigbus_handle(n, number, info, context);                   \
+	}
+ENTRY(0)
+ENTRY(1)
+ENTRY(2)
+ENTRY(3)
+ENTRY(4)
+ENTRY(5)
+ENTRY(6)
+ENTRY(7)
+
+static void (*const entries[NB_ENTRIES])(int number, siginfo_t *info, void *context) = {
+	sigbus_0,
+	sigbus_1,
+	sigbus_2,
+	sigbus_3,
+	sigbus_4,
+	sigbus_5,
+	sigbus_6,
+	sigbus_7,
+};
+
+static bool
+actions_equal(const struct sigaction *a, const struct sigaction *b)
+{
+	if ((a->sa_flags ^ b->sa_flags) & SA_SIGINFO)
+		return false;
+	return a->sa_flags & SA_SIGINFO ? a->sa_sigaction == b->sa_sigaction
+					: a->sa_handler == b->sa_handler;
+}
+
+/* Mutex held. Whether one of the entries is in force. */
+static bool
+entry_is(const struct sigaction *now)
+{
+	unsigned int i;
+
+	for (i = 0; i < sigbus.nb_entries; i++)
+		if ((now->sa_flags & SA_SIGINFO) && now->sa_sigaction == entries[i])
+			return true;
+	return false;
+}
+
+/*
+ * Mutex held. The entry for going before this: the one that did so before, else
+ * the next. When all are in use it is the last, and what is behind that stays.
+ */
+static unsigned int
+entry_choose(const struct sigaction *now)
+{
+	unsigned int i;
+
+	for (i = 0; i < sigbus.nb_entries; i++)
+		if (actions_equal(&sigbus.behind[i], now))
+			return i;
+	if (i == NB_ENTRIES)
+		return NB_ENTRIES - 1;
+	sigbus.behind[i] = *now;
+	return i;
+}
+
+/* Mutex held. See that an entry is in force. */
 static int
 sigbus_install(void)
 {
-	struct sigaction action = {
-		.sa_sigaction = sigbus_handler,
-		.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK,
-	};
+	struct sigaction action = { .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK }, now;
+	unsigned int entry;
 
-	if (sigbus.installed)
-		return 0;
-	sigemptyset(&action.sa_mask);
-	/* known before the handler can run */
-	if (sigaction(SIGBUS, NULL, &sigbus.previous) < 0 || sigaction(SIGBUS, &action, NULL) < 0)
+	if (sigaction(SIGBUS, NULL, &now) < 0)
 		return -errno;
-	sigbus.installed = true;
+	if (entry_is(&now))
+		return 0;
+	/* what is behind it is known before it can run */
+	entry = entry_choose(&now);
+	action.sa_sigaction = entries[entry];
+	sigemptyset(&action.sa_mask);
+	if (sigaction(SIGBUS, &action, NULL) < 0)
+		return -errno;
+	sigbus.nb_entries = RTE_MAX(sigbus.nb_entries, entry + 1);
 	return 0;
-}
-
-/* Mutex held. A handler that was put over this one may call it: then it stays. */
-static void
-sigbus_remove(void)
-{
-	struct sigaction now;
-
-	if (sigaction(SIGBUS, NULL, &now) < 0 || !(now.sa_flags & SA_SIGINFO) ||
-			now.sa_sigaction != sigbus_handler)
-		return;
-	sigaction(SIGBUS, &sigbus.previous, NULL);
-	sigbus.installed = false;
 }
 
 int
@@ -170,14 +285,39 @@ vduse_sigbus_add(struct vduse_sigbus_range *range)
 void
 vduse_sigbus_del(struct vduse_sigbus_range *range)
 {
-	bool last;
-
-	pthread_mutex_lock(&sigbus.install);
 	rte_spinlock_lock(&sigbus.lock);
 	LIST_REMOVE(range, next);
-	last = LIST_EMPTY(&sigbus.ranges);
 	rte_spinlock_unlock(&sigbus.lock);
-	if (last)
-		sigbus_remove();
+}
+
+void
+vduse_sigbus_mute(struct vduse_sigbus_range *range)
+{
+	rte_spinlock_lock(&sigbus.lock);
+	range->lost = NULL;
+	range->fd = -1;
+	rte_spinlock_unlock(&sigbus.lock);
+}
+
+int
+vduse_sigbus_replace(struct vduse_sigbus_range *range, void *memory)
+{
+	int ret = 0;
+
+	rte_spinlock_lock(&sigbus.lock);
+	if (mremap(memory, range->len, range->len, MREMAP_MAYMOVE | MREMAP_FIXED, range->base) ==
+			MAP_FAILED)
+		ret = -errno;
+	else
+		range->replaced = true;
+	rte_spinlock_unlock(&sigbus.lock);
+	return ret;
+}
+
+/* Before EAL's heap grows for the first time. What fails here is tried again by the first range. */
+RTE_INIT(sigbus_load)
+{
+	pthread_mutex_lock(&sigbus.install);
+	sigbus_install();
 	pthread_mutex_unlock(&sigbus.install);
 }

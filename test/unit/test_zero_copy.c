@@ -6,6 +6,8 @@
  */
 
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <linux/virtio_net.h>
 
@@ -275,6 +277,67 @@ unmapped(struct bench *b)
 }
 ZC_TEST(unmapped)
 
+/*
+ * The front end cuts its memory short and goes: what was taken of it is copied while it is lost.
+ * The process lives, and the loss is not the next driver's.
+ */
+static void
+cut_short(struct bench *b)
+{
+	struct rte_mbuf *pkts[HELD];
+	const struct rte_mbuf *tail;
+	unsigned int i;
+
+	take_long(b, pkts, HELD);
+	assert_int_equal(ftruncate(b->guest.files[0], 0), 0);
+	assert_int_equal(fk_reset(b->dev), 0);
+	for (i = 0; i < HELD; i++) {
+		tail = rte_pktmbuf_lastseg(pkts[i]);
+		assert_int_equal(*rte_pktmbuf_mtod_offset(tail, uint8_t *, tail->data_len - 1), 0);
+	}
+	assert_int_equal(ftruncate(b->guest.files[0], GUEST_MAIN_SIZE), 0);
+	bench_negotiate(b);
+	bench_rings(b, true);
+	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_wait(b, bench_is_served, 1);
+	rte_pktmbuf_free_bulk(pkts, HELD);
+	bench_assert_traffic(b);
+	assert_int_equal(bench_info(b).dev.broken, false);
+}
+ZC_TEST(cut_short)
+
+/* No memory for a copy: the mapping waits as it is, and is guarded still; also when the device is
+ * gone. */
+static void
+test_waits_as_it_is(void **state)
+{
+	const struct bench_conf conf = { .zero_copy_min = ZC_MIN };
+	struct rte_mbuf *pkts[HELD], *tail;
+	struct rlimit limit, none;
+	struct bench b;
+	unsigned int i;
+
+	(void)state;
+	bench_up(&b, &conf);
+	take_long(&b, pkts, HELD);
+	assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+	none = (struct rlimit){ .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+	assert_int_equal(fk_reset(b.dev), 0);
+	assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+	unit_assert_logged_once("no copy of");
+	assert_int_equal(rte_vduse_net_destroy(b.net), 0);
+	assert_int_equal(ftruncate(b.guest.files[0], 0), 0);
+	for (i = 0; i < HELD; i++) {
+		tail = rte_pktmbuf_lastseg(pkts[i]);
+		assert_int_equal(*rte_pktmbuf_mtod_offset(tail, uint8_t *, tail->data_len - 1), 0);
+	}
+	assert_int_equal(ftruncate(b.guest.files[0], GUEST_MAIN_SIZE), 0);
+	rte_pktmbuf_free_bulk(pkts, HELD);
+	assert_int_equal(vduse_grave_reap(), 0);
+	bench_give_back(&b);
+}
+
 /* A reset: the frames keep their bytes, and nothing of them shows in the ring that comes. */
 static void
 was_reset(struct bench *b)
@@ -492,6 +555,8 @@ main(void)
 		UNIT_TEST(test_pieces),
 		UNIT_TEST(test_clones),
 		UNIT_TEST(test_unmapped),
+		UNIT_TEST(test_cut_short),
+		UNIT_TEST(test_waits_as_it_is),
 		UNIT_TEST(test_was_reset),
 		UNIT_TEST(test_state_is_asked),
 		UNIT_TEST(test_pool_ends),
