@@ -2,8 +2,7 @@
 #ifndef VDUSE_HOLDOFF_H
 #define VDUSE_HOLDOFF_H
 
-#include <rte_cycles.h>
-
+#include "vduse_clock.h"
 #include "vduse_packed.h"
 #include "vduse_split.h"
 
@@ -14,6 +13,7 @@
  * both sides a transfer. So it leaves the ring alone for about as long as the
  * driver needs for a burst, and finds whole lines then. Only behind a burst of
  * some length: who sends one frame and waits for the answer is served at once.
+ * And only where it left nothing: what it knows of is taken by the next burst.
  */
 
 /** Time that the ring is left alone, nanoseconds. */
@@ -22,8 +22,6 @@
 #define VDUSE_HOLDOFF_BURST 4
 /** Descriptors of a ring, at least: the driver would have to wait at a smaller one. */
 #define VDUSE_HOLDOFF_RING 128
-/** Packed: descriptors ahead that one is looked at: a burst of the driver. */
-#define VDUSE_HOLDOFF_AHEAD 32
 
 /** Of a ring whose size is known. Control thread, while no burst runs. */
 static inline void
@@ -43,31 +41,33 @@ vduse_holdoff_lasts(struct vduse_vq *vq)
 	if (likely(!vq->holdoff))
 		return false;
 	/* past, or of another core's clock: more than the whole time */
-	vq->holdoff = vq->holdoff_until - rte_rdtsc() <= vq->holdoff_cycles;
+	vq->holdoff = vq->holdoff_until - vduse_clock() <= vq->holdoff_cycles;
 	return vq->holdoff;
 }
 
-/** Whether the driver is not far ahead of the device. */
+/** Whether no buffer is left that the device knows of. */
 static __rte_always_inline bool
 vduse_holdoff_is_empty(struct vduse_vq *vq, const bool packed)
 {
-	struct vduse_pos pos = vq->avail;
-
 	if (!packed)
-		return pos.idx == vq->avail_cached;
-	pos.wrap ^= vduse_packed_step(vq, &pos.idx, VDUSE_HOLDOFF_AHEAD);
-	return vduse_packed_ready(vq, &pos) == 0;
+		return vq->avail.idx == vq->avail_cached;
+	return vduse_packed_ready(vq, &vq->avail) == 0;
 }
 
-/** Behind a burst that took n buffers, in it. */
+/** Behind a burst that took n buffers, in it: whether it is followed by a rest. */
 static __rte_always_inline void
-vduse_holdoff_begin(struct vduse_vq *vq, uint32_t n, const bool packed)
+vduse_holdoff_decide(struct vduse_vq *vq, uint32_t n, const bool packed)
 {
-	if (n < VDUSE_HOLDOFF_BURST || vq->holdoff_cycles == 0 ||
-			!vduse_holdoff_is_empty(vq, packed))
-		return;
-	vq->holdoff_until = rte_rdtsc() + vq->holdoff_cycles;
-	vq->holdoff = true;
+	vq->holdoff = n >= VDUSE_HOLDOFF_BURST && vq->holdoff_cycles != 0 &&
+		      vduse_holdoff_is_empty(vq, packed);
+}
+
+/** The rest, where it was decided on, begins. In the burst. */
+static __rte_always_inline void
+vduse_holdoff_begin(struct vduse_vq *vq)
+{
+	if (vq->holdoff)
+		vq->holdoff_until = vduse_clock() + vq->holdoff_cycles;
 }
 
 #endif /* VDUSE_HOLDOFF_H */

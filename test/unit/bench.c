@@ -6,9 +6,6 @@
 
 #include <linux/virtio_config.h>
 
-#include <rte_cycles.h>
-#include <rte_pause.h>
-
 #include "bench.h"
 #include "vduse_call.h"
 
@@ -226,7 +223,7 @@ bench_wait(struct bench *b, bool (*reached)(struct bench *b, unsigned int arg), 
 	int ret = 0;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 10;
+	until.tv_sec += UNIT_LIMIT_S;
 	pthread_mutex_lock(&b->lock);
 	while (!reached(b, arg) && ret == 0)
 		ret = pthread_cond_timedwait(&b->changed, &b->lock, &until);
@@ -274,7 +271,7 @@ void
 bench_settle_calls(struct bench *b, uint16_t index)
 {
 	struct vduse_vq *vq = vduse_dev_vq(b->net->dev, index);
-	const time_t until = time(NULL) + 10;
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
 	assert_true(vq->call_by_thread || vq->coal_usecs != 0);
 	call_round_ends(vq);
@@ -368,10 +365,6 @@ bench_mbuf_check(const struct rte_mbuf *m, uint32_t seed, uint32_t len)
 uint16_t
 bench_dequeue_burst(struct bench *b, struct rte_mbuf **pkts, uint16_t n)
 {
-	const struct vduse_vq *vq = bench_lib_vq(b, 1);
-
-	while (vq->holdoff && vq->holdoff_until - rte_rdtsc() <= vq->holdoff_cycles)
-		rte_pause();
 	return rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, n);
 }
 

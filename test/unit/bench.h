@@ -98,7 +98,7 @@ void bench_down(struct bench *b);
 /* Destroy, in whatever state it is. */
 void bench_destroy(struct bench *b);
 
-/* Wait for the condition, looked at after every event; fails the test after 10 s. */
+/* Wait for the condition, looked at after every event; fails the test after UNIT_LIMIT_S. */
 void bench_wait(struct bench *b, bool (*reached)(struct bench *b, unsigned int arg),
 		unsigned int arg);
 bool bench_is_link_down(struct bench *b, unsigned int unused);
@@ -131,7 +131,7 @@ struct rte_mbuf *bench_mbuf(uint32_t seed, uint32_t len, uint32_t seg_len);
 /* Frame and pattern agree. */
 void bench_mbuf_check(const struct rte_mbuf *m, uint32_t seed, uint32_t len);
 
-/* Dequeue once, when the ring may be looked at (vduse_holdoff.h). */
+/* Dequeue once. */
 uint16_t bench_dequeue_burst(struct bench *b, struct rte_mbuf **pkts, uint16_t n);
 
 /* The same and enqueue once, one frame; the enqueued mbuf is freed. */

@@ -4,12 +4,8 @@
 
 #include <poll.h>
 
-#include <rte_cycles.h>
-
 #include "bench.h"
 #include "vduse_holdoff.h"
-
-#define LONG_S 1000 /* no test waits for it */
 
 static struct vduse_vq *
 lib_vq(struct bench *b)
@@ -40,17 +36,11 @@ poll_ring(struct bench *b, uint16_t most)
 	return n;
 }
 
-/* The moment is as long as the test wants it to be. */
-static void
-lengthen(struct bench *b)
-{
-	assert_true(lib_vq(b)->holdoff_cycles > 0);
-	lib_vq(b)->holdoff_cycles = LONG_S * rte_get_tsc_hz();
-}
-
+/* From here on the clock stands. */
 static void
 emptied(struct bench *b)
 {
+	unit_clock_stop();
 	send_frames(b, VDUSE_HOLDOFF_BURST);
 	assert_int_equal(poll_ring(b, 32), VDUSE_HOLDOFF_BURST);
 }
@@ -83,55 +73,71 @@ each(holdoff_case_t run)
 		each(name);                   \
 	}
 
-/* What comes meanwhile is taken when it is over, all of it. */
+/* What comes meanwhile is taken when it is over, all of it, and not a cycle sooner. */
 static void
 left_alone(struct bench *b)
 {
-	lengthen(b);
 	emptied(b);
+	assert_true(lib_vq(b)->holdoff_cycles > 1);
 	send_frames(b, 5);
 	assert_int_equal(poll_ring(b, 32), 0);
+	unit_clock_pass(lib_vq(b)->holdoff_cycles);
 	assert_int_equal(poll_ring(b, 32), 0);
-	lib_vq(b)->holdoff_until = rte_rdtsc();
+	unit_clock_pass(1);
 	assert_int_equal(poll_ring(b, 32), 5);
 }
 HOLDOFF_TEST(left_alone)
 
-/* By itself it ends in time. */
-static void
-ends(struct bench *b)
-{
-	const uint64_t begin = rte_rdtsc();
-
-	emptied(b);
-	send_frames(b, 1);
-	while (poll_ring(b, 32) == 0)
-		assert_true(rte_rdtsc() - begin < 10 * rte_get_tsc_hz());
-	assert_true(rte_rdtsc() - begin >= lib_vq(b)->holdoff_cycles);
-}
-HOLDOFF_TEST(ends)
-
-/* A few frames, as of who waits for an answer, and what a burst left: at once. */
+/* A few frames, as of who waits for an answer: at once. */
 static void
 at_once(struct bench *b)
 {
-	lengthen(b);
+	unit_clock_stop();
 	send_frames(b, VDUSE_HOLDOFF_BURST - 1);
 	assert_int_equal(poll_ring(b, 32), VDUSE_HOLDOFF_BURST - 1);
 	send_frames(b, 1);
 	assert_int_equal(poll_ring(b, 32), 1);
-	send_frames(b, VDUSE_HOLDOFF_BURST + VDUSE_HOLDOFF_AHEAD + 1);
-	assert_int_equal(poll_ring(b, VDUSE_HOLDOFF_BURST), VDUSE_HOLDOFF_BURST);
-	assert_int_equal(poll_ring(b, 64), VDUSE_HOLDOFF_AHEAD + 1);
 }
 HOLDOFF_TEST(at_once)
+
+/* What a burst left is taken by the next, however few they are. */
+static void
+left_some(struct bench *b)
+{
+	unsigned int left;
+
+	unit_clock_stop();
+	for (left = 1; left < 64; left++) {
+		send_frames(b, VDUSE_HOLDOFF_BURST + left);
+		assert_int_equal(poll_ring(b, VDUSE_HOLDOFF_BURST), VDUSE_HOLDOFF_BURST);
+		assert_int_equal(poll_ring(b, 64), left);
+		unit_clock_pass(2 * lib_vq(b)->holdoff_cycles);
+	}
+}
+HOLDOFF_TEST(left_some)
+
+/* So is what is left because the pool is empty. */
+static void
+no_mbufs(struct bench *b)
+{
+	struct rte_mbuf *taken[UNIT_MBUFS], *pkts[64];
+
+	unit_clock_stop();
+	send_frames(b, 10);
+	assert_int_equal(rte_pktmbuf_alloc_bulk(unit_pool, taken, UNIT_MBUFS - 6), 0);
+	assert_int_equal(rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, 64), 6);
+	rte_pktmbuf_free_bulk(taken, UNIT_MBUFS - 6);
+	assert_int_equal(poll_ring(b, 64), 4);
+	rte_pktmbuf_free_bulk(pkts, 6);
+}
+HOLDOFF_TEST(no_mbufs)
 
 /* A deadline of another core's clock, ahead of this one's, is none. */
 static void
 other_clock(struct bench *b)
 {
 	emptied(b);
-	lib_vq(b)->holdoff_until = rte_rdtsc() + LONG_S * rte_get_tsc_hz();
+	unit_clock_pass(UINT64_MAX - 10);
 	send_frames(b, 1);
 	assert_int_equal(poll_ring(b, 32), 1);
 }
@@ -143,7 +149,6 @@ not_asleep(struct bench *b)
 {
 	struct pollfd fd = { .fd = rte_vduse_net_wake_fd(b->net, 0), .events = POLLIN };
 
-	lengthen(b);
 	emptied(b);
 	send_frames(b, 2);
 	rte_vduse_net_wake_enable(b->net, 0);
@@ -180,8 +185,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(test_left_alone),
-		UNIT_TEST(test_ends),
 		UNIT_TEST(test_at_once),
+		UNIT_TEST(test_left_some),
+		UNIT_TEST(test_no_mbufs),
 		UNIT_TEST(test_other_clock),
 		UNIT_TEST(test_not_asleep),
 		UNIT_TEST(test_small_ring),

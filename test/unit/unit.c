@@ -8,14 +8,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_log.h>
 
 #include "unit.h"
 
+#define VDUSE_CLOCK_FAKED /* it is here */
+#include "vduse_clock.h"
+
 struct rte_mempool *unit_pool;
 
 static int log_fd;
+
+/* Cycles, and what a look adds; atomic: any thread may look. */
+static uint64_t clock_now, clock_step;
 
 /* A test failed and left a device, whose thread may run into memory that is gone. */
 static bool left_over;
@@ -65,7 +72,26 @@ unit_setup(void **state)
 	}
 	unit_kernel(&linux_6_12);
 	unit_log_clear();
+	__atomic_store_n(&clock_step, rte_get_tsc_hz(), __ATOMIC_RELAXED);
 	return 0;
+}
+
+uint64_t
+vduse_clock(void)
+{
+	return __atomic_fetch_add(&clock_now, clock_step, __ATOMIC_RELAXED);
+}
+
+void
+unit_clock_stop(void)
+{
+	__atomic_store_n(&clock_step, 0, __ATOMIC_RELAXED);
+}
+
+void
+unit_clock_pass(uint64_t cycles)
+{
+	__atomic_fetch_add(&clock_now, cycles, __ATOMIC_RELAXED);
 }
 
 int

@@ -26,6 +26,9 @@
 
 extern struct rte_mempool *unit_pool;
 
+/* Seconds that a test waits for what has to come: how fast a machine is decides nothing. */
+#define UNIT_LIMIT_S 120
+
 /* Group setup: EAL and the mempool, once a process. */
 int unit_eal(void **state);
 
@@ -40,6 +43,13 @@ void unit_kernel(const struct fk_conf *conf);
 
 /* Nothing is left of the fake kernel's descriptors, mappings and devices. */
 void unit_assert_clean(void);
+
+/*
+ * The clock of bursts (vduse_clock.h). A test starts with one that is a second later at each look,
+ * so that no moment lasts until the next; it may let it stand instead, and move it.
+ */
+void unit_clock_stop(void);
+void unit_clock_pass(uint64_t cycles);
 
 /* How often the text is in the log since the last unit_log_clear(). */
 unsigned int unit_log_count(const char *text);

@@ -14,6 +14,7 @@ net_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
 	if (!vduse_vq_burst_look(q->vq))
 		return 0;
 	n = q->burst(q, pool, pkts, nb_pkts);
+	vduse_holdoff_begin(q->vq);
 	vduse_vq_burst_end(q->vq);
 	if (unlikely(q->missed)) {
 		q->missed = false;

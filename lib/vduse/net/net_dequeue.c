@@ -381,7 +381,7 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	/* before any of it is published or handed on */
 	if (zc && taken > 0)
 		vduse_state_take(q->vq, packed);
-	vduse_holdoff_begin(q->vq, taken, packed);
+	vduse_holdoff_decide(q->vq, taken, packed);
 flush:
 	if (zc) /* what was freed is looked for */
 		q->vq->holds = q->zc->nb_free < q->zc->nb_slots;
