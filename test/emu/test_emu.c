@@ -206,7 +206,7 @@ back_wait(struct back *back, uint32_t type, unsigned int count)
 	int ret = 0;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 5;
+	until.tv_sec += TEST_LIMIT_S;
 	while (back_seen(back, type) < count && ret == 0) {
 		pthread_mutex_lock(&back->lock);
 		ret = pthread_cond_timedwait(&back->cond, &back->lock,

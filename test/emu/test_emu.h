@@ -22,6 +22,9 @@
 #define QUEUE_MAX 256
 #define LOG_MAX   512
 
+/* Seconds that a test waits for what has to come. */
+#define TEST_LIMIT_S 120
+
 #define F_VERSION_1 (1ULL << 32)
 #define F_PLATFORM  (1ULL << 33)
 #define F_PACKED    (1ULL << 34)

@@ -199,7 +199,7 @@ wait_readable(int fd)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 
-	assert_int_equal(poll(&pfd, 1, 5000), 1);
+	assert_int_equal(poll(&pfd, 1, TEST_LIMIT_S * 1000), 1);
 	assert_true(pfd.revents & POLLIN);
 }
 
@@ -264,7 +264,7 @@ test_timeout(void **state)
 	assert_int_equal(emu_admin("update %s", back.name), -EIO);
 	assert_int_equal(err_of(ioctl(back.fd, VDUSE_DEV_GET_FEATURES, &features)), EPERM);
 	pfd.fd = back.fd;
-	assert_int_equal(poll(&pfd, 1, 1000), 1);
+	assert_int_equal(poll(&pfd, 1, TEST_LIMIT_S * 1000), 1);
 	assert_true(pfd.revents & POLLERR);
 	assert_int_equal(err_of(read(back.fd, &req, sizeof(req))), EAGAIN);
 	assert_int_equal(emu_admin("update %s", back.name), -EIO);

@@ -220,7 +220,7 @@ test_kick(void **state)
 	front_enable(fd, 0, 1);
 	for (int i = 0; i < 3; i++) { /* the front end's counter stays: nobody reads it */
 		assert_int_equal(eventfd_write(front, 1), 0);
-		assert_true(event_wait(kick, 5000) > 0);
+		assert_true(event_wait(kick, TEST_LIMIT_S * 1000) > 0);
 	}
 	arg.fd = VDUSE_EVENTFD_DEASSIGN;
 	assert_int_equal(ioctl(back->fd, VDUSE_VQ_SETUP_KICKFD, &arg), 0);
@@ -228,7 +228,7 @@ test_kick(void **state)
 	assert_int_equal(event_wait(kick, 200), 0);
 	arg.fd = kick;
 	assert_int_equal(ioctl(back->fd, VDUSE_VQ_SETUP_KICKFD, &arg), 0);
-	assert_int_equal(event_wait(kick, 5000), 1);
+	assert_int_equal(event_wait(kick, TEST_LIMIT_S * 1000), 1);
 	front_close(fd);
 	close(front);
 	close(kick);
@@ -249,10 +249,10 @@ test_interrupt(void **state)
 	assert_int_equal(err_of(ioctl(back->fd, VDUSE_VQ_INJECT_IRQ, &index)), EINVAL);
 	front_enable(fd, 0, 1);
 	assert_int_equal(ioctl(back->fd, VDUSE_VQ_INJECT_IRQ, &index), 0);
-	assert_int_equal(event_wait(one, 5000), 1);
+	assert_int_equal(event_wait(one, TEST_LIMIT_S * 1000), 1);
 	assert_int_equal(set_file(fd, VHOST_SET_VRING_CALL, two), 0);
 	assert_int_equal(ioctl(back->fd, VDUSE_VQ_INJECT_IRQ, &index), 0);
-	assert_int_equal(event_wait(two, 5000), 1);
+	assert_int_equal(event_wait(two, TEST_LIMIT_S * 1000), 1);
 	assert_int_equal(event_wait(one, 0), 0);
 	assert_int_equal(set_file(fd, VHOST_SET_VRING_CALL, -1), 0);
 	assert_int_equal(front_status(fd, DRIVER_OK), 0);
@@ -260,7 +260,7 @@ test_interrupt(void **state)
 	assert_int_equal(event_wait(two, 0), 0);
 	assert_int_equal(ioctl(fd, VHOST_VDPA_SET_CONFIG_CALL, &one), 0);
 	assert_int_equal(ioctl(back->fd, VDUSE_DEV_INJECT_CONFIG_IRQ), 0);
-	assert_int_equal(event_wait(one, 5000), 1);
+	assert_int_equal(event_wait(one, TEST_LIMIT_S * 1000), 1);
 	front_close(fd);
 	close(one);
 	close(two);

@@ -37,22 +37,37 @@ fk_msg_send(struct fk_dev *dev, const struct vduse_dev_request *req, size_t len)
 	return msg;
 }
 
-/* Locked: wait until the condition; false after the time is over. */
-static bool
-msg_wait(const struct fk_msg *msg, bool (*reached)(const struct fk_msg *))
+/* The time so many milliseconds from now. */
+static struct timespec
+time_in(unsigned int ms)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += fk.patience_ms / 1000;
-	until.tv_nsec += fk.patience_ms % 1000 * 1000000L;
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000L;
 	if (until.tv_nsec >= 1000000000L) {
 		until.tv_nsec -= 1000000000L;
 		until.tv_sec++;
 	}
-	while (!reached(msg))
+	return until;
+}
+
+/* Locked: wait until the condition; false after the time is over. */
+static bool
+msg_wait(const struct fk_msg *msg, bool (*reached)(const struct fk_msg *))
+{
+	struct timespec until = time_in(FK_TIMEOUT_S * 1000);
+	bool patient = true;
+
+	while (!reached(msg)) {
+		if (patient && fk.patience_ms != 0 && fk_fault_met()) {
+			until = time_in(fk.patience_ms);
+			patient = false;
+		}
 		if (pthread_cond_timedwait(&fk.changed, &fk.lock, &until) != 0)
 			return false;
+	}
 	return true;
 }
 

@@ -469,7 +469,7 @@ fk_start(const struct fk_conf *conf)
 {
 	fk_end();
 	fk.conf = *conf;
-	fk.patience_ms = FK_TIMEOUT_S * 1000;
+	fk.patience_ms = 0;
 	vduse_sys_set(&fk_sys);
 }
 

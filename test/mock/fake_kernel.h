@@ -84,13 +84,16 @@ void fk_fail_nth(unsigned int n, int err);
 /* Failures by fk_fail() that are left to happen. */
 unsigned int fk_fail_left(void);
 
-/* Milliseconds that a request waits for its answer, as msg_timeout; fk_start() makes it 10 s. */
+/*
+ * Milliseconds that a request waits for its answer, as msg_timeout, from the failure of fk_fail()
+ * on: who gave the device up does not answer. 0, and before: until a test that hangs is ended.
+ */
 void fk_patience(unsigned int ms);
 
 /* Whether the failure asked for has happened as often as asked for. Forgets it. */
 bool fk_fail_done(void);
 
-/* Wait for that: false after 60 s. */
+/* Wait for that: false after two minutes. */
 bool fk_fail_wait(void);
 
 /* A device by name, NULL: none. Valid until it is destroyed. */

@@ -14,7 +14,7 @@
 #define FK_ATTR_LEN  320
 
 /* A request without an answer for this long is a test that fails. */
-#define FK_TIMEOUT_S 60
+#define FK_TIMEOUT_S 120
 
 enum fk_msg_state {
 	FK_MSG_QUEUED,    /* not read */
@@ -84,7 +84,7 @@ struct fk_state {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct fk_conf conf;
-	unsigned int patience_ms;
+	unsigned int patience_ms; /* from a failure on; 0: as ever */
 	struct fk_dev devs[FK_DEVS_MAX];
 	struct fk_msg_list msgs;
 };
@@ -126,6 +126,9 @@ void fk_ledger_clear(void);
 
 /* Locked: what the call is to fail with, or 0. */
 int fk_fault_hit(unsigned long call);
+
+/* Locked: a failure asked for has happened. */
+bool fk_fault_met(void);
 
 /* Locked: ioctl(2) of an open device. */
 int fk_dev_ioctl(struct fk_dev *dev, unsigned long request, void *arg);

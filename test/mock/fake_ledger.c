@@ -32,6 +32,7 @@ static struct {
 	unsigned int skip;
 	unsigned int times;
 	int err;
+	bool met; /* at least once */
 } fault;
 
 int
@@ -93,6 +94,7 @@ fk_fail(unsigned long call, unsigned int skip, unsigned int times, int err)
 	fault.skip = skip;
 	fault.times = times;
 	fault.err = err;
+	fault.met = false;
 	pthread_mutex_unlock(&fk.lock);
 }
 
@@ -142,6 +144,12 @@ fk_fail_wait(void)
 	return done;
 }
 
+bool
+fk_fault_met(void)
+{
+	return fault.met;
+}
+
 int
 fk_fault_hit(unsigned long call)
 {
@@ -152,6 +160,7 @@ fk_fault_hit(unsigned long call)
 		return 0;
 	}
 	fault.times--;
+	fault.met = true;
 	pthread_cond_broadcast(&fk.changed);
 	return fault.err;
 }

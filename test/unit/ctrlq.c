@@ -47,7 +47,7 @@ ctrlq_add(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_
 bool
 ctrlq_wait(struct bench *b)
 {
-	const time_t until = time(NULL) + 10;
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
 	struct mock_used used;
 
 	while (!mock_vq_get(&b->vq[CTRLQ_INDEX], &used)) {

@@ -186,7 +186,7 @@ before_dies(struct bench *b)
 static bool
 wait_for(struct bench *b, bool (*reached)(struct bench *b))
 {
-	const time_t until = time(NULL) + 10;
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
 	while (!reached(b) && time(NULL) < until)
 		sched_yield();

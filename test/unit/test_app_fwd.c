@@ -531,7 +531,7 @@ static void
 a_worker_forwards_until_told_to_stop(void **state)
 {
 	struct bench *b = *state;
-	uint64_t deadline = rte_get_timer_cycles() + 10 * rte_get_timer_hz();
+	uint64_t deadline = rte_get_timer_cycles() + 120 * rte_get_timer_hz();
 	struct fwd_counters c;
 	unsigned int i;
 

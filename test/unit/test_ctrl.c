@@ -32,7 +32,7 @@ ctrl_up(struct bench *b, unsigned int v)
 static bool
 ctrl_wait(struct bench *b, struct mock_used *used)
 {
-	const time_t until = time(NULL) + 10;
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
 	while (!mock_vq_get(&b->vq[CVQ], used)) {
 		if (time(NULL) > until)
@@ -161,7 +161,7 @@ static void
 test_unmapped(void **state)
 {
 	static const uint8_t cmd[] = { VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, 3, 0 };
-	const time_t until = time(NULL) + 10;
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
 	struct vduse_vq_state s;
 	struct mock_used used;
 	struct bench b;

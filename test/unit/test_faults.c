@@ -245,7 +245,7 @@ life(const struct fault_call *call, unsigned int skip, unsigned int times, int e
 	b.conf.variant = bench_variants[(skip + err) % BENCH_VARIANTS];
 	unit_log_clear();
 	/* who gave the device up does not answer */
-	fk_patience(call->fatal ? 100 : 10000);
+	fk_patience(call->fatal ? 100 : 0);
 	fault_arm(call, skip, times, err);
 	alive = life_create(&b) == 0;
 	if (alive)
@@ -264,7 +264,7 @@ life(const struct fault_call *call, unsigned int skip, unsigned int times, int e
 	fault_over();
 	if (met && !told && (!call->quiet || skip < call->loud))
 		assert_said(call, skip, err);
-	fk_patience(10000);
+	fk_patience(0);
 	left_over("unit");
 	unit_assert_clean();
 	return met;

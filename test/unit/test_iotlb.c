@@ -394,7 +394,7 @@ struct burst {
 static bool
 wait_until_new_map(const struct vduse_iotlb *tlb, const struct vduse_iotlb_map *old)
 {
-	const time_t until = time(NULL) + 10;
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
 	while (__atomic_load_n(&tlb->map, __ATOMIC_ACQUIRE) == old) {
 		if (time(NULL) > until)

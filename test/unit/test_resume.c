@@ -61,7 +61,7 @@ resume(struct bench *b)
 static void
 wait_for(struct bench *b, bool (*is)(struct bench *b))
 {
-	const time_t until = time(NULL) + 10;
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
 	while (!is(b) && time(NULL) < until)
 		sched_yield();
@@ -140,7 +140,7 @@ damage_take(uint16_t index)
 static unsigned int
 collect(struct bench *b, unsigned int expected)
 {
-	const time_t until = time(NULL) + 10;
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
 	struct mock_used used;
 	unsigned int n = 0;
 

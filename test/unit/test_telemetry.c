@@ -61,7 +61,7 @@ static void
 ask(const char *command, char *answer)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	const struct timeval patience = { .tv_sec = 10 };
+	const struct timeval patience = { .tv_sec = UNIT_LIMIT_S };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	ssize_t n;
 

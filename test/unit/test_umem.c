@@ -87,7 +87,7 @@ send_frame(struct bench *b, uint64_t iova, uint32_t seed)
 static void
 take_frame(struct bench *b, uint32_t seed)
 {
-	const uint64_t until = rte_get_timer_cycles() + 10 * rte_get_timer_hz();
+	const uint64_t until = rte_get_timer_cycles() + UNIT_LIMIT_S * rte_get_timer_hz();
 	struct rte_mbuf *m = NULL;
 
 	while (m == NULL && rte_get_timer_cycles() < until)
@@ -101,7 +101,7 @@ take_frame(struct bench *b, uint32_t seed)
 static void
 give_frame(struct bench *b, uint32_t seed)
 {
-	const uint64_t until = rte_get_timer_cycles() + 10 * rte_get_timer_hz();
+	const uint64_t until = rte_get_timer_cycles() + UNIT_LIMIT_S * rte_get_timer_hz();
 
 	while (bench_enqueue(b, bench_mbuf(seed, FRAME, FRAME)) == 0)
 		assert_true(rte_get_timer_cycles() < until);
@@ -154,7 +154,7 @@ extent_dma(const struct bench *b)
 static void
 wait_umem(struct bench *b)
 {
-	const uint64_t until = rte_get_timer_cycles() + 10 * rte_get_timer_hz();
+	const uint64_t until = rte_get_timer_cycles() + UNIT_LIMIT_S * rte_get_timer_hz();
 
 	while (extent_dma(b) != 1 || !bench_is_served(b, 0) || !bench_is_served(b, 1))
 		assert_true(rte_get_timer_cycles() < until);
@@ -178,7 +178,7 @@ on_settle(void *arg, uint32_t events)
 static void
 settle(void)
 {
-	const uint64_t until = rte_get_timer_cycles() + 10 * rte_get_timer_hz();
+	const uint64_t until = rte_get_timer_cycles() + UNIT_LIMIT_S * rte_get_timer_hz();
 	const int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
 	vduse_ctl_id_t id;
 	int seen = fd;
@@ -525,7 +525,7 @@ poll_both(void *arg)
 static void
 wait_used(struct mock_vq *vq)
 {
-	const uint64_t until = rte_get_timer_cycles() + 10 * rte_get_timer_hz();
+	const uint64_t until = rte_get_timer_cycles() + UNIT_LIMIT_S * rte_get_timer_hz();
 	struct mock_used used;
 
 	while (!mock_vq_get(vq, &used))

@@ -15,7 +15,7 @@
 #define TX 1
 #define RX 0
 
-#define WAIT_MS 10000
+#define WAIT_MS (UNIT_LIMIT_S * 1000)
 
 static bool
 readable(const struct bench *b, int ms)
@@ -246,8 +246,8 @@ race_run(const struct bench_conf *conf)
 		n = rte_vduse_net_dequeue(b.net, 0, unit_pool, pkts, RTE_DIM(pkts));
 		rte_pktmbuf_free_bulk(pkts, n);
 		taken += n;
-		if (n > 0 || taken == s.frames)
-			continue;
+		if (taken == s.frames)
+			break;
 		rte_vduse_net_wake_enable(b.net, 0);
 		if (!readable(&b, WAIT_MS))
 			fail_msg("asleep with %u of %u frames", taken, s.frames);
