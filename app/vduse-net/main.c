@@ -24,6 +24,7 @@
 #include "args.h"
 #include "eal.h"
 #include "fwd.h"
+#include "late.h"
 #include "notify.h"
 #include "pool.h"
 #include "priv.h"
@@ -282,6 +283,8 @@ lock_down(void)
 		if (!app.wires[w].handed_over)
 			keep = priv_net_admin();
 	ret = priv_drop(keep);
+	if (ret == 0)
+		ret = late_load();
 	if (ret == 0)
 		ret = sandbox_apply(app.args.sandbox);
 	if (ret != 0)
