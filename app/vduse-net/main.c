@@ -31,6 +31,7 @@
 #include "probe.h"
 #include "say.h"
 #include "setup.h"
+#include "signals.h"
 #include "stats.h"
 #include "wire.h"
 
@@ -62,26 +63,6 @@ struct app {
 
 /* Too big for a stack. */
 static struct app app;
-
-/*
- * SIGINT and SIGTERM are read, never delivered: neither the first nor the second
- * can end the process half way. Called before EAL makes threads, which inherit
- * the mask.
- */
-static int
-open_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGUSR1);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
-		return -errno;
-	app.sigfd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	return app.sigfd < 0 ? -errno : 0;
-}
 
 /* A timer for every so many microseconds, 0: never. Return: its fd or -errno. */
 static int
@@ -241,31 +222,6 @@ drain(void)
 	}
 }
 
-static void
-cut_waits(int sig __rte_unused)
-{
-	rte_vduse_set_busy_wait(0);
-}
-
-/*
- * From here on a signal is for the library's waits for front ends that do not let
- * go of a device: nobody reads the descriptor any more.
- */
-static int
-cut_waits_on_signal(void)
-{
-	const struct sigaction action = { .sa_handler = cut_waits, .sa_flags = SA_RESTART };
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0 ||
-			pthread_sigmask(SIG_UNBLOCK, &set, NULL) != 0)
-		return -errno;
-	return 0;
-}
-
 /*
  * What the end still needs is kept: a device of our own is taken off the vDPA bus
  * over netlink, and where the kernel gives it up it is made anew.
@@ -346,7 +302,7 @@ forward(void)
 		drain();
 	fwd_stop(&app.fwd);
 	print_stats();
-	return cut_waits_on_signal();
+	return signals_cut_waits();
 }
 
 static int
@@ -495,6 +451,30 @@ close:
 	return ret;
 }
 
+/* Whether the process serves nobody, and ends by itself. */
+static bool
+is_command(void)
+{
+	return app.args.probe != ARGS_PROBE_NONE || app.args.destroy != NULL ||
+	       app.args.setup != ARGS_SETUP_NONE;
+}
+
+static int
+command(void)
+{
+	int ret = signals_for_command();
+
+	if (ret != 0) {
+		SAY("no signal handlers: %s", strerror(-ret));
+		return ret;
+	}
+	if (app.args.probe != ARGS_PROBE_NONE)
+		return probe_print(stdout, app.args.probe == ARGS_PROBE_JSON);
+	if (app.args.destroy != NULL)
+		return setup_destroy(app.args.destroy);
+	return setup_run(&app.args);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -514,16 +494,11 @@ main(int argc, char *argv[])
 		printf(APP_NAME " " APP_VERSION ", %s\n", rte_version());
 		return EXIT_SUCCESS;
 	}
-	if (app.args.probe != ARGS_PROBE_NONE)
-		return probe_print(stdout, app.args.probe == ARGS_PROBE_JSON) == 0 ? EXIT_SUCCESS
-										   : EXIT_FAILURE;
-	if (app.args.destroy != NULL)
-		return setup_destroy(app.args.destroy) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-	if (app.args.setup != ARGS_SETUP_NONE)
-		return setup_run(&app.args) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-	ret = open_signals();
-	if (ret != 0) {
-		SAY("no signalfd: %s", strerror(-ret));
+	if (is_command())
+		return command() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	app.sigfd = signals_open();
+	if (app.sigfd < 0) {
+		SAY("no signalfd: %s", strerror(-app.sigfd));
 		return EXIT_FAILURE;
 	}
 	/* files and sockets of this process are for its user alone */

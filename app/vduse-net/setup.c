@@ -15,6 +15,7 @@
 #include "eal.h"
 #include "say.h"
 #include "setup.h"
+#include "signals.h"
 
 #define VDEV_BUS "vdev"
 
@@ -84,7 +85,7 @@ create(const struct args *args, unsigned int index)
 
 /*
  * The devices stay when the process ends, because nothing is closed in order;
- * those before one that fails are taken back.
+ * those before one that fails, or before a signal, are taken back.
  */
 static int
 create_all(const struct args *args)
@@ -97,7 +98,7 @@ create_all(const struct args *args)
 	ret = eal_start_bare();
 	for (w = 0; ret == 0 && w < args->nb_wires; w++) {
 		made[w] = !is_there(&args->wires[w]);
-		ret = create(args, w);
+		ret = signals_came() ? -EINTR : create(args, w);
 	}
 	if (ret == 0)
 		return 0;
