@@ -17,6 +17,8 @@
 #include "emu_rpc.h"
 #include "test_emu.h"
 
+size_t tests_run;
+
 static int front_fd = -1; /* open front end, or -1 */
 
 int
@@ -350,5 +352,7 @@ main(void)
 	failed += iotlb_tests();
 	failed += api1_tests();
 	failed += fault_tests();
+	if (tests_run == 0)
+		return filter_none();
 	return failed != 0;
 }

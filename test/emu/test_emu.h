@@ -18,6 +18,15 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+#include "filter.h"
+
+/* Tests of all groups that were asked for; see filter.h. */
+extern size_t tests_run;
+
+#define TEST_RUN(name, tests)                                                  \
+	(tests_run += filter_tests(tests, sizeof(tests) / sizeof((tests)[0])), \
+			cmocka_run_group_tests_name(name, tests, NULL, NULL))
+
 #define QUEUES    2
 #define QUEUE_MAX 256
 #define LOG_MAX   512

@@ -313,7 +313,7 @@ control_tests(void)
 		TEST_WITH(dev, test_queue_rules),
 	};
 
-	return cmocka_run_group_tests_name("control", tests, NULL, NULL);
+	return TEST_RUN("control", tests);
 }
 
 int
@@ -326,5 +326,5 @@ message_tests(void)
 		TEST_WITH(dev, test_adoption),
 	};
 
-	return cmocka_run_group_tests_name("messages", tests, NULL, NULL);
+	return TEST_RUN("messages", tests);
 }

@@ -326,5 +326,5 @@ front_tests(void)
 		TEST_WITH(dev, test_front_dies),
 	};
 
-	return cmocka_run_group_tests_name("front end", tests, NULL, NULL);
+	return TEST_RUN("front end", tests);
 }

@@ -197,7 +197,7 @@ iotlb_tests(void)
 		TEST_WITH(dev, test_unmap_and_shrink),
 	};
 
-	return cmocka_run_group_tests_name("iotlb", tests, NULL, NULL);
+	return TEST_RUN("iotlb", tests);
 }
 
 /* API 1 with two groups and address spaces, and what Linux 7.3 adds. */
@@ -300,7 +300,7 @@ api1_tests(void)
 		TEST_WITH(api1, test_suspend),
 	};
 
-	return cmocka_run_group_tests_name("API 1 and Linux 7.3", tests, NULL, NULL);
+	return TEST_RUN("API 1 and Linux 7.3", tests);
 }
 
 static void
@@ -443,5 +443,5 @@ fault_tests(void)
 		TEST_WITH(dev, test_netlink),
 	};
 
-	return cmocka_run_group_tests_name("faults and netlink", tests, NULL, NULL);
+	return TEST_RUN("faults and netlink", tests);
 }

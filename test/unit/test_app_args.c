@@ -15,6 +15,7 @@
 #include <rte_common.h>
 
 #include "args.h"
+#include "filter.h"
 
 #define MAX_WORDS 128
 
@@ -407,5 +408,5 @@ main(void)
 		cmocka_unit_test(help_has_every_option),
 	};
 
-	return cmocka_run_group_tests_name("app_args", tests, NULL, NULL);
+	return FILTER_RUN("app_args", tests, NULL, NULL);
 }

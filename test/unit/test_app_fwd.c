@@ -27,6 +27,7 @@
 
 #include <rte_vduse_net.h>
 
+#include "filter.h"
 #include "fwd.h"
 #include "pool.h"
 #include "port.h"
@@ -663,7 +664,7 @@ main(int argc, char *argv[])
 	(void)argc;
 	if (rte_eal_init(RTE_DIM(eal) - 1, eal) < 0)
 		return EXIT_FAILURE;
-	ret = cmocka_run_group_tests_name("app_fwd", tests, NULL, NULL);
+	ret = FILTER_RUN("app_fwd", tests, NULL, NULL);
 	rte_eal_cleanup();
 	return ret;
 }

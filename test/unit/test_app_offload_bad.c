@@ -16,6 +16,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include "filter.h"
 #include "offload_bench.h"
 
 #define CHAINS RTE_ETH_TX_OFFLOAD_MULTI_SEGS
@@ -339,5 +340,5 @@ main(int argc, char *argv[])
 	(void)argc;
 	if (bench_open(argv[0]) != 0)
 		return EXIT_FAILURE;
-	return cmocka_run_group_tests_name("app_offload_bad", tests, NULL, NULL);
+	return FILTER_RUN("app_offload_bad", tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include <rte_mbuf.h>
 
 #include "args.h"
+#include "filter.h"
 #include "fwd.h"
 #include "pool.h"
 
@@ -186,5 +187,5 @@ main(void)
 		cmocka_unit_test(streams_are_spread_evenly),
 	};
 
-	return cmocka_run_group_tests_name("app_plan", tests, NULL, NULL);
+	return FILTER_RUN("app_plan", tests, NULL, NULL);
 }

@@ -32,6 +32,7 @@
 
 #include <rte_common.h>
 
+#include "filter.h"
 #include "priv.h"
 #include "sandbox.h"
 
@@ -354,5 +355,5 @@ main(void)
 
 	if (!sandbox_built())
 		return 77;
-	return cmocka_run_group_tests_name("app_sandbox", tests, NULL, NULL);
+	return FILTER_RUN("app_sandbox", tests, NULL, NULL);
 }

@@ -27,6 +27,8 @@
 
 #include <cmocka.h>
 
+#include "filter.h"
+
 /* Shared words. */
 enum var {
 	RUNNING, /* vq->running */
@@ -351,5 +353,5 @@ main(void)
 		cmocka_unit_test(test_all_is_needed),
 	};
 
-	return cmocka_run_group_tests_name("quiesce_model", tests, NULL, NULL);
+	return FILTER_RUN("quiesce_model", tests, NULL, NULL);
 }

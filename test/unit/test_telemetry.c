@@ -308,6 +308,5 @@ main(void)
 		UNIT_TEST(test_status_names),
 	};
 
-	unit_filter();
-	return cmocka_run_group_tests_name("telemetry", tests, telemetry_setup, telemetry_teardown);
+	return FILTER_RUN("telemetry", tests, telemetry_setup, telemetry_teardown);
 }

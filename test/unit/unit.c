@@ -27,15 +27,6 @@ static uint64_t clock_now, clock_step;
 /* A test failed and left a device, whose thread may run into memory that is gone. */
 static bool left_over;
 
-void
-unit_filter(void)
-{
-	const char *pattern = getenv("UNIT_TEST");
-
-	if (pattern != NULL)
-		cmocka_set_test_filter(pattern);
-}
-
 int
 unit_eal(void **state)
 {

@@ -19,6 +19,7 @@
 #include <rte_mbuf.h>
 
 #include "fake_kernel.h"
+#include "filter.h"
 
 /* Mbufs of unit_pool, and payload bytes of each. */
 #define UNIT_MBUFS     2047
@@ -74,10 +75,6 @@ uint8_t unit_byte(uint32_t seed, uint32_t at);
 
 #define UNIT_TEST(f) cmocka_unit_test_setup_teardown(f, unit_setup, unit_teardown)
 
-/* Only the tests that match the pattern in the environment variable UNIT_TEST, if it is there. */
-void unit_filter(void);
-
-#define UNIT_RUN(name, tests) \
-	(unit_filter(), cmocka_run_group_tests_name(name, tests, unit_eal, NULL))
+#define UNIT_RUN(name, tests) FILTER_RUN(name, tests, unit_eal, NULL)
 
 #endif /* UNIT_H */
