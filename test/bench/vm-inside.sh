@@ -6,6 +6,7 @@
 #   vm-inside.sh ROUNDS SECONDS COLUMN...
 #
 # Prints a line "result KEY=VALUE..." for each measurement.
+# shellcheck source=../system/lib.sh
 . /vm/system/lib.sh
 
 rounds=$1 span=$2

@@ -253,12 +253,14 @@ for fault in "ioctl ioctl=IOTLB_GET_FD times=3 errno=ENOMEM" "mmap times=3 errno
 	"ioctl ioctl=VQ_GET_INFO errno=EIO" "ioctl ioctl=DEV_GET_FEATURES errno=EIO" \
  "ioctl ioctl=VQ_SETUP_KICKFD errno=ENOMEM" \
 	"read errno=EINTR" "read errno=EAGAIN" "write errno=EINTR"; do
-	name=${fault#*ioctl=} name=${name/ times=3/}
+	name=${fault#*ioctl=}
+	name=${name/ times=3/}
 	# shellcheck disable=SC2086
 	case_run "fault/start-${name// errno=/-}" during_start $fault
 done
 for fault in "ioctl ioctl=IOTLB_GET_FD times=3 errno=EMFILE" "mmap times=3 errno=ENOMEM"; do
-	name=${fault#*ioctl=} name=${name/ times=3/}
+	name=${fault#*ioctl=}
+	name=${name/ times=3/}
 	# shellcheck disable=SC2086
 	case_run "fault/remap-${name// errno=/-}" during_remap $fault
 done

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # dpdk-vduse-net: wrong input gets one line with cause and cure and exit status 1, and
 # leaves nothing; signals and crashes leave nothing that cannot be removed.
+# shellcheck source=lib.sh
 . /vm/system/lib.sh
 
 port=(--vdev net_null0)

@@ -5,6 +5,7 @@
 # how often (default 6). By hand, two hundred times:
 #   test/vm/vm run -k 6.12 -b build -t 3000 -m 3072 -H 640 -c $PWD/test/system:/vm/system \
 #       -c $PWD/test/cases.sh:/vm/cases.sh test/system/crash.sh 200
+# shellcheck source=lib.sh
 . /vm/system/lib.sh
 
 kills=${CRASH_KILLS:-${1:-6}}

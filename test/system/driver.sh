@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The driver comes and goes, the interface goes down and up, 50 times each, while
 # the other side keeps sending: traffic comes back, and nothing piles up.
+# shellcheck source=lib.sh
 . /vm/system/lib.sh
 
 times=50

@@ -18,6 +18,7 @@ huge=(--in-memory --huge-unlink)
 # EAL does not take --no-huge together with --in-memory (DPDK 22.11 to 25.11).
 no_huge=(--no-huge --no-shconf -m 256)
 skip_reason=/tmp/skip-reason
+# shellcheck source=../cases.sh
 . /vm/cases.sh
 
 # with_options COMMAND...: sets command, which has what test/run was told to run the tests with.

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Two containers joined by dpdk-vduse-net: what goes in at one side comes out at the other.
+# shellcheck source=lib.sh
 . /vm/system/lib.sh
 
 # The application is started once for the group; each case finds it running.
@@ -37,8 +38,7 @@ case_ping() {
 }
 
 case_arp() {
-	local i
-	for i in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		ip -n c1 neigh flush dev eth0
 		ip -n c2 neigh flush dev eth0
 		in_ns c1 ping -n -q -c 1 -W 5 10.0.0.2 >/dev/null
@@ -66,8 +66,8 @@ case_jumbo() {
 	"$tools/frames" -m 1515 -M 9014 -s 7 c1 eth0 c2 eth0
 	"$tools/frames" -m 1515 -M 9014 -s 7 c2 eth0 c1 eth0
 	"$tools/frames" -m 9014 -M 9014 -r 100 c1 eth0 c2 eth0
-	ping_ok c1 10.0.0.2 10 -M do -s 8972
-	ping_ok c2 10.0.0.1 10 -M do -s 8972
+	ping_ok c1 10.0.0.2 10 -M "do" -s 8972
+	ping_ok c2 10.0.0.1 10 -M "do" -s 8972
 }
 
 # tcp FROM TO ADDRESS: send the file, compare its SHA-256 at the other end.
@@ -148,7 +148,7 @@ case_stop() {
 	grep -q '^mbufs: ' "$VM_RESULT/app.log"
 }
 
-case_run net/start start || exit 1
+case_first net/start start || exit 1
 for name in ping arp ipv6 frames jumbo tcp flood iperf stop; do
 	case_run "net/$name" "case_$name"
 done

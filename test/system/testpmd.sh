@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The PMD in an application nobody here wrote: Debian's testpmd, at its prompt.
+# shellcheck source=lib.sh
 . /vm/system/lib.sh
 
 log=$VM_RESULT/testpmd.log
@@ -190,7 +191,7 @@ case_devargs() {
 	modules virtio_vdpa virtio_net
 	local vdevs=() wanted=(
 		colour=blue 'unknown argument colour'
-		name=a,name=b 'name is given twice'
+		'name=a,name=b' 'name is given twice'
 		mac=1:2:3 'mac=1:2:3: not a unicast MAC'
 		mtu=12 'mtu=12: not a number from 68'
 		queue-size=1000 'queue-size=1000: not a power of two'

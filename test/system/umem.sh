@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Hugepages as the bounce region (umem=1): traffic, drivers that come and go, and going on
 # without where they are not to be had.
+# shellcheck source=lib.sh
 . /vm/system/lib.sh
 
 times=20
@@ -139,7 +140,7 @@ case_rebind() {
 case_crash() {
 	local free
 	free=$(pages_free)
-	ring=split # which tells another process where this one was
+	ring="split" # which tells another process where this one was
 	setup crash "${huge[@]}"
 	need_pinned $((2 * region_kib))
 	kill -KILL "$app_pid"
