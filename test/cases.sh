@@ -39,9 +39,37 @@ is_gone() {
 	! "$@"
 }
 
+# case_wanted NAME: no, where test/run was told which cases to run and this is none of them; they are in
+# TEST_CASES, patterns.
+case_wanted() {
+	local pattern patterns
+	[ -n "${TEST_CASES:-}" ] || return 0
+	read -ra patterns <<<"$TEST_CASES"
+	for pattern in "${patterns[@]}"; do
+		# shellcheck disable=SC2053 # a pattern
+		[[ $1 != $pattern ]] || return 0
+	done
+	return 1
+}
+
+# case_long NAME FUNCTION [ARGUMENT...]: as case_run, of "test/run all" and where it was named.
+case_long() {
+	if [ "${TEST_LEVEL:-all}" = all ] || [ -n "${TEST_CASES:-}" ]; then
+		case_run "$@"
+	else
+		say "$1: in test/run all"
+	fi
+}
+
+# case_first NAME FUNCTION [ARGUMENT...]: as case_run, whatever cases are wanted: the others need it.
+case_first() {
+	TEST_CASES="" case_run "$@"
+}
+
 # case_run NAME FUNCTION [ARGUMENT...]: its status; group_status is 1 once one has failed.
 case_run() {
 	local name=$1 start=$EPOCHREALTIME status seconds
+	case_wanted "$name" || return 0
 	shift
 	say "case $name"
 	(

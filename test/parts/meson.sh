@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# The parts unit and sanitize of test/run.
+
+# Native groups whose back ends run with sanitizers too, in "all": without that of the sandbox, which
+# such a build leaves out, and those whose matter the unit tests try as well.
+sanitize_native="matrix memory fault life crash service idle"
+
+# unit_names BUILD: the tests that meson knows, a line each.
+unit_names() {
+	meson introspect "$1" --tests | python3 -c 'import json, sys
+for test in json.load(sys.stdin):
+    print(test["name"])'
+}
+
+# meson's log has one JSON object a line.
+unit_results() {
+	python3 - "$1/meson-logs/testlog.json" <<'PYTHON'
+import json, sys
+kinds = {'OK': 'pass', 'EXPECTEDFAIL': 'pass', 'SKIP': 'skip'}
+for line in open(sys.argv[1]):
+    test = json.loads(line)
+    print(kinds.get(test['result'], 'fail'), test['name'].split(' / ')[-1].replace(' ', '-'),
+          round(test.get('duration', 0)), test['result'])
+PYTHON
+}
+
+# run_meson PART FOLDER [NAME...]: the unit tests of a build; NAME/FUNCTION is one function of a test.
+run_meson() {
+	local name part=$1 folder=$2 whole=() start=$SECONDS
+	shift 2
+	for name; do
+		case $name in
+		*/*) UNIT_TEST=${name#*/} meson_test "$part" "$folder" "${name%%/*}" ;;
+		*) whole+=("$name") ;;
+		esac
+	done
+	if [ $# = 0 ] || [ ${#whole[@]} != 0 ]; then
+		meson_test "$part" "$folder" ${whole[@]+"${whole[@]}"}
+	fi
+	spend "$part" $((SECONDS - start))
+}
+
+meson_test() {
+	local kind name seconds what part=$1 folder=$2 log=$logs/$1.log options=()
+	shift 2
+	[ "$part" = unit ] || options=(--timeout-multiplier 5)
+	rm -f "$folder/meson-logs/testlog.json"
+	meson test -C "$folder" --no-rebuild --print-errorlogs ${options[@]+"${options[@]}"} "$@" \
+		>"$log" 2>&1 || tail -n 60 "$log"
+	if [ ! -s "$folder/meson-logs/testlog.json" ]; then
+		result fail "$part" 0 "meson test ran nothing; see $log"
+		return
+	fi
+	unit_results "$folder" | while read -r kind name seconds what; do
+		[ "$kind" != pass ] || what=
+		result "$kind" "$part/$name${UNIT_TEST:+/$UNIT_TEST}" "$seconds" "$what"
+	done
+}
+
+run_unit() {
+	run_meson unit "$build" "$@"
+}
+
+# What the sanitizers say ends the program; leaks are counted when it ends by itself.
+sanitizers() {
+	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:suppressions=$top/test/fuzz/ubsan.supp "$@"
+}
+
+run_sanitize() {
+	local start=$SECONDS log=$logs/sanitize-build.log name folder groups=() units=()
+	folder=$(folders_build "$top" build-san)
+	if ! BUILD=$folder test/fuzz/run --build >"$log" 2>&1; then
+		tail -n 40 "$log"
+		result fail sanitize/build $((SECONDS - start)) "see $log"
+		return
+	fi
+	spend sanitize/build $((SECONDS - start))
+	result pass sanitize/build $((SECONDS - start))
+	for name; do
+		case $name in
+		native/*) groups+=("${name#native/}") ;;
+		*) units+=("$name") ;;
+		esac
+	done
+	[ $# -gt 0 ] || [ "$level" != all ] || read -ra groups <<<"$sanitize_native"
+	if [ $# = 0 ] || [ ${#units[@]} -gt 0 ]; then
+		sanitizers run_meson sanitize "$folder" ${units[@]+"${units[@]}"}
+	fi
+	if [ ${#groups[@]} -gt 0 ]; then
+		sanitizers native_groups sanitize/native "$folder" "${groups[@]}"
+	fi
+}

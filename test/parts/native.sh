@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# The part native of test/run: groups of cases on the emulator.
+
+# Hugepages of 2 MB that the native tests need free: two back ends' and a front end's.
+native_pages=320
+pages_file=/proc/sys/vm/nr_hugepages
+pages_before=
+
+run_native() {
+	# shellcheck disable=SC2046 # names of one word
+	[ $# -gt 0 ] || set -- $(groups_now native)
+	native_groups native "$build" "$@"
+}
+
+# native_groups WHERE SUBJECT GROUP[/CASE]...: with the back ends of the build SUBJECT. One broker of
+# the emulator for each group of cases.
+native_groups() {
+	local name start where=$1 subject=$2
+	shift 2
+	start=$SECONDS
+	# the guest's kernel and the peer; the cases that need them say so if they are missing
+	test/vm/vm fetch 6.12 >"$logs/native-kernel.log" 2>&1 || true
+	"$build/test/emu/peer-testpmd" --fetch >"$logs/native-peer.log" 2>&1 || true
+	spend fetch $((SECONDS - start))
+	trap native_give_back EXIT
+	native_reserve || {
+		result skip "$where" 0 "no $native_pages free hugepages of 2 MB; free memory, or reserve them at boot"
+		native_give_back
+		return
+	}
+	for name; do
+		native_group "$where" "$subject" "$name"
+	done
+	native_give_back
+}
+
+# native_group WHERE SUBJECT GROUP[/CASE]
+native_group() {
+	local where=$1 subject=$2 name=$3 group=${3%%/*} log start=$SECONDS status said cases=
+	[ "$name" = "$group" ] || cases=$name
+	log=$logs/${where//\//-}-$group
+	mkdir -p "$log"
+	ASAN_OPTIONS=log_path=$log/sanitizer NATIVE_SUBJECT=$subject NATIVE_LOGS=$log TEST_CASES=$cases \
+		TEST_LEVEL=$level timeout -k 30 400 "$build/test/emu/vduse-emu" run ctrl_vq=1 -- \
+		"test/native/$group.sh" "$build" 2>"$log/err.log" | read_cases "$where"
+	status=${PIPESTATUS[0]}
+	spend "$where/$group" $((SECONDS - start))
+	said=("$log"/sanitizer.*)
+	if [ -e "${said[0]}" ]; then
+		head -n 30 "${said[0]}"
+		result fail "$where/$group" $((SECONDS - start)) "a sanitizer's word: ${said[*]}"
+	elif [ "$status" != 0 ] && { [ "$group_failed" = 0 ] || [ "$status" -ge 124 ]; }; then
+		echo "$group_rest"
+		tail -n 20 "$log/err.log"
+		result fail "$where/$group" $((SECONDS - start)) "status $status; see $log"
+	elif [ "$group_cases" = 0 ]; then
+		result fail "$where/$group" $((SECONDS - start)) "no results; see $log"
+	fi
+}
+
+pages_free() {
+	awk '/HugePages_Free/ { print $2 }' /proc/meminfo
+}
+
+# As many more hugepages as are missing; mirror: native_give_back
+native_reserve() {
+	local free
+	free=$(pages_free)
+	[ "$free" -lt $native_pages ] || return 0
+	pages_before=$(cat $pages_file)
+	echo $((pages_before + native_pages - free)) >$pages_file
+	[ "$(pages_free)" -ge $native_pages ]
+}
+
+native_give_back() {
+	[ -z "$pages_before" ] || echo "$pages_before" >$pages_file
+	pages_before=
+}

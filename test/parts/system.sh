@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# The part system of test/run: groups of cases in virtual machines.
+
+# group_says GROUP KEY: the word behind "# KEY: " in a group's file.
+group_says() {
+	sed -n "s/^# $2: //p" "test/system/$1.sh" | head -n 1
+}
+
+# group_kernels GROUP: on which kernels it runs. Where kernels do not differ, "all" alone has the others.
+group_kernels() {
+	if [ "$level" = all ] || $kernels_given || [ "$(group_says "$1" Kernels)" = all ]; then
+		echo "${kernels[@]}"
+	else
+		echo "${kernels[0]}"
+	fi
+}
+
+# run_group KERNEL GROUP [CASE]: one boot for the cases of a group.
+run_group() {
+	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus
+	export TEST_CASES=${3:+$2/$3} TEST_LEVEL=$level
+	cpus=$(group_says "$group" CPUs)
+	test/vm/vm run -k "$kernel" -b "$build" -o "$log" -t 700 -s "${cpus:-2}" \
+		-m 3072 -H 640 -c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
+		-e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e TEST_LEVEL \
+		-c "$build/test/tools/frames:/vm/tools/frames" \
+		-c "$build/test/tools/xdp:/vm/tools/xdp" "test/system/$group.sh" \
+		2>"$log.err" | read_cases "system/$kernel"
+	status=${PIPESTATUS[0]}
+	spend "system/$kernel/$group" $((SECONDS - start))
+	# A complaint of the kernel, a crash, a timeout: a failure even if no case failed.
+	if [ "$status" != 0 ] && { [ "$group_failed" = 0 ] || [ "$status" -ge 124 ]; }; then
+		echo "$group_rest"
+		cat "$log.err"
+		result fail "system/$kernel/$group" $((SECONDS - start)) "machine status $status; see $log"
+	elif [ "$group_cases" = 0 ]; then
+		result fail "system/$kernel/$group" $((SECONDS - start)) "no results; see $log"
+	fi
+}
+
+# fetch_kernel KERNEL: returns 1, with a skipped result, where it cannot be had.
+fetch_kernel() {
+	local start=$SECONDS
+	test/vm/vm fetch "$1" >"$logs/kernel-$1.log" 2>&1 || {
+		result skip "system/$1" 0 "no kernel: $(tail -n 1 "$logs/kernel-$1.log")"
+		return 1
+	}
+	spend fetch $((SECONDS - start))
+}
+
+# run_system [[KERNEL/]GROUP[/CASE]...]
+run_system() {
+	local name kernel group case on todo=()
+	# shellcheck disable=SC2046 # names of one word
+	[ $# -gt 0 ] || set -- $(groups_now system)
+	for name; do
+		on=
+		[[ ! $name =~ ^[0-9]+\.[0-9]+/ ]] || { on=${name%%/*}; name=${name#*/}; }
+		group=${name%%/*}
+		case=
+		[ "$name" = "$group" ] || case=${name#*/}
+		for kernel in ${on:-$(group_kernels "$group")}; do
+			todo+=("$kernel $group $case")
+		done
+	done
+	for kernel in $(printf '%s\n' "${todo[@]}" | cut -d ' ' -f 1 | sort -uV); do
+		fetch_kernel "$kernel" || continue
+		for name in "${todo[@]}"; do
+			# shellcheck disable=SC2086
+			[ "${name%% *}" != "$kernel" ] || run_group $name
+		done
+	done
+}
