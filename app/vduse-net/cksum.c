@@ -13,43 +13,9 @@
 
 #include "cksum.h"
 
-/* IPv6 routing header (RFC 8200, 4.4), as far as it is common to all types. */
-struct routing_hdr {
-	uint8_t next;
-	uint8_t len; /* in units of 8 bytes, without the first 8 */
-	uint8_t type;
-	uint8_t left; /* segments */
-	uint8_t reserved[4];
-	uint8_t addresses[][16];
-};
-
-#define ROUTING_SEGMENTS 4 /* RFC 8754: the addresses stand in reverse order */
-
-/*
- * Where a frame goes in the end: the pseudo header has that address, not the
- * next hop's (RFC 8200, 8.1). The extension headers end before `end`.
- */
-static const void *
-final_address(const struct rte_ipv6_hdr *ip, const uint8_t *end)
-{
-	const struct routing_hdr *r;
-	const uint8_t *ext = (const uint8_t *)(ip + 1);
-	uint8_t next = ip->proto;
-
-	while (ext + sizeof(*r) <= end) {
-		r = (const struct routing_hdr *)ext;
-		if (next == IPPROTO_ROUTING && r->left != 0 && r->len >= 2 &&
-				ext + sizeof(*r) + 8u * r->len <= end)
-			return r->addresses[r->type == ROUTING_SEGMENTS ? 0 : r->len / 2 - 1];
-		next = r->next;
-		ext += sizeof(*r) + 8u * r->len;
-	}
-	return &ip->dst_addr;
-}
-
 /* Bytes of the IP packet after its headers, as the IP header says; 0: they are not all there. */
 static uint32_t
-payload_len(const struct rte_mbuf *m, const struct frame_l3 *l3)
+payload_len(const struct rte_mbuf *m, const struct rte_vduse_net_l3 *l3)
 {
 	const struct rte_ipv4_hdr *ip4 = frame_at(m, l3->at);
 	const struct rte_ipv6_hdr *ip6 = frame_at(m, l3->at);
@@ -82,7 +48,7 @@ sum_bytes(const struct rte_mbuf *m, uint32_t at, uint32_t len)
 }
 
 static uint16_t
-sum_pseudo(const struct rte_mbuf *m, const struct frame_l3 *l3, uint16_t l4, uint8_t proto)
+sum_pseudo(const struct rte_mbuf *m, const struct rte_vduse_net_l3 *l3, uint8_t proto)
 {
 	struct rte_ipv6_hdr ip6;
 
@@ -90,8 +56,7 @@ sum_pseudo(const struct rte_mbuf *m, const struct frame_l3 *l3, uint16_t l4, uin
 		return rte_ipv4_phdr_cksum(frame_at(m, l3->at), 0);
 	/* DPDK's function knows no extension headers: give it a header without any */
 	ip6 = *(const struct rte_ipv6_hdr *)frame_at(m, l3->at);
-	memcpy(&ip6.dst_addr, final_address(frame_at(m, l3->at), frame_at(m, l4)),
-			sizeof(ip6.dst_addr));
+	memcpy(&ip6.dst_addr, frame_at(m, l3->dst), sizeof(ip6.dst_addr));
 	ip6.payload_len = rte_cpu_to_be_16(payload_len(m, l3));
 	ip6.proto = proto;
 	return rte_ipv6_phdr_cksum(&ip6, 0);
@@ -99,9 +64,10 @@ sum_pseudo(const struct rte_mbuf *m, const struct frame_l3 *l3, uint16_t l4, uin
 
 /* Of TCP or UDP at offset l4, its field being 0. */
 static uint16_t
-udptcp_cksum(const struct rte_mbuf *m, const struct frame_l3 *l3, uint16_t l4, uint8_t proto)
+udptcp_cksum(const struct rte_mbuf *m, const struct rte_vduse_net_l3 *l3, uint16_t l4,
+		uint8_t proto)
 {
-	uint32_t sum = sum_bytes(m, l4, payload_len(m, l3)) + sum_pseudo(m, l3, l4, proto);
+	uint32_t sum = sum_bytes(m, l4, payload_len(m, l3)) + sum_pseudo(m, l3, proto);
 
 	sum = (sum & UINT16_MAX) + (sum >> 16);
 	/* RFC 768: 0 would be "none"; TCP has no such rule */
@@ -123,7 +89,7 @@ sctp_crc(const struct rte_mbuf *m, uint32_t l4, uint32_t len)
 }
 
 int
-cksum_l4(struct rte_mbuf *m, const struct frame *f)
+cksum_l4(struct rte_mbuf *m, const struct rte_vduse_net_headers *f)
 {
 	const uint32_t len = payload_len(m, &f->ip);
 	struct rte_sctp_hdr *sctp = frame_at(m, f->l4);
@@ -150,7 +116,7 @@ cksum_l4(struct rte_mbuf *m, const struct frame *f)
 }
 
 void
-cksum_ip(struct rte_mbuf *m, const struct frame_l3 *l3)
+cksum_ip(struct rte_mbuf *m, const struct rte_vduse_net_l3 *l3)
 {
 	struct rte_ipv4_hdr *ip = frame_at(m, l3->at);
 
@@ -161,7 +127,7 @@ cksum_ip(struct rte_mbuf *m, const struct frame_l3 *l3)
 }
 
 bool
-cksum_has_outer_udp(const struct rte_mbuf *m, const struct frame *f)
+cksum_has_outer_udp(const struct rte_mbuf *m, const struct rte_vduse_net_headers *f)
 {
 	const struct rte_udp_hdr *udp = frame_at(m, f->outer.at + f->outer.len);
 
@@ -169,7 +135,7 @@ cksum_has_outer_udp(const struct rte_mbuf *m, const struct frame *f)
 }
 
 int
-cksum_outer_udp(struct rte_mbuf *m, const struct frame *f)
+cksum_outer_udp(struct rte_mbuf *m, const struct rte_vduse_net_headers *f)
 {
 	const uint16_t l4 = f->outer.at + f->outer.len;
 	struct rte_udp_hdr *udp = frame_at(m, l4);

@@ -17,19 +17,19 @@
  * field does not matter.
  * Return: 0, or -EINVAL when the IP header's length is not true of the frame.
  */
-int cksum_l4(struct rte_mbuf *m, const struct frame *f);
+int cksum_l4(struct rte_mbuf *m, const struct rte_vduse_net_headers *f);
 
 /* Write the IPv4 header's checksum; nothing for IPv6. */
-void cksum_ip(struct rte_mbuf *m, const struct frame_l3 *ip);
+void cksum_ip(struct rte_mbuf *m, const struct rte_vduse_net_l3 *ip);
 
 /*
  * Write the checksum of the UDP header below a tunnel, when there was one: 0 is
  * none (RFC 768). After cksum_l4() and cksum_ip(), which it covers.
  * Return: 0 or -EINVAL, as cksum_l4().
  */
-int cksum_outer_udp(struct rte_mbuf *m, const struct frame *f);
+int cksum_outer_udp(struct rte_mbuf *m, const struct rte_vduse_net_headers *f);
 
 /* Whether there is such a checksum. */
-bool cksum_has_outer_udp(const struct rte_mbuf *m, const struct frame *f);
+bool cksum_has_outer_udp(const struct rte_mbuf *m, const struct rte_vduse_net_headers *f);
 
 #endif /* CKSUM_H */

@@ -1,44 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/*
- * Where the headers of a frame are that checksums and segmentation are about:
- * the innermost that its packet type names. Pure but for frame_linear().
- */
+/* The bytes of a frame's headers; where they are, rte_vduse_net_headers_read() tells. */
 
 #ifndef FRAME_H
 #define FRAME_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_mbuf.h>
-
-/* An IPv4 or IPv6 header with all that follows it up to the next protocol. */
-struct frame_l3 {
-	uint16_t at;  /* offset in the frame, bytes */
-	uint16_t len; /* with options or extension headers, bytes */
-	bool ipv6;
-};
-
-struct frame {
-	struct frame_l3 ip;
-	struct frame_l3 outer; /* of a tunnel; len 0: none */
-	uint32_t tunnel;       /* RTE_PTYPE_TUNNEL_*; 0: none */
-	uint16_t l4;           /* offset of the TCP, UDP or SCTP header */
-	uint16_t data;         /* offset of what follows that header */
-	uint8_t proto;         /* IPPROTO_TCP, _UDP or _SCTP */
-	bool outer_udp;        /* the tunnel's header follows an UDP header at outer's end */
-};
-
-/*
- * Read the headers, wherever the segments are cut. m->packet_type decides
- * whether an UDP datagram is taken for a VXLAN or Geneve tunnel: the port that
- * received it has told the checksum of which of the two it means.
- *
- * Return: 0, or -EINVAL when a header is not all there or names a wrong length,
- * the frame is a fragment, or its protocol has no such checksum.
- */
-int frame_read(const struct rte_mbuf *m, struct frame *f);
+#include <rte_vduse_net_headers.h>
 
 /*
  * Make the first len bytes of *m contiguous and ours to write to, in a copy from pool

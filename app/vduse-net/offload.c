@@ -29,7 +29,8 @@ offload_init(struct offload *o, uint64_t tx, struct rte_mempool *pool, struct rt
 
 /* Leave it to the egress. Return: false when that cannot, or refuses this frame. */
 static bool
-by_egress(const struct offload *o, struct rte_mbuf *m, const struct frame *f, bool cut)
+by_egress(const struct offload *o, struct rte_mbuf *m, const struct rte_vduse_net_headers *f,
+		bool cut)
 {
 	struct request r;
 
@@ -45,7 +46,8 @@ by_egress(const struct offload *o, struct rte_mbuf *m, const struct frame *f, bo
 
 /* Checksums of a segment. */
 static int
-finish_segment(const struct offload *o, struct rte_mbuf *m, const struct frame *f, uint32_t *work)
+finish_segment(const struct offload *o, struct rte_mbuf *m, const struct rte_vduse_net_headers *f,
+		uint32_t *work)
 {
 	int ret;
 
@@ -60,13 +62,13 @@ finish_segment(const struct offload *o, struct rte_mbuf *m, const struct frame *
 }
 
 static bool
-gso_can(const struct offload *o, const struct rte_mbuf *m, const struct frame *f)
+gso_can(const struct offload *o, const struct rte_mbuf *m, const struct rte_vduse_net_headers *f)
 {
 	const struct rte_tcp_hdr *tcp = frame_at(m, f->l4);
 	const uint32_t room = rte_pktmbuf_data_room_size(o->pool) - RTE_PKTMBUF_HEADROOM;
 
 	if (o->gso.indirect_pool == NULL || f->proto != IPPROTO_TCP || f->ip.ipv6 ||
-			(tcp->tcp_flags & RTE_TCP_CWR_FLAG) != 0)
+			(tcp->tcp_flags & RTE_TCP_CWR_FLAG) != 0 || f->pppoe != 0)
 		return false;
 	if (f->tunnel != 0 &&
 			(f->outer.ipv6 || (f->tunnel != RTE_PTYPE_TUNNEL_VXLAN &&
@@ -80,7 +82,7 @@ gso_can(const struct offload *o, const struct rte_mbuf *m, const struct frame *f
 
 /* Return: 1; 0 when rte_gso cannot, m untouched; or -errno. */
 static int
-cut_by_gso(const struct offload *o, struct rte_mbuf *m, const struct frame *f,
+cut_by_gso(const struct offload *o, struct rte_mbuf *m, const struct rte_vduse_net_headers *f,
 		struct offload_out *out)
 {
 	struct rte_mbuf *segments[OFFLOAD_OUT];
@@ -159,16 +161,25 @@ cut(const struct offload *o, struct offload_job *job, struct offload_out *out)
 	return RTE_MIN(ret, 0);
 }
 
+/* Where the innermost L4 header is, as the receiving port has told; 0: it has not. */
+static uint32_t
+l4_told(const struct offload *o, const struct rte_mbuf *m)
+{
+	if (!o->lengths || m->l3_len == 0)
+		return 0;
+	return m->outer_l2_len + m->outer_l3_len + m->l2_len + m->l3_len;
+}
+
 int
 offload_begin(const struct offload *o, struct offload_job *job, struct rte_mbuf *m,
 		struct offload_out *out)
 {
-	struct frame *f = &job->f;
+	struct rte_vduse_net_headers *f = &job->f;
 	bool to_cut;
 	int ret;
 
 	out->work += OFFLOAD_SEGMENT_WORK;
-	ret = frame_read(m, f);
+	ret = rte_vduse_net_headers_read(m, l4_told(o, m), f);
 	if (ret == 0)
 		ret = frame_linear(&m, f->data, o->pool);
 	if (ret != 0)

@@ -32,6 +32,7 @@ struct offload {
 	uint64_t tx; /* RTE_ETH_TX_OFFLOAD_* the port was configured with */
 	uint16_t port;
 	uint16_t queue;
+	bool lengths; /* frames come from a VDUSE device: the lengths in their mbufs are true */
 	struct rte_mempool *pool; /* for copies and segments */
 	struct rte_gso_ctx gso;   /* indirect_pool NULL: segments are copied */
 };
@@ -47,7 +48,7 @@ struct offload_out {
 /* A frame that is cut piece by piece. It points into itself: it stays where it is. */
 struct offload_job {
 	struct rte_mbuf *m; /* owned; NULL: there is none */
-	struct frame f;
+	struct rte_vduse_net_headers f;
 	struct segmenter s;
 };
 

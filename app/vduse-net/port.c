@@ -193,6 +193,7 @@ port_plan(struct port *port, uint16_t id, const struct port_want *want)
 	port->conf.intr_conf.rxq = want->wake;
 	port->multi_segs = (port->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
 	port->chains = (port->conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
+	port->vduse = strcmp(info.driver_name, VDUSE_DRIVER) == 0;
 	port->link_event = -1;
 	return 0;
 }
@@ -262,14 +263,6 @@ set_extras(const struct port *port)
 				port->name, strerror(-ret));
 }
 
-static bool
-is_vduse(uint16_t id)
-{
-	struct rte_eth_dev_info info;
-
-	return rte_eth_dev_info_get(id, &info) == 0 && strcmp(info.driver_name, VDUSE_DRIVER) == 0;
-}
-
 /* Return: 0 or -errno, and *step is what was not possible. */
 static int
 bring_up(struct port *port, struct rte_mempool *pool, const char **step)
@@ -302,7 +295,7 @@ port_start(struct port *port, struct rte_mempool *pool)
 	if (ret != 0)
 		goto unregister;
 	ret = bring_up(port, pool, &step);
-	if (ret != 0 && ret != -ENOMEM && port->conf.intr_conf.rxq && !is_vduse(port->id)) {
+	if (ret != 0 && ret != -ENOMEM && port->conf.intr_conf.rxq && !port->vduse) {
 		/* some drivers have interrupts with some kernel modules only: lcores nap then */
 		port->conf.intr_conf.rxq = 0;
 		ret = bring_up(port, pool, &step);

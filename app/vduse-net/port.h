@@ -32,6 +32,7 @@ struct port {
 	bool multi_segs; /* can transmit a chain of mbufs */
 	bool chains;     /* receives frames of up to 64 KiB, to be segmented */
 	int link_event;  /* eventfd that a link change adds 1 to; -1: none; not owned */
+	bool vduse;      /* a VDUSE device */
 	bool goes;       /* another process takes its device over; atomic */
 	struct rte_eth_conf conf;
 };

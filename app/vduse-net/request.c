@@ -9,10 +9,6 @@
 #include "cksum.h"
 #include "request.h"
 
-/* Of the mbuf's bit fields. */
-#define MAX_L2_LEN RTE_BIT32(RTE_MBUF_L2_LEN_BITS)
-#define MAX_L3_LEN RTE_BIT32(RTE_MBUF_L3_LEN_BITS)
-
 /* A capability no port has. */
 #define NOWHERE UINT64_MAX
 
@@ -34,7 +30,7 @@ static const struct {
  * IPv4's checksum along with it.
  */
 static uint64_t
-plain_flags(const struct frame *f, bool cut, uint64_t *capa)
+plain_flags(const struct rte_vduse_net_headers *f, bool cut, uint64_t *capa)
 {
 	const bool tcp = f->proto == IPPROTO_TCP;
 	uint64_t flags = f->ip.ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
@@ -53,7 +49,8 @@ plain_flags(const struct frame *f, bool cut, uint64_t *capa)
 
 /* What a tunnel adds. A checksum inside one needs a port that knows the tunnel. */
 static uint64_t
-tunnel_flags(const struct rte_mbuf *m, const struct frame *f, bool cut, uint64_t *capa)
+tunnel_flags(const struct rte_mbuf *m, const struct rte_vduse_net_headers *f, bool cut,
+		uint64_t *capa)
 {
 	uint64_t flags = f->outer.ipv6 ? RTE_MBUF_F_TX_OUTER_IPV6 : RTE_MBUF_F_TX_OUTER_IPV4;
 	unsigned int i;
@@ -80,7 +77,8 @@ tunnel_flags(const struct rte_mbuf *m, const struct frame *f, bool cut, uint64_t
 }
 
 void
-request_make(struct request *r, const struct rte_mbuf *m, const struct frame *f, bool cut)
+request_make(struct request *r, const struct rte_mbuf *m, const struct rte_vduse_net_headers *f,
+		bool cut)
 {
 	r->flags = plain_flags(f, cut, &r->capa);
 	if (f->tunnel != 0)
@@ -88,21 +86,16 @@ request_make(struct request *r, const struct rte_mbuf *m, const struct frame *f,
 	/* rte_ipv6_phdr_cksum(), which drivers use, knows no extension headers */
 	if (f->ip.ipv6 && f->ip.len != sizeof(struct rte_ipv6_hdr))
 		r->capa = NOWHERE;
+	/* l2_len tells where IP is, not what else in front of it has a length */
+	if (!f->ether_plain)
+		r->capa = NOWHERE;
 }
 
 bool
-request_set(struct rte_mbuf *m, const struct frame *f, const struct request *r)
+request_set(struct rte_mbuf *m, const struct rte_vduse_net_headers *f, const struct request *r)
 {
-	const uint32_t outer = f->outer.at + f->outer.len;
-
-	if (f->ip.at - outer >= MAX_L2_LEN || f->ip.len >= MAX_L3_LEN ||
-			f->outer.at >= MAX_L2_LEN || f->outer.len >= MAX_L3_LEN)
+	if (!rte_vduse_net_headers_set(m, f))
 		return false;
-	m->outer_l2_len = f->outer.at;
-	m->outer_l3_len = f->outer.len;
-	m->l2_len = f->ip.at - outer;
-	m->l3_len = f->ip.len;
-	m->l4_len = f->data - f->l4;
 	m->ol_flags |= r->flags;
 	return true;
 }

@@ -24,9 +24,11 @@ struct request {
 };
 
 /* To write the checksum of frame m, or, with cut, to cut it into segments. */
-void request_make(struct request *r, const struct rte_mbuf *m, const struct frame *f, bool cut);
+void request_make(struct request *r, const struct rte_mbuf *m,
+		const struct rte_vduse_net_headers *f, bool cut);
 
 /* Set flags and lengths. Return: false, m untouched, when its bit fields do not hold them. */
-bool request_set(struct rte_mbuf *m, const struct frame *f, const struct request *r);
+bool request_set(
+		struct rte_mbuf *m, const struct rte_vduse_net_headers *f, const struct request *r);
 
 #endif /* REQUEST_H */

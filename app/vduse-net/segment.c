@@ -24,7 +24,7 @@ is_gre(uint32_t tunnel)
 }
 
 int
-segment_check(const struct rte_mbuf *m, const struct frame *f)
+segment_check(const struct rte_mbuf *m, const struct rte_vduse_net_headers *f)
 {
 	const uint8_t *gre = frame_at(m, f->outer.at + f->outer.len);
 
@@ -43,7 +43,7 @@ segment_check(const struct rte_mbuf *m, const struct frame *f)
 }
 
 void
-segmenter_init(struct segmenter *s, const struct rte_mbuf *m, const struct frame *f,
+segmenter_init(struct segmenter *s, const struct rte_mbuf *m, const struct rte_vduse_net_headers *f,
 		struct rte_mempool *pool)
 {
 	*s = (struct segmenter){
@@ -89,7 +89,7 @@ append_payload(struct segmenter *s, struct rte_mbuf *head, uint32_t n)
 }
 
 static void
-fix_ip(struct rte_mbuf *m, const struct frame_l3 *l3, uint32_t number)
+fix_ip(struct rte_mbuf *m, const struct rte_vduse_net_l3 *l3, uint32_t number)
 {
 	struct rte_ipv4_hdr *ip4 = frame_at(m, l3->at);
 	struct rte_ipv6_hdr *ip6 = frame_at(m, l3->at);
@@ -110,6 +110,15 @@ fix_udp(struct rte_mbuf *m, uint32_t at)
 	udp->dgram_len = rte_cpu_to_be_16(m->pkt_len - at);
 }
 
+/* The length of what follows it (RFC 2516, 4). */
+static void
+fix_pppoe(struct rte_mbuf *m, uint32_t at)
+{
+	const rte_be16_t len = rte_cpu_to_be_16(m->pkt_len - at - sizeof(len));
+
+	memcpy(frame_at(m, at), &len, sizeof(len));
+}
+
 /* CWR is for the first segment, FIN and PSH are for the last. */
 static void
 fix_tcp(const struct segmenter *s, struct rte_mbuf *m)
@@ -127,7 +136,7 @@ fix_tcp(const struct segmenter *s, struct rte_mbuf *m)
 int
 segmenter_next(struct segmenter *s, struct rte_mbuf **out)
 {
-	const struct frame *f = s->f;
+	const struct rte_vduse_net_headers *f = s->f;
 	const uint32_t n = RTE_MIN(s->left, (uint32_t)s->m->tso_segsz);
 	struct rte_mbuf *m;
 	char *headers;
@@ -147,6 +156,8 @@ segmenter_next(struct segmenter *s, struct rte_mbuf **out)
 	s->left -= n;
 	m->port = s->m->port;
 	m->packet_type = s->m->packet_type;
+	if (f->pppoe != 0)
+		fix_pppoe(m, f->pppoe);
 	if (f->outer.len != 0)
 		fix_ip(m, &f->outer, s->number);
 	if (f->outer_udp)

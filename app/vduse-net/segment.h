@@ -18,7 +18,7 @@
 /* A frame being cut; it and its layout outlive this. */
 struct segmenter {
 	const struct rte_mbuf *m; /* headers contiguous */
-	const struct frame *f;
+	const struct rte_vduse_net_headers *f;
 	struct rte_mempool *pool;   /* of the segments */
 	const struct rte_mbuf *seg; /* next byte of payload: offset seg_at of this mbuf */
 	uint32_t seg_at;
@@ -32,11 +32,11 @@ struct segmenter {
  * Return: 0, or -EINVAL: no payload, no segment size, too many segments, neither TCP
  * nor UDP, or a GRE header that counts or sums up.
  */
-int segment_check(const struct rte_mbuf *m, const struct frame *f);
+int segment_check(const struct rte_mbuf *m, const struct rte_vduse_net_headers *f);
 
 /* Begin to cut such a frame. */
-void segmenter_init(struct segmenter *s, const struct rte_mbuf *m, const struct frame *f,
-		struct rte_mempool *pool);
+void segmenter_init(struct segmenter *s, const struct rte_mbuf *m,
+		const struct rte_vduse_net_headers *f, struct rte_mempool *pool);
 
 /*
  * The next segment: lengths, IPv4 identification, TCP sequence number and flags

@@ -176,6 +176,7 @@ make_streams(struct wire *wire, enum wire_dir dir, struct pool_set *pools)
 		streams[i].pool = pool;
 		streams[i].offload.port = to->id;
 		streams[i].offload.queue = i;
+		streams[i].offload.lengths = from->vduse;
 		offload_init(&streams[i].offload, to->conf.txmode.offloads, pool,
 				pools->sockets[socket].indirect);
 	}

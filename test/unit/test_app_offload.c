@@ -42,6 +42,20 @@ static const struct ref kinds[] = {
 	{ "UDP/IPv6, VLAN", UDP, .ipv6 = true, .tags = 1 },
 	{ "TCP/IPv6, QinQ", TCP, .ipv6 = true, .tags = 2 },
 	{ "UDP/IPv4, QinQ", UDP, .tags = 2 },
+	{ "TCP/IPv4, 802.1ad alone", TCP, .link = REF_AD },
+	{ "TCP/IPv6, 0x9100", TCP, .ipv6 = true, .link = REF_9100 },
+	{ "TCP/IPv4, 802.1Q in 802.1Q", TCP, .link = REF_Q_IN_Q },
+	{ "UDP/IPv6, three tags", UDP, .ipv6 = true, .link = REF_Q_Q_AD },
+	{ "TCP/IPv6, three tags, options", TCP, .ipv6 = true, .link = REF_Q_Q_AD,
+			.ext = REF_OPTIONS },
+	{ "TCP/IPv4, MPLS", TCP, .link = REF_MPLS, .ip_options = 2 },
+	{ "UDP/IPv6, MPLS", UDP, .ipv6 = true, .link = REF_MPLS },
+	{ "TCP/IPv4, PPPoE", TCP, .link = REF_PPPOE },
+	{ "TCP/IPv6, PPPoE", TCP, .ipv6 = true, .link = REF_PPPOE },
+	{ "TCP/IPv4, an ethertype without a name", TCP, .link = REF_NO_NAME, .ip_options = 1 },
+	{ "UDP/IPv6, an ethertype without a name", UDP, .ipv6 = true, .link = REF_NO_NAME,
+			.ext = REF_ROUTING },
+	{ "TCP/IPv4 in VXLAN, three tags", TCP, .tunnel = REF_VXLAN, .link = REF_Q_Q_AD },
 	{ "TCP/IPv6, destination options", TCP, .ipv6 = true, .ext = REF_OPTIONS },
 	{ "UDP/IPv6, routing header", UDP, .ipv6 = true, .ext = REF_ROUTING },
 	{ "TCP/IPv6, segment routing", TCP, .ipv6 = true, .ext = REF_SEGMENTS },
@@ -79,6 +93,8 @@ run_and_compare(const struct ref *r, const uint16_t *cut)
 {
 	uint32_t i;
 
+	/* what the receiving port told is heeded in turns, and where nothing else can tell */
+	bench.offload.lengths = !bench.offload.lengths || r->link == REF_NO_NAME;
 	assert_int_equal(bench_run(bench_receive(r, cut)), 0);
 	if (bench.n != ref_segments(r))
 		fail_msg("%s, %u bytes: %u frames, not %u", r->name, r->payload, bench.n,
@@ -322,6 +338,9 @@ static const struct {
 	{ { "TCP/IPv4", TCP }, RTE_ETH_TX_OFFLOAD_TCP_CKSUM, V4 | RTE_MBUF_F_TX_TCP_CKSUM },
 	{ { "UDP/IPv6, QinQ", UDP, .ipv6 = true, .tags = 2 }, RTE_ETH_TX_OFFLOAD_UDP_CKSUM,
 			V6 | RTE_MBUF_F_TX_UDP_CKSUM },
+	{ { "TSO4, three tags", TCP, .link = REF_Q_Q_AD, .mss = 1448 },
+			RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO,
+			V4 | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_SEG },
 	{ { "SCTP/IPv4", SCTP }, RTE_ETH_TX_OFFLOAD_SCTP_CKSUM, V4 | RTE_MBUF_F_TX_SCTP_CKSUM },
 	{ { "TSO4", TCP, .tcp_options = 3, .mss = 1448 },
 			RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO,
@@ -482,6 +501,26 @@ extension_headers_are_not_left_to_the_egress(void **state)
 	bench_clear();
 }
 
+/* In front of IP is something with a length, or nobody knows what: ports do not see to it. */
+static void
+other_links_are_not_left_to_the_egress(void **state)
+{
+	static const enum ref_link links[] = { REF_MPLS, REF_PPPOE, REF_NO_NAME };
+	struct ref r = { "other link", TCP };
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 2 * RTE_DIM(links); i++) {
+		bench_egress(CKSUMS | TSOS | CHAINS);
+		r.link = links[i / 2];
+		r.payload = 5000;
+		r.mss = i % 2 ? 1000 : 0;
+		run_and_compare(&r, NULL);
+		assert_int_equal(bench.egress.prepared, 0);
+		bench_clear();
+	}
+}
+
 /* Longer than a buffer: a segment is a chain itself. */
 static void
 segments_may_be_chains(void **state)
@@ -512,6 +551,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test_setup(what_the_egress_cannot_is_done_here, bench_fresh),
 		cmocka_unit_test_setup(segments_ask_for_their_checksums, bench_fresh),
 		cmocka_unit_test_setup(extension_headers_are_not_left_to_the_egress, bench_fresh),
+		cmocka_unit_test_setup(other_links_are_not_left_to_the_egress, bench_fresh),
 		cmocka_unit_test_setup(segments_may_be_chains, bench_fresh),
 	};
 

@@ -155,6 +155,43 @@ what_cannot_be_cut_is_refused(void **state)
 	}
 }
 
+/* What the receiving port tells is heeded, and is looked at: it may be any number. */
+static void
+lengths_that_lie_are_refused(void **state)
+{
+	static const struct ref rs[] = {
+		{ "TCP/IPv4", TCP, .payload = 3000, .mss = 1000 },
+		{ "UDP/IPv6, QinQ", UDP, .ipv6 = true, .tags = 2, .payload = 3000, .mss = 1000 },
+		{ "no name", TCP, .link = REF_NO_NAME, .payload = 3000, .mss = 1000 },
+		{ "no name, IPv6", UDP, .ipv6 = true, .link = REF_NO_NAME, .payload = 3000 },
+		{ "VXLAN", TCP, .tunnel = REF_VXLAN, .payload = 3000, .mss = 1000 },
+		{ "GRE", TCP, .tunnel = REF_GRE, .payload = 3000 },
+	};
+	struct ref_offsets at;
+	struct rte_mbuf *m;
+	unsigned int i, l2;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(rs); i++) {
+		ref_offsets(&rs[i], &at);
+		for (l2 = 0; l2 < 128; l2++) {
+			bench_egress(0);
+			bench.offload.lengths = true;
+			m = bench_receive(&rs[i], NULL);
+			m->l2_len = l2;
+			if (l2 != at.ip - at.outer_l4) {
+				run_refused(m, rs[i].name);
+				continue;
+			}
+			assert_int_equal(bench_run(m), 0);
+			bench_clear();
+		}
+	}
+	/* nobody tells: there is no way to know */
+	bench.offload.lengths = false;
+	run_refused(bench_receive(&rs[2], NULL), "no name, and nobody tells");
+}
+
 /* The size of the segments is the sender's choice, the work is ours: Linux's own floors. */
 static void
 too_many_segments_are_refused(void **state)
@@ -305,6 +342,7 @@ any_bytes_are_survived(void **state)
 		r = (struct ref){ "any", random_next(&seed) % 2 ? TCP : UDP,
 			.ipv6 = random_next(&seed) % 2, .tags = random_next(&seed) % 3,
 			.tunnel = random_next(&seed) % REF_TUNNELS,
+			.link = random_next(&seed) % REF_LINKS,
 			.payload = random_next(&seed) % 3000 };
 		len = ref_whole(&r, 0, frame);
 		for (k = random_next(&seed) % 4; k > 0; k--)
@@ -318,6 +356,9 @@ any_bytes_are_survived(void **state)
 		m->tso_segsz = random_next(&seed) % 2000;
 		bench_egress(egresses[random_next(&seed) % RTE_DIM(egresses)]);
 		bench.egress.refuse = random_next(&seed) % 3;
+		bench.offload.lengths = random_next(&seed) % 2;
+		m->l2_len = random_next(&seed) % 64;
+		m->l3_len = random_next(&seed) % 64;
 		good += bench_run(m) == 0;
 		bench_clear();
 	}
@@ -331,6 +372,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test_setup(headers_that_lie_are_refused, bench_fresh),
 		cmocka_unit_test_setup(frames_cut_off_are_refused, bench_fresh),
 		cmocka_unit_test_setup(what_cannot_be_cut_is_refused, bench_fresh),
+		cmocka_unit_test_setup(lengths_that_lie_are_refused, bench_fresh),
 		cmocka_unit_test_setup(too_many_segments_are_refused, bench_fresh),
 		cmocka_unit_test_setup(no_buffer_is_an_error_not_a_leak, bench_fresh),
 		cmocka_unit_test_setup(headers_longer_than_a_buffer_are_refused, bench_fresh),

@@ -6,52 +6,18 @@
 
 #include <rte_bitops.h>
 #include <rte_ip.h>
-#include <rte_net.h>
 #include <rte_sctp.h>
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
 #include "net_hdr.h"
 #include "rte_vduse_net.h"
+#include "rte_vduse_net_headers.h"
 
 #define HAS(features, bit) (((features)&RTE_BIT64(bit)) != 0)
 
 /* Longest header that is looked at: two IPv6 headers with options and a tunnel. */
 #define NET_HDR_LOOK 256
-
-/* Where the innermost headers of a frame are. */
-struct net_layers {
-	uint32_t ptype; /* RTE_PTYPE_*, the outer L3 and L4 where there is no tunnel */
-	uint32_t l3;    /* offset of the IP header */
-	uint32_t l4;
-	uint32_t l4_len;
-	bool ipv6;
-	uint32_t l4_type; /* RTE_PTYPE_L4_* */
-};
-
-static void
-layers_parse(const struct rte_mbuf *m, struct net_layers *layers)
-{
-	struct rte_net_hdr_lens len = { 0 };
-	uint32_t l3_type;
-
-	layers->ptype = rte_net_get_ptype(m, &len, RTE_PTYPE_ALL_MASK);
-	layers->l3 = len.l2_len;
-	layers->l4 = layers->l3 + len.l3_len;
-	layers->l4_len = len.l4_len;
-	l3_type = layers->ptype & RTE_PTYPE_L3_MASK;
-	layers->l4_type = layers->ptype & RTE_PTYPE_L4_MASK;
-	layers->ipv6 = l3_type == RTE_PTYPE_L3_IPV6 || l3_type == RTE_PTYPE_L3_IPV6_EXT;
-	if ((layers->ptype & RTE_PTYPE_INNER_L4_MASK) == 0)
-		return;
-	layers->l3 = layers->l4 + len.l4_len + len.tunnel_len + len.inner_l2_len;
-	layers->l4 = layers->l3 + len.inner_l3_len;
-	layers->l4_len = len.inner_l4_len;
-	l3_type = layers->ptype & RTE_PTYPE_INNER_L3_MASK;
-	layers->ipv6 = l3_type == RTE_PTYPE_INNER_L3_IPV6 || l3_type == RTE_PTYPE_INNER_L3_IPV6_EXT;
-	/* the inner types are the outer ones, shifted */
-	layers->l4_type = (layers->ptype & RTE_PTYPE_INNER_L4_MASK) >> 16;
-}
 
 /*
  * Sum of 16-bit words of a frame, wherever its segments are cut. (22.11's
@@ -108,80 +74,86 @@ complete_checksum(const struct virtio_net_hdr *hdr, struct rte_mbuf *m)
 	return 0;
 }
 
-/* Offset of the checksum field in the protocol's header; 0: not one that mbuf flags name. */
-static uint32_t
-l4_cksum_offset(uint32_t l4_type)
+/* Whether the checksum is that of the innermost protocol, in its place: mbuf flags name no other.
+ */
+static bool
+has_name(const struct virtio_net_hdr *hdr, const struct rte_vduse_net_headers *h)
 {
-	switch (l4_type) {
-	case RTE_PTYPE_L4_TCP:
-		return offsetof(struct rte_tcp_hdr, cksum);
-	case RTE_PTYPE_L4_UDP:
-		return offsetof(struct rte_udp_hdr, dgram_cksum);
+	switch (h->proto) {
+	case IPPROTO_TCP:
+		return hdr->csum_offset == offsetof(struct rte_tcp_hdr, cksum);
+	case IPPROTO_UDP:
+		return hdr->csum_offset == offsetof(struct rte_udp_hdr, dgram_cksum);
 	default:
-		return 0;
+		return false;
 	}
 }
 
-static int
-gso_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, const struct net_layers *layers,
-		struct rte_mbuf *m)
+/* Whether what the driver wants to be cut is what it says, negotiated, and not too much. */
+static bool
+gso_is_true(const struct virtio_net_hdr *hdr, uint64_t features,
+		const struct rte_vduse_net_headers *h, uint32_t payload)
 {
 	const bool ecn = hdr->gso_type & VIRTIO_NET_HDR_GSO_ECN;
-	const uint32_t headers = layers->l4 + layers->l4_len;
-	uint32_t l4_type = RTE_PTYPE_L4_TCP;
+	const bool tcp = h->proto == IPPROTO_TCP;
 	bool ok;
 
 	switch (hdr->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
 	case VIRTIO_NET_HDR_GSO_TCPV4:
-		ok = HAS(features, VIRTIO_NET_F_HOST_TSO4) && !layers->ipv6;
+		ok = HAS(features, VIRTIO_NET_F_HOST_TSO4) && tcp && !h->ip.ipv6;
 		break;
 	case VIRTIO_NET_HDR_GSO_TCPV6:
-		ok = HAS(features, VIRTIO_NET_F_HOST_TSO6) && layers->ipv6;
+		ok = HAS(features, VIRTIO_NET_F_HOST_TSO6) && tcp && h->ip.ipv6;
 		break;
 	case VIRTIO_NET_HDR_GSO_UDP_L4:
-		ok = HAS(features, VIRTIO_NET_F_HOST_USO);
-		l4_type = RTE_PTYPE_L4_UDP;
+		ok = HAS(features, VIRTIO_NET_F_HOST_USO) && !tcp;
 		break;
 	default:
-		return -EINVAL;
+		return false;
 	}
-	if (!ok || layers->l4_type != l4_type || hdr->gso_size == 0 ||
-			(ecn && !HAS(features, VIRTIO_NET_F_HOST_ECN)) ||
-			!(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
-			hdr->csum_start != layers->l4 || headers > m->pkt_len ||
-			!rte_vduse_net_may_cut(l4_type == RTE_PTYPE_L4_TCP, m->pkt_len - headers,
-					hdr->gso_size))
-		return -EINVAL;
-	m->tso_segsz = hdr->gso_size;
-	m->ol_flags |= RTE_MBUF_F_RX_LRO;
-	return 0;
+	return ok && (!ecn || HAS(features, VIRTIO_NET_F_HOST_ECN)) && hdr->gso_size != 0 &&
+	       rte_vduse_net_may_cut(tcp, payload, hdr->gso_size);
 }
 
+/*
+ * What the driver says is the truth: its frame is read up to csum_start, not further.
+ * Where that fails a checksum is completed all the same: for that, no header is needed.
+ */
 int
 net_hdr_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, bool complete,
 		struct rte_mbuf *m)
 {
-	struct net_layers layers;
-	uint32_t field;
+	const uint32_t field = (uint32_t)hdr->csum_start + hdr->csum_offset;
+	const bool gso = hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE;
+	struct rte_vduse_net_headers h;
+	bool known = false, cut = false;
 
 	/* the driver sets NEEDS_CSUM at most: the others are the device's (5.1.6.2.1) */
 	if ((hdr->flags & ~VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0)
 		return -EINVAL;
-	layers_parse(m, &layers);
-	m->packet_type = layers.ptype;
-	if (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-		field = (uint32_t)hdr->csum_start + hdr->csum_offset;
-		if (!HAS(features, VIRTIO_NET_F_CSUM) || field + sizeof(uint16_t) > m->pkt_len)
+	if ((hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0)
+		return gso ? -EINVAL : 0;
+	if (!HAS(features, VIRTIO_NET_F_CSUM) || field + sizeof(uint16_t) > m->pkt_len)
+		return -EINVAL;
+	if ((gso || !complete) && hdr->csum_start != 0)
+		known = rte_vduse_net_headers_read(m, hdr->csum_start, &h) == 0 &&
+			has_name(hdr, &h);
+	if (gso) {
+		if (!known || !gso_is_true(hdr, features, &h, m->pkt_len - h.data))
 			return -EINVAL;
-		if (!complete && hdr->csum_start == layers.l4 && hdr->csum_offset != 0 &&
-				hdr->csum_offset == l4_cksum_offset(layers.l4_type))
-			m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
-		else if (hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE || complete_checksum(hdr, m) < 0)
-			return -EINVAL;
+		cut = m->pkt_len - h.data > hdr->gso_size;
 	}
-	if (hdr->gso_type == VIRTIO_NET_HDR_GSO_NONE)
-		return 0;
-	return gso_to_mbuf(hdr, features, &layers, m);
+	m->tx_offload = 0;
+	if (complete || !known)
+		return cut ? -EINVAL : complete_checksum(hdr, m);
+	m->packet_type = h.ptype;
+	m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+	rte_vduse_net_headers_set(m, &h);
+	if (cut) {
+		m->tso_segsz = hdr->gso_size;
+		m->ol_flags |= RTE_MBUF_F_RX_LRO;
+	}
+	return 0;
 }
 
 /* What from_mbuf() works on: the innermost headers, in a linear copy where need be. */

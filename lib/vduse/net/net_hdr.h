@@ -68,9 +68,11 @@ struct net_hdr {
 
 /**
  * What the driver says of its frame, onto the mbuf that holds the frame:
- * packet type, RTE_MBUF_F_RX_L4_CKSUM_NONE for a checksum that is left to us,
- * RTE_MBUF_F_RX_LRO and tso_segsz for a frame to be segmented. A checksum of a
- * protocol that no mbuf flag can name is completed here.
+ * RTE_MBUF_F_RX_L4_CKSUM_NONE for a checksum that is left to us, and
+ * RTE_MBUF_F_RX_LRO and tso_segsz for a frame to be segmented; along with these, packet
+ * type and the lengths of the headers, as in rte_vduse_net_headers_set(), all 0 where the
+ * mbuf's bit fields do not hold them. A checksum of a protocol that no mbuf flag can
+ * name is completed here, whatever is in front of it.
  *
  * @param hdr copied out of shared memory, flags or gso_type not 0
  * @param features negotiated

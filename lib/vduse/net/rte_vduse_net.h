@@ -317,8 +317,10 @@ void rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, b
 /**
  * Take frames that the driver sent. They are copied into mbufs of the pool,
  * chained where a frame is longer than one. What the driver says of them is in
- * packet_type, ol_flags (RTE_MBUF_F_RX_L4_CKSUM_NONE, RTE_MBUF_F_RX_LRO) and
- * tso_segsz.
+ * ol_flags: RTE_MBUF_F_RX_L4_CKSUM_NONE where a checksum is to be completed, then
+ * packet_type, l2_len, l3_len, l4_len and those of a tunnel say where (all lengths 0:
+ * rte_vduse_net_headers_read() does); RTE_MBUF_F_RX_LRO, where the frame is to be cut
+ * into segments of tso_segsz bytes of payload.
  *
  * @param[out] pkts the frames, owned by the caller
  * @return how many; 0 also where no driver is there

@@ -95,6 +95,13 @@ bench_receive(const struct ref *r, const uint16_t *cuts)
 	static uint8_t bytes[REF_MAX];
 	struct rte_mbuf *m = bench_mbuf(bytes, ref_whole(r, 0x1bad, bytes), cuts);
 
+	struct ref_offsets at;
+
+	ref_offsets(r, &at);
+	m->outer_l2_len = at.outer_ip;
+	m->outer_l3_len = at.outer_l4 - at.outer_ip;
+	m->l2_len = at.ip - at.outer_l4;
+	m->l3_len = at.l4 - at.ip;
 	m->packet_type = types[r->tunnel];
 	m->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_NONE | (r->mss != 0 ? RTE_MBUF_F_RX_LRO : 0);
 	m->tso_segsz = r->mss;

@@ -44,7 +44,10 @@ void bench_egress(uint64_t tx);
  */
 struct rte_mbuf *bench_mbuf(const uint8_t *bytes, uint32_t len, const uint16_t *cuts);
 
-/* As a port receives what r describes: flags, packet type, tso_segsz. */
+/*
+ * As a port receives what r describes: flags, packet type, tso_segsz, and the lengths
+ * that a VDUSE device tells; bench.offload.lengths says whether they are heeded.
+ */
 struct rte_mbuf *bench_receive(const struct ref *r, const uint16_t *cuts);
 
 /* One frame through offload_frame(). */

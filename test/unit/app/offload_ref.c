@@ -96,11 +96,25 @@ tunnel_len(const struct ref *r)
 	return lens[r->tunnel];
 }
 
+static uint32_t
+link_len(const struct ref *r)
+{
+	static const uint32_t lens[REF_LINKS] = { [REF_AD] = 4,
+		[REF_9100] = 4,
+		[REF_Q_IN_Q] = 8,
+		[REF_Q_Q_AD] = 12,
+		[REF_MPLS] = 8,
+		[REF_PPPOE] = 4 + 8,
+		[REF_NO_NAME] = 5 };
+
+	return lens[r->link];
+}
+
 void
 ref_offsets(const struct ref *r, struct ref_offsets *at)
 {
 	memset(at, 0, sizeof(*at));
-	at->ip = 14 + 4 * r->tags;
+	at->ip = 14 + 4 * r->tags + link_len(r);
 	if (r->tunnel != REF_PLAIN) {
 		at->outer_ip = at->ip;
 		at->outer_l4 = at->outer_ip + (r->outer_ipv6 ? 40 : 20);
@@ -231,6 +245,42 @@ put_tunnel(struct pen *p, const struct ref *r, uint32_t len)
 	put(p, ethertype(r->ipv6), 2);
 }
 
+/* The link layer up to an IP packet of len bytes. */
+static void
+put_link(struct pen *p, const struct ref *r, bool ipv6, uint32_t len)
+{
+	switch (r->link) {
+	case REF_AD:
+		put(p, 0x88a80064, 4);
+		break;
+	case REF_9100:
+		put(p, 0x91000064, 4);
+		break;
+	case REF_Q_Q_AD:
+		put(p, 0x88a80064, 4); /* fallthrough */
+	case REF_Q_IN_Q:
+		put(p, 0x8100006581000066, 8);
+		break;
+	case REF_MPLS:
+		put(p, 0x8847, 2);
+		put(p, 0x0001004000021140, 8);
+		return;
+	case REF_PPPOE:
+		put(p, 0x810000658864, 6);
+		put(p, 0x11000001, 4);
+		put(p, 2 + len, 2);
+		put(p, ipv6 ? 0x0057 : 0x0021, 2);
+		return;
+	case REF_NO_NAME:
+		put(p, 0x88b5, 2);
+		fill(p, 0x90, 5);
+		return;
+	default:
+		break;
+	}
+	put(p, ethertype(ipv6), 2);
+}
+
 /* All that comes before the innermost IP header, for len bytes from there on. */
 static void
 put_outer(struct pen *p, const struct ref *r, uint32_t len, uint32_t number)
@@ -245,7 +295,7 @@ put_outer(struct pen *p, const struct ref *r, uint32_t len, uint32_t number)
 		put(p, 0x88a80064, 4);
 	if (r->tags != 0)
 		put(p, 0x81000065, 4);
-	put(p, ethertype(outer6), 2);
+	put_link(p, r, outer6, len);
 	if (r->tunnel == REF_PLAIN)
 		return;
 	if (r->tunnel == REF_IPIP)

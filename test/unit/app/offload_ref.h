@@ -17,6 +17,19 @@
 
 enum ref_tunnel { REF_PLAIN, REF_VXLAN, REF_GENEVE, REF_GRE, REF_NVGRE, REF_IPIP, REF_TUNNELS };
 
+/* What is between the Ethernet addresses and an untunnelled IP header, beside `tags`. */
+enum ref_link {
+	REF_ETHER,
+	REF_AD,      /* a single 802.1ad tag */
+	REF_9100,    /* a single tag of what was before it */
+	REF_Q_IN_Q,  /* 802.1Q in 802.1Q */
+	REF_Q_Q_AD,  /* two of them in 802.1ad */
+	REF_MPLS,    /* two labels */
+	REF_PPPOE,   /* in a VLAN */
+	REF_NO_NAME, /* an ethertype that nobody knows, and five bytes */
+	REF_LINKS
+};
+
 enum ref_ext { REF_NO_EXT, REF_OPTIONS, REF_ROUTING, REF_SEGMENTS };
 
 struct ref {
@@ -24,6 +37,7 @@ struct ref {
 	uint8_t proto; /* IPPROTO_TCP, _UDP or _SCTP */
 	bool ipv6;
 	unsigned int tags; /* VLAN tags of the outer frame: 0 to 2 */
+	enum ref_link link;
 	enum ref_tunnel tunnel;
 	bool outer_ipv6;
 	bool outer_cksum;         /* the tunnel's UDP header has a checksum */
