@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include <rte_bus_vdev.h>
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <rte_malloc.h>
 
 #include "bench.h"
 #include "pmd.h"
@@ -234,6 +236,191 @@ test_room_lro(void **state)
 	rte_mempool_free(large);
 }
 
+/* The driver's side of a port, up. */
+static void
+driver_up(struct bench *b, uint16_t port, const struct bench_conf *conf)
+{
+	const struct pmd_dev *pmd = rte_eth_devices[port].data->dev_private;
+
+	bench_take(b, conf, pmd->net);
+	bench_negotiate(b);
+	bench_rings(b, true);
+	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+}
+
+static uint16_t
+port_up(struct bench *b, const char *args, uint64_t offloads, uint64_t features)
+{
+	const struct bench_conf conf = { .features = features };
+	const uint16_t port = port_probe(args);
+
+	assert_int_equal(port_configure(port, offloads, 0), 0);
+	assert_int_equal(port_queues(port, unit_pool), 0);
+	assert_int_equal(rte_eth_dev_start(port), 0);
+	driver_up(b, port, &conf);
+	return port;
+}
+
+static void
+port_down(struct bench *b)
+{
+	bench_give_back(b);
+	assert_int_equal(rte_vdev_uninit(VDEV), 0);
+}
+
+/*
+ * What came of the one frame that the driver sent; NULL: its buffer came back, and nothing with
+ * it. A queue may rest between two polls (vduse_holdoff.h).
+ */
+static struct rte_mbuf *
+receive(struct bench *b, uint16_t port)
+{
+	const uint64_t end = rte_get_timer_cycles() + 60 * rte_get_timer_hz();
+	struct rte_mbuf *m = NULL;
+	struct mock_used used;
+
+	while (rte_eth_rx_burst(port, 0, &m, 1) == 0) {
+		if (mock_vq_get(bench_tx(b), &used))
+			return NULL;
+		assert_true(rte_get_timer_cycles() < end);
+	}
+	while (mock_vq_get(bench_tx(b), &used))
+		;
+	return m;
+}
+
+static uint64_t
+ierrors(uint16_t port)
+{
+	struct rte_eth_stats stats;
+
+	assert_int_equal(rte_eth_stats_get(port, &stats), 0);
+	return stats.ierrors;
+}
+
+/* Whether a frame of this length comes, whole and, without SCATTER, in one mbuf. */
+static bool
+comes(struct bench *b, uint16_t port, uint32_t len, bool scatter)
+{
+	const uint64_t errors = ierrors(port);
+	struct rte_mbuf *m;
+
+	bench_send(b, BENCH_BUFFERS, len, len);
+	m = receive(b, port);
+	if (m == NULL) {
+		assert_int_equal(ierrors(port), errors + 1);
+		return false;
+	}
+	assert_int_equal(ierrors(port), errors);
+	assert_true(scatter || m->nb_segs == 1);
+	bench_mbuf_check(m, len, len);
+	rte_pktmbuf_free(m);
+	return true;
+}
+
+/* Lengths around the port's MTU, from a driver that has heard of no MTU. */
+static void
+mtu_run(const char *args, uint64_t offloads)
+{
+	const bool scatter = offloads & SCATTER;
+	const uint32_t bad[] = { 1523, 2000, 2048, 2049, 4500, 9000, 60000 };
+	const uint32_t good[] = { 64, 1400, 1514, 1518, 1522 };
+	struct bench b;
+	unsigned int i;
+	uint16_t port;
+
+	port = port_up(&b, args, offloads, 0);
+	for (i = 0; i < RTE_DIM(good); i++)
+		assert_true(comes(&b, port, good[i], scatter));
+	for (i = 0; i < RTE_DIM(bad); i++)
+		assert_false(comes(&b, port, bad[i], scatter));
+	/* under traffic, up and down; what the mbufs hold */
+	assert_int_equal(rte_eth_dev_set_mtu(port, 2000), 0);
+	assert_true(comes(&b, port, 2022, scatter));
+	assert_false(comes(&b, port, 2023, scatter));
+	assert_int_equal(rte_eth_dev_set_mtu(port, 9000), scatter ? 0 : -EINVAL);
+	assert_int_equal(comes(&b, port, 9014, scatter), scatter);
+	assert_int_equal(rte_eth_dev_set_mtu(port, 1500), 0);
+	assert_false(comes(&b, port, 9014, scatter));
+	assert_true(comes(&b, port, 1514, scatter));
+	port_down(&b);
+}
+
+static void
+test_mtu(void **state)
+{
+	(void)state;
+	mtu_run(ARGS, 0);
+	mtu_run(ARGS, CKSUM);
+	mtu_run(ARGS, SCATTER);
+	mtu_run(ARGS ",zero-copy=1,zero-copy-min=256", SCATTER);
+}
+
+/* A driver that negotiated 9000 goes on sending that after the port's MTU fell. */
+static void
+test_mtu_negotiated(void **state)
+{
+	struct bench b;
+	uint16_t port;
+
+	(void)state;
+	port = port_up(&b, ARGS ",mtu=9000", SCATTER, 1ULL << VIRTIO_NET_F_MTU);
+	assert_true(comes(&b, port, 9014, true));
+	assert_int_equal(rte_eth_dev_set_mtu(port, 1500), 0);
+	assert_false(comes(&b, port, 9014, true));
+	assert_true(comes(&b, port, 1514, true));
+	/* up again: not beyond what it negotiated */
+	assert_int_equal(rte_eth_dev_set_mtu(port, 9500), 0);
+	assert_true(comes(&b, port, 9014, true));
+	assert_false(comes(&b, port, 9500, true));
+	port_down(&b);
+}
+
+/* A pool whose mbufs have buffers of their own elsewhere, and keep them. */
+static void
+test_pinned(void **state)
+{
+	const struct rte_pktmbuf_extmem mem = {
+		.buf_ptr = rte_zmalloc(NULL, 64 * 2176, 64),
+		.buf_iova = RTE_BAD_IOVA,
+		.buf_len = 64 * 2176,
+		.elt_size = 2176,
+	};
+	struct rte_mempool *pool;
+	struct rte_mbuf *m;
+	struct bench b;
+	unsigned int i;
+	uint16_t port;
+
+	(void)state;
+	assert_non_null(mem.buf_ptr);
+	pool = rte_pktmbuf_pool_create_extbuf("pinned", 63, 0, 0, 2176, SOCKET_ID_ANY, &mem, 1);
+	assert_non_null(pool);
+	port = port_probe(ARGS ",zero-copy=1");
+	assert_int_equal(port_configure(port, SCATTER, 0), 0);
+	assert_int_equal(port_queues(port, pool), -EINVAL);
+	unit_assert_logged_once("pinned external buffers");
+	assert_int_equal(rte_vdev_uninit(VDEV), 0);
+	port = port_probe(ARGS);
+	assert_int_equal(port_configure(port, 0, 0), 0);
+	assert_int_equal(port_queues(port, pool), 0);
+	assert_int_equal(rte_eth_dev_start(port), 0);
+	driver_up(&b, port, &(struct bench_conf){ 0 });
+	for (i = 0; i < 200; i++) {
+		bench_send(&b, BENCH_BUFFERS, i, 1000);
+		m = receive(&b, port);
+		assert_non_null(m);
+		assert_true(RTE_MBUF_HAS_PINNED_EXTBUF(m));
+		assert_true((m->ol_flags & RTE_MBUF_F_EXTERNAL) != 0);
+		bench_mbuf_check(m, i, 1000);
+		rte_pktmbuf_free(m);
+		assert_int_equal(rte_mempool_in_use_count(pool), 0);
+	}
+	port_down(&b);
+	rte_mempool_free(pool);
+	rte_free(mem.buf_ptr);
+}
+
 int
 main(void)
 {
@@ -244,6 +431,9 @@ main(void)
 		UNIT_TEST(test_profile_tx),
 		UNIT_TEST(test_room),
 		UNIT_TEST(test_room_lro),
+		UNIT_TEST(test_mtu),
+		UNIT_TEST(test_mtu_negotiated),
+		UNIT_TEST(test_pinned),
 	};
 
 	return UNIT_RUN("pmd_rx", tests);

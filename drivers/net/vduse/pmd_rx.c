@@ -117,6 +117,18 @@ rx_set_mtu(struct rte_eth_dev *eth_dev)
 	return rte_vduse_net_set_mtu(pmd->net, mtu);
 }
 
+/* What may come from now on. */
+static void
+rx_limit(const struct pmd_dev *pmd, uint16_t mtu)
+{
+	const struct rte_vduse_net_rx_limits limits = {
+		.max_len = mtu + RTE_VDUSE_NET_OVERHEAD,
+		.max_gso_len = pmd->lro_max,
+	};
+
+	rte_vduse_net_set_rx_limits(pmd->net, &limits);
+}
+
 /* Longest frame to be segmented. ethdev has written the MTU's where the application said nothing.
  */
 static uint32_t
@@ -146,6 +158,7 @@ pmd_rx_configure(struct rte_eth_dev *eth_dev)
 	if (ret < 0)
 		return ret;
 	pmd->lro_max = rx_lro_max(eth_dev);
+	rx_limit(pmd, eth_dev->data->mtu);
 	rte_vduse_net_set_complete(pmd->net, (mode->offloads & PMD_CKSUM_L4) != PMD_CKSUM_L4);
 	return 0;
 }
@@ -242,5 +255,9 @@ pmd_mtu_set(struct rte_eth_dev *eth_dev, uint16_t mtu)
 
 	if (eth_dev->data->dev_started)
 		ret = rx_check_queues(eth_dev, mtu);
-	return ret < 0 ? ret : rte_vduse_net_set_mtu(pmd->net, mtu);
+	if (ret == 0)
+		ret = rte_vduse_net_set_mtu(pmd->net, mtu);
+	if (ret == 0)
+		rx_limit(pmd, mtu);
+	return ret;
 }

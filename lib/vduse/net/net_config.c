@@ -152,6 +152,52 @@ rte_vduse_net_set_complete(struct rte_vduse_net *net, bool complete)
 		net->queues[i].complete = complete;
 }
 
+/* A burst that is under way goes by the old limits or the new. The lock is held. */
+static void
+limits_apply(struct rte_vduse_net *net, uint64_t features)
+{
+	uint32_t plain = RTE_MIN(net->limits.max_len, (uint32_t)RTE_VDUSE_NET_FRAME_MAX), gso;
+	struct net_queue *q;
+	uint16_t i;
+
+	if (net->driver_mtu != 0)
+		plain = RTE_MIN(plain, (uint32_t)net->driver_mtu + RTE_VDUSE_NET_OVERHEAD);
+	gso = RTE_MIN(net->limits.max_gso_len, (uint32_t)RTE_VDUSE_NET_FRAME_MAX);
+	/* what the owner does not take is as good as not negotiated */
+	if (gso == 0)
+		features &= ~NET_FEATURES_SEGMENTS;
+	for (i = 1; i < 2 * net->queue_pairs; i += 2) {
+		q = &net->queues[i];
+		__atomic_store_n(&q->plain_max, plain, __ATOMIC_RELAXED);
+		__atomic_store_n(&q->gso_max, RTE_MAX(plain, gso), __ATOMIC_RELAXED);
+		if (q->features != features) /* never while frames are dequeued */
+			q->features = features;
+	}
+}
+
+void
+net_start_limits(struct rte_vduse_net *net, uint64_t features)
+{
+	const bool mtu = features & RTE_BIT64(VIRTIO_NET_F_MTU);
+
+	rte_spinlock_lock(&net->limits_lock);
+	net->driver_mtu = mtu ? rte_le_to_cpu_16(net->config.mtu) : 0;
+	limits_apply(net, features);
+	rte_spinlock_unlock(&net->limits_lock);
+}
+
+void
+rte_vduse_net_set_rx_limits(struct rte_vduse_net *net, const struct rte_vduse_net_rx_limits *limits)
+{
+	struct rte_vduse_info info;
+
+	rte_spinlock_lock(&net->limits_lock);
+	net->limits = *limits;
+	rte_vduse_dev_info(net->dev, &info);
+	limits_apply(net, info.driver_features);
+	rte_spinlock_unlock(&net->limits_lock);
+}
+
 int
 rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *m)
 {

@@ -75,12 +75,30 @@ dequeue_head_does(const struct virtio_net_hdr *hdr)
 	       (uint32_t)hdr->csum_start + hdr->csum_offset + 2 <= NET_ZC_HEAD;
 }
 
+/* Longest frame with this header. */
+static __rte_always_inline uint32_t
+dequeue_max(const struct net_queue *q, const struct virtio_net_hdr *hdr)
+{
+	return __atomic_load_n(
+			hdr->gso_type == VIRTIO_NET_HDR_GSO_NONE ? &q->plain_max : &q->gso_max,
+			__ATOMIC_RELAXED);
+}
+
 static __rte_always_inline bool
 dequeue_may_attach(const struct net_queue *q, const struct virtio_net_hdr *hdr,
 		const struct vduse_chain *chain)
 {
 	return chain->len - q->hdr_len >= q->zc->min &&
 	       chain->slots <= net_zc_budget(q->zc, q->vq) && dequeue_head_does(hdr);
+}
+
+/* Flags that an mbuf of the pool always has. */
+static __rte_always_inline uint64_t
+dequeue_pool_flags(struct rte_mempool *pool)
+{
+	const uint32_t pinned = rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF;
+
+	return unlikely(pinned != 0) ? RTE_MBUF_F_EXTERNAL : 0;
 }
 
 /*
@@ -102,7 +120,9 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 		q->stats.drop_short++;
 		return 0;
 	}
-	if (unlikely(len > RTE_VDUSE_NET_FRAME_MAX)) {
+	dequeue_header(chain, &hdr);
+	rte_compiler_barrier();
+	if (unlikely(len > dequeue_max(q, &hdr.hdr))) {
 		q->stats.drop_long++;
 		return 0;
 	}
@@ -110,9 +130,7 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 	if (unlikely(frame == NULL))
 		return -ENOMEM;
 	frame->port = q->port;
-	dequeue_header(chain, &hdr);
-	rte_compiler_barrier();
-	attached = zc && dequeue_may_attach(q, &hdr.hdr, chain) &&
+	attached = zc && dequeue_pool_flags(pool) == 0 && dequeue_may_attach(q, &hdr.hdr, chain) &&
 		   net_zc_attach(q->zc, chain, q->hdr_len, pool, frame) == 0;
 	if (!attached && unlikely(dequeue_copy(chain, q->hdr_len, pool, frame) < 0)) {
 		rte_pktmbuf_free(frame);
@@ -187,11 +205,11 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 
 /* A fresh mbuf of the pool, whose refcnt, nb_segs and next are as in the pool. */
 static __rte_always_inline void
-dequeue_mbuf_init(struct rte_mbuf *m, uint16_t port, uint32_t len)
+dequeue_mbuf_init(struct rte_mbuf *m, uint16_t port, uint32_t len, uint64_t flags)
 {
 	m->data_off = RTE_PKTMBUF_HEADROOM;
 	m->port = port;
-	m->ol_flags = 0;
+	m->ol_flags = flags;
 	m->packet_type = 0;
 	m->pkt_len = len;
 	m->data_len = len;
@@ -200,11 +218,12 @@ dequeue_mbuf_init(struct rte_mbuf *m, uint16_t port, uint32_t len)
 
 /* One plain frame into its mbuf. @return false: dropped, counted */
 static __rte_always_inline bool
-dequeue_plain_frame(struct net_queue *q, const uint8_t *addr, uint32_t len, struct rte_mbuf *m)
+dequeue_plain_frame(struct net_queue *q, const uint8_t *addr, uint32_t len, struct rte_mbuf *m,
+		uint64_t flags)
 {
 	struct virtio_net_hdr hdr;
 
-	dequeue_mbuf_init(m, q->port, len);
+	dequeue_mbuf_init(m, q->port, len, flags);
 	memcpy(&hdr, addr, sizeof(hdr));
 	/* what is looked at is what is used: the driver may write meanwhile */
 	rte_compiler_barrier();
@@ -221,7 +240,8 @@ dequeue_plain_frame(struct net_queue *q, const uint8_t *addr, uint32_t len, stru
 static __rte_always_inline uint32_t
 dequeue_plain_max(const struct net_queue *q, uint16_t data_room, const bool zc)
 {
-	const uint32_t room = RTE_MAX(data_room, RTE_PKTMBUF_HEADROOM) - RTE_PKTMBUF_HEADROOM;
+	const uint32_t buf = RTE_MAX(data_room, RTE_PKTMBUF_HEADROOM) - RTE_PKTMBUF_HEADROOM;
+	const uint32_t room = RTE_MIN(buf, __atomic_load_n(&q->plain_max, __ATOMIC_RELAXED));
 
 	return q->hdr_len + (zc ? RTE_MIN(room, q->zc->min - 1) : room);
 }
@@ -238,6 +258,7 @@ dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 		.min = q->hdr_len + RTE_ETHER_HDR_LEN,
 		.max = dequeue_plain_max(q, rte_pktmbuf_data_room_size(pool), zc),
 	};
+	const uint64_t flags = dequeue_pool_flags(pool);
 	struct vduse_batch batch;
 	uint16_t i, taken, kept = 0;
 
@@ -257,7 +278,8 @@ dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 		if (i + VDUSE_BATCH_AHEAD < taken)
 			vduse_batch_prefetch(&batch, i + VDUSE_BATCH_AHEAD,
 					batch.len[i + VDUSE_BATCH_AHEAD], false);
-		if (likely(dequeue_plain_frame(q, batch.addr[i], batch.len[i] - q->hdr_len, m))) {
+		if (likely(dequeue_plain_frame(
+				    q, batch.addr[i], batch.len[i] - q->hdr_len, m, flags))) {
 			net_count(&q->stats, m);
 			pkts[kept++] = m;
 		} else {
@@ -284,10 +306,10 @@ dequeue_attached_frame(struct net_queue *q, const struct vduse_batch *batch, uin
 	memcpy(&hdr, batch->addr[i], sizeof(hdr));
 	/* what is looked at is what is used: the driver may write meanwhile */
 	rte_compiler_barrier();
-	if (unlikely(!dequeue_head_does(&hdr)))
+	if (unlikely(!dequeue_head_does(&hdr) || batch->len[i] - q->hdr_len > dequeue_max(q, &hdr)))
 		return -1;
-	dequeue_mbuf_init(m, q->port, 0);
-	dequeue_mbuf_init(tail, q->port, 0);
+	dequeue_mbuf_init(m, q->port, 0, 0);
+	dequeue_mbuf_init(tail, q->port, 0, 0);
 	net_zc_attach_one(q->zc, batch->addr[i] + q->hdr_len, batch->len[i] - q->hdr_len,
 			batch->id[i], m, tail);
 	if (likely((hdr.flags | hdr.gso_type) == 0))
@@ -316,7 +338,9 @@ dequeue_attached(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf 
 	taken = vduse_ring_batch(q->vq, &want, taken, &batch, packed);
 	if (taken == 0)
 		return 0;
-	if (unlikely(rte_pktmbuf_data_room_size(pool) < RTE_PKTMBUF_HEADROOM + NET_ZC_HEAD ||
+	/* what is attached to an mbuf with a pinned buffer never comes off it */
+	if (unlikely(dequeue_pool_flags(pool) != 0 ||
+			    rte_pktmbuf_data_room_size(pool) < RTE_PKTMBUF_HEADROOM + NET_ZC_HEAD ||
 			    rte_mempool_get_bulk(pool, (void **)tails, taken) < 0))
 		goto untake;
 	if (unlikely(rte_mempool_get_bulk(pool, (void **)pkts, taken) < 0)) {

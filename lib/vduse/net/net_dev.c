@@ -131,6 +131,7 @@ net_start(void *priv, uint64_t features)
 		else
 			net->queues[i].burst = net->bodies->dequeue(features, net->zc != NULL);
 	}
+	net_start_limits(net, features);
 	net_ctrl_reset(net, features);
 	if (net->dev->recovering)
 		net_state_restore(net);
@@ -428,6 +429,9 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	}
 	net->event = conf->event;
 	net->event_arg = conf->event_arg;
+	rte_spinlock_init(&net->limits_lock);
+	net->limits.max_len = RTE_VDUSE_NET_FRAME_MAX;
+	net->limits.max_gso_len = RTE_VDUSE_NET_FRAME_MAX;
 	net->packed_only = conf->ring == RTE_VDUSE_NET_RING_PACKED;
 	memcpy(net->config.mac, &conf->mac, sizeof(net->config.mac));
 	net->config.mtu = rte_cpu_to_le_16(conf->mtu);

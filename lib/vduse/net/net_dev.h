@@ -31,6 +31,8 @@ struct net_queue {
 	uint64_t features;               /* negotiated, as stable */
 	uint16_t hdr_len;                /* of the virtio_net_hdr, the same */
 	uint16_t port;                   /* dequeue: of the mbufs */
+	uint32_t plain_max;              /* dequeue: longest frame, bytes; atomic */
+	uint32_t gso_max;                /* the same of those to be segmented; not below; atomic */
 	rte_spinlock_t lock;             /* enqueue to a device that steers: any lcore may come */
 	bool missed;                     /* the burst ended at an address that is not mapped */
 	bool complete;                   /* dequeue: the owner takes no partial checksums */
@@ -71,6 +73,10 @@ struct rte_vduse_net {
 	void *event_arg;
 	const struct net_bodies *bodies; /* of the bursts, chosen at DRIVER_OK */
 	struct net_zc_set *zc;           /* of the queues, or NULL */
+
+	rte_spinlock_t limits_lock;            /* of the next two */
+	struct rte_vduse_net_rx_limits limits; /* the owner's */
+	uint16_t driver_mtu;                   /* that the driver negotiated; 0: none */
 };
 
 /** With any of these the driver may send frames to be segmented (virtio 1.2, 5.1.3). */
@@ -85,6 +91,9 @@ struct rte_vduse_net {
 
 /** Pairs whose coalescing is kept in the state file; beyond, it is as the owner set it. */
 #define NET_STATE_COALESCE_PAIRS 64
+
+/** A driver came: what is dequeued follows from what it negotiated and what the owner takes. */
+void net_start_limits(struct rte_vduse_net *net, uint64_t features);
 
 /** Of one queue, by its driver. @return 0 or -EINVAL, -errno */
 int net_set_coalesce(struct rte_vduse_net *net, uint16_t index, const struct net_coalesce *coal);

@@ -171,7 +171,8 @@ struct rte_vduse_net_queue_stats {
 	uint64_t no_buffer;     /**< enqueue: frames not taken, the driver had no buffer */
 	uint64_t zero_copy;     /**< dequeue: frames of packets that were not copied */
 	uint64_t drop_short;    /**< frames shorter than an Ethernet header */
-	uint64_t drop_long;     /**< frames beyond RTE_VDUSE_NET_FRAME_MAX */
+	uint64_t drop_long;     /**< frames beyond the limits, see
+				   rte_vduse_net_set_rx_limits() */
 	uint64_t drop_segments; /**< frames in more pieces than can be handled */
 	uint64_t drop_header;   /**< dequeue: offloads asked for that were not negotiated, are not
 				   true of the frame, or make too many segments of it */
@@ -281,6 +282,23 @@ int rte_vduse_net_announce(struct rte_vduse_net *net);
  * (false, the default). Not while frames are dequeued.
  */
 void rte_vduse_net_set_complete(struct rte_vduse_net *net, bool complete);
+
+/** Which frames the owner takes from the driver. Others are dropped and counted. */
+struct rte_vduse_net_rx_limits {
+	uint32_t max_len; /**< bytes of a frame that is not to be segmented: drop_long */
+	/** Bytes of one that is (RTE_MBUF_F_RX_LRO): drop_long; 0: none are taken, drop_header. */
+	uint32_t max_gso_len;
+};
+
+/**
+ * Take no longer frames than these; both are RTE_VDUSE_NET_FRAME_MAX after
+ * creation. A driver that negotiated VIRTIO_NET_F_MTU is held to its MTU and
+ * RTE_VDUSE_NET_OVERHEAD besides. At any time: a burst goes by the limits from
+ * before or the new ones. Whether max_gso_len is 0 changes only while no frames
+ * are dequeued.
+ */
+void rte_vduse_net_set_rx_limits(
+		struct rte_vduse_net *net, const struct rte_vduse_net_rx_limits *limits);
 
 /**
  * What rte_mbuf.port of dequeued frames is; RTE_MBUF_PORT_INVALID after
