@@ -108,6 +108,7 @@ dev_init_tlbs(struct rte_vduse_dev *dev, void *hold)
 		}
 		dev->tlbs[i].hold.held = hold != NULL ? dev->ops.held : NULL;
 		dev->tlbs[i].hold.arg = hold;
+		vduse_iotlb_close(&dev->tlbs[i]); /* until a driver is there */
 	}
 	if (dev->umem.wanted)
 		dev->tlbs[0].umem = &dev->umem;

@@ -368,7 +368,10 @@ vduse_iotlb_load(struct vduse_iotlb *tlb)
 	int ret;
 
 	pthread_mutex_lock(&tlb->lock);
-	ret = tlb->fd < 0 ? -ENODEV : found_list(tlb, &list, &nb);
+	if (tlb->fd < 0)
+		ret = -ENODEV;
+	else
+		ret = tlb->open ? found_list(tlb, &list, &nb) : -ESHUTDOWN;
 	if (ret == 0 && nb > 0)
 		ret = regions_add(tlb, list, nb);
 	for (i = 0; i < nb; i++)
@@ -433,6 +436,28 @@ unlock:
 	return ret;
 }
 
+static void
+iotlb_set_open(struct vduse_iotlb *tlb, bool open)
+{
+	pthread_mutex_lock(&tlb->lock);
+	tlb->open = open;
+	pthread_mutex_unlock(&tlb->lock);
+}
+
+void
+vduse_iotlb_open(struct vduse_iotlb *tlb)
+{
+	iotlb_set_open(tlb, true);
+}
+
+void
+vduse_iotlb_close(struct vduse_iotlb *tlb)
+{
+	/* a load that is under way is waited for, and what it has mapped is dropped */
+	iotlb_set_open(tlb, false);
+	vduse_iotlb_remove(tlb, 0, UINT64_MAX);
+}
+
 void *
 vduse_iotlb_linear_locked(const struct vduse_iotlb *tlb, uint64_t iova, uint64_t len, uint8_t perm)
 {
@@ -486,6 +511,7 @@ vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int fd,
 	tlb->readers = readers;
 	tlb->map = &map_empty;
 	tlb->lost_fd = -1;
+	tlb->open = true;
 	return -pthread_mutex_init(&tlb->lock, NULL);
 }
 

@@ -55,6 +55,7 @@ struct vduse_iotlb {
 	struct vduse_hold hold; /**< frames handed on without a copy; held NULL: never */
 	struct vduse_region *regions;
 	uint32_t nb_regions;
+	bool open;           /**< a driver is there whose memory may be mapped */
 	bool hidden;         /**< regions are mapped that the map does not have yet */
 	uint64_t generation; /**< of the last map built */
 	/** Memory of a region is gone and reads as zeroes (vduse_sigbus.h), until all are removed;
@@ -77,6 +78,20 @@ int vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int f
 /** Unmap everything. No burst may be running or start again. */
 void vduse_iotlb_fini(struct vduse_iotlb *tlb);
 
+/**
+ * A driver is there, and its memory may be mapped; so it is after
+ * vduse_iotlb_init(). Any thread.
+ */
+void vduse_iotlb_open(struct vduse_iotlb *tlb);
+
+/**
+ * Mirror, at the driver's reset: drop every region, and map none from here on,
+ * though the kernel has the old driver's still. A miss that comes late would map
+ * them for the next driver, whose own are then taken for known. Any thread
+ * outside of a burst; blocks for as long as the longest burst, and for a load.
+ */
+void vduse_iotlb_close(struct vduse_iotlb *tlb);
+
 /** Another descriptor of the device; -1: none, and loads fail with -ENODEV. */
 void vduse_iotlb_set_fd(struct vduse_iotlb *tlb, int fd);
 
@@ -85,7 +100,7 @@ void vduse_iotlb_set_fd(struct vduse_iotlb *tlb, int fd);
  *
  * Any thread outside of a burst; may block.
  *
- * @return regions added, or -errno (what was mapped before stays).
+ * @return regions added, or -errno (what was mapped before stays); -ESHUTDOWN: the map is closed
  */
 int vduse_iotlb_load(struct vduse_iotlb *tlb);
 

@@ -132,7 +132,7 @@ renew_watch(struct rte_vduse_dev *dev)
 	uint16_t i;
 
 	for (i = 0; i < dev->nb_spaces; i++) {
-		vduse_iotlb_remove(&dev->tlbs[i], 0, UINT64_MAX);
+		vduse_iotlb_close(&dev->tlbs[i]);
 		vduse_iotlb_set_fd(&dev->tlbs[i], dev->fd);
 	}
 	vduse_umem_renew(&dev->umem, dev->fd);

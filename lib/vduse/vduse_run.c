@@ -231,14 +231,14 @@ run_set_kickfd(struct rte_vduse_dev *dev, uint16_t index, int fd)
 	return dev->sys->ioctl(dev->fd, VDUSE_VQ_SETUP_KICKFD, &kick);
 }
 
-/* Drop every region of every address space. */
+/* Drop every region of every address space. Mirror: run_load(). */
 static void
 run_clear(struct rte_vduse_dev *dev)
 {
 	uint16_t i;
 
 	for (i = 0; i < dev->nb_spaces; i++)
-		vduse_iotlb_remove(&dev->tlbs[i], 0, UINT64_MAX);
+		vduse_iotlb_close(&dev->tlbs[i]);
 }
 
 static int
@@ -247,8 +247,10 @@ run_load(struct rte_vduse_dev *dev)
 	uint16_t i;
 	int ret = 0;
 
-	for (i = 0; i < dev->nb_spaces && ret >= 0; i++)
+	for (i = 0; i < dev->nb_spaces && ret >= 0; i++) {
+		vduse_iotlb_open(&dev->tlbs[i]);
 		ret = vduse_iotlb_load(&dev->tlbs[i]);
+	}
 	return ret < 0 ? ret : 0;
 }
 

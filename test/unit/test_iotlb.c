@@ -457,6 +457,74 @@ test_remove_waits(void **state)
 	tlb_down(&b);
 }
 
+/* A load that is kept between the kernel's answer and the mapping. */
+static struct {
+	bool reached; /* it has the answer */
+	bool go;
+	bool closing; /* the reset has begun */
+} late;
+
+static int
+late_map(int fd, uint64_t offset, size_t len, int prot, void **addr)
+{
+	__atomic_store_n(&late.reached, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&late.go, __ATOMIC_ACQUIRE))
+		sched_yield();
+	return fk_sys.map(fd, offset, len, prot, addr);
+}
+
+static void *
+late_miss(void *arg)
+{
+	vduse_iotlb_load(arg);
+	return NULL;
+}
+
+static void *
+late_reset(void *arg)
+{
+	__atomic_store_n(&late.closing, true, __ATOMIC_RELEASE);
+	vduse_iotlb_close(arg);
+	return NULL;
+}
+
+/* A reset, and a miss that is resolved meanwhile or after it: the next driver's memory is its own.
+ */
+static void
+test_closed(void **state)
+{
+	struct vduse_sys sys = fk_sys;
+	pthread_t miss, reset;
+	struct tlb_bench b;
+
+	(void)state;
+	tlb_up(&b);
+	tlb_region(&b, 0x10000, PAGE, 5 * PAGE, RW);
+	sys.map = late_map;
+	b.tlb.sys = &sys;
+	unit_thread(&miss, late_miss, &b.tlb);
+	while (!__atomic_load_n(&late.reached, __ATOMIC_ACQUIRE))
+		sched_yield();
+	unit_thread(&reset, late_reset, &b.tlb);
+	while (!__atomic_load_n(&late.closing, __ATOMIC_ACQUIRE))
+		sched_yield();
+	__atomic_store_n(&late.go, true, __ATOMIC_RELEASE);
+	pthread_join(miss, NULL);
+	pthread_join(reset, NULL);
+	assert_no_map(&b, 0x10000, RO);
+	assert_int_equal(ledger_maps(), 0);
+	/* the kernel has the old driver's region still */
+	assert_int_equal(vduse_iotlb_load(&b.tlb), -ESHUTDOWN);
+	assert_no_map(&b, 0x10000, RO);
+	assert_int_equal(ledger_maps(), 0);
+	fk_unmap_all(b.dev);
+	tlb_region(&b, 0x10000, PAGE, 9 * PAGE, RW);
+	vduse_iotlb_open(&b.tlb);
+	assert_int_equal(vduse_iotlb_load(&b.tlb), 1);
+	assert_maps(&b, 0x10000, 9 * PAGE);
+	tlb_down(&b);
+}
+
 int
 main(void)
 {
@@ -470,6 +538,7 @@ main(void)
 		UNIT_TEST(test_failures),
 		UNIT_TEST(test_many),
 		UNIT_TEST(test_remove_waits),
+		UNIT_TEST(test_closed),
 	};
 
 	return UNIT_RUN("iotlb", tests);

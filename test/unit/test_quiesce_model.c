@@ -7,7 +7,7 @@
  *
  * Thread 0, an lcore: vduse_vq_burst_begin(), a use of the ring and of the map,
  * vduse_vq_burst_end(); twice. Thread 1, the control thread, as
- * run_update_iotlb(): vduse_vq_halt(), vduse_vq_wait() (vduse_readers_wait()),
+ * remap_range(): vduse_vq_halt(), vduse_vq_wait() (vduse_readers_wait()),
  * map_swap() with a wait of its own, unmapping, vduse_vq_resume(). Nothing may
  * be used after it is unmapped. Both forms of vduse_reader.h: with a fence in
  * the burst, and with membarrier(2), which drains the buffers of all threads.
@@ -15,6 +15,9 @@
  * Each step below names its place in the code: whoever changes that changes
  * the model. It must find the fault when a fence, a second look or a wait is
  * taken out.
+ *
+ * A second model is of a miss that is resolved while the driver resets the
+ * device: the next driver may not find the memory of the one before.
  */
 
 #include <setjmp.h>
@@ -47,7 +50,6 @@ enum omit {
 	OMIT_WAITER_FENCE, /* in fence_all(), where readers fence by themselves */
 	OMIT_SECOND_LOOK,  /* at running, in vduse_vq_burst_look() */
 	OMIT_HALT,         /* of the queues: rings stay in use */
-	OMIT_HALT_FENCE,   /* the seq_cst of vduse_vq_halt() */
 	OMIT_WAITS,        /* vduse_vq_wait(), and the wait of map_swap() */
 	OMIT_SWAP,         /* the new map is never published */
 };
@@ -74,7 +76,7 @@ struct state {
 static struct {
 	enum omit omit;
 	bool membarrier;    /* readers have no fence */
-	bool swap_only;     /* the map grows, as vduse_vq_miss() makes it: no queue is halted */
+	bool swap_only;     /* the map grows, as vduse_iotlb_load() makes it: no queue is halted */
 	struct state *seen; /* a hash table; a state of zeros is not one of it */
 	uint8_t *used;
 	uint32_t nb;
@@ -192,7 +194,7 @@ wait_step(struct state *s, struct thread *t, uint8_t first)
 }
 
 /* Where map_swap() begins: a map that only grows begins here. */
-#define SWAP 5
+#define SWAP 4
 
 static bool
 control_step(struct state *s)
@@ -205,15 +207,10 @@ control_step(struct state *s)
 			store(t, RUNNING, 0);
 		t->pc = 1;
 		return true;
-	case 1: /* its seq_cst: a fence */
-		if (model.omit != OMIT_HALT_FENCE && !FENCE(t))
-			return false;
-		t->pc = 2;
-		return true;
-	case 2: /* vduse_vq_wait() */
+	case 1: /* vduse_vq_wait(): the halt's release store is before its fence */
+	case 2:
 	case 3:
-	case 4:
-		return wait_step(s, t, 2);
+		return wait_step(s, t, 1);
 	case SWAP: /* map_swap(): publish */
 		if (model.omit != OMIT_SWAP)
 			store(t, MAP, 1);
@@ -318,8 +315,6 @@ test_protocol(void **state)
 	for (membarrier = 0; membarrier < 2; membarrier++) {
 		assert_false(model_finds_fault(OMIT_NOTHING, membarrier, false));
 		assert_false(model_finds_fault(OMIT_NOTHING, membarrier, true));
-		/* the wait begins with a fence as well */
-		assert_false(model_finds_fault(OMIT_HALT_FENCE, membarrier, false));
 	}
 }
 
@@ -345,12 +340,157 @@ test_all_is_needed(void **state)
 	assert_true(model_finds_fault(OMIT_MEMBARRIER, true, true));
 }
 
+/* What is mapped, and what the kernel has: nobody's, or a driver's memory. */
+enum memory { MEMORY_NONE, MEMORY_OLD, MEMORY_NEW };
+
+/* What is left out of the second model. */
+enum miss_omit {
+	MISS_OMIT_NOTHING,
+	MISS_OMIT_OPEN,  /* the look at tlb->open, in vduse_iotlb_load() */
+	MISS_OMIT_CLOSE, /* of vduse_iotlb_close(): only the regions are dropped */
+	MISS_OMIT_LOCK,  /* of vduse_iotlb_load(), at the miss */
+};
+
+struct miss_state {
+	uint8_t pc[2];  /* the one who resolves the miss; the control thread */
+	uint8_t owner;  /* of tlb->lock: thread + 1 */
+	uint8_t open;   /* tlb->open */
+	uint8_t kernel; /* enum memory */
+	uint8_t mapped; /* the same, tlb->regions */
+	uint8_t answer; /* of the kernel, to the miss */
+};
+
+static enum miss_omit miss_omit;
+
+static bool
+miss_lock(struct miss_state *s, unsigned int me, bool lock)
+{
+	if (me == 0 && miss_omit == MISS_OMIT_LOCK)
+		return true;
+	if (lock && s->owner != 0)
+		return false;
+	s->owner = lock ? me + 1 : 0;
+	return true;
+}
+
+/* vduse_iotlb_load(), by whoever resolves a miss of the old driver. */
+static bool
+miss_step(struct miss_state *s)
+{
+	bool ok = true;
+
+	switch (s->pc[0]) {
+	case 0:
+		ok = miss_lock(s, 0, true);
+		break;
+	case 1:
+		if (!s->open && miss_omit != MISS_OMIT_OPEN)
+			s->pc[0] = 3; /* -ESHUTDOWN */
+		break;
+	case 2: /* found_next(): the kernel's answer */
+		s->answer = s->kernel;
+		break;
+	case 3: /* region_map(), regions_add(); what is known is not mapped again */
+		if (s->mapped == MEMORY_NONE)
+			s->mapped = s->answer;
+		break;
+	case 4:
+		ok = miss_lock(s, 0, false);
+		break;
+	default:
+		return false;
+	}
+	s->pc[0] += ok;
+	return ok;
+}
+
+/* run_stop(), the answer to the reset, run_start() for the next driver. */
+static bool
+reset_step(struct miss_state *s)
+{
+	bool ok = true;
+
+	switch (s->pc[1]) {
+	case 0:  /* vduse_iotlb_close(): tlb->open */
+	case 3:  /* vduse_iotlb_remove() */
+	case 7:  /* vduse_iotlb_open() */
+	case 10: /* vduse_iotlb_load() */
+		ok = miss_lock(s, 1, true);
+		break;
+	case 1:
+		s->open = miss_omit == MISS_OMIT_CLOSE;
+		break;
+	case 4:
+		s->mapped = MEMORY_NONE;
+		break;
+	case 6: /* the reset is answered, and the next driver maps its memory */
+		s->kernel = MEMORY_NEW;
+		break;
+	case 8:
+		s->open = true;
+		break;
+	case 11:
+		if (s->mapped == MEMORY_NONE)
+			s->mapped = s->kernel;
+		break;
+	case 2:
+	case 5:
+	case 9:
+	case 12:
+		ok = miss_lock(s, 1, false);
+		break;
+	default:
+		return false;
+	}
+	s->pc[1] += ok;
+	return ok;
+}
+
+#define RESET_END 13
+
+/* Whether the next driver is served with the memory of the one before, in some interleaving. */
+static bool
+miss_explore(const struct miss_state *s)
+{
+	struct miss_state next = *s;
+	bool found = s->pc[1] == RESET_END && s->mapped != MEMORY_NEW;
+
+	if (miss_step(&next))
+		found |= miss_explore(&next);
+	next = *s;
+	if (reset_step(&next))
+		found |= miss_explore(&next);
+	return found;
+}
+
+static bool
+miss_finds_fault(enum miss_omit omit)
+{
+	const struct miss_state first = {
+		.open = true, .kernel = MEMORY_OLD, .mapped = MEMORY_NONE
+	};
+
+	miss_omit = omit;
+	return miss_explore(&first);
+}
+
+static void
+test_miss(void **state)
+{
+	(void)state;
+	assert_false(miss_finds_fault(MISS_OMIT_NOTHING));
+	assert_true(miss_finds_fault(MISS_OMIT_OPEN));
+	assert_true(miss_finds_fault(MISS_OMIT_CLOSE));
+	assert_true(miss_finds_fault(MISS_OMIT_LOCK));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_protocol),
 		cmocka_unit_test(test_all_is_needed),
+		cmocka_unit_test(test_miss),
 	};
 
 	return FILTER_RUN("quiesce_model", tests, NULL, NULL);

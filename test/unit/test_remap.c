@@ -240,6 +240,33 @@ test_update_fails(void **state)
 	bench_down(&b);
 }
 
+/* An lcore is about to resolve a miss when the driver resets the device: the next has other memory.
+ */
+static void
+test_miss_after_reset(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	struct fk_ledger ledger;
+	struct guest other;
+	struct bench b;
+
+	(void)state;
+	guest_init(&other);
+	bench_up(&b, &conf);
+	bench_assert_traffic(&b);
+	assert_int_equal(fk_reset(b.dev), 0);
+	assert_int_equal(vduse_iotlb_load(bench_lib_vq(&b, 1)->tlb), -ESHUTDOWN);
+	fk_ledger(&ledger);
+	assert_int_equal(ledger.maps, 0);
+	swap_memory(&b, &other);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_assert_traffic(&b);
+	bench_down(&b);
+	guest_fini(&other);
+}
+
 /* An lcore that polls all the while. */
 struct poller {
 	struct bench *b;
@@ -331,6 +358,7 @@ main(void)
 		UNIT_TEST(test_unmap_part),
 		UNIT_TEST(test_mapped_later),
 		UNIT_TEST(test_update_fails),
+		UNIT_TEST(test_miss_after_reset),
 		UNIT_TEST(test_traffic),
 	};
 

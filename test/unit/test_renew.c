@@ -186,7 +186,7 @@ setter_main(void *arg)
 			s->wrong++;
 		vduse_call(vq);
 		ret = vduse_iotlb_load(vq->tlb);
-		if (ret < 0 && ret != -ENODEV && ret != -EPERM)
+		if (ret < 0 && ret != -ENODEV && ret != -EPERM && ret != -ESHUTDOWN)
 			s->wrong++;
 	}
 	return NULL;
