@@ -398,8 +398,9 @@ static const struct opt opts[] = {
 			"for ever (default: the kernel's, 30)" },
 	{ "bounce-size", "BYTES", WIRE, NULL,
 			"memory the container's frames are copied through, 1 MiB to 1 GiB "
-			"(default: "
-			"the kernel's, 64 MiB)" },
+			"(default: the kernel's, 64 MiB)" },
+	{ "max-regions", "N", WIRE, NULL, "regions of the container's memory (default: 2048)" },
+	{ "max-memory", "MIB", WIRE, NULL, "address space for all of them (default: 2 TiB)" },
 	{ "umem", NULL, WIRE, parse_umem, "hugepages as that memory, which a NIC can read" },
 	{ "irq-affinity", "MASK", WIRE, NULL,
 			"CPUs for the container's interrupts, hexadecimal, or auto: those of no "
@@ -412,19 +413,16 @@ static const struct opt opts[] = {
 			"interrupts are sent by the lcore (default) or by a thread of their own" },
 	{ "adopt", NULL, WIRE, parse_adopt,
 			"take over the device if it is there already; it is attached by who made "
-			"it, and "
-			"stays when this ends" },
+			"it, and stays when this ends" },
 	{ "fd", "N|systemd", WIRE_ONLY, parse_fd,
 			"take over the device behind this open descriptor, or the one that systemd "
 			"hands over by the device's name" },
 	{ "state-dir", "FOLDER", WIRE, NULL,
 			"where the device's state is kept, for the process that follows this one "
-			"if "
-			"it is killed (default: $RUNTIME_DIRECTORY, else none)" },
+			"if it is killed (default: $RUNTIME_DIRECTORY, else none)" },
 	{ "takeover", NULL, WIRE, NULL,
 			"take the device over from the process that serves it from the state "
-			"folder, "
-			"which then ends" },
+			"folder, which then ends" },
 	{ "stats-interval", "SECONDS", PROGRAM, parse_stats_interval,
 			"print statistics so often (default: 0, only on SIGUSR1)" },
 	{ "mbufs", "N", PROGRAM, parse_mbufs,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <rte_common.h>
 #include <rte_eal.h>
@@ -28,11 +29,24 @@ allow_no_huge_in_memory(int argc, char *argv[])
 			argv[i] = no_shconf;
 }
 
+void
+eal_raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		SAY("cannot raise the limit on open files: %s", strerror(errno));
+}
+
 int
 eal_start(int argc, char *argv[])
 {
 	int used;
 
+	eal_raise_files();
 	allow_no_huge_in_memory(argc, argv);
 	used = rte_eal_init(argc, argv);
 	if (used < 0) {

@@ -14,6 +14,12 @@ int eal_start(int argc, char *argv[]);
 /* The same without hugepages, files and devices, for work that needs threads only. */
 int eal_start_bare(void);
 
+/*
+ * Open files up to the hard limit: each device needs some, and what runs out of them is shared by
+ * all. eal_start() does it; nothing here uses select(2), which is what the soft limit is for.
+ */
+void eal_raise_files(void);
+
 /* Whether -h or --help is among EAL's arguments: it prints its options and exits. */
 bool eal_asks_help(int argc, char *const argv[]);
 

@@ -28,6 +28,15 @@ extern "C" {
 /** Longest device name, without the terminating zero (VDUSE_NAME_MAX, and a path component). */
 #define RTE_VDUSE_NAME_MAX 255
 
+/** Regions of a driver's memory that a device takes by itself; as many as Linux's vhost. */
+#define RTE_VDUSE_MAX_REGIONS 2048
+/**
+ * Bytes of address space that a device takes for its driver's memory by itself:
+ * 2 TiB. A process of Debian's DPDK has 32 ports at most (RTE_MAX_ETHPORTS), and
+ * all of them together then leave half of the 47 bits that there are.
+ */
+#define RTE_VDUSE_MAX_MEMORY (UINT64_C(2) << 40)
+
 /** A VDUSE device. */
 struct rte_vduse_dev;
 
@@ -159,6 +168,14 @@ struct rte_vduse_conf {
 	 * without this.
 	 */
 	bool takeover;
+	/**
+	 * Regions of the driver's memory that are mapped at most; 0:
+	 * RTE_VDUSE_MAX_REGIONS. Each is a mapping of the process, which has 65530 of them
+	 * (vm.max_map_count).
+	 */
+	uint32_t max_regions;
+	/** Bytes of them all at most; 0: RTE_VDUSE_MAX_MEMORY. A driver with more is not served. */
+	uint64_t max_memory;
 };
 
 /** State of a device at one moment. */

@@ -89,25 +89,34 @@ dev_fini_tlbs(struct rte_vduse_dev *dev)
 
 	for (i = 0; i < dev->nb_spaces; i++)
 		vduse_iotlb_fini(&dev->tlbs[i]);
+	vduse_share_put(dev->share);
 }
 
 /* Every queue begins in address space 0. Mirror: dev_fini_tlbs(). */
 static int
-dev_init_tlbs(struct rte_vduse_dev *dev, void *hold)
+dev_init_tlbs(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 {
 	const bool v2 = dev->api_version >= VDUSE_API_VERSION_1;
 	uint16_t i;
 	int ret;
 
+	dev->share = vduse_share_new(
+			conf->max_regions != 0 ? conf->max_regions : RTE_VDUSE_MAX_REGIONS,
+			conf->max_memory != 0 ? conf->max_memory : RTE_VDUSE_MAX_MEMORY);
+	if (dev->share == NULL)
+		return -ENOMEM;
 	for (i = 0; i < dev->nb_spaces; i++) {
 		ret = vduse_iotlb_init(&dev->tlbs[i], dev->sys, dev->fd, dev->readers, v2 ? i : -1);
 		if (ret < 0) {
 			while (i-- > 0)
 				vduse_iotlb_fini(&dev->tlbs[i]);
+			vduse_share_put(dev->share);
 			return ret;
 		}
-		dev->tlbs[i].hold.held = hold != NULL ? dev->ops.held : NULL;
-		dev->tlbs[i].hold.arg = hold;
+		dev->tlbs[i].name = dev->name;
+		dev->tlbs[i].share = dev->share;
+		dev->tlbs[i].hold.held = conf->hold != NULL ? dev->ops.held : NULL;
+		dev->tlbs[i].hold.arg = conf->hold;
 		vduse_iotlb_close(&dev->tlbs[i]); /* until a driver is there */
 	}
 	if (dev->umem.wanted)
@@ -190,7 +199,7 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	ret = dev_init_umem(dev, &conf);
 	if (ret < 0)
 		goto free_queues;
-	ret = dev_init_tlbs(dev, conf.hold);
+	ret = dev_init_tlbs(dev, &conf);
 	if (ret < 0)
 		goto fini_umem;
 	dev->env.sys = dev->sys;

@@ -43,8 +43,9 @@ struct rte_vduse_dev {
 
 	struct vduse_readers *readers; /* the queues' bursts */
 	struct vduse_iotlb tlbs[VDUSE_DEV_SPACES];
-	uint16_t nb_spaces;     /* address spaces, and groups of queues: data, control */
-	struct vduse_umem umem; /* of the first */
+	struct vduse_share *share; /* of the process's address space, for all of them */
+	uint16_t nb_spaces;        /* address spaces, and groups of queues: data, control */
+	struct vduse_umem umem;    /* of the first */
 	struct vduse_vq_env env;
 	uint16_t nb_queues;
 	uint16_t first_control_queue;

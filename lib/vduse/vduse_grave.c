@@ -116,7 +116,7 @@ vduse_grave_bury(const struct vduse_hold *hold, struct vduse_mapping *mapping)
 	held = hold->held != NULL ? mapping_held(hold, mapping, NULL) : 0;
 	if (held == 0)
 		return false;
-	vduse_sigbus_mute(&mapping->guard);
+	vduse_mapping_wait(mapping);
 	ret = mapping_copy(hold, mapping);
 	if (ret < 0)
 		VDUSE_LOG(ERR,

@@ -9,33 +9,18 @@
 
 #include "vduse_iotlb.h"
 #include "vduse_log.h"
+#include "vduse_region.h"
 
-/* Regions accepted of one device; Linux's vhost keeps 2048 (max_iotlb_entries). */
-#define IOTLB_REGIONS_MAX 65536
+/* Times that a load begins anew because the kernel's map has changed meanwhile. */
+#define LOAD_TRIES 4
 
-/* One region as the kernel gave it. */
-struct vduse_region {
-	uint64_t start;
-	uint64_t last;
-	uint8_t *addr; /* where start is */
-	uint8_t perm;
-	struct vduse_mapping *mapping; /* that it is in; NULL: memory of ours */
-};
-
-/* A region found but not mapped yet. */
-struct found_region {
-	struct vduse_iotlb_entry entry;
-	int fd;
-	uint64_t page; /* of the file, bytes */
+struct found_list {
+	struct vduse_region_found *regions; /* sorted */
+	uint32_t nb;
+	uint32_t room;
 };
 
 static const struct vduse_iotlb_map map_empty = { .nb = 1, .extents = { { .size = 0 } } };
-
-static int
-region_prot(uint8_t perm)
-{
-	return (perm & VDUSE_ACCESS_RO ? PROT_READ : 0) | (perm & VDUSE_ACCESS_WO ? PROT_WRITE : 0);
-}
 
 /* Two neighbours that readers may take for one. */
 static bool
@@ -92,301 +77,265 @@ map_swap(struct vduse_iotlb *tlb, const struct vduse_iotlb_map *map)
 		free((void *)(uintptr_t)old);
 }
 
-static void
-region_unmap(const struct vduse_iotlb *tlb, const struct vduse_region *region)
-{
-	if (region->mapping != NULL && !vduse_grave_bury(&tlb->hold, region->mapping))
-		vduse_mapping_unmap(region->mapping);
-}
-
-/* Memory of ours is the region from here on; nothing is mapped. */
-static bool
-region_take(const struct vduse_iotlb *tlb, const struct vduse_iotlb_entry *entry,
-		struct vduse_region *region)
-{
-	void *addr = NULL;
-
-	if (tlb->umem != NULL)
-		addr = vduse_umem_take(tlb->umem, entry->start, entry->last);
-	if (addr == NULL)
-		return false;
-	region->start = entry->start;
-	region->last = entry->last;
-	region->perm = entry->perm;
-	region->mapping = NULL;
-	region->addr = addr;
-	return true;
-}
-
 /*
- * Map one region, over `at` where given. mmap wants offset and length in the
- * file's pages; a region may begin inside of one.
+ * The first region that overlaps [start, last], without its descriptor.
+ * Returns 0 when there is none, 1, or -errno.
  */
 static int
-region_map(struct vduse_iotlb *tlb, const struct found_region *found, uint8_t *at,
-		struct vduse_region *region)
+found_next(const struct vduse_iotlb *tlb, uint64_t start, uint64_t last,
+		struct vduse_region_found *found)
 {
 	const struct vduse_iotlb_entry *entry = &found->entry;
-	const uint64_t lead = entry->offset & (found->page - 1);
-	const struct vduse_mapping_want want = {
-		.sys = tlb->sys,
-		.fd = found->fd,
-		.offset = entry->offset - lead,
-		.len = RTE_ALIGN_CEIL(lead + (entry->last - entry->start + 1), found->page),
-		.prot = region_prot(entry->perm),
-		.at = at,
-		.lost = &tlb->lost,
-		.lost_fd = tlb->lost_fd,
-	};
-	int ret;
-
-	if (region_take(tlb, entry, region))
-		return 0;
-	region->mapping = vduse_mapping_map(&want, &ret);
-	if (region->mapping == NULL)
-		return ret;
-	region->start = entry->start;
-	region->last = entry->last;
-	region->perm = entry->perm;
-	region->addr = vduse_mapping_base(region->mapping) + lead;
-	return 0;
-}
-
-/* Whether the region fills whole pages, so that a neighbour can follow in memory. */
-static bool
-found_is_whole(const struct found_region *found)
-{
-	uint64_t size = found->entry.last - found->entry.start + 1;
-
-	return ((found->entry.offset | size) & (found->page - 1)) == 0;
-}
-
-/* How many regions from the first on can share one linear window. */
-static uint32_t
-window_count(const struct found_region *found, uint32_t nb)
-{
-	uint32_t n;
-
-	for (n = 1; n < nb; n++) {
-		const struct found_region *prev = &found[n - 1];
-
-		if (prev->entry.last + 1 != found[n].entry.start ||
-				prev->entry.perm != found[n].entry.perm ||
-				prev->page != found[0].page || !found_is_whole(prev) ||
-				(found[n].entry.offset & (found[n].page - 1)) != 0)
-			break;
-	}
-	return n;
-}
-
-/* Reserve address space for a window, aligned to its pages; NULL: map one by one. */
-static uint8_t *
-window_reserve(uint64_t size, uint64_t page, uint64_t *reserved)
-{
-	uint8_t *base, *start;
-
-	*reserved = RTE_ALIGN_CEIL(size, page) + page;
-	/* cppcheck-suppress invalidFunctionArg ; -1 is right for an anonymous mapping */
-	base = mmap(NULL, *reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (base == MAP_FAILED)
-		return NULL;
-	start = (uint8_t *)RTE_ALIGN_CEIL((uintptr_t)base, page);
-	if (start != base)
-		munmap(base, start - base);
-	*reserved -= start - base;
-	return start;
-}
-
-/*
- * Map a run of regions into one window. What the regions do not cover of the
- * reservation (its tail) is given back.
- */
-static int
-window_map(struct vduse_iotlb *tlb, const struct found_region *found, uint32_t nb,
-		struct vduse_region *regions)
-{
-	uint64_t size = found[nb - 1].entry.last - found[0].entry.start + 1;
-	uint64_t page = found[0].page;
-	uint64_t reserved, used;
-	uint8_t *window;
-	uint32_t i;
-	int ret = 0;
-
-	window = nb > 1 ? window_reserve(size, page, &reserved) : NULL;
-	for (i = 0; i < nb; i++) {
-		uint64_t at = found[i].entry.start - found[0].entry.start;
-
-		ret = region_map(tlb, &found[i], window != NULL ? window + at : NULL, &regions[i]);
-		if (ret < 0)
-			break;
-	}
-	if (window != NULL) {
-		used = i == 0 ? 0 : found[i - 1].entry.last + 1 - found[0].entry.start;
-		used = RTE_ALIGN_CEIL(used, page);
-		if (used < reserved)
-			munmap(window + used, reserved - used);
-	}
-	if (ret == 0)
-		return 0;
-	VDUSE_LOG(ERR, "cannot map IOVA 0x%" PRIx64 "-0x%" PRIx64 ": %s",
-			(uint64_t)found[i].entry.start, (uint64_t)found[i].entry.last,
-			strerror(-ret));
-	while (i-- > 0)
-		region_unmap(tlb, &regions[i]);
-	return ret;
-}
-
-static bool
-region_known(const struct vduse_iotlb *tlb, const struct vduse_iotlb_entry *entry)
-{
-	uint32_t i;
-
-	for (i = 0; i < tlb->nb_regions; i++)
-		if (tlb->regions[i].start <= entry->last && entry->start <= tlb->regions[i].last)
-			return true;
-	return false;
-}
-
-/*
- * The first region from `start` on. Its descriptor is returned open.
- * Returns 0 when there is none.
- */
-static int
-found_next(const struct vduse_iotlb *tlb, uint64_t start, struct found_region *found)
-{
-	struct vduse_iotlb_entry_v2 v2 = { .start = start, .last = UINT64_MAX };
-	struct vduse_iotlb_entry *entry = &found->entry;
 	ssize_t page;
-	int fd;
+	int ret, fd;
 
-	memset(entry, 0, sizeof(*entry));
-	entry->start = start;
-	entry->last = UINT64_MAX;
-	if (tlb->asid >= 0) {
-		v2.asid = tlb->asid;
-		fd = tlb->sys->ioctl(tlb->fd, VDUSE_IOTLB_GET_FD2, &v2);
-		entry->offset = v2.offset;
-		entry->start = v2.start;
-		entry->last = v2.last;
-		entry->perm = v2.perm;
-	} else {
-		fd = tlb->sys->ioctl(tlb->fd, VDUSE_IOTLB_GET_FD, entry);
-	}
-	if (fd == -EINVAL) /* "Return -EINVAL means the IOVA region doesn't exist" */
-		return 0;
-	if (fd < 0)
-		return fd;
+	ret = vduse_region_ask(tlb, start, last, &found->entry, &fd);
+	if (ret <= 0)
+		return ret;
 	page = tlb->sys->page_size(fd);
+	tlb->sys->close(fd);
 	if (page <= 0 || entry->last < start || entry->last < entry->start ||
-			(entry->start == 0 && entry->last == UINT64_MAX)) {
-		tlb->sys->close(fd);
+			(entry->start == 0 && entry->last == UINT64_MAX))
 		return page < 0 ? (int)page : -EPROTO;
-	}
-	found->fd = fd;
 	found->page = page;
 	return 1;
 }
 
-/* List what the kernel has and we have not; *out is to be freed, its files to be closed. */
+/* Whether the region is, or would be, within the device's number of them. */
 static int
-found_list(const struct vduse_iotlb *tlb, struct found_region **out, uint32_t *nb_out)
+found_add(const struct vduse_iotlb *tlb, struct found_list *list,
+		const struct vduse_region_found *found)
 {
-	struct found_region *list = NULL, *more, found;
-	uint64_t start = 0;
-	uint32_t nb = 0;
-	int ret;
+	const uint32_t room = RTE_MAX(2 * list->room, 16u);
+	struct vduse_region_found *more;
 
-	while ((ret = found_next(tlb, start, &found)) > 0) {
-		if (region_known(tlb, &found.entry)) {
-			tlb->sys->close(found.fd);
-		} else {
-			more = nb < IOTLB_REGIONS_MAX ? realloc(list, (nb + 1) * sizeof(*list))
-						      : NULL;
-			if (more == NULL) {
-				tlb->sys->close(found.fd);
-				ret = -ENOMEM;
-				break;
-			}
-			list = more;
-			list[nb++] = found;
-		}
-		if (found.entry.last == UINT64_MAX) {
-			ret = 0;
-			break;
-		}
-		start = found.entry.last + 1;
+	if (tlb->share != NULL && list->nb >= tlb->share->max_regions)
+		return -E2BIG;
+	if (list->nb == list->room) {
+		more = realloc(list->regions, room * sizeof(*more));
+		if (more == NULL)
+			return -ENOMEM;
+		list->regions = more;
+		list->room = room;
 	}
-	*out = list;
-	*nb_out = nb;
-	return ret;
+	list->regions[list->nb++] = *found;
+	return 0;
 }
 
-static int
-region_compare(const void *a, const void *b)
-{
-	const struct vduse_region *ra = a, *rb = b;
+/* A gap between the known regions: where it begins, and which one is behind it. */
+struct gap {
+	uint64_t start;
+	uint64_t last;
+	uint32_t next;
+};
 
-	return ra->start < rb->start ? -1 : ra->start > rb->start;
+/* The first gap from `start` on, which is behind all before; false: there is none. */
+static bool
+gap_next(const struct vduse_iotlb *tlb, uint64_t start, struct gap *gap)
+{
+	const struct vduse_region *regions = tlb->regions;
+	uint32_t i = gap->next;
+
+	for (; i < tlb->nb_regions && regions[i].start <= start; i++) {
+		if (regions[i].last < start)
+			continue;
+		if (regions[i].last == UINT64_MAX)
+			return false;
+		start = regions[i].last + 1;
+	}
+	gap->next = i;
+	gap->start = start;
+	gap->last = i < tlb->nb_regions ? regions[i].start - 1 : UINT64_MAX;
+	return true;
 }
 
-/* Map all of the list behind the regions there are. */
+/* List what the kernel has and we have not: gap by gap, as both are sorted. */
 static int
-regions_add(struct vduse_iotlb *tlb, const struct found_region *list, uint32_t nb)
+found_fill(const struct vduse_iotlb *tlb, struct found_list *list)
 {
-	struct vduse_region *regions;
-	uint32_t done, n;
+	struct vduse_region_found found;
+	struct gap gap = { 0 };
+	uint64_t start = 0;
 	int ret;
 
-	regions = realloc(tlb->regions, (tlb->nb_regions + nb) * sizeof(*regions));
-	if (regions == NULL)
+	while (gap_next(tlb, start, &gap)) {
+		uint64_t last = gap.last;
+
+		ret = found_next(tlb, gap.start, gap.last, &found);
+		if (ret < 0)
+			return ret;
+		if (ret > 0 && found.entry.start <= gap.last) {
+			last = found.entry.last;
+			/* what reaches into a known region is about to be told as a change */
+			if (found.entry.start >= gap.start && last <= gap.last)
+				ret = found_add(tlb, list, &found);
+			if (ret < 0)
+				return ret;
+		}
+		if (last == UINT64_MAX)
+			break;
+		start = last + 1;
+	}
+	return 0;
+}
+
+/* Into the regions there are, for which there is room behind. Both are sorted. */
+static void
+regions_merge(struct vduse_iotlb *tlb, const struct vduse_region *fresh, uint32_t nb)
+{
+	struct vduse_region *regions = tlb->regions;
+	uint32_t old = tlb->nb_regions, at = old + nb;
+
+	tlb->nb_regions = at;
+	while (nb > 0) {
+		if (old > 0 && regions[old - 1].start > fresh[nb - 1].start)
+			regions[--at] = regions[--old];
+		else
+			regions[--at] = fresh[--nb];
+	}
+}
+
+/* Map all of the list. */
+static int
+regions_add(struct vduse_iotlb *tlb, const struct found_list *list)
+{
+	const struct vduse_region_found *found = list->regions;
+	struct vduse_region *fresh, *regions;
+	uint32_t done, n;
+	int ret = -ENOMEM;
+
+	fresh = calloc(list->nb, sizeof(*fresh));
+	regions = realloc(tlb->regions, (tlb->nb_regions + list->nb) * sizeof(*regions));
+	if (regions != NULL)
+		tlb->regions = regions;
+	if (fresh == NULL || regions == NULL) {
+		free(fresh);
 		return -ENOMEM;
-	tlb->regions = regions;
-	for (done = 0; done < nb; done += n) {
+	}
+	for (done = 0; done < list->nb; done += n) {
 		/* the bounce region, which begins at 0, is by itself: it may be memory of ours */
-		n = tlb->umem != NULL && list[done].entry.start == 0
+		n = tlb->umem != NULL && found[done].entry.start == 0
 				    ? 1
-				    : window_count(&list[done], nb - done);
-		ret = window_map(tlb, &list[done], n, &regions[tlb->nb_regions + done]);
+				    : vduse_region_count(&found[done], list->nb - done);
+		ret = vduse_region_map(tlb, &found[done], n, &fresh[done]);
 		if (ret < 0)
 			goto undo;
 	}
-	tlb->nb_regions += nb;
-	qsort(regions, tlb->nb_regions, sizeof(*regions), region_compare);
+	regions_merge(tlb, fresh, list->nb);
+	free(fresh);
 	return 0;
 undo:
 	while (done-- > 0)
-		region_unmap(tlb, &regions[tlb->nb_regions + done]);
+		vduse_region_unmap(tlb, &fresh[done]);
+	free(fresh);
 	return ret;
+}
+
+/* Locked. Returns regions added, or -errno. */
+static int
+iotlb_map_new(struct vduse_iotlb *tlb)
+{
+	struct found_list list;
+	unsigned int tries = 0;
+	int ret;
+
+	do {
+		list = (struct found_list){ 0 };
+		ret = found_fill(tlb, &list);
+		if (ret == 0 && list.nb > 0)
+			ret = regions_add(tlb, &list);
+		free(list.regions);
+	} while (ret == -ESTALE && ++tries < LOAD_TRIES);
+	if (ret == -ESTALE)
+		return -EAGAIN; /* a driver that changes its map all the while */
+	return ret < 0 ? ret : (int)list.nb;
+}
+
+/* Locked. As vduse_iotlb_load(). */
+static int
+iotlb_load(struct vduse_iotlb *tlb)
+{
+	const struct vduse_iotlb_map *map;
+	int ret;
+
+	ret = iotlb_map_new(tlb);
+	if (ret == -E2BIG)
+		VDUSE_LOG(ERR,
+				"%s: its driver has more than %u regions of memory, or more than "
+				"%" PRIu64 " MiB; allow more (max-regions, max-memory)",
+				tlb->name != NULL ? tlb->name : "a device", tlb->share->max_regions,
+				tlb->share->max_bytes >> 20);
+	if (ret < 0 || (ret == 0 && !tlb->hidden))
+		return ret;
+	map = map_build(tlb, tlb->nb_regions);
+	tlb->hidden = map == NULL; /* then the next load or remove builds it */
+	if (map == NULL)
+		return -ENOMEM;
+	map_swap(tlb, map);
+	return ret;
+}
+
+/* Locked. Whether regions may be asked for. */
+static int
+iotlb_check(const struct vduse_iotlb *tlb)
+{
+	if (tlb->fd < 0)
+		return -ENODEV;
+	return tlb->open ? 0 : -ESHUTDOWN;
 }
 
 int
 vduse_iotlb_load(struct vduse_iotlb *tlb)
 {
-	const struct vduse_iotlb_map *map;
-	struct found_region *list = NULL;
-	uint32_t i, nb = 0;
 	int ret;
 
 	pthread_mutex_lock(&tlb->lock);
-	if (tlb->fd < 0)
-		ret = -ENODEV;
-	else
-		ret = tlb->open ? found_list(tlb, &list, &nb) : -ESHUTDOWN;
-	if (ret == 0 && nb > 0)
-		ret = regions_add(tlb, list, nb);
-	for (i = 0; i < nb; i++)
-		tlb->sys->close(list[i].fd);
-	free(list);
-	if (ret == 0 && (nb > 0 || tlb->hidden)) {
-		map = map_build(tlb, tlb->nb_regions);
-		tlb->hidden = map == NULL; /* then the next load or remove builds it */
-		if (map != NULL)
-			map_swap(tlb, map);
-		else
-			ret = -ENOMEM;
-	}
+	ret = iotlb_check(tlb);
+	if (ret == 0)
+		ret = iotlb_load(tlb);
 	pthread_mutex_unlock(&tlb->lock);
-	return ret < 0 ? ret : (int)nb;
+	return ret;
+}
+
+/* Locked. By binary search. */
+static bool
+region_is_known(const struct vduse_iotlb *tlb, uint64_t iova)
+{
+	uint32_t low = 0, high = tlb->nb_regions, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (iova < tlb->regions[mid].start)
+			high = mid;
+		else if (iova > tlb->regions[mid].last)
+			low = mid + 1;
+		else
+			return true;
+	}
+	return false;
+}
+
+int
+vduse_iotlb_load_at(struct vduse_iotlb *tlb, uint64_t iova)
+{
+	struct vduse_iotlb_entry entry;
+	int ret, fd;
+
+	pthread_mutex_lock(&tlb->lock);
+	ret = iotlb_check(tlb);
+	if (ret < 0)
+		goto unlock;
+	if (!tlb->hidden) {
+		ret = region_is_known(tlb, iova) ? 0
+						 : vduse_region_ask(tlb, iova, iova, &entry, &fd);
+		if (ret <= 0)
+			goto unlock;
+		tlb->sys->close(fd);
+	}
+	ret = iotlb_load(tlb);
+unlock:
+	pthread_mutex_unlock(&tlb->lock);
+	return ret;
 }
 
 /* Move the regions that overlap [start, last] behind the others; how many stay. */
@@ -427,7 +376,7 @@ vduse_iotlb_remove(struct vduse_iotlb *tlb, uint64_t start, uint64_t last)
 	tlb->hidden = false;
 	map_swap(tlb, map);
 	while (tlb->nb_regions > kept)
-		region_unmap(tlb, &tlb->regions[--tlb->nb_regions]);
+		vduse_region_unmap(tlb, &tlb->regions[--tlb->nb_regions]);
 	vduse_grave_reap();
 	if (kept == 0)
 		__atomic_store_n(&tlb->lost, false, __ATOMIC_RELAXED);

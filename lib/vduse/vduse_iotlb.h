@@ -49,12 +49,14 @@ struct vduse_iotlb {
 	const struct vduse_iotlb_map *map; /**< published with release, read with acquire */
 	pthread_mutex_t lock;              /**< guards all below */
 	const struct vduse_sys *sys;
+	const char *name;                    /**< of the device, for the log; NULL: none */
+	struct vduse_share *share;           /**< limits, of all maps of the device; NULL: none */
 	int fd;                              /**< of the device */
 	int asid;                            /**< address space; negative: API 0 */
 	const struct vduse_readers *readers; /**< the bursts */
 	struct vduse_hold hold; /**< frames handed on without a copy; held NULL: never */
 	struct vduse_region *regions;
-	uint32_t nb_regions;
+	uint32_t nb_regions; /**< sorted */
 	bool open;           /**< a driver is there whose memory may be mapped */
 	bool hidden;         /**< regions are mapped that the map does not have yet */
 	uint64_t generation; /**< of the last map built */
@@ -96,13 +98,22 @@ void vduse_iotlb_close(struct vduse_iotlb *tlb);
 void vduse_iotlb_set_fd(struct vduse_iotlb *tlb, int fd);
 
 /**
- * Ask the kernel for its regions and map those that are not yet.
+ * Ask the kernel for its regions and map those that are not yet, all of them or
+ * none. As many questions as there are gaps between the known regions, and two
+ * for each new one; one of its descriptors is open at a time.
  *
  * Any thread outside of a burst; may block.
  *
- * @return regions added, or -errno (what was mapped before stays); -ESHUTDOWN: the map is closed
+ * @return regions added, or -errno (what was mapped before stays); -ESHUTDOWN: the map
+ *   is closed; -E2BIG: more than the device's share, and that was said
  */
 int vduse_iotlb_load(struct vduse_iotlb *tlb);
+
+/**
+ * The same where the kernel has a region at the address that is not mapped yet:
+ * one question where it has none, whatever it has elsewhere.
+ */
+int vduse_iotlb_load_at(struct vduse_iotlb *tlb, uint64_t iova);
 
 /**
  * Drop every region that overlaps [start, last]: publish a map without them,

@@ -109,6 +109,8 @@ bench_create(struct bench *b, const struct bench_conf *conf)
 		.zero_copy_min = conf->zero_copy_min,
 		.call_thread = conf->call_thread,
 		.umem = conf->umem,
+		.max_regions = conf->max_regions,
+		.max_memory = conf->max_memory,
 		.tuning.bounce_size = conf->umem ? BENCH_BOUNCE_SIZE : 0,
 		.event = bench_event,
 		.event_arg = b,

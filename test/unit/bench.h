@@ -53,6 +53,8 @@ struct bench_conf {
 	const char *state_dir;
 	bool call_thread; /* as in struct rte_vduse_net_conf */
 	bool umem;        /* see struct rte_vduse_conf */
+	uint32_t max_regions;
+	uint64_t max_memory;
 };
 
 struct bench {

@@ -359,11 +359,12 @@ help_has_every_option(void **state)
 	static const char *const names[] = { "--port ID|NAME", "--name NAME", "--mac MAC",
 		"--mtu BYTES", "--queue-size N", "--queues N", "--mq-fallback", "--zero-copy",
 		"--attach BUS", "--profile OFFLOADS", "--link LINK", "--standby", "--ring FORMAT",
-		"--msg-timeout SECONDS", "--bounce-size BYTES", "--umem", "--irq-affinity MASK",
-		"--adopt", "--rx-coalesce WHEN", "--tx-coalesce WHEN", "--inject WHERE",
-		"--state-dir FOLDER", "--takeover", "--stats-interval SECONDS", "--mbufs N",
-		"--sandbox MODE", "--idle HOW", "--fd N|systemd", "--setup STEP", "--owner USER",
-		"--destroy NAME", "--probe [=json]", "--help", "--version" };
+		"--msg-timeout SECONDS", "--bounce-size BYTES", "--umem", "--max-regions N",
+		"--max-memory MIB", "--irq-affinity MASK", "--adopt", "--rx-coalesce WHEN",
+		"--tx-coalesce WHEN", "--inject WHERE", "--state-dir FOLDER", "--takeover",
+		"--stats-interval SECONDS", "--mbufs N", "--sandbox MODE", "--idle HOW",
+		"--fd N|systemd", "--setup STEP", "--owner USER", "--destroy NAME",
+		"--probe [=json]", "--help", "--version" };
 	char *text = NULL, *line, *end, word[64];
 	unsigned int i, listed = 0;
 	struct args args;

@@ -7,12 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
 #include <rte_mbuf.h>
 
 #include "args.h"
+#include "eal.h"
 #include "filter.h"
 #include "fwd.h"
 #include "pool.h"
@@ -172,6 +174,20 @@ streams_are_spread_evenly(void **state)
 	assert_int_equal(fwd_spread(1, 4), 1);
 }
 
+static void
+open_files_up_to_the_hard_limit(void **state)
+{
+	struct rlimit limit, now;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max / 2;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	eal_raise_files();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+	assert_int_equal(now.rlim_cur, limit.rlim_max);
+}
+
 int
 main(void)
 {
@@ -185,6 +201,7 @@ main(void)
 		cmocka_unit_test(a_frame_fits_its_buffer),
 		cmocka_unit_test(no_two_streams_share_a_transmit_queue),
 		cmocka_unit_test(streams_are_spread_evenly),
+		cmocka_unit_test(open_files_up_to_the_hard_limit),
 	};
 
 	return FILTER_RUN("app_plan", tests, NULL, NULL);

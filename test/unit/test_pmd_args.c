@@ -91,6 +91,8 @@ test_numbers(void **state)
 	assert_int_equal(parse("bounce-size=0x40000000").net.tuning.bounce_size, 1 << 30);
 	assert_false(parse("umem=0").net.umem);
 	assert_true(parse("umem=1").net.umem);
+	assert_int_equal(parse("max-regions=4096").net.max_regions, 4096);
+	assert_int_equal(parse("max-memory=3").net.max_memory, 3 << 20);
 	/* no power of two, with packed rings only; in whatever order */
 	assert_int_equal(parse("queue-size=1000,ring=packed").net.queue_size, 1000);
 	assert_int_equal(parse("ring=packed,queue-size=65").net.queue_size, 65);
@@ -151,6 +153,8 @@ static const struct {
 	{ "msg-timeout=-1", "msg-timeout=-1: not a number" },
 	{ "msg-timeout=2147483648", "not a number from 0 to 2147483647" },
 	{ "umem=2", "not a number from 0 to 1" },
+	{ "max-regions=0", "not a number from 1 to 4294967295" },
+	{ "max-memory=134217729", "not a number from 1 to 134217728" },
 	{ "bounce-size=1048575", "not a number from 1048576 to 1073741824" },
 	{ "bounce-size=1073741825", "not a number from 1048576 to 1073741824" },
 	{ "irq-affinity=0", "not a mask of CPUs" },

@@ -35,6 +35,8 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 #define PMD_ARG_ZC_MIN      "zero-copy-min"
 #define PMD_ARG_STATE_DIR   "state-dir"
 #define PMD_ARG_TAKEOVER    "takeover"
+#define PMD_ARG_MAX_REGIONS "max-regions"
+#define PMD_ARG_MAX_MEMORY  "max-memory"
 
 /* Frame length in bytes from which zero-copy pays; see doc/benchmarks.md. */
 #define PMD_ZERO_COPY_MIN 1024
@@ -65,7 +67,9 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 	PMD_ARG_ZERO_COPY "=<0|1> "                         \
 	PMD_ARG_ZC_MIN "=<int> "                            \
 	PMD_ARG_STATE_DIR "=<folder> "                     \
-	PMD_ARG_TAKEOVER "=<0|1>"
+	PMD_ARG_TAKEOVER "=<0|1> "                          \
+	PMD_ARG_MAX_REGIONS "=<int> "                       \
+	PMD_ARG_MAX_MEMORY "=<int>"
 /* clang-format on */
 
 #define PMD_DEFAULT_QUEUE_SIZE 1024
@@ -245,6 +249,29 @@ parse_umem(const char *key, const char *value, struct pmd_conf *conf)
 	return parse_flag(key, value, &conf->net.umem);
 }
 
+static int
+parse_max_regions(const char *key, const char *value, struct pmd_conf *conf)
+{
+	unsigned long n;
+
+	if (parse_range(key, value, 1, UINT32_MAX, &n) < 0)
+		return -EINVAL;
+	conf->net.max_regions = n;
+	return 0;
+}
+
+/* MiB, up to the 2^47 bytes of an address space */
+static int
+parse_max_memory(const char *key, const char *value, struct pmd_conf *conf)
+{
+	unsigned long n;
+
+	if (parse_range(key, value, 1, 1ul << 27, &n) < 0)
+		return -EINVAL;
+	conf->net.max_memory = (uint64_t)n << 20;
+	return 0;
+}
+
 /* sysfs wants 32-bit words with commas, which devargs cannot carry: they are put in here. */
 static int
 parse_affinity(const char *key, const char *value, struct pmd_conf *conf)
@@ -366,6 +393,8 @@ static const struct {
 	{ PMD_ARG_MSG_TIMEOUT, parse_msg_timeout },
 	{ PMD_ARG_BOUNCE_SIZE, parse_bounce_size },
 	{ PMD_ARG_UMEM, parse_umem },
+	{ PMD_ARG_MAX_REGIONS, parse_max_regions },
+	{ PMD_ARG_MAX_MEMORY, parse_max_memory },
 	{ PMD_ARG_AFFINITY, parse_affinity },
 	{ PMD_ARG_RX_COALESCE, parse_rx_coalesce },
 	{ PMD_ARG_TX_COALESCE, parse_tx_coalesce },

@@ -130,6 +130,8 @@ struct rte_vduse_net_conf {
 	bool standby;     /**< offer VIRTIO_NET_F_STANDBY (virtio 1.2, 5.1.3) */
 	struct rte_vduse_tuning tuning;     /**< see struct rte_vduse_conf */
 	bool umem;                          /**< see struct rte_vduse_conf */
+	uint32_t max_regions;               /**< the same */
+	uint64_t max_memory;                /**< the same, bytes */
 	bool adopt;                         /**< see struct rte_vduse_conf */
 	int adopt_fd_plus_1;                /**< see struct rte_vduse_conf */
 	const char *state_dir;              /**< see struct rte_vduse_conf */
