@@ -147,6 +147,10 @@ test_bounds(void **state)
 				data[20] = 60;
 				data[54 + 8 * (i - 1)] = FRAME_UDP;
 			}
+			m = frame_mbuf(data, n, 13, 1);
+			assert_int_equal(rte_vduse_net_link_len(m),
+					kind > 0 ? 14 : 14 + 4 * RTE_MIN(i, 8u));
+			rte_pktmbuf_free(m);
 			ok = i <=
 			     (kind < 2 ? RTE_VDUSE_NET_TAGS_MAX : RTE_VDUSE_NET_EXTENSIONS_MAX);
 			m = frame_mbuf(data, n, 500, 500);

@@ -56,19 +56,27 @@ struct routing_hdr {
 
 /* What a layer is read with. */
 struct reader {
+	const uint8_t *data; /* the first bytes of the frame, */
+	uint32_t len;        /* so many, in one piece */
 	const struct rte_mbuf *m;
 	uint32_t want; /* offset of the innermost L4 header; 0: not known */
 	struct rte_vduse_net_headers *h;
 };
 
-/* n bytes at an offset, copied where they are not contiguous; NULL: they are not there. */
-static const void *
-read_at(const struct reader *r, uint32_t at, uint32_t n, void *copy)
+static __rte_noinline const void *
+read_elsewhere(const struct reader *r, uint32_t at, uint32_t n, void *copy)
 {
 	return at + n > RTE_VDUSE_NET_HEADERS_MAX ? NULL : rte_pktmbuf_read(r->m, at, n, copy);
 }
 
-static int
+/* n bytes at an offset, copied where they are not contiguous; NULL: they are not there. */
+static __rte_always_inline const void *
+read_at(const struct reader *r, uint32_t at, uint32_t n, void *copy)
+{
+	return likely(at + n <= r->len) ? r->data + at : read_elsewhere(r, at, n, copy);
+}
+
+static __rte_always_inline int
 read16(const struct reader *r, uint32_t at, uint16_t *value)
 {
 	rte_be16_t copy;
@@ -81,7 +89,7 @@ read16(const struct reader *r, uint32_t at, uint16_t *value)
 	return 0;
 }
 
-static bool
+static inline bool
 is_tag(uint16_t type)
 {
 	switch (type) {
@@ -135,7 +143,7 @@ read_pppoe(const struct reader *r, uint32_t *at)
  * The link layer that begins at *at; then *at is the offset of an IP header.
  * Returns 0; -EPROTONOSUPPORT: its type is not known; -EINVAL.
  */
-static int
+static inline int
 read_link(const struct reader *r, uint32_t *at, uint32_t *ptype)
 {
 	unsigned int tags = 0;
@@ -172,7 +180,7 @@ read_link(const struct reader *r, uint32_t *at, uint32_t *ptype)
 	}
 }
 
-static int
+static inline int
 read_ipv4(const struct reader *r, uint32_t at, struct rte_vduse_net_l3 *l3)
 {
 	const uint16_t fragment = RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK;
@@ -232,7 +240,7 @@ read_ipv6(const struct reader *r, uint32_t at, struct rte_vduse_net_l3 *l3)
 }
 
 /* The IP header at this offset, of either version, and all of it in the frame. */
-static int
+static inline int
 read_l3(const struct reader *r, uint32_t at, struct rte_vduse_net_l3 *l3, uint32_t *ptype)
 {
 	const uint8_t *version;
@@ -257,7 +265,7 @@ read_l3(const struct reader *r, uint32_t at, struct rte_vduse_net_l3 *l3, uint32
 }
 
 /* Behind h->ip there must be one of three protocols, and where it is wanted. */
-static int
+static inline int
 read_l4(const struct reader *r, uint32_t *ptype)
 {
 	struct rte_vduse_net_headers *h = r->h;
@@ -402,40 +410,39 @@ read_udp_tunnel(const struct reader *r, uint32_t at)
 	return read_geneve(r, at);
 }
 
-/* Whether the datagram at this offset may be a tunnel's. */
+/* Whether h->ip is a tunnel's: a datagram of UDP where the innermost L4 header is another. */
 static bool
-is_udp_tunnel(const struct reader *r, uint32_t l4)
+is_outer(const struct reader *r)
 {
-	return r->want != 0 ? r->want != l4 : (r->m->packet_type & RTE_PTYPE_TUNNEL_MASK) != 0;
+	switch (r->h->ip.proto) {
+	case IPPROTO_GRE:
+	case IPPROTO_IPIP:
+	case IPPROTO_IPV6:
+		return true;
+	case IPPROTO_UDP:
+		return r->want != 0 ? r->want != r->h->ip.at + r->h->ip.len
+				    : (r->m->packet_type & RTE_PTYPE_TUNNEL_MASK) != 0;
+	default:
+		return false;
+	}
 }
 
-/* The IP header at this offset and all that is behind. */
+/* h->ip is a tunnel's. */
 static int
-read_from_l3(const struct reader *r, uint32_t at)
+read_tunnel(const struct reader *r)
 {
 	struct rte_vduse_net_headers *h = r->h;
-	const struct rte_vduse_net_l3 none = { 0 };
-	uint32_t l4;
+	const uint32_t l4 = h->ip.at + h->ip.len;
 
-	if (read_l3(r, at, &h->outer, &h->ptype) < 0)
-		return -EINVAL;
-	l4 = at + h->outer.len;
+	h->outer = h->ip;
 	switch (h->outer.proto) {
 	case IPPROTO_GRE:
 		return read_gre(r, l4);
-	case IPPROTO_IPIP:
-	case IPPROTO_IPV6:
-		return read_inner(r, RTE_PTYPE_TUNNEL_IP, l4, false);
 	case IPPROTO_UDP:
-		if (is_udp_tunnel(r, l4))
-			return read_udp_tunnel(r, l4 + sizeof(struct rte_udp_hdr));
-		break;
+		return read_udp_tunnel(r, l4 + sizeof(struct rte_udp_hdr));
 	default:
-		break;
+		return read_inner(r, RTE_PTYPE_TUNNEL_IP, l4, false);
 	}
-	h->ip = h->outer;
-	h->outer = none;
-	return read_l4(r, &h->ptype);
 }
 
 /* Whether an IPv4 header at this offset has a right checksum: then it is one. */
@@ -477,15 +484,39 @@ read_backwards(const struct reader *r)
 int
 rte_vduse_net_headers_read(const struct rte_mbuf *m, uint32_t l4, struct rte_vduse_net_headers *h)
 {
-	const struct reader r = { .m = m, .want = l4, .h = h };
+	const struct reader r = {
+		.data = rte_pktmbuf_mtod(m, const uint8_t *),
+		.len = RTE_MIN(m->data_len, RTE_VDUSE_NET_HEADERS_MAX),
+		.m = m,
+		.want = l4,
+		.h = h,
+	};
 	uint32_t at = 0;
 	int ret;
 
 	*h = (struct rte_vduse_net_headers){ .ether_plain = true };
 	ret = read_link(&r, &at, &h->ptype);
-	if (ret == 0)
-		return read_from_l3(&r, at);
-	return ret == -EPROTONOSUPPORT && l4 != 0 ? read_backwards(&r) : -EINVAL;
+	if (unlikely(ret < 0))
+		return ret == -EPROTONOSUPPORT && l4 != 0 ? read_backwards(&r) : -EINVAL;
+	if (read_l3(&r, at, &h->ip, &h->ptype) < 0)
+		return -EINVAL;
+	return unlikely(is_outer(&r)) ? read_tunnel(&r) : read_l4(&r, &h->ptype);
+}
+
+uint32_t
+rte_vduse_net_link_len(const struct rte_mbuf *m)
+{
+	uint32_t at = offsetof(struct rte_ether_hdr, ether_type);
+	const rte_be16_t *type;
+	unsigned int tags;
+	rte_be16_t copy;
+
+	for (tags = 0; tags < RTE_VDUSE_NET_TAGS_MAX; tags++, at += RTE_VLAN_HLEN) {
+		type = rte_pktmbuf_read(m, at, sizeof(copy), &copy);
+		if (type == NULL || !is_tag(rte_be_to_cpu_16(*type)))
+			break;
+	}
+	return at + sizeof(copy);
 }
 
 bool

@@ -67,6 +67,14 @@ int rte_vduse_net_headers_read(
 		const struct rte_mbuf *m, uint32_t l4, struct rte_vduse_net_headers *h);
 
 /**
+ * Length of the frame's Ethernet header and VLAN tags: what an MTU does not count.
+ *
+ * @return bytes, RTE_ETHER_HDR_LEN at least and 4 for each of up to
+ *   RTE_VDUSE_NET_TAGS_MAX tags
+ */
+uint32_t rte_vduse_net_link_len(const struct rte_mbuf *m);
+
+/**
  * Set l2_len, l3_len, l4_len, outer_l2_len and outer_l3_len of the mbuf, as
  * ethdev asks for them on transmission.
  *
