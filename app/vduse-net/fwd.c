@@ -53,6 +53,7 @@ fwd_read(const struct fwd_stream *stream, struct fwd_counters *sum)
 	unsigned int why;
 
 	sum->rx += __atomic_load_n(&stream->counters.rx, __ATOMIC_RELAXED);
+	sum->more += __atomic_load_n(&stream->counters.more, __ATOMIC_RELAXED);
 	sum->tx += __atomic_load_n(&stream->counters.tx, __ATOMIC_RELAXED);
 	for (why = 0; why < FWD_DROPS; why++)
 		sum->drops[why] += __atomic_load_n(&stream->counters.drops[why], __ATOMIC_RELAXED);
@@ -76,6 +77,7 @@ fwd_drop_name(enum fwd_drop why)
 		[FWD_DROP_FULL] = "queue full",
 		[FWD_DROP_NO_BUFFER] = "no buffer",
 		[FWD_DROP_LONG] = "too long",
+		[FWD_DROP_PIECES] = "too many pieces",
 		[FWD_DROP_BAD] = "bad offload",
 		[FWD_DROP_STOPPED] = "stopped",
 	};
@@ -90,41 +92,31 @@ drop(struct fwd_stream *s, enum fwd_drop why, struct rte_mbuf **pkts, uint16_t n
 	count(&s->counters.drops[why], n);
 }
 
-/*
- * Put a chain into one fresh buffer: the first segment's own tail may be shared.
- * Return: the copy, m consumed; or NULL, m dropped.
- */
-static struct rte_mbuf *
-linear_copy(struct fwd_stream *s, struct rte_mbuf *m)
+/* A frame that the port does not take as it is. Return: whether there is something to send. */
+static bool
+pass_gate(struct fwd_stream *s, struct rte_mbuf **m)
 {
-	enum fwd_drop why = FWD_DROP_LONG;
-	struct rte_mbuf *copy;
+	const int ret = gate_check(&s->gate, m);
 
-	if (m->pkt_len <= (uint32_t)rte_pktmbuf_data_room_size(s->pool) - RTE_PKTMBUF_HEADROOM) {
-		copy = rte_pktmbuf_copy(m, s->pool, 0, UINT32_MAX);
-		if (copy != NULL) {
-			rte_pktmbuf_free(m);
-			return copy;
-		}
-		why = FWD_DROP_NO_BUFFER;
-	}
-	drop(s, why, &m, 1);
-	return NULL;
+	if (ret == 0)
+		return true;
+	drop(s,
+			ret == -EMSGSIZE ? FWD_DROP_LONG
+			: ret == -E2BIG  ? FWD_DROP_PIECES
+					 : FWD_DROP_NO_BUFFER,
+			m, 1);
+	return false;
 }
 
-/* Return: frames left in pkts, in order; what fits no single buffer is dropped. */
+/* Return: frames left in pkts, in order: those that the port takes. */
 static uint16_t
-linearise(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
+pass(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
 {
-	struct rte_mbuf *m;
 	uint16_t i, out = 0;
 
 	for (i = 0; i < n; i++) {
-		m = pkts[i];
-		if (m->nb_segs > 1)
-			m = linear_copy(s, m);
-		if (m != NULL)
-			pkts[out++] = m;
+		pkts[out] = pkts[i];
+		out += likely(!gate_wants(&s->gate, pkts[i])) || pass_gate(s, &pkts[out]);
 	}
 	return out;
 }
@@ -135,8 +127,9 @@ transmit(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
 {
 	uint16_t sent;
 
-	if (s->linear)
-		n = linearise(s, pkts, n);
+	n = pass(s, pkts, n);
+	if (n == 0)
+		return;
 	sent = rte_eth_tx_burst(s->tx_port, s->tx_queue, pkts, n);
 	count(&s->counters.tx, sent);
 	if (sent < n)
@@ -194,11 +187,13 @@ transmit_held(struct fwd_stream *s)
 	to.stream = s;
 	to.out.flush = flush;
 	to.out.work = 0;
+	to.out.more = 0;
 	to.out.n = 0;
 	while (holds(s) && to.out.work < FWD_ROUND_WORK)
 		work_on_one(s, &to.out);
 	if (to.out.n != 0)
 		flush(&to.out);
+	count(&s->counters.more, to.out.more);
 }
 
 /* One burst of one receive queue, or more of the last one. Return: frames received. */

@@ -15,6 +15,7 @@
 #include <rte_config.h>
 #include <rte_mempool.h>
 
+#include "gate.h"
 #include "idle.h"
 #include "offload.h"
 
@@ -35,18 +36,20 @@
 enum fwd_drop {
 	FWD_DROP_FULL,      /* the transmit queue did not take it */
 	FWD_DROP_NO_BUFFER, /* no packet buffer for a copy or a segment */
-	FWD_DROP_LONG,      /* a chain too long for one buffer, where there must be no chains */
+	FWD_DROP_LONG,      /* longer than the MTU of the port it goes to, or its segments are */
+	FWD_DROP_PIECES,    /* in more buffers than that port takes, and too long for a copy */
 	FWD_DROP_BAD,       /* offloads asked for that do not suit its headers */
 	FWD_DROP_STOPPED,   /* still to be cut when forwarding stopped */
 	FWD_DROPS,
 };
 
 /*
- * Written by the stream's lcore alone, read by any. A frame that was cut is
- * transmitted as many: tx may exceed rx.
+ * Written by the stream's lcore alone, read by any. Each frame is in one of them:
+ * rx + more = tx + all drops + those that the stream holds.
  */
 struct fwd_counters {
 	uint64_t rx;
+	uint64_t more; /* frames that cutting made, beyond those that were cut */
 	uint64_t tx;
 	uint64_t drops[FWD_DROPS];
 };
@@ -60,11 +63,10 @@ struct __rte_cache_aligned fwd_stream {
 	uint16_t rx_first; /* it polls rx_first, rx_first + rx_step... below rx_end */
 	uint16_t rx_step;
 	uint16_t rx_end;
-	bool linear;              /* the transmit side takes no chains */
-	uint16_t held;            /* frames of the last burst, */
-	uint16_t next;            /* of which these are done */
-	struct rte_mempool *pool; /* to copy chains from */
-	struct offload offload;   /* of the transmit side */
+	uint16_t held;          /* frames of the last burst, */
+	uint16_t next;          /* of which these are done */
+	struct gate gate;       /* of the transmit side */
+	struct offload offload; /* the same */
 	struct fwd_counters counters;
 	struct offload_job job; /* frame `next`, where it is cut already in part */
 	struct rte_mbuf *pkts[FWD_BURST];

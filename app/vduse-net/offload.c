@@ -7,6 +7,7 @@
 #include <rte_tcp.h>
 
 #include "cksum.h"
+#include "gate.h"
 #include "offload.h"
 #include "request.h"
 #include "segment.h"
@@ -35,7 +36,13 @@ by_egress(const struct offload *o, struct rte_mbuf *m, const struct rte_vduse_ne
 	struct request r;
 
 	request_make(&r, m, f, cut);
-	if ((o->tx & r.capa) != r.capa || !request_set(m, f, &r))
+	if ((o->tx & r.capa) != r.capa)
+		return false;
+	/* in a copy it may have fewer buffers: the gate sees to that */
+	if (cut && o->tso_segs != 0 && m->nb_segs > o->tso_segs &&
+			gate_pieces(o->pool, m->pkt_len) > o->tso_segs)
+		return false;
+	if (!request_set(m, f, &r))
 		return false;
 	/* a frame at a time: a refusal makes many of one */
 	if (rte_eth_tx_prepare(o->port, o->queue, &m, 1) == 1)
@@ -108,6 +115,7 @@ cut_by_gso(const struct offload *o, struct rte_mbuf *m, const struct rte_vduse_n
 	}
 	for (i = 0; i < n; i++)
 		offload_put(out, segments[i]);
+	out->more += n - 1;
 	return 1;
 }
 
@@ -129,6 +137,8 @@ offload_continue(const struct offload *o, struct offload_job *job, struct offloa
 		}
 		offload_put(out, segment);
 		ret = segmenter_left(&job->s);
+		/* the last one stands for the frame itself */
+		out->more += ret;
 	}
 	if (ret <= 0)
 		offload_abandon(job);

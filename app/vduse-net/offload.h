@@ -35,12 +35,14 @@ struct offload {
 	bool lengths; /* frames come from a VDUSE device: the lengths in their mbufs are true */
 	struct rte_mempool *pool; /* for copies and segments */
 	struct rte_gso_ctx gso;   /* indirect_pool NULL: segments are copied */
+	uint16_t tso_segs;        /* most buffers of a frame that the port cuts; 0: no bound */
 };
 
 /* Frames ready for the egress. */
 struct offload_out {
 	void (*flush)(struct offload_out *out); /* send pkts[0..n), set n to 0 */
 	uint32_t work;                          /* done so far; its owner begins at 0 */
+	uint32_t more;                          /* frames more than were put in; the same */
 	uint16_t n;
 	struct rte_mbuf *pkts[OFFLOAD_OUT];
 };

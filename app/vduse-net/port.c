@@ -139,6 +139,106 @@ port_offloads(const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
 	conf->txmode.offloads = info->tx_offload_capa & tx;
 }
 
+/* A limit as drivers tell it: 0, or all ones, is none. */
+static uint16_t
+bound(uint16_t limit)
+{
+	return limit == UINT16_MAX ? 0 : limit;
+}
+
+void
+port_bounds(const struct port *port, struct port_bounds *bounds)
+{
+	struct rte_eth_dev_info info;
+	uint16_t mtu = port->mtu;
+
+	*bounds = (struct port_bounds){ 0 };
+	rte_eth_dev_get_mtu(port->id, &mtu);
+	bounds->mtu = mtu;
+	if (!port->multi_segs) {
+		bounds->segs = 1;
+		bounds->tso_segs = 1;
+	} else if (rte_eth_dev_info_get(port->id, &info) == 0) {
+		bounds->segs = bound(info.tx_desc_lim.nb_mtu_seg_max);
+		bounds->tso_segs = bound(info.tx_desc_lim.nb_seg_max);
+	}
+}
+
+static void
+add_loss(struct port_losses *losses, const char *name, uint64_t frames)
+{
+	unsigned int i;
+
+	losses->all += frames;
+	for (i = 0; i < losses->n && strcmp(losses->of[i].name, name) != 0; i++)
+		;
+	if (i == PORT_LOSSES_MAX || frames == 0)
+		return;
+	if (i == losses->n) {
+		snprintf(losses->of[i].name, sizeof(losses->of[i].name), "%s", name);
+		losses->of[losses->n++].frames = 0;
+	}
+	losses->of[i].frames += frames;
+}
+
+/* "rx_q7_drop_header" is "drop_header" of rx. NULL: it is no loss of this direction. */
+static const char *
+loss_name(const char *xstat, bool rx)
+{
+	const char *name;
+
+	if (strncmp(xstat, rx ? "rx_q" : "tx_q", 4) != 0)
+		return NULL;
+	name = xstat + 4 + strspn(xstat + 4, "0123456789");
+	return strncmp(name, "_drop_", 6) == 0 ? name + 1 : NULL;
+}
+
+/* Each queue's reasons. */
+static void
+read_reasons(const struct port *port, bool rx, struct port_losses *losses)
+{
+	const int n = rte_eth_xstats_get_names(port->id, NULL, 0);
+	struct rte_eth_xstat_name *names = NULL;
+	struct rte_eth_xstat *values = NULL;
+	const char *name;
+	int i;
+
+	if (n > 0) {
+		names = calloc(n, sizeof(*names));
+		values = calloc(n, sizeof(*values));
+	}
+	if (names != NULL && values != NULL && rte_eth_xstats_get_names(port->id, names, n) == n &&
+			rte_eth_xstats_get(port->id, values, n) == n)
+		for (i = 0; i < n; i++) {
+			name = loss_name(names[values[i].id].name, rx);
+			if (name != NULL)
+				add_loss(losses, name, values[i].value);
+		}
+	free(values);
+	free(names);
+}
+
+void
+port_losses(const struct port *port, bool rx, struct port_losses *losses)
+{
+	struct rte_eth_stats now;
+
+	memset(losses, 0, sizeof(*losses));
+	if (port->vduse) {
+		read_reasons(port, rx, losses);
+		return;
+	}
+	if (rte_eth_stats_get(port->id, &now) != 0)
+		return;
+	if (rx) {
+		add_loss(losses, "missed", now.imissed - port->before.imissed);
+		add_loss(losses, "errors", now.ierrors - port->before.ierrors);
+		add_loss(losses, "no mbuf", now.rx_nombuf - port->before.rx_nombuf);
+	} else {
+		add_loss(losses, "errors", now.oerrors - port->before.oerrors);
+	}
+}
+
 /* Speed of the fastest link mode. */
 static uint32_t
 best_speed(uint32_t capa)
@@ -302,6 +402,8 @@ port_start(struct port *port, struct rte_mempool *pool)
 	}
 	if (ret != 0)
 		goto unregister_removed;
+	if (rte_eth_stats_get(port->id, &port->before) != 0)
+		memset(&port->before, 0, sizeof(port->before));
 	return 0;
 
 unregister_removed:

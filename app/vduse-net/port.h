@@ -29,12 +29,25 @@ struct port {
 	uint32_t frame;          /* bytes of the longest frame, without FCS */
 	bool set_mtu;            /* mtu was asked for and is within the driver's limits */
 	bool promiscuous;
-	bool multi_segs; /* can transmit a chain of mbufs */
-	bool chains;     /* receives frames of up to 64 KiB, to be segmented */
-	int link_event;  /* eventfd that a link change adds 1 to; -1: none; not owned */
-	bool vduse;      /* a VDUSE device */
-	bool goes;       /* another process takes its device over; atomic */
+	bool multi_segs;             /* can transmit a chain of mbufs */
+	bool chains;                 /* receives frames of up to 64 KiB, to be segmented */
+	int link_event;              /* eventfd that a link change adds 1 to; -1: none; not owned */
+	bool vduse;                  /* a VDUSE device */
+	bool goes;                   /* another process takes its device over; atomic */
+	struct rte_eth_stats before; /* counted by the driver before the start */
 	struct rte_eth_conf conf;
+};
+
+#define PORT_LOSSES_MAX 16
+
+/* Frames that the driver of a port lost in one direction, by reason. */
+struct port_losses {
+	uint64_t all;
+	unsigned int n;
+	struct {
+		char name[RTE_ETH_XSTATS_NAME_SIZE];
+		uint64_t frames;
+	} of[PORT_LOSSES_MAX];
 };
 
 /*
@@ -62,6 +75,23 @@ int port_stop(struct port *port);
  * that is a VDUSE device itself, from any other only what it transmits. Pure.
  */
 void port_offloads(const struct rte_eth_dev_info *info, struct rte_eth_conf *conf);
+
+/*
+ * What was lost since the start, in receiving (rx) or of the frames that it took to
+ * transmit: a VDUSE device tells each reason by its name in xstats ("drop_..."), others what
+ * ethdev has for all. A port that was started; any thread but a slow one.
+ */
+void port_losses(const struct port *port, bool rx, struct port_losses *losses);
+
+/* What a port takes to transmit; 0: no bound. */
+struct port_bounds {
+	uint32_t mtu;      /* bytes */
+	uint16_t segs;     /* buffers of a frame */
+	uint16_t tso_segs; /* buffers of a frame that it cuts */
+};
+
+/* Of a port that was started. */
+void port_bounds(const struct port *port, struct port_bounds *bounds);
 
 /* Speed in Mbit/s: of the link, else, before it is started, the port's best; 0: not known. */
 uint32_t port_speed(uint16_t id);

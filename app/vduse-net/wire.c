@@ -172,8 +172,7 @@ make_streams(struct wire *wire, enum wire_dir dir, struct pool_set *pools)
 		streams[i].rx_first = i;
 		streams[i].rx_step = n;
 		streams[i].rx_end = from->nb_rxq;
-		streams[i].linear = !to->multi_segs;
-		streams[i].pool = pool;
+		streams[i].gate.pool = pool;
 		streams[i].offload.port = to->id;
 		streams[i].offload.queue = i;
 		streams[i].offload.lengths = from->vduse;
@@ -191,6 +190,23 @@ free_streams(struct wire *wire, enum wire_dir dir)
 	rte_free(wire->streams[dir]);
 	wire->streams[dir] = NULL;
 	wire->nb_streams[dir] = 0;
+}
+
+/* The bounds of a port that was started: drivers tell some of them only then. */
+static void
+set_gates(struct wire *wire, enum wire_dir dir, const struct port *to)
+{
+	struct port_bounds bounds;
+	struct fwd_stream *s;
+
+	port_bounds(to, &bounds);
+	for (s = wire->streams[dir]; s < wire->streams[dir] + wire->nb_streams[dir]; s++) {
+		s->gate.mtu = bounds.mtu;
+		/* all ones: no frame needs a look for it */
+		s->gate.segs = bounds.segs != 0 ? bounds.segs : UINT16_MAX;
+		s->gate.tso_segs = bounds.tso_segs;
+		s->offload.tso_segs = bounds.tso_segs;
+	}
 }
 
 int
@@ -211,6 +227,8 @@ wire_start(struct wire *wire, struct pool_set *pools)
 	ret = port_start(&wire->device, pool);
 	if (ret != 0)
 		goto stop_port;
+	set_gates(wire, TO_DEVICE, &wire->device);
+	set_gates(wire, TO_PORT, &wire->port);
 	wire->device_up = true;
 	wire_follow_link(wire);
 	return 0;

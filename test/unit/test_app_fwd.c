@@ -99,7 +99,7 @@ setup(void **state)
 		.tx_port = b->far.id,
 		.rx_step = 1,
 		.rx_end = RX_QUEUES,
-		.pool = b->pool,
+		.gate.pool = b->pool,
 	};
 	assert_int_equal(fwd_add(&b->fwd, b->stream, 0), 0);
 	*state = b;
@@ -125,12 +125,23 @@ in_use(const struct bench *b)
 	return used;
 }
 
+/* Each frame is in one counter. */
+static void
+expect_balance(const struct bench *b)
+{
+	struct fwd_counters c = { 0 };
+
+	fwd_read(b->stream, &c);
+	assert_int_equal(c.rx + c.more, c.tx + fwd_drops(&c));
+}
+
 static int
 teardown(void **state)
 {
 	struct bench *b = *state;
 	unsigned int i;
 
+	expect_balance(b);
 	drain(b->out);
 	assert_int_equal(in_use(b), 0);
 	rte_free(b->stream);
@@ -173,6 +184,26 @@ make_frame(const struct bench *b, uint32_t len, uint16_t seg, uint8_t seed)
 		at += n;
 	}
 	return head;
+}
+
+/* An Ethernet frame of TCP over IPv4 with len bytes of payload, to be cut. */
+static struct rte_mbuf *
+make_tcp(const struct bench *b, uint16_t len, uint16_t mss)
+{
+	static const uint8_t headers[] = {
+		2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0,                          /* Ethernet */
+		0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, /* IPv4 */
+		0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0,  /* TCP */
+	};
+	struct rte_mbuf *m = make_frame(b, sizeof(headers) + len, 2000, 0);
+	uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
+
+	memcpy(data, headers, sizeof(headers));
+	data[16] = (40 + len) >> 8;
+	data[17] = 40 + len;
+	m->ol_flags = RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE;
+	m->tso_segsz = mss;
+	return m;
 }
 
 static void
@@ -276,16 +307,54 @@ a_chain_is_made_linear_where_it_must(void **state)
 {
 	struct bench *b = *state;
 
-	b->stream->linear = true;
+	b->stream->gate.segs = 1;
 	receive(b, 0, make_frame(b, 1900, 700, 3));
 	receive(b, 0, make_frame(b, 5000, 1000, 4)); /* fits no single buffer */
 	receive(b, 0, make_frame(b, 300, 2000, 5));
 	fwd_poll(&b->fwd);
 	expect_counters(b, 3, 2, 1);
-	expect_drops(b, FWD_DROP_LONG, 1);
+	expect_drops(b, FWD_DROP_PIECES, 1);
 	assert_int_equal(in_use(b), 2);
 	expect_frame(b, 1900, 3);
 	expect_frame(b, 300, 5);
+}
+
+/* Towards the port goes what its MTU allows, tags apart, and only that. */
+static void
+what_is_longer_than_the_mtu_is_a_drop(void **state)
+{
+	static const uint32_t lens[] = { 60, 1514, 1515, 9000, 1000 };
+	struct bench *b = *state;
+	struct rte_mbuf *m;
+	unsigned int i;
+
+	b->stream->gate.mtu = 1500;
+	b->stream->gate.segs = UINT16_MAX;
+	for (i = 0; i < RTE_DIM(lens); i++)
+		receive(b, 0, make_frame(b, lens[i], 2000, 0));
+	m = make_frame(b, 1518, 2000, 0);
+	*rte_pktmbuf_mtod_offset(m, uint8_t *, 12) = 0x81;
+	*rte_pktmbuf_mtod_offset(m, uint8_t *, 13) = 0;
+	receive(b, 0, m);
+	fwd_poll(&b->fwd);
+	expect_counters(b, 6, 4, 2);
+	expect_drops(b, FWD_DROP_LONG, 2);
+}
+
+/* Segments too: it is the driver that chose their size. */
+static void
+segments_longer_than_the_mtu_are_drops(void **state)
+{
+	struct bench *b = *state;
+
+	b->stream->gate.mtu = 1500;
+	offload_init(&b->stream->offload, 0, b->pool, NULL);
+	b->stream->offload.port = b->far.id;
+	receive(b, 0, make_tcp(b, 4380, 1460));
+	receive(b, 0, make_tcp(b, 4380, 2000)); /* the last is short */
+	fwd_poll(&b->fwd);
+	expect_counters(b, 2, 4, 2);
+	expect_drops(b, FWD_DROP_LONG, 2);
 }
 
 /* With the pool empty there is nothing to copy into: a drop, and no leak. */
@@ -295,7 +364,7 @@ no_buffer_for_the_copy_is_a_drop(void **state)
 	struct bench *b = *state;
 	struct rte_mbuf *m, *held = NULL;
 
-	b->stream->linear = true;
+	b->stream->gate.segs = 1;
 	receive(b, 0, make_frame(b, 1900, 700, 3));
 	while ((m = rte_pktmbuf_alloc(b->pool)) != NULL) {
 		m->next = held;
@@ -310,26 +379,6 @@ no_buffer_for_the_copy_is_a_drop(void **state)
 		m->next = NULL;
 		rte_pktmbuf_free(m);
 	}
-}
-
-/* An Ethernet frame of TCP over IPv4 with len bytes of payload, to be cut. */
-static struct rte_mbuf *
-make_tcp(const struct bench *b, uint16_t len, uint16_t mss)
-{
-	static const uint8_t headers[] = {
-		2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0,                          /* Ethernet */
-		0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, /* IPv4 */
-		0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0,  /* TCP */
-	};
-	struct rte_mbuf *m = make_frame(b, sizeof(headers) + len, 2000, 0);
-	uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
-
-	memcpy(data, headers, sizeof(headers));
-	data[16] = (40 + len) >> 8;
-	data[17] = 40 + len;
-	m->ol_flags = RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE;
-	m->tso_segsz = mss;
-	return m;
 }
 
 /* What is to be completed and what is not leave in the order in which they came. */
@@ -390,7 +439,7 @@ add_neighbour(struct bench *b)
 		.tx_port = b->near.id,
 		.rx_step = 1,
 		.rx_end = 1,
-		.pool = b->pool,
+		.gate.pool = b->pool,
 	};
 	assert_int_equal(fwd_add(&b->fwd, s, 0), 0);
 	return s;
@@ -557,6 +606,7 @@ static void
 a_plan_keeps_to_what_the_driver_has(void **state)
 {
 	struct bench *b = *state;
+	struct port_bounds bounds;
 
 	assert_int_equal(b->near.nb_rxq, RX_QUEUES);
 	assert_int_equal(b->near.nb_txq, RX_QUEUES);
@@ -567,6 +617,13 @@ a_plan_keeps_to_what_the_driver_has(void **state)
 	assert_false(b->far.chains);
 	assert_true(port_is_up(&b->far));
 	assert_true(b->far.frame >= 1514);
+	port_bounds(&b->far, &bounds);
+	assert_int_equal(bounds.mtu, 1500);
+	assert_int_equal(bounds.segs, 0);
+	b->far.multi_segs = false;
+	port_bounds(&b->far, &bounds);
+	assert_int_equal(bounds.segs, 1);
+	assert_int_equal(bounds.tso_segs, 1);
 }
 
 static void
@@ -648,6 +705,8 @@ main(int argc, char *argv[])
 		WITH_PORTS(a_chain_passes_as_it_is),
 		WITH_PORTS(a_chain_is_made_linear_where_it_must),
 		WITH_PORTS(no_buffer_for_the_copy_is_a_drop),
+		WITH_PORTS(what_is_longer_than_the_mtu_is_a_drop),
+		WITH_PORTS(segments_longer_than_the_mtu_are_drops),
 		WITH_PORTS(frames_to_cut_keep_their_place),
 		WITH_PORTS(a_round_has_a_budget_of_segments),
 		WITH_PORTS(a_round_has_a_budget_of_bytes),

@@ -448,6 +448,25 @@ what_the_egress_cannot_is_done_here(void **state)
 	}
 }
 
+/* A port takes so many buffers of a frame that it cuts: what needs more is cut here. */
+static void
+the_egress_is_not_asked_for_too_many_buffers(void **state)
+{
+	struct ref r = { "buffers", TCP, .mss = 1448 };
+	unsigned int pieces;
+
+	(void)state;
+	for (pieces = 1; pieces < 6; pieces++) {
+		r.payload = 2048 * pieces - 54;
+		bench_egress(CKSUMS | TSOS | CHAINS);
+		bench.offload.tso_segs = 3;
+		assert_int_equal(bench_run(bench_receive(&r, cuts[3])), 0);
+		assert_int_equal(bench.n, pieces <= 3 ? 1 : ref_segments(&r));
+		bench_clear();
+	}
+	bench.offload.tso_segs = 0;
+}
+
 /* Checksums by the egress, but no segmentation: each segment asks for its checksum. */
 static void
 segments_ask_for_their_checksums(void **state)
@@ -549,6 +568,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test_setup(shared_frames_are_copied, bench_fresh),
 		cmocka_unit_test_setup(the_egress_is_asked, bench_fresh),
 		cmocka_unit_test_setup(what_the_egress_cannot_is_done_here, bench_fresh),
+		cmocka_unit_test_setup(the_egress_is_not_asked_for_too_many_buffers, bench_fresh),
 		cmocka_unit_test_setup(segments_ask_for_their_checksums, bench_fresh),
 		cmocka_unit_test_setup(extension_headers_are_not_left_to_the_egress, bench_fresh),
 		cmocka_unit_test_setup(other_links_are_not_left_to_the_egress, bench_fresh),
