@@ -4,23 +4,58 @@
 
 #include "stats.h"
 
+/* A reason, between brackets. */
+static void
+print_reason(FILE *out, const char **before, const char *name, uint64_t frames)
+{
+	if (frames == 0)
+		return;
+	fprintf(out, "%s%s %" PRIu64, *before, name, frames);
+	*before = ", ";
+}
+
+static void
+print_losses(FILE *out, const char **before, const char *side, const struct port_losses *losses)
+{
+	char name[sizeof(losses->of[0].name) + 4];
+	unsigned int i;
+
+	for (i = 0; i < losses->n; i++) {
+		snprintf(name, sizeof(name), "%s %s", side, losses->of[i].name);
+		print_reason(out, before, name, losses->of[i].frames);
+	}
+}
+
+/*
+ * Every frame that came to one side: rx are those that its driver lost too, tx are those that
+ * the other side's driver did not lose.
+ */
 static void
 print_counters(FILE *out, const struct wire *wire, enum wire_dir dir)
 {
+	const struct port *from = dir == TO_DEVICE ? &wire->port : &wire->device;
+	const struct port *to = dir == TO_DEVICE ? &wire->device : &wire->port;
+	struct port_losses in, lost;
 	const char *before = " (";
 	struct fwd_counters c;
+	uint64_t drops;
 	unsigned int why;
 
 	wire_read(wire, dir, &c);
-	fprintf(out, "rx %" PRIu64 " tx %" PRIu64 " drops %" PRIu64, c.rx, c.tx, fwd_drops(&c));
-	for (why = 0; why < FWD_DROPS; why++) {
-		if (c.drops[why] == 0)
-			continue;
-		fprintf(out, "%s%s %" PRIu64, before, fwd_drop_name(why), c.drops[why]);
-		before = ", ";
-	}
-	if (fwd_drops(&c) != 0)
+	port_losses(from, true, &in);
+	port_losses(to, false, &lost);
+	/* it counts meanwhile: what it lost of frames that came later is for the next time */
+	drops = fwd_drops(&c) + in.all + RTE_MIN(lost.all, c.tx);
+	fprintf(out, "rx %" PRIu64 " tx %" PRIu64 " drops %" PRIu64, c.rx + in.all,
+			c.tx - RTE_MIN(lost.all, c.tx), drops);
+	print_losses(out, &before, "rx", &in);
+	for (why = 0; why < FWD_DROPS; why++)
+		print_reason(out, &before, fwd_drop_name(why), c.drops[why]);
+	print_losses(out, &before, "tx", &lost);
+	if (before[0] == ',')
 		fputc(')', out);
+	if (c.more != 0)
+		fprintf(out, ", %" PRIu64 " more by cutting", c.more);
 }
 
 void

@@ -10,8 +10,10 @@
 
 /*
  * One line for each wire, frames since the start:
- *   wire 0: PORT (up) > NAME (down): rx 9 tx 7 drops 2 (queue full 2); NAME > PORT: rx 5 tx 5 drops
- * 0
+ *   wire 0: PORT (up) > NAME (down): rx 9 tx 7 drops 2 (queue full 2); NAME > PORT: rx 5
+ *   tx 48 drops 1 (rx drop_header 1), 44 more by cutting
+ * It accounts for every frame, those that a driver lost included: while nothing is forwarded
+ * rx + more = tx + drops, and drops is the sum of what is in brackets.
  */
 void stats_print(FILE *out, const struct wire *wires, unsigned int nb_wires);
 
