@@ -170,6 +170,59 @@ case_mixed() {
 	finish
 }
 
+# vlan_up NAMESPACE NUMBER NAME TAG...: interfaces above eth0, one in the other; the last
+# one's address ends in NUMBER, in network $net. The driver's offloads stay on.
+vlan_up() {
+	local ns=$1 number=$2 below=eth0 name=$3 tag proto id
+	shift 3
+	for tag; do
+		proto=${tag%:*} id=${tag#*:}
+		ip -n "$ns" link add link "$below" name "$name$id" type vlan proto "$proto" id "$id"
+		ip -n "$ns" link set "$name$id" up
+		below=$name$id
+	done
+	ip -n "$ns" addr add "10.0.$net.$number/24" dev "$below"
+	ip -n "$ns" addr add "fd00:$net::$number/64" dev "$below" nodad
+	in_ns "$ns" ethtool -k "$below" | grep -x 'tcp-segmentation-offload: on' >/dev/null ||
+		say "$below of $ns: without segmentation"
+}
+
+# exchange_tagged NET TAG...: through interfaces with these tags in both containers.
+exchange_tagged() {
+	local net=$1
+	shift
+	say "tags $*"
+	vlan_up c1 1 "v$net." "$@"
+	vlan_up c2 2 "v$net." "$@"
+	ping_back c1 "10.0.$net.2"
+	dd if=/dev/urandom of=/tmp/data bs=1000000 count="$megabytes" 2>/dev/null
+	sum=$(sha256sum </tmp/data)
+	transfer "in_ns c1" "in_ns c2" "10.0.$net.2"
+	transfer "in_ns c2" "in_ns c1" "10.0.$net.1"
+	transfer "in_ns c1" "in_ns c2" "fd00:$net::2"
+	transfer "in_ns c2" "in_ns c1" "fd00:$net::1"
+	rm /tmp/data /tmp/received
+	no_bad_checksums "in_ns c1"
+	no_bad_checksums "in_ns c2"
+}
+
+# Tags of both kinds, alone and in each other: with offloads passed on, and done here.
+case_vlan() {
+	local pair
+	modprobe 8021q
+	for pair in "bulk bulk" "bulk none"; do
+		say "profiles $pair"
+		# shellcheck disable=SC2086
+		start $pair
+		megabytes=4 exchange_tagged 5 802.1Q:5
+		megabytes=4 exchange_tagged 6 802.1ad:6
+		megabytes=4 exchange_tagged 7 802.1Q:7 802.1Q:8
+		megabytes=4 exchange_tagged 9 802.1ad:9 802.1Q:10 802.1Q:11
+		finish
+		clean_slate
+	done
+}
+
 # only FEATURE...: of what ethtool can switch off, only these stay on.
 only() {
 	local ns feature
@@ -294,7 +347,7 @@ after_case() {
 	return 0
 }
 
-for name in bulk none mixed alone ecn tap packet_socket xdp link link_up link_peer; do
+for name in bulk none mixed alone ecn vlan tap packet_socket xdp link link_up link_peer; do
 	case_run "offload/$name" "case_$name"
 done
 exit 0

@@ -6,7 +6,7 @@
 # Series known to have vduse and net devices in it (6.10 and later).
 kernel_series="6.12 7.2 7.3"
 # What a test may load; dependencies are found by modprobe.
-kernel_modules="vduse virtio_vdpa vhost_vdpa virtio_net veth tun macvlan bridge"
+kernel_modules="vduse virtio_vdpa vhost_vdpa virtio_net veth tun macvlan bridge 8021q"
 
 vm_cache=${VDUSE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dpdk-vduse}
 kernel_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -141,7 +141,7 @@ kernel_fetch() {
 	*) vm_die "unknown kernel $series; there are: $kernel_series" ;;
 	esac
 	kernel_dir=$vm_cache/kernel/$series
-	[ ! -f "$kernel_dir/release" ] || return 0
+	[ "$(cat "$kernel_dir/wanted" 2>/dev/null)" != "$kernel_modules" ] || return 0
 	[ "$(dpkg --print-architecture)" = amd64 ] || vm_die "only amd64 kernels are supported"
 	[ -f "$kernel_keyring" ] ||
 		vm_die "$kernel_keyring is missing; install debian-archive-keyring"
@@ -156,6 +156,12 @@ kernel_fetch() {
 		vm_die "no vmlinuz in the packages of $release"
 	rm -rf "$new/deb" "$new/root"
 	echo "$release" >"$new/release"
+	echo "$kernel_modules" >"$new/wanted"
+	# One with other modules goes.
+	if [ -d "$kernel_dir" ]; then
+		vm_temporary+=("$new.old")
+		mv -T "$kernel_dir" "$new.old"
+	fi
 	# Another run may have been quicker.
 	mv -T "$new" "$kernel_dir" 2>/dev/null || [ -f "$kernel_dir/release" ] ||
 		vm_die "cannot write to $kernel_dir"
