@@ -131,8 +131,26 @@ passed_whole() {
 	[ "$tx" -le "$rx" ] && [ "$rx" -lt "$((2 * megabytes * 1000000 / 1448))" ]
 }
 
+# The last line of the wire accounts for every frame, in both directions.
+accounted() {
+	awk '
+		/^wire 0: / { line = $0 }
+		END {
+			n = split(line, side, ";")
+			for (i = 1; i <= n; i++) {
+				if (!match(side[i], /: rx [0-9]+ tx [0-9]+ drops [0-9]+/)) { bad = 1; continue }
+				split(substr(side[i], RSTART, RLENGTH), c, " ")
+				more = match(side[i], /[0-9]+ more by cutting/) ? substr(side[i], RSTART) + 0 : 0
+				if (c[3] + more != c[5] + c[7]) { print "# " c[3] " + " more " != " c[5] " + " c[7]; bad = 1 }
+			}
+			exit bad || n != 2
+		}' "$VM_RESULT/app.log" ||
+		fail "frames are missing in: $(grep '^wire 0: ' "$VM_RESULT/app.log" | tail -n 1)"
+}
+
 finish() {
 	stop "$pid"
+	accounted
 	say "$(tail -n 2 "$VM_RESULT/app.log" | tr '\n' ' ')"
 	nothing_left
 }
