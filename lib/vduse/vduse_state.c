@@ -11,7 +11,7 @@
 #include "vduse_ring.h"
 #include "vduse_state.h"
 
-static_assert(sizeof(struct vduse_state_vq) == RTE_CACHE_LINE_MIN_SIZE, "the arrays follow it");
+static_assert(sizeof(struct vduse_state_vq) == VDUSE_STATE_ALIGN, "the arrays follow it");
 
 /* Elements, table, slots, in this order: each is aligned then. */
 #define STATE_BYTES_EACH (sizeof(uint64_t) + sizeof(uint64_t) + sizeof(uint16_t))
@@ -21,7 +21,7 @@ vduse_state_vq_bytes(uint16_t max_size)
 {
 	return RTE_ALIGN_CEIL(sizeof(struct vduse_state_vq) +
 					      vduse_state_entries(max_size) * STATE_BYTES_EACH,
-			RTE_CACHE_LINE_MIN_SIZE);
+			VDUSE_STATE_ALIGN);
 }
 
 void

@@ -17,6 +17,9 @@
 /** Bytes that the owner of the device may keep in the file. */
 #define VDUSE_STATE_BLOB_MAX 4096
 
+/** What records in the file are aligned to on every processor, in bytes. */
+#define VDUSE_STATE_ALIGN 64
+
 /** Entries of a queue's journal: its size, or the next power of two. */
 static inline uint32_t
 vduse_state_entries(uint16_t max_size)
@@ -46,7 +49,7 @@ struct vduse_state_vq {
 	uint64_t desc_addr, driver_addr, device_addr; /**< IOVA, to know the ring again */
 	uint32_t size;
 	uint32_t valid; /**< written last: VDUSE_STATE_RUNNING, _PARKED, or 0 */
-} __rte_cache_aligned;
+} __rte_aligned(VDUSE_STATE_ALIGN);
 
 /** The queue is served; a successor goes on from here. */
 #define VDUSE_STATE_RUNNING 1

@@ -62,7 +62,7 @@ struct vduse_store_head {
 	uint32_t failed;                /**< stopped for good until the driver resets it */
 	struct vduse_store_blob config; /**< configuration space */
 	struct vduse_store_blob owner;  /**< what the owner of the device keeps */
-} __rte_cache_aligned;
+} __rte_aligned(VDUSE_STATE_ALIGN);
 
 struct vduse_store {
 	int dir_fd;

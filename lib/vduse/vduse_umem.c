@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_malloc.h>
@@ -13,9 +15,8 @@
 #include "vduse_log.h"
 #include "vduse_umem.h"
 
-/* drivers/vdpa/vdpa_user/vduse_dev.c: VDUSE_BOUNCE_SIZE, where none was asked for; PAGE_MASK */
-#define UMEM_SIZE      (64u << 20)
-#define UMEM_PAGE_MASK UINT64_C(4095)
+/* drivers/vdpa/vdpa_user/vduse_dev.c: VDUSE_BOUNCE_SIZE, where none was asked for */
+#define UMEM_SIZE (64u << 20)
 
 /* The region's size. Returns 1; 0: there is none (yet); -ENOTTY: before Linux 6.0. */
 static int
@@ -202,7 +203,10 @@ umem_alloc(struct vduse_umem *umem, uint64_t size)
 void
 vduse_umem_want(struct vduse_umem *umem, uint64_t size)
 {
-	umem->wanted = umem_alloc(umem, size != 0 ? size & ~UMEM_PAGE_MASK : UMEM_SIZE) == 0;
+	/* the kernel rounds down to its pages, of 4 to 64 KiB: bounce_size_store() */
+	const uint64_t page = sysconf(_SC_PAGESIZE);
+
+	umem->wanted = umem_alloc(umem, size != 0 ? RTE_ALIGN_FLOOR(size, page) : UMEM_SIZE) == 0;
 }
 
 bool

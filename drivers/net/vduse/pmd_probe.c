@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <fcntl.h>
+#include <stdlib.h>
 
 #include <bus_vdev_driver.h>
 #include <rte_errno.h>
