@@ -8,6 +8,8 @@ deps_build="gcc libc6-dev meson ninja-build pkg-config libdpdk-dev libmnl-dev li
 	libseccomp-dev libsystemd-dev dpkg-dev python3-pyelftools"
 # To use what was built, and to look at it.
 deps_run="kmod iproute2 ethtool iputils-ping iperf3"
+# To build for another processor and run its unit tests (test/cross).
+deps_cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static debian-archive-keyring"
 # For a virtual machine with a kernel that has vduse (test/vm).
 deps_vm="qemu-system-x86 busybox-static kmod cpio xz-utils debian-archive-keyring"
 # For the tests: unit, static (dpdk has dpdk-pmdinfo.py), and Debian's own testpmd as an application.

@@ -2,9 +2,9 @@
 # shellcheck shell=bash
 # From the words that test/run is given to what it runs. A name is PART, PART/GROUP or
 # PART/GROUP/CASE, as the lines of results have it; GROUP and GROUP/CASE are looked for in all
-# parts but sanitize.
+# parts but sanitize and cross.
 
-parts="unit sanitize static native system"
+parts="unit sanitize cross static native system"
 # "PART" or "PART NAME" each, NAME being GROUP or GROUP/CASE
 chosen=()
 
@@ -21,6 +21,7 @@ group_is() {
 groups_of() {
 	case $1 in
 	unit | sanitize) unit_names "$build" ;;
+	cross) cross_names ;;
 	static) (cd test/static && find . -type f -executable -printf '%P\n' | sort) ;;
 	native | system) (cd "test/$1" && ls -- *.sh | sed 's/\.sh$//' | grep -vx lib) ;;
 	esac
