@@ -84,6 +84,26 @@ dequeue_max(const struct net_queue *q, const struct virtio_net_hdr *hdr)
 			__ATOMIC_RELAXED);
 }
 
+/* What the header asks for, onto the mbuf. @return false: dropped, counted */
+static bool
+dequeue_offloads(struct net_queue *q, const struct virtio_net_hdr *hdr, struct rte_mbuf *m)
+{
+	uint32_t max;
+
+	if (unlikely(net_hdr_to_mbuf(hdr, q->features, q->complete, m) < 0)) {
+		q->stats.drop_header++;
+		return false;
+	}
+	if (likely(hdr->gso_type == VIRTIO_NET_HDR_GSO_NONE))
+		return true;
+	/* its segments, or the frame where it is only one, are as long as others may be */
+	max = __atomic_load_n(&q->plain_max, __ATOMIC_RELAXED);
+	if (likely(m->ol_flags & RTE_MBUF_F_RX_LRO ? m->tso_segsz < max : m->pkt_len <= max))
+		return true;
+	q->stats.drop_long++;
+	return false;
+}
+
 static __rte_always_inline bool
 dequeue_may_attach(const struct net_queue *q, const struct virtio_net_hdr *hdr,
 		const struct vduse_chain *chain)
@@ -136,9 +156,7 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 		rte_pktmbuf_free(frame);
 		return -ENOMEM;
 	}
-	if ((hdr.hdr.flags | hdr.hdr.gso_type) != 0 &&
-			net_hdr_to_mbuf(&hdr.hdr, q->features, q->complete, frame) < 0) {
-		q->stats.drop_header++;
+	if ((hdr.hdr.flags | hdr.hdr.gso_type) != 0 && !dequeue_offloads(q, &hdr.hdr, frame)) {
 		rte_pktmbuf_free(frame);
 		return attached;
 	}
@@ -228,12 +246,7 @@ dequeue_plain_frame(struct net_queue *q, const uint8_t *addr, uint32_t len, stru
 	/* what is looked at is what is used: the driver may write meanwhile */
 	rte_compiler_barrier();
 	net_copy(rte_pktmbuf_mtod(m, uint8_t *), addr + q->hdr_len, len);
-	if (likely((hdr.flags | hdr.gso_type) == 0))
-		return true;
-	if (net_hdr_to_mbuf(&hdr, q->features, q->complete, m) == 0)
-		return true;
-	q->stats.drop_header++;
-	return false;
+	return likely((hdr.flags | hdr.gso_type) == 0) || dequeue_offloads(q, &hdr, m);
 }
 
 /* Longest buffer that is copied into one mbuf; with zero-copy, that is copied at all. */
@@ -312,12 +325,7 @@ dequeue_attached_frame(struct net_queue *q, const struct vduse_batch *batch, uin
 	dequeue_mbuf_init(tail, q->port, 0, 0);
 	net_zc_attach_one(q->zc, batch->addr[i] + q->hdr_len, batch->len[i] - q->hdr_len,
 			batch->id[i], m, tail);
-	if (likely((hdr.flags | hdr.gso_type) == 0))
-		return 1;
-	if (net_hdr_to_mbuf(&hdr, q->features, q->complete, m) == 0)
-		return 1;
-	q->stats.drop_header++;
-	return 0;
+	return likely((hdr.flags | hdr.gso_type) == 0) || dequeue_offloads(q, &hdr, m);
 }
 
 /* Frames of one descriptor that stay where they are, as dequeue_plain(). */

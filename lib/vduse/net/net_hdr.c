@@ -116,6 +116,24 @@ gso_is_true(const struct virtio_net_hdr *hdr, uint64_t features,
 }
 
 /*
+ * What may be said of a frame whose checksum was completed: that, and what the IP header's sum
+ * tells. In a tunnel an application takes flags of these names for the outer headers'.
+ */
+static uint64_t
+checked_flags(const struct rte_mbuf *m, const struct rte_vduse_net_headers *h)
+{
+	uint16_t sum;
+
+	if (h->outer.len != 0)
+		return 0;
+	if (h->ip.ipv6)
+		return RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	if (frame_sum(m, h->ip.at, h->ip.len, &sum) < 0 || sum != 0xffff)
+		return RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_BAD;
+	return RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+}
+
+/*
  * What the driver says is the truth: its frame is read up to csum_start, not further.
  * Where that fails a checksum is completed all the same: for that, no header is needed.
  */
@@ -135,7 +153,7 @@ net_hdr_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, bool comple
 		return gso ? -EINVAL : 0;
 	if (!HAS(features, VIRTIO_NET_F_CSUM) || field + sizeof(uint16_t) > m->pkt_len)
 		return -EINVAL;
-	if ((gso || !complete) && hdr->csum_start != 0)
+	if (hdr->csum_start != 0)
 		known = rte_vduse_net_headers_read(m, hdr->csum_start, &h) == 0 &&
 			has_name(hdr, &h);
 	if (gso) {
@@ -144,9 +162,15 @@ net_hdr_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, bool comple
 		cut = m->pkt_len - h.data > hdr->gso_size;
 	}
 	m->tx_offload = 0;
-	if (complete || !known)
-		return cut ? -EINVAL : complete_checksum(hdr, m);
-	m->packet_type = h.ptype;
+	if (known)
+		m->packet_type = h.ptype;
+	if (!known || (complete && !cut)) {
+		if (complete_checksum(hdr, m) < 0)
+			return -EINVAL;
+		if (known)
+			m->ol_flags |= checked_flags(m, &h);
+		return 0;
+	}
 	m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
 	rte_vduse_net_headers_set(m, &h);
 	if (cut) {

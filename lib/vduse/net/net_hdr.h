@@ -74,9 +74,12 @@ struct net_hdr {
  * mbuf's bit fields do not hold them. A checksum of a protocol that no mbuf flag can
  * name is completed here, whatever is in front of it.
  *
+ * A frame that is completed and not to be segmented gets RTE_MBUF_F_RX_L4_CKSUM_GOOD and, by
+ * its IPv4 header's sum, RTE_MBUF_F_RX_IP_CKSUM_GOOD or _BAD, unless it is in a tunnel.
+ *
  * @param hdr copied out of shared memory, flags or gso_type not 0
  * @param features negotiated
- * @param complete complete every checksum
+ * @param complete complete every checksum of a frame that is not to be segmented
  * @return 0; -EINVAL: not negotiated, not true of the frame, or too many segments
  *   (rte_vduse_net_may_cut())
  */

@@ -280,8 +280,10 @@ int rte_vduse_net_announce(struct rte_vduse_net *net);
 
 /**
  * Whether partial checksums of the driver are completed before they are
- * dequeued (true), or left to the owner, marked RTE_MBUF_F_RX_L4_CKSUM_NONE
- * (false, the default). Not while frames are dequeued.
+ * dequeued (true), with RTE_MBUF_F_RX_L4_CKSUM_GOOD and RTE_MBUF_F_RX_IP_CKSUM_GOOD or
+ * _BAD, or left to the owner, marked RTE_MBUF_F_RX_L4_CKSUM_NONE (false, the
+ * default). Frames to be segmented (RTE_MBUF_F_RX_LRO) are always left so. Not while frames are
+ * dequeued.
  */
 void rte_vduse_net_set_complete(struct rte_vduse_net *net, bool complete);
 
