@@ -39,7 +39,8 @@ args_devargs(const struct wire_args *wire, uint32_t speed, char *buf, size_t len
 		append(buf, len, &at, ",mq-fallback=1");
 	if (wire->zero_copy)
 		append(buf, len, &at, ",zero-copy=1");
-	append(buf, len, &at, ",profile=%s", wire->profile);
+	/* the other port may complete checksums; else fwd.c does */
+	append(buf, len, &at, ",csum=partial,profile=%s", wire->profile);
 	if (speed != 0)
 		append(buf, len, &at, ",speed=%u", speed);
 	if (wire->standby)

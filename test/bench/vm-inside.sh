@@ -40,7 +40,7 @@ vduse_containers() {
 
 start_ours() {
 	modules virtio_vdpa virtio_net
-	run "$column" "$app" "${eal[@]}" "${huge[@]}" --vdev net_vduse_p,name=c2,profile=bulk,attach=virtio \
+	run "$column" "$app" "${eal[@]}" "${huge[@]}" --vdev net_vduse_p,name=c2,profile=bulk,csum=partial,attach=virtio \
 		-- --port net_vduse_p --name c1
 	vduse_containers
 }

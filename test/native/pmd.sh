@@ -41,6 +41,7 @@ case_values() {
 	refused 'attach=pci: not one of virtio, vhost, none' attach=pci
 	refused 'mq-fallback=2: not a number from 0 to 1' mq-fallback=2
 	refused 'profile=fast: not one of latency, bulk, xdp, none, tx' profile=fast
+	refused 'csum=half: not one of whole, partial' csum=half
 	refused 'speed=2147483648: not a number' speed=2147483648
 	refused 'standby=yes: not a number' standby=yes
 	refused 'msg-timeout=-1: not a number' msg-timeout=-1
@@ -60,7 +61,7 @@ case_values() {
 # Each key twice, with values that are right.
 case_twice() {
 	local pair
-	for pair in name=a queues=1 queue-size=256 ring=any mac=02:00:00:00:00:01 mtu=1500 attach=none \
+	for pair in name=a queues=1 queue-size=256 ring=any mac=02:00:00:00:00:01 mtu=1500 attach=none csum=whole \
 		mq-fallback=1 profile=none speed=1000 standby=1 msg-timeout=5 bounce-size=2097152 \
 		umem=0 irq-affinity=1 rx-coalesce=1:1 tx-coalesce=1:1 inject=lcore adopt=0 fd=0; do
 		refused "${pair%%=*} is given twice" "$pair,$pair"

@@ -12,7 +12,7 @@ megabytes=10
 start() {
 	modules virtio_vdpa virtio_net
 	run app "$app" "${eal[@]}" "${huge[@]}" \
-		--vdev "net_vduse_p,name=c2,mac=02:00:00:00:00:02,profile=$2,attach=virtio" -- \
+		--vdev "net_vduse_p,name=c2,mac=02:00:00:00:00:02,profile=$2,csum=partial,attach=virtio" -- \
 		--port net_vduse_p --name c1 --mac 02:00:00:00:00:01 --profile "$1"
 	need_netdev c1 app "$pid"
 	container c1 "$dev" 1

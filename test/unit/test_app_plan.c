@@ -27,7 +27,7 @@ devargs_say_what_was_given(void **state)
 
 	(void)state;
 	assert_int_equal(args_devargs(&wire, 0, buf, sizeof(buf)), 0);
-	assert_string_equal(buf, "name=c1,profile=bulk,attach=virtio");
+	assert_string_equal(buf, "name=c1,csum=partial,profile=bulk,attach=virtio");
 	wire = (struct wire_args){
 		.name = "c2",
 		.mac = { { 0x02, 0, 0, 0, 0, 0xab } },
@@ -40,8 +40,9 @@ devargs_say_what_was_given(void **state)
 		.standby = true,
 	};
 	assert_int_equal(args_devargs(&wire, 25000, buf, sizeof(buf)), 0);
-	assert_string_equal(buf, "name=c2,mac=02:00:00:00:00:AB,mtu=9000,queue-size=512,queues=2,"
-				 "mq-fallback=1,profile=xdp,speed=25000,standby=1,attach=none");
+	assert_string_equal(buf,
+			"name=c2,mac=02:00:00:00:00:AB,mtu=9000,queue-size=512,queues=2,"
+			"mq-fallback=1,csum=partial,profile=xdp,speed=25000,standby=1,attach=none");
 }
 
 static void

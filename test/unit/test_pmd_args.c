@@ -56,6 +56,9 @@ test_choices(void **state)
 	assert_int_equal(parse("profile=xdp").net.profile, RTE_VDUSE_NET_PROFILE_XDP);
 	assert_int_equal(parse("profile=none").net.profile, RTE_VDUSE_NET_PROFILE_NONE);
 	assert_int_equal(parse("profile=tx").net.profile, RTE_VDUSE_NET_PROFILE_TX);
+	assert_false(parse("profile=tx").partial_csum);
+	assert_false(parse("csum=whole").partial_csum);
+	assert_true(parse("csum=partial").partial_csum);
 	assert_int_equal(parse("attach=none").attach, RTE_VDUSE_ATTACH_NONE);
 	assert_int_equal(parse("attach=virtio").attach, RTE_VDUSE_ATTACH_VIRTIO);
 	assert_int_equal(parse("attach=vhost").attach, RTE_VDUSE_ATTACH_VHOST);
@@ -143,6 +146,7 @@ static const struct {
 } bad_args[] = {
 	{ "ring=both", "ring=both: not one of any, split, packed" },
 	{ "ring=Packed", "not one of any, split, packed" },
+	{ "csum=half", "csum=half: not one of whole, partial" },
 	{ "profile=fast", "profile=fast: not one of latency, bulk, xdp, none, tx" },
 	{ "speed=-1", "speed=-1: not a number" },
 	{ "speed=2147483648", "not a number from 0 to 2147483647" },

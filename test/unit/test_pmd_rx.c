@@ -14,6 +14,7 @@
 #include <rte_malloc.h>
 
 #include "bench.h"
+#include "hdr_frame.h"
 #include "pmd.h"
 
 #define VDEV "net_vduse_unit"
@@ -24,6 +25,9 @@
 			RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
 #define LRO     (CKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO)
 #define SCATTER RTE_ETH_RX_OFFLOAD_SCATTER
+
+#define CSUM      (1ULL << VIRTIO_NET_F_CSUM)
+#define HOST_TSO4 (CSUM | 1ULL << VIRTIO_NET_F_HOST_TSO4)
 
 #define OVERHEAD 22 /* Ethernet and two tags */
 
@@ -421,6 +425,159 @@ test_pinned(void **state)
 	rte_free(mem.buf_ptr);
 }
 
+/* The driver sends a frame and leaves the checksum to the device. */
+static void
+send_partial(struct bench *b, const struct frame *f, const struct virtio_net_hdr *gso)
+{
+	struct virtio_net_hdr_mrg_rxbuf hdr = { .hdr = *gso };
+	const struct mock_desc desc = { .iova = BENCH_BUFFERS, .len = BENCH_HDR_LEN + f->len };
+	uint8_t data[FRAME_MAX];
+
+	hdr.hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	hdr.hdr.csum_start = f->l4;
+	hdr.hdr.csum_offset = f->field - f->l4;
+	memcpy(data, f->data, f->len);
+	frame_put16(data + f->field, frame_pseudo(f));
+	guest_write(&b->guest, BENCH_BUFFERS, &hdr, sizeof(hdr));
+	guest_write(&b->guest, BENCH_BUFFERS + BENCH_HDR_LEN, data, f->len);
+	assert_int_equal(mock_vq_add(bench_tx(b), &desc, 1, NULL), 0);
+}
+
+/* What ethdev's flags say of the checksums, for a frame with all of them right. */
+static uint64_t
+good_flags(const struct frame_spec *spec)
+{
+	return RTE_MBUF_F_RX_L4_CKSUM_GOOD | (spec->ipv6 ? 0 : RTE_MBUF_F_RX_IP_CKSUM_GOOD);
+}
+
+static void
+csum_run(const char *args, uint64_t offloads, bool whole)
+{
+	const struct virtio_net_hdr none = { 0 };
+	struct frame_spec spec = { .seed = 3 };
+	struct rte_mbuf *m;
+	struct frame f;
+	struct bench b;
+	unsigned int i;
+	uint16_t port;
+
+	port = port_up(&b, args, offloads, CSUM);
+	for (spec.wrap = FRAME_PLAIN; spec.wrap <= FRAME_QINQ; spec.wrap++) {
+		for (i = 0; i < 8; i++) {
+			spec.ipv6 = i & 1;
+			spec.protocol = i & 2 ? FRAME_TCP : FRAME_UDP;
+			spec.payload = i & 4 ? 1001 : 0;
+			frame_build(&f, &spec);
+			send_partial(&b, &f, &none);
+			m = receive(&b, port);
+			assert_non_null(m);
+			if (whole) {
+				frame_check(m, f.data, f.len);
+				assert_int_equal(m->ol_flags & ~RTE_MBUF_F_EXTERNAL,
+						good_flags(&spec));
+			} else {
+				frame_put16(f.data + f.field, frame_pseudo(&f));
+				frame_check(m, f.data, f.len);
+				assert_int_equal(m->ol_flags, RTE_MBUF_F_RX_L4_CKSUM_NONE);
+			}
+			rte_pktmbuf_free(m);
+		}
+	}
+	port_down(&b);
+}
+
+/* RX checksum offload is a promise: partial checksums come only to who asked for them. */
+static void
+test_checksum(void **state)
+{
+	(void)state;
+	csum_run(ARGS, 0, true);
+	csum_run(ARGS, CKSUM, true);
+	csum_run(ARGS ",profile=tx", CKSUM, true);
+	csum_run(ARGS ",csum=whole", CKSUM, true);
+	csum_run(ARGS ",zero-copy=1,zero-copy-min=256", CKSUM | SCATTER, true);
+	csum_run(ARGS ",csum=partial", CKSUM, false);
+	/* who does not ask for the offload cannot know what the flag means */
+	csum_run(ARGS ",csum=partial", 0, true);
+}
+
+/* Nothing is said of what was not looked at; a wrong IP header is said to be wrong. */
+static void
+test_checksum_flags(void **state)
+{
+	const struct virtio_net_hdr none = { 0 };
+	struct frame_spec spec = { .seed = 3, .protocol = FRAME_TCP, .payload = 100 };
+	struct rte_mbuf *m;
+	struct frame f;
+	struct bench b;
+	uint16_t port;
+
+	(void)state;
+	port = port_up(&b, ARGS, CKSUM, CSUM);
+	frame_build(&f, &spec);
+	f.data[f.ip + 10] ^= 1;
+	send_partial(&b, &f, &none);
+	m = receive(&b, port);
+	assert_non_null(m);
+	assert_int_equal(m->ol_flags, RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_BAD);
+	frame_check(m, f.data, f.len);
+	rte_pktmbuf_free(m);
+	bench_send(&b, BENCH_BUFFERS, 1, 100);
+	m = receive(&b, port);
+	assert_non_null(m);
+	assert_int_equal(m->ol_flags, 0);
+	rte_pktmbuf_free(m);
+	/* no mbuf flag names it */
+	spec.protocol = FRAME_LITE;
+	frame_build(&f, &spec);
+	send_partial(&b, &f, &none);
+	m = receive(&b, port);
+	assert_non_null(m);
+	assert_int_equal(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK, 0);
+	frame_check(m, f.data, f.len);
+	rte_pktmbuf_free(m);
+	port_down(&b);
+}
+
+/* As DPDK's vhost has them: LRO, and a checksum that the segments will get. Without LRO: none. */
+static void
+test_lro(void **state)
+{
+	const struct virtio_net_hdr gso = { .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.gso_size = 1000 };
+	const struct rte_vduse_net_rx_limits none = { .max_len = 1522 };
+	const struct frame_spec spec = { .seed = 9, .protocol = FRAME_TCP, .payload = 3000 };
+	struct pmd_dev *pmd;
+	struct rte_mbuf *m;
+	struct frame f;
+	struct bench b;
+	uint16_t port;
+
+	(void)state;
+	port = port_up(&b, ARGS ",profile=bulk", LRO | SCATTER, HOST_TSO4);
+	pmd = rte_eth_devices[port].data->dev_private;
+	frame_build(&f, &spec);
+	send_partial(&b, &f, &gso);
+	m = receive(&b, port);
+	assert_non_null(m);
+	assert_int_equal(m->ol_flags, RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE);
+	assert_int_equal(m->tso_segsz, 1000);
+	assert_int_equal(m->pkt_len, f.len);
+	rte_pktmbuf_free(m);
+	/* not to be cut, as long as that */
+	assert_false(comes(&b, port, f.len, true));
+	/* a process that takes none, and a driver that negotiated it with the one before */
+	rte_vduse_net_set_rx_limits(pmd->net, &none);
+	send_partial(&b, &f, &gso);
+	assert_null(receive(&b, port));
+	assert_int_equal(rte_eth_dev_stop(port), 0);
+	pmd->conf.net.profile = RTE_VDUSE_NET_PROFILE_LATENCY;
+	assert_int_equal(port_configure(port, CKSUM, 0), -EINVAL);
+	unit_assert_logged_once("the driver negotiated segmentation before this process came");
+	assert_int_equal(port_configure(port, LRO | SCATTER, 0), 0);
+	port_down(&b);
+}
+
 int
 main(void)
 {
@@ -434,6 +591,9 @@ main(void)
 		UNIT_TEST(test_mtu),
 		UNIT_TEST(test_mtu_negotiated),
 		UNIT_TEST(test_pinned),
+		UNIT_TEST(test_checksum),
+		UNIT_TEST(test_checksum_flags),
+		UNIT_TEST(test_lro),
 	};
 
 	return UNIT_RUN("pmd_rx", tests);

@@ -47,6 +47,7 @@ struct pmd_conf {
 	/** [0]: frames that the driver receives, [1]: that it sends */
 	struct pmd_coalesce coalesce[2];
 	enum rte_vduse_attach attach;
+	bool partial_csum; /* the application completes what the driver leaves to the device */
 	bool zero_copy;
 	uint32_t zero_copy_min; /* bytes */
 };

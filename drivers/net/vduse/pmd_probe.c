@@ -21,6 +21,7 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 #define PMD_ARG_ATTACH      "attach"
 #define PMD_ARG_MQ_FALLBACK "mq-fallback"
 #define PMD_ARG_PROFILE     "profile"
+#define PMD_ARG_CSUM        "csum"
 #define PMD_ARG_SPEED       "speed"
 #define PMD_ARG_STANDBY     "standby"
 #define PMD_ARG_MSG_TIMEOUT "msg-timeout"
@@ -54,6 +55,7 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 	PMD_ARG_ATTACH "=<virtio|vhost|none> "              \
 	PMD_ARG_MQ_FALLBACK "=<0|1> "                       \
 	PMD_ARG_PROFILE "=<latency|bulk|xdp|none|tx> "      \
+	PMD_ARG_CSUM "=<whole|partial> "                    \
 	PMD_ARG_SPEED "=<int> "                             \
 	PMD_ARG_STANDBY "=<0|1> "                           \
 	PMD_ARG_MSG_TIMEOUT "=<int> "                       \
@@ -184,6 +186,16 @@ static int
 parse_profile(const char *key, const char *value, struct pmd_conf *conf)
 {
 	return pmd_profile_parse(key, value, &conf->net.profile);
+}
+
+static int
+parse_csum(const char *key, const char *value, struct pmd_conf *conf)
+{
+	conf->partial_csum = strcmp(value, "partial") == 0;
+	if (conf->partial_csum || strcmp(value, "whole") == 0)
+		return 0;
+	PMD_LOG(ERR, "%s=%s: not one of whole, partial", key, value);
+	return -EINVAL;
 }
 
 static int
@@ -389,6 +401,7 @@ static const struct {
 	{ PMD_ARG_ATTACH, parse_attach },
 	{ PMD_ARG_MQ_FALLBACK, parse_mq_fallback },
 	{ PMD_ARG_PROFILE, parse_profile },
+	{ PMD_ARG_CSUM, parse_csum },
 	{ PMD_ARG_SPEED, parse_speed },
 	{ PMD_ARG_STANDBY, parse_standby },
 	{ PMD_ARG_MSG_TIMEOUT, parse_msg_timeout },

@@ -159,7 +159,10 @@ pmd_rx_configure(struct rte_eth_dev *eth_dev)
 		return ret;
 	pmd->lro_max = rx_lro_max(eth_dev);
 	rx_limit(pmd, eth_dev->data->mtu);
-	rte_vduse_net_set_complete(pmd->net, (mode->offloads & PMD_CKSUM_L4) != PMD_CKSUM_L4);
+	/* RX checksum offload is a promise that checksums are right: only who opted in takes less
+	 */
+	rte_vduse_net_set_complete(pmd->net,
+			!pmd->conf.partial_csum || (mode->offloads & PMD_CKSUM_L4) != PMD_CKSUM_L4);
 	return 0;
 }
 
