@@ -51,6 +51,11 @@ enum rte_vduse_attach {
  * What the owner of a device is told. All are called on the control thread
  * and must not block; the driver waits for their return. All are required,
  * but for successor.
+ *
+ * None is called before the owner said that it is ready, rte_vduse_dev_ready(),
+ * but for can_resume and held. None is called once rte_vduse_dev_destroy() or
+ * rte_vduse_dev_hand_over() has returned, but for held; while these run, stop
+ * and queue are called on their thread.
  */
 struct rte_vduse_ops {
 	/**
@@ -191,7 +196,8 @@ struct rte_vduse_info {
 };
 
 /**
- * Create a device.
+ * Create a device. What a driver asks of it waits in the kernel until
+ * rte_vduse_dev_ready(), as long as msg_timeout allows.
  *
  * @param[out] dev the device; owned by the caller, rte_vduse_dev_destroy()
  * @return 0 or a negative errno, with a line of log that names cause and cure:
@@ -203,10 +209,15 @@ struct rte_vduse_info {
 int rte_vduse_dev_create(const struct rte_vduse_conf *conf, struct rte_vduse_dev **dev);
 
 /**
- * The owner is ready for callbacks: serve a device that was adopted. Once,
- * and nothing happens where it was created; on the control thread, soon.
+ * The owner is ready for callbacks, which may come before this returns: answer
+ * the kernel, and those who want to take the device over. A device that was
+ * adopted or resumed goes on where it was, before any answer. Once, the last
+ * step of the owner's construction.
+ *
+ * @return 0 or a negative errno, with a line of log: the device is not served,
+ *   and is to be destroyed
  */
-void rte_vduse_dev_resume(struct rte_vduse_dev *dev);
+int rte_vduse_dev_ready(struct rte_vduse_dev *dev);
 
 /**
  * Attach the device to the vDPA bus (VDPA_CMD_DEV_NEW) and bind the driver.

@@ -14,6 +14,7 @@
 #include "vduse_dev.h"
 #include "vduse_kernel.h"
 #include "vduse_log.h"
+#include "vduse_remove.h"
 #include "vduse_run.h"
 
 RTE_LOG_REGISTER_DEFAULT(vduse_logtype, NOTICE);
@@ -217,10 +218,7 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	ret = vduse_run_begin(dev);
 	if (ret < 0)
 		goto fini_renew;
-	ret = vduse_handover_listen(dev);
-	if (ret < 0)
-		VDUSE_LOG(WARNING, "%s: cannot be taken over: no socket beside its state file: %s",
-				dev->name, strerror(-ret));
+	vduse_handover_init(dev);
 	*out = dev;
 	return 0;
 
@@ -243,6 +241,41 @@ free_dev:
 }
 
 int
+rte_vduse_dev_ready(struct rte_vduse_dev *dev)
+{
+	int ret;
+
+	dev->ready = true;
+	ret = vduse_handover_listen(dev);
+	if (ret < 0)
+		VDUSE_LOG(WARNING, "%s: cannot be taken over: no socket beside its state file: %s",
+				dev->name, strerror(-ret));
+	ret = vduse_run_ready(dev);
+	if (ret < 0) {
+		dev->ready = false;
+		vduse_handover_close(dev);
+		VDUSE_LOG(ERR, "%s: cannot serve it: %s; %s", dev->name, strerror(-ret),
+				dev_cure(ret));
+	}
+	return ret;
+}
+
+/* Off the bus. Where the owner never was ready, what the driver asks as it leaves is not its. */
+static int
+dev_leave_bus(struct rte_vduse_dev *dev)
+{
+	int ret;
+
+	if (!dev->adopted && !dev->attached)
+		dev->attached = vduse_bus_has(dev->name);
+	if (dev->ready || !dev->attached)
+		return rte_vduse_dev_detach(dev);
+	ret = vduse_remove_detach(dev->sys, dev->fd, dev->name);
+	dev->attached = ret < 0;
+	return ret;
+}
+
+int
 rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 {
 	int ret = 0;
@@ -250,9 +283,7 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 	vduse_renew_stop(dev);
 	vduse_handover_close(dev);
 	if (!dev->handover.left) {
-		if (!dev->adopted && !dev->attached)
-			dev->attached = vduse_bus_has(dev->name);
-		ret = rte_vduse_dev_detach(dev);
+		ret = dev_leave_bus(dev);
 		if (ret < 0)
 			VDUSE_LOG(ERR, "%s: cannot take it off the vDPA bus: %s", dev->name,
 					strerror(-ret));

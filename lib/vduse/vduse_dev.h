@@ -34,7 +34,8 @@ struct rte_vduse_dev {
 	bool attached;
 	bool adopted;              /* somebody else made it; it stays */
 	bool resumed;              /* a process before served it, and left its state file */
-	bool adopt_pending;        /* it is to be looked at */
+	bool ready;                /* its owner is ready for callbacks: it is served */
+	bool recover_pending;      /* where it was is to be looked at first */
 	bool recovering;           /* queues start where another process left them */
 	struct vduse_store *store; /* the state file; NULL: none */
 	struct vduse_handover handover;

@@ -87,6 +87,13 @@ handover_on_connect(void *arg, __rte_unused uint32_t events)
 	dev->ops.successor(dev->priv);
 }
 
+void
+vduse_handover_init(struct rte_vduse_dev *dev)
+{
+	dev->handover.listen_fd = -1;
+	dev->handover.peer_fd = -1;
+}
+
 int
 vduse_handover_listen(struct rte_vduse_dev *dev)
 {
@@ -94,8 +101,6 @@ vduse_handover_listen(struct rte_vduse_dev *dev)
 	struct sockaddr_un addr;
 	int ret;
 
-	h->listen_fd = -1;
-	h->peer_fd = -1;
 	if (dev->store == NULL)
 		return 0;
 	ret = handover_address(&addr, dev->store->dir_fd, dev->store->socket);

@@ -20,6 +20,9 @@ struct vduse_handover {
 	bool left; /**< the device is no longer ours */
 };
 
+/** Nobody may ask yet. */
+void vduse_handover_init(struct rte_vduse_dev *dev);
+
 /** Whoever follows may ask from here on. Nothing where there is no state file. @return 0 or -errno
  */
 int vduse_handover_listen(struct rte_vduse_dev *dev);

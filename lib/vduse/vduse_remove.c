@@ -9,6 +9,7 @@
 #include "vduse_ctl.h"
 #include "vduse_kernel.h"
 #include "vduse_msg.h"
+#include "vduse_remove.h"
 
 /* A device that nobody serves still has a driver that waits for answers while it leaves. */
 static int
@@ -59,32 +60,42 @@ remove_on_message(void *arg, __rte_unused uint32_t events)
 }
 
 int
-rte_vduse_dev_remove(const char *name)
+vduse_remove_detach(const struct vduse_sys *sys, int fd, const char *name)
 {
-	const struct vduse_sys *sys = vduse_sys_get();
 	struct vduse_msg_port port = { .name = name,
 		.sys = sys,
+		.fd = fd,
 		.nb_queues = UINT16_MAX,
 		.nb_spaces = UINT16_MAX,
 		.ops = &remove_ops };
 	vduse_ctl_id_t id;
-	int control_fd, ret;
+	int ret;
+
+	ret = vduse_ctl_add(fd, EPOLLIN, remove_on_message, &port, &id);
+	if (ret < 0)
+		return ret;
+	ret = vduse_bus_detach(name);
+	vduse_ctl_del(id);
+	return ret;
+}
+
+int
+rte_vduse_dev_remove(const char *name)
+{
+	const struct vduse_sys *sys = vduse_sys_get();
+	int control_fd, fd, ret;
 
 	control_fd = vduse_kernel_control(sys, name);
 	if (control_fd < 0)
 		return control_fd;
 	/* opens once only: what opens is served by nobody */
-	port.fd = sys->open_device(name);
-	if (port.fd < 0) {
-		ret = port.fd == -ENOENT ? -ENODEV : port.fd;
+	fd = sys->open_device(name);
+	if (fd < 0) {
+		ret = fd == -ENOENT ? -ENODEV : fd;
 		goto close_control;
 	}
-	ret = vduse_ctl_add(port.fd, EPOLLIN, remove_on_message, &port, &id);
-	if (ret == 0) {
-		ret = vduse_bus_detach(name);
-		vduse_ctl_del(id);
-	}
-	sys->close(port.fd);
+	ret = vduse_remove_detach(sys, fd, name);
+	sys->close(fd);
 	if (ret == 0)
 		ret = vduse_kernel_destroy(sys, control_fd, name);
 close_control:

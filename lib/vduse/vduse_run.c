@@ -509,9 +509,9 @@ run_on_timer(void *arg, __rte_unused uint32_t events)
 	n = read(dev->timer_fd, &expirations, sizeof(expirations));
 	if (n != sizeof(expirations))
 		return;
-	if (dev->adopt_pending) {
+	if (dev->recover_pending) {
 		/* before any message: those that the process before did not answer come again */
-		dev->adopt_pending = false;
+		dev->recover_pending = false;
 		vduse_recover(dev);
 		ret = vduse_run_watch(dev);
 		if (ret < 0)
@@ -523,11 +523,15 @@ run_on_timer(void *arg, __rte_unused uint32_t events)
 		run_try_queues(dev, RTE_MIN(dev->timer_ms * 2, READY_STEP_MAX_MS));
 }
 
-void
-rte_vduse_dev_resume(struct rte_vduse_dev *dev)
+int
+vduse_run_ready(struct rte_vduse_dev *dev)
 {
-	if (dev->adopt_pending)
-		run_set_timer(dev, READY_STEP_MIN_MS);
+	if (!dev->adopted && !dev->resumed)
+		return vduse_run_watch(dev);
+	/* on the control thread, which alone starts queues */
+	dev->recover_pending = true;
+	run_set_timer(dev, READY_STEP_MIN_MS);
+	return 0;
 }
 
 int
@@ -544,14 +548,8 @@ vduse_run_begin(struct rte_vduse_dev *dev)
 	ret = vduse_ctl_add(dev->env.fault_fd, EPOLLIN, run_on_fault, dev, &dev->fault_id);
 	if (ret < 0)
 		goto del_timer;
-	dev->adopt_pending = dev->adopted || dev->resumed;
-	ret = dev->adopt_pending ? 0 : vduse_run_watch(dev);
-	if (ret < 0)
-		goto del_fault;
 	return 0;
 
-del_fault:
-	vduse_ctl_del(dev->fault_id);
 del_timer:
 	vduse_ctl_del(dev->timer_id);
 close_timer:

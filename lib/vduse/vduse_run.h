@@ -9,11 +9,17 @@
  * the control thread.
  */
 
-/** Watch the device. @return 0 or -errno; mirror: vduse_run_end() */
+/** Prepare to watch the device. @return 0 or -errno; mirror: vduse_run_end() */
 int vduse_run_begin(struct rte_vduse_dev *dev);
 
 /** Stop watching, and stop what runs. Not on the control thread. */
 void vduse_run_end(struct rte_vduse_dev *dev);
+
+/**
+ * The owner is ready: go on where a process before was, and answer what the
+ * kernel asks from here on. Once, behind vduse_run_begin(). @return 0 or -errno
+ */
+int vduse_run_ready(struct rte_vduse_dev *dev);
 
 /** Answer what the kernel asks from here on. @return 0 or -errno */
 int vduse_run_watch(struct rte_vduse_dev *dev);

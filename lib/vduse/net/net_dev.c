@@ -459,10 +459,18 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 		goto destroy;
 	net->first = net->queues[1].vq;
 	net_list_add(net);
-	rte_vduse_dev_resume(net->dev);
-	*out = net;
+	*out = net; /* events may come from here on */
+	ret = rte_vduse_dev_ready(net->dev);
+	if (ret < 0)
+		goto del_list;
 	return 0;
 
+del_list:
+	*out = NULL;
+	net_list_del(net);
+	rte_vduse_dev_destroy(net->dev);
+	net_free_queues(net);
+	goto free_zc;
 destroy:
 	rte_vduse_dev_destroy(net->dev);
 free_zc:

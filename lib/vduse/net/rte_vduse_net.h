@@ -194,7 +194,8 @@ struct rte_vduse_net_queue_stats {
 };
 
 /**
- * Create a network device. Its link is down.
+ * Create a network device. Its link is down. Events may come before this returns; *net
+ * is set before the first of them.
  *
  * @return 0 or a negative errno, with a line of log that names cause and cure;
  *   -ENOTSUP where the kernel refuses VIRTIO_NET_F_CTRL_VQ, which more than
