@@ -10,11 +10,9 @@
 
 #include <rte_malloc.h>
 
-#include "vduse_bus.h"
 #include "vduse_dev.h"
 #include "vduse_kernel.h"
 #include "vduse_log.h"
-#include "vduse_remove.h"
 #include "vduse_run.h"
 
 RTE_LOG_REGISTER_DEFAULT(vduse_logtype, NOTICE);
@@ -190,6 +188,7 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	dev->priv = conf.priv;
 	dev->offered = conf.features;
 	dev->nb_spaces = 1;
+	vduse_place_init(&dev->place);
 	dev->first_control_queue = conf.first_control_queue;
 	ret = vduse_kernel_open(dev, &conf);
 	if (ret < 0)
@@ -236,6 +235,7 @@ free_queues:
 close_dev:
 	vduse_kernel_close(dev);
 free_dev:
+	vduse_place_fini(&dev->place);
 	free(dev);
 	return ret;
 }
@@ -260,21 +260,6 @@ rte_vduse_dev_ready(struct rte_vduse_dev *dev)
 	return ret;
 }
 
-/* Off the bus. Where the owner never was ready, what the driver asks as it leaves is not its. */
-static int
-dev_leave_bus(struct rte_vduse_dev *dev)
-{
-	int ret;
-
-	if (!dev->adopted && !dev->attached)
-		dev->attached = vduse_bus_has(dev->name);
-	if (dev->ready || !dev->attached)
-		return rte_vduse_dev_detach(dev);
-	ret = vduse_remove_detach(dev->sys, dev->fd, dev->name);
-	dev->attached = ret < 0;
-	return ret;
-}
-
 int
 rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 {
@@ -283,7 +268,9 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 	vduse_renew_stop(dev);
 	vduse_handover_close(dev);
 	if (!dev->handover.left) {
-		ret = dev_leave_bus(dev);
+		if (!dev->adopted)
+			vduse_place_look(dev);
+		ret = vduse_place_detach(dev);
 		if (ret < 0)
 			VDUSE_LOG(ERR, "%s: cannot take it off the vDPA bus: %s", dev->name,
 					strerror(-ret));
@@ -295,6 +282,7 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 	ret = vduse_kernel_close(dev);
 	vduse_renew_fini(dev);
 	vduse_umem_fini(&dev->umem);
+	vduse_place_fini(&dev->place);
 	free(dev);
 	return ret;
 }
@@ -302,26 +290,13 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 int
 rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how)
 {
-	int ret;
-
-	if (dev->attached || how == RTE_VDUSE_ATTACH_NONE)
-		return 0;
-	ret = vduse_bus_attach(dev->name, how, dev->resumed);
-	dev->attached = ret == 0;
-	dev->renewal.how = ret == 0 ? how : RTE_VDUSE_ATTACH_NONE;
-	return ret;
+	return how == RTE_VDUSE_ATTACH_NONE ? 0 : vduse_place_attach(dev, how);
 }
 
 int
 rte_vduse_dev_detach(struct rte_vduse_dev *dev)
 {
-	int ret;
-
-	if (!dev->attached)
-		return 0;
-	ret = vduse_bus_detach(dev->name);
-	dev->attached = ret < 0;
-	return ret;
+	return vduse_place_detach(dev);
 }
 
 /* The renewal's lock is held. */

@@ -7,6 +7,7 @@
 #include "vduse_handover.h"
 #include "vduse_iotlb.h"
 #include "vduse_msg.h"
+#include "vduse_place.h"
 #include "vduse_renew.h"
 #include "vduse_store.h"
 #include "vduse_sys.h"
@@ -31,7 +32,6 @@ struct rte_vduse_dev {
 	uint64_t offered;         /* virtio features */
 	struct rte_vduse_ops ops;
 	void *priv;
-	bool attached;
 	bool adopted;              /* somebody else made it; it stays */
 	bool resumed;              /* a process before served it, and left its state file */
 	bool ready;                /* its owner is ready for callbacks: it is served */
@@ -39,6 +39,7 @@ struct rte_vduse_dev {
 	bool recovering;           /* queues start where another process left them */
 	struct vduse_store *store; /* the state file; NULL: none */
 	struct vduse_handover handover;
+	struct vduse_place place;     /* on the bus, or not */
 	uint64_t stopped_ns;          /* in the process that gave it to us, CLOCK_MONOTONIC; 0 */
 	struct vduse_renewal renewal; /* should the kernel give it up */
 

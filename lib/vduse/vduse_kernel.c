@@ -272,7 +272,7 @@ vduse_kernel_close(struct rte_vduse_dev *dev)
 		if (dev->renewal.removed)
 			break;
 		ret = vduse_kernel_destroy(dev->sys, dev->control_fd, dev->name);
-	} while (ret == -EBUSY && !dev->attached && vduse_bus_wait(&waited));
+	} while (ret == -EBUSY && !vduse_place_is_attached(dev) && vduse_bus_wait(&waited));
 	if (ret < 0)
 		VDUSE_LOG(ERR,
 				"%s: stays in /dev/vduse: %s; take it off the vDPA bus and run "

@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "vduse_adopt.h"
-#include "vduse_bus.h"
 #include "vduse_call.h"
 #include "vduse_dev.h"
 #include "vduse_kernel.h"
@@ -39,7 +38,6 @@ vduse_renew_init(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 		}
 	}
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_mutex_init(&r->join_lock, NULL);
 	pthread_cond_init(&r->changed, NULL);
 	return 0;
 }
@@ -50,7 +48,6 @@ vduse_renew_fini(struct rte_vduse_dev *dev)
 	struct vduse_renewal *r = &dev->renewal;
 
 	pthread_cond_destroy(&r->changed);
-	pthread_mutex_destroy(&r->join_lock);
 	pthread_mutex_destroy(&r->lock);
 	free((void *)(uintptr_t)r->conf.tuning.irq_affinity);
 	free((void *)(uintptr_t)r->conf.config);
@@ -98,14 +95,11 @@ renew_remove(struct rte_vduse_dev *dev)
 	struct vduse_renewal *r = &dev->renewal;
 	int ret;
 
-	while (dev->attached) {
-		ret = vduse_bus_detach(dev->name);
-		dev->attached = ret == -EBUSY;
-		if (ret == -EBUSY && !renew_wait(r))
+	while ((ret = vduse_place_leave(dev)) == -EBUSY)
+		if (!renew_wait(r))
 			return -ECANCELED;
-		if (ret < 0 && ret != -EBUSY)
-			return ret;
-	}
+	if (ret < 0)
+		return ret;
 	vduse_adopt_renewing(dev);
 	pthread_mutex_lock(&r->lock);
 	r->gone = true;
@@ -158,17 +152,12 @@ renew_make(struct rte_vduse_dev *dev)
 	pthread_mutex_unlock(&r->lock);
 	if (ret == 0)
 		ret = renew_watch(dev);
-	if (ret == 0 && r->how != RTE_VDUSE_ATTACH_NONE) {
-		ret = vduse_bus_attach(dev->name, r->how, false);
-		dev->attached = ret == 0;
-	}
-	return ret;
+	return ret == 0 ? vduse_place_back(dev) : ret;
 }
 
-static VDUSE_THREAD_RET
-renew_run(void *arg)
+static void
+renew_once(struct rte_vduse_dev *dev)
 {
-	struct rte_vduse_dev *dev = arg;
 	int ret;
 
 	ret = renew_remove(dev);
@@ -176,23 +165,32 @@ renew_run(void *arg)
 		ret = renew_make(dev);
 	if (ret == 0)
 		VDUSE_LOG(NOTICE, "%s: made anew%s", dev->name,
-				dev->attached ? ", and back on the vDPA bus"
-					      : "; put it on the vDPA bus again");
+				vduse_place_is_attached(dev) ? ", and back on the vDPA bus"
+							     : "; put it on the vDPA bus again");
 	else if (ret != -ECANCELED)
 		VDUSE_LOG(ERR, "%s: cannot be made anew: %s; destroy it and create it again",
 				dev->name, strerror(-ret));
-	return VDUSE_THREAD_DONE;
 }
 
-/* Who comes second waits for the one who waits for the thread. */
-static void
-renew_join(struct vduse_renewal *r)
+static VDUSE_THREAD_RET
+renew_run(void *arg)
 {
-	pthread_mutex_lock(&r->join_lock);
-	if (r->joinable)
-		vduse_thread_join(r->thread);
-	r->joinable = false;
-	pthread_mutex_unlock(&r->join_lock);
+	struct rte_vduse_dev *dev = arg;
+	struct vduse_renewal *r = &dev->renewal;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->stop) {
+		if (!r->wanted) {
+			pthread_cond_wait(&r->changed, &r->lock);
+			continue;
+		}
+		r->wanted = false;
+		pthread_mutex_unlock(&r->lock);
+		renew_once(dev);
+		pthread_mutex_lock(&r->lock);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return VDUSE_THREAD_DONE;
 }
 
 void
@@ -205,29 +203,34 @@ vduse_renew_start(struct rte_vduse_dev *dev)
 		VDUSE_LOG(ERR, "%s: was made by somebody else, who has to make it anew", dev->name);
 		return;
 	}
-	/* one that came before has ended: it watches the device last of all */
-	renew_join(r);
 	pthread_mutex_lock(&r->lock);
-	if (!r->stop) {
+	/* one that is at it still, on the bus perhaps, does it again */
+	r->wanted = true;
+	if (!r->stop && !r->started) {
 		ret = vduse_thread_create(&r->thread, "vduse-renew", renew_run, dev);
-		r->joinable = ret == 0;
+		r->started = ret == 0;
 	}
+	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
-	if (ret < 0)
+	if (ret != 0)
 		VDUSE_LOG(ERR, "%s: no thread to make it anew: %s; destroy it and create it again",
-				dev->name, strerror(-ret));
+				dev->name, strerror(ret < 0 ? -ret : ret));
 }
 
 void
 vduse_renew_stop(struct rte_vduse_dev *dev)
 {
 	struct vduse_renewal *r = &dev->renewal;
+	bool started;
 
 	pthread_mutex_lock(&r->lock);
 	r->stop = true;
+	started = r->started;
+	r->started = false;
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
-	renew_join(r);
+	if (started)
+		vduse_thread_join(r->thread);
 }
 
 int

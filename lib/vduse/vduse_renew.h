@@ -10,31 +10,33 @@
 /*
  * A device that the kernel has given up is made anew: same name, same
  * configuration, back on the bus where we had put it. That waits for netlink
- * and for front ends, so it has a thread of its own.
+ * and for front ends, so it has a thread of its own, from the first time on.
  */
 
 /** What it takes to make the device again. */
 struct vduse_renewal {
 	struct rte_vduse_conf conf; /**< config is our copy */
-	enum rte_vduse_attach how;  /**< on the bus since rte_vduse_dev_attach() */
 	pthread_mutex_t lock;       /**< guards all below, config, and dev->fd against its change */
 	pthread_cond_t changed;
 	bool gone;    /**< dev->fd is closed; the kernel may still have the device */
 	bool removed; /**< the kernel has it no more; of the thread, and its joiner */
 	bool stop;    /**< the owner destroys the device; no thread is started from then on */
-	bool joinable;
+	bool wanted;  /**< the thread is to make it anew, once more perhaps */
+	bool started; /**< there is the thread, until the device is destroyed */
 	vduse_thread_t thread;
-	pthread_mutex_t join_lock; /**< held by who waits for the end of the thread */
 };
 
 /** @return 0 or -errno; mirror: vduse_renew_fini() */
 int vduse_renew_init(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);
 void vduse_renew_fini(struct rte_vduse_dev *dev);
 
-/** The kernel has given the device up. On the control thread; bursts have ended. */
+/**
+ * The kernel has given the device up. On the control thread, which waits for nothing here; bursts
+ * have ended.
+ */
 void vduse_renew_start(struct rte_vduse_dev *dev);
 
-/** Wait for the end of it, as it is. Not on the control thread. */
+/** End it, as it is. For the owner; not on the control thread. */
 void vduse_renew_stop(struct rte_vduse_dev *dev);
 
 /**

@@ -18,7 +18,7 @@
 static void
 wait_renewed(void)
 {
-	const time_t until = time(NULL) + 10;
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
 	while (unit_log_count("unit: made anew") == 0 && time(NULL) < until)
 		sched_yield();
@@ -225,6 +225,105 @@ test_gone_race(void **state)
 	bench_down(&b);
 }
 
+/* The bus: how often it was asked, and whether it lets the next one wait. */
+static struct {
+	unsigned int attached, detached;
+	bool hold, held; /* atomic */
+} bus;
+
+int __wrap_vduse_bus_attach(const char *name, enum rte_vduse_attach how, bool again);
+int __wrap_vduse_bus_detach(const char *name);
+
+int
+__wrap_vduse_bus_attach(const char *name, enum rte_vduse_attach how, bool again)
+{
+	(void)name;
+	(void)how;
+	(void)again;
+	__atomic_fetch_add(&bus.attached, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&bus.held, true, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&bus.hold, __ATOMIC_ACQUIRE))
+		sched_yield();
+	return 0;
+}
+
+int
+__wrap_vduse_bus_detach(const char *name)
+{
+	(void)name;
+	__atomic_fetch_add(&bus.detached, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* Off the bus by its owner's wish: it is not put back there. */
+static void
+test_stays_off(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	struct bench b;
+
+	(void)state;
+	memset(&bus, 0, sizeof(bus));
+	bench_create(&b, &conf);
+	assert_int_equal(rte_vduse_net_attach(b.net, RTE_VDUSE_ATTACH_VHOST), 0);
+	fk_break(b.dev);
+	wait_renewed();
+	unit_assert_logged_once("back on the vDPA bus");
+	assert_int_equal(bus.attached, 2);
+	assert_int_equal(bus.detached, 1);
+	unit_log_clear();
+	assert_int_equal(rte_vduse_net_detach(b.net), 0);
+	bench_find(&b);
+	fk_break(b.dev);
+	wait_renewed();
+	unit_assert_logged_once("put it on the vDPA bus again");
+	assert_int_equal(bus.attached, 2);
+	bench_find(&b);
+	bench_destroy(&b);
+}
+
+/* Given up again while the bus keeps the thread: others are served, and then it is made anew again.
+ */
+static void
+test_given_up_twice(void **state)
+{
+	const struct bench_conf conf = { 0 }, other = { .name = "other" };
+	struct bench b, o;
+	struct fk_dev *dev;
+	unsigned int i;
+
+	(void)state;
+	memset(&bus, 0, sizeof(bus));
+	bench_create(&b, &conf);
+	assert_int_equal(rte_vduse_net_attach(b.net, RTE_VDUSE_ATTACH_VHOST), 0);
+	bus.held = false;
+	bus.hold = true;
+	unit_log_clear();
+	fk_break(b.dev);
+	while (!__atomic_load_n(&bus.held, __ATOMIC_ACQUIRE))
+		sched_yield();
+	dev = fk_find("unit");
+	fk_break(dev);
+	while (unit_log_count("the kernel has given the device up") < 2)
+		sched_yield();
+	/* the control thread waits for nobody */
+	for (i = 0; i < 3; i++)
+		while (!rte_vduse_control_alive())
+			sched_yield();
+	bench_up(&o, &other);
+	bench_assert_traffic(&o);
+	bench_down(&o);
+	__atomic_store_n(&bus.hold, false, __ATOMIC_RELEASE);
+	while (unit_log_count("unit: made anew") < 2)
+		sched_yield();
+	bench_find(&b);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_assert_traffic(&b);
+	bench_down(&b);
+}
+
 int
 main(void)
 {
@@ -233,6 +332,8 @@ main(void)
 		UNIT_TEST(test_broken_destroy),
 		UNIT_TEST(test_gone),
 		UNIT_TEST(test_gone_race),
+		UNIT_TEST(test_stays_off),
+		UNIT_TEST(test_given_up_twice),
 	};
 
 	return UNIT_RUN("renew", tests);
