@@ -13,19 +13,24 @@
 #include <rte_cycles.h>
 
 #include "vduse_call.h"
+#include "vduse_clock.h"
 #include "vduse_compat.h"
 #include "vduse_log.h"
 
 /* A call that is held back is the polling lcore's; the thread comes so much later. */
 #define CALL_LATE_MS 1
 
+#define CALL_NEVER UINT64_MAX
+
 /* The thread; lcores see it by vq->caller, as long as it looks after their queue. */
 struct vduse_caller {
 	vduse_thread_t thread;
-	int fd;        /* eventfd */
-	bool stop;     /* atomic */
-	bool asleep;   /* atomic; who posts a call wakes it */
-	bool watching; /* atomic; it looks again by itself at what is held back */
+	int fd;      /* eventfd */
+	bool stop;   /* atomic */
+	bool asleep; /* atomic; who posts a call wakes it */
+	/* atomic; TSC when it looks again by itself at what is held back, CALL_NEVER: it does not
+	 */
+	uint64_t looks_at;
 };
 
 static struct {
@@ -89,7 +94,7 @@ vduse_call_due(struct vduse_vq *vq)
 {
 	uint64_t deadline = __atomic_load_n(&vq->coal_deadline, __ATOMIC_RELAXED);
 
-	if (deadline == 0 || rte_get_tsc_cycles() < deadline)
+	if (deadline == 0 || vduse_clock() < deadline)
 		return;
 	/* one of those who look takes it */
 	if (__atomic_compare_exchange_n(&vq->coal_deadline, &deadline, 0, false, __ATOMIC_RELAXED,
@@ -109,7 +114,7 @@ vduse_call_held_now(struct vduse_vq *vq)
 static bool
 call_is_busy(struct vduse_vq *vq, uint16_t used)
 {
-	const uint64_t now = rte_get_tsc_cycles();
+	const uint64_t now = vduse_clock();
 	const uint64_t rest = now - vq->coal_last, window = now - vq->coal_window;
 
 	vq->coal_last = now;
@@ -124,22 +129,35 @@ call_is_busy(struct vduse_vq *vq, uint16_t used)
 	return vq->coal_busy;
 }
 
+/* The thread looks no later than at this time. Return: it would have looked later. */
+static bool
+call_look_at(struct vduse_caller *caller, uint64_t deadline)
+{
+	uint64_t at = __atomic_load_n(&caller->looks_at, __ATOMIC_RELAXED);
+
+	while (deadline < at)
+		if (__atomic_compare_exchange_n(&caller->looks_at, &at, deadline, false,
+				    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
 static void
 call_hold(struct vduse_vq *vq)
 {
 	struct vduse_caller *caller = vq->caller;
+	uint64_t deadline;
 
 	vq->stats.calls_held++;
 	if (vduse_call_held(vq)) {
 		vduse_call_due(vq);
 		return;
 	}
-	__atomic_store_n(&vq->coal_deadline, rte_get_tsc_cycles() + vq->coal_cycles,
-			__ATOMIC_RELAXED);
-	/* the thread sees the deadline, or we see that it does not look */
+	deadline = vduse_clock() + vq->coal_cycles;
+	__atomic_store_n(&vq->coal_deadline, deadline, __ATOMIC_RELAXED);
+	/* the thread sees the deadline, or we see that it does not look in time */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!__atomic_load_n(&caller->watching, __ATOMIC_RELAXED) &&
-			!__atomic_exchange_n(&caller->watching, true, __ATOMIC_RELAXED))
+	if (call_look_at(caller, deadline))
 		call_wake(caller);
 }
 
@@ -167,9 +185,8 @@ vduse_call_used(struct vduse_vq *vq, uint16_t used)
 /* What the thread found at all queues. */
 struct call_round {
 	bool again;    /* there was something to do, there may be more */
-	bool held;     /* calls are held back */
 	bool failed;   /* a call is to be tried again */
-	uint64_t next; /* TSC when the first is due */
+	uint64_t next; /* TSC when the first call that is held back is due, or CALL_NEVER */
 };
 
 static void
@@ -177,16 +194,14 @@ call_serve(struct vduse_vq *vq, struct call_round *round)
 {
 	uint64_t deadline = __atomic_load_n(&vq->coal_deadline, __ATOMIC_RELAXED);
 
-	if (deadline != 0 && rte_get_tsc_cycles() >= deadline &&
+	if (deadline != 0 && vduse_clock() >= deadline &&
 			__atomic_compare_exchange_n(&vq->coal_deadline, &deadline, 0, false,
 					__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
 		__atomic_store_n(&vq->call_posted, true, __ATOMIC_RELAXED);
 		deadline = 0;
 	}
-	if (deadline != 0) {
-		round->held = true;
+	if (deadline != 0)
 		round->next = RTE_MIN(round->next, deadline);
-	}
 	/* acquire: pairs with the release in call_post() */
 	if (!__atomic_exchange_n(&vq->call_posted, false, __ATOMIC_ACQUIRE))
 		return;
@@ -202,7 +217,7 @@ call_serve(struct vduse_vq *vq, struct call_round *round)
 static struct call_round
 call_serve_all(void)
 {
-	struct call_round round = { .next = UINT64_MAX };
+	struct call_round round = { .next = CALL_NEVER };
 	struct vduse_vq *vq;
 
 	pthread_mutex_lock(&call.lock);
@@ -216,11 +231,11 @@ call_serve_all(void)
 static int
 call_timeout(const struct call_round *round)
 {
-	const uint64_t now = rte_get_tsc_cycles();
+	const uint64_t now = vduse_clock();
 
 	if (round->failed)
 		return CALL_LATE_MS;
-	if (!round->held)
+	if (round->next == CALL_NEVER)
 		return -1;
 	return CALL_LATE_MS +
 	       (round->next > now ? (round->next - now) * MS_PER_S / rte_get_tsc_hz() : 0);
@@ -236,14 +251,14 @@ call_main(void *arg)
 
 	while (!__atomic_load_n(&caller->stop, __ATOMIC_ACQUIRE)) {
 		__atomic_store_n(&caller->asleep, true, __ATOMIC_RELAXED);
-		__atomic_store_n(&caller->watching, false, __ATOMIC_RELAXED);
+		__atomic_store_n(&caller->looks_at, CALL_NEVER, __ATOMIC_RELAXED);
 		/* pairs with the fences in call_post() and call_hold() */
 		rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 		round = call_serve_all();
 		if (round.again)
 			continue;
-		if (round.held)
-			__atomic_store_n(&caller->watching, true, __ATOMIC_RELAXED);
+		/* what was held back meanwhile, and is due before, has woken us */
+		call_look_at(caller, round.next);
 		poll(&pfd, 1, call_timeout(&round));
 		eventfd_read(caller->fd, &value);
 	}
@@ -259,6 +274,7 @@ call_start(void)
 
 	if (caller == NULL)
 		return -ENOMEM;
+	caller->looks_at = CALL_NEVER;
 	caller->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (caller->fd < 0) {
 		ret = -errno;

@@ -7,15 +7,32 @@
 #include <string.h>
 #include <time.h>
 
+#include <rte_cycles.h>
+
 #include "ctrlq.h"
 
-/* Times: not over while a test runs, waited for by one, over at once. */
+/* Times on the clock of the test: never over, waited for, over at once. */
 #define LONG_US  1000000
 #define WAIT_US  500000
 #define SHORT_US 1
 
 #define TX 1
 #define RX 0
+
+/* Time passes. */
+static void
+pass(unsigned int us)
+{
+	unit_clock_pass(us * rte_get_tsc_hz() / US_PER_S);
+}
+
+/* Time stands still but for pass(). */
+static void
+clocked_up(struct bench *b, const struct bench_conf *conf)
+{
+	unit_clock_stop();
+	bench_up(b, conf);
+}
 
 /* n frames in one burst; how many calls came of it. */
 static unsigned int
@@ -26,6 +43,7 @@ sent(struct bench *b, unsigned int n)
 	struct mock_used used;
 	unsigned int i;
 
+	pass(10); /* a ring is left alone for less than that */
 	for (i = 0; i < n; i++)
 		bench_send(b, BENCH_BUFFERS + 256 * i, i, 60);
 	assert_int_equal(bench_dequeue_burst(b, pkts, 64), n);
@@ -73,7 +91,7 @@ frames_run(const struct bench_conf *conf)
 	struct bench b;
 	unsigned int i, k;
 
-	bench_up(&b, conf);
+	clocked_up(&b, conf);
 	want_calls(&b);
 	assert_int_equal(sent(&b, 1), 1);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 10, LONG_US), 0);
@@ -111,26 +129,27 @@ test_frames(void **state)
 	}
 }
 
-/* Calls of a queue until there is another one; false after 10 s. */
+/* Calls of a queue until there is another one; false when it takes too long. */
 static bool
 wait_call(struct bench *b, uint32_t index, unsigned int before)
 {
-	const time_t until = time(NULL) + 10;
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
 	struct rte_mbuf *m;
 
 	while (fk_irqs(b->dev, index) == before) {
 		if (time(NULL) > until)
 			return false;
+		pass(WAIT_US / 4);
 		assert_int_equal(bench_dequeue_burst(b, &m, 1), 0);
 	}
 	return true;
 }
 
-/* Whoever calls counts behind the call; false after 10 s. */
+/* Whoever calls counts behind the call; false when it takes too long. */
 static bool
 wait_counted(struct bench *b, bool dequeue, uint64_t n)
 {
-	const time_t until = time(NULL) + 10;
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
 	while (bench_stats(b, dequeue).calls < n && time(NULL) <= until)
 		sched_yield();
@@ -148,7 +167,7 @@ test_deadline(void **state)
 	(void)state;
 	for (v = 0; v < BENCH_VARIANTS; v += 4) {
 		conf.variant = bench_variants[v];
-		bench_up(&b, &conf);
+		clocked_up(&b, &conf);
 		assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 100, WAIT_US), 0);
 		assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 100, WAIT_US), 0);
 		before = fk_irqs(b.dev, TX);
@@ -178,7 +197,7 @@ test_count_after_deadline(void **state)
 	struct bench b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	clocked_up(&b, &conf);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 8, WAIT_US), 0);
 	before = fk_irqs(b.dev, TX);
 	assert_int_equal(sent(&b, 3), 0);
@@ -193,14 +212,13 @@ static void
 test_deadline_under_load(void **state)
 {
 	struct bench_conf conf = { 0 };
-	time_t until;
-	unsigned int v, before;
+	unsigned int v, i, before;
 	struct bench b;
 
 	(void)state;
 	for (v = 0; v < BENCH_VARIANTS; v += 4) {
 		conf.variant = bench_variants[v];
-		bench_up(&b, &conf);
+		clocked_up(&b, &conf);
 		want_calls(&b);
 		sent(&b, 1);
 		assert_int_equal(rte_vduse_net_set_coalesce(
@@ -208,10 +226,11 @@ test_deadline_under_load(void **state)
 				0);
 		before = fk_irqs(b.dev, TX);
 		want_calls(&b);
-		until = time(NULL) + 5;
-		while (fk_irqs(b.dev, TX) == before && time(NULL) <= until)
+		/* 10 us each */
+		for (i = 0; i < 110 && fk_irqs(b.dev, TX) == before; i++)
 			sent(&b, 1);
 		assert_true(fk_irqs(b.dev, TX) > before);
+		assert_in_range(i, 90, 110);
 		bench_down(&b);
 	}
 }
@@ -224,7 +243,7 @@ test_off(void **state)
 	struct bench b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	clocked_up(&b, &conf);
 	for (i = 1; i < 20; i++)
 		assert_int_equal(sent(&b, i), 1);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 100, LONG_US), 0);
@@ -247,7 +266,7 @@ test_bounds(void **state)
 	struct bench b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	clocked_up(&b, &conf);
 	assert_int_equal(rte_vduse_net_set_coalesce(
 					 b.net, true, RTE_VDUSE_NET_QUEUE_SIZE_MAX + 1, 1),
 			-EINVAL);
@@ -265,7 +284,7 @@ test_unwanted(void **state)
 	unsigned int i;
 
 	(void)state;
-	bench_up(&b, &conf);
+	clocked_up(&b, &conf);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 4, LONG_US), 0);
 	mock_vq_calls(bench_tx(&b), false);
 	for (i = 0; i < 20; i++)
@@ -291,7 +310,7 @@ test_reset(void **state)
 	struct bench b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	clocked_up(&b, &conf);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 5, LONG_US), 0);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 5, SHORT_US), 0);
 	assert_int_equal(sent(&b, 4), 0);
@@ -337,6 +356,7 @@ test_driver(void **state)
 	struct bench b;
 
 	(void)state;
+	unit_clock_stop();
 	ctrlq_up(&b, 0, (1ULL << VIRTIO_NET_F_NOTF_COAL) | (1ULL << VIRTIO_NET_F_VQ_NOTF_COAL));
 	/* the driver's tx is command 0 */
 	assert_int_equal(ask_coal(&b, 0, -1, 4, LONG_US), VIRTIO_NET_OK);
