@@ -442,6 +442,54 @@ test_flood(void **state)
 	bench_down(&b);
 }
 
+/* Calls that set the configuration, and those of them that another could have come into. */
+static struct rte_vduse_net *config_net;
+static unsigned int config_sets, config_open;
+
+static int
+config_ioctl(int fd, unsigned long request, void *arg)
+{
+	if (request == VDUSE_DEV_SET_CONFIG && config_net != NULL) {
+		config_sets++;
+		if (pthread_mutex_trylock(&config_net->config_lock) == 0) {
+			config_open++;
+			pthread_mutex_unlock(&config_net->config_lock);
+		}
+	}
+	return fk_sys.ioctl(fd, request, arg);
+}
+
+/* The owner and the driver's commands change the configuration one after the other, as a whole. */
+static void
+test_config_lock(void **state)
+{
+	const struct rte_ether_addr mac = { { 2, 0, 0, 0, 0, 9 } };
+	struct vduse_sys sys;
+	struct bench b;
+
+	(void)state;
+	ctrlq_up(&b, 0, FEATURES);
+	sys = *b.net->dev->sys;
+	sys.ioctl = config_ioctl;
+	b.net->dev->sys = &sys;
+	config_net = b.net;
+	assert_int_equal(rte_vduse_net_announce(b.net), 0);
+	assert_int_equal(rte_vduse_net_set_link(b.net, false), 0);
+	assert_int_equal(ask(&b, VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, NULL, 0),
+			VIRTIO_NET_OK);
+	assert_int_equal(rte_vduse_net_set_mtu(b.net, 1400), 0);
+	assert_int_equal(rte_vduse_net_set_speed(b.net, 1000), 0);
+	assert_int_equal(rte_vduse_net_set_mac(b.net, &mac), 0);
+	assert_int_equal(ask(&b, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, &mac,
+					 sizeof(mac)),
+			VIRTIO_NET_OK);
+	assert_int_equal(config_sets, 7);
+	assert_int_equal(config_open, 0);
+	config_net = NULL;
+	b.net->dev->sys = &fk_sys;
+	bench_down(&b);
+}
+
 int
 main(void)
 {
@@ -456,6 +504,7 @@ main(void)
 		UNIT_TEST(test_reset),
 		UNIT_TEST(test_announce),
 		UNIT_TEST(test_flood),
+		UNIT_TEST(test_config_lock),
 	};
 
 	return UNIT_RUN("ctrl_cmd", tests);

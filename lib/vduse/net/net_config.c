@@ -3,6 +3,7 @@
 /* What the owner sets and reads while a device lives. */
 
 #include <errno.h>
+#include <string.h>
 
 #include <rte_bitops.h>
 #include <rte_byteorder.h>
@@ -13,6 +14,43 @@
 
 /* A second without an interrupt is as good as none. */
 #define NET_COALESCE_USECS_MAX 1000000
+
+int
+net_config_write(struct rte_vduse_net *net, struct net_field field, const void *value)
+{
+	int ret;
+
+	/* over both: the driver's view is that of the one who came last here as well */
+	pthread_mutex_lock(&net->config_lock);
+	memcpy((uint8_t *)&net->config + field.offset, value, field.len);
+	ret = rte_vduse_dev_set_config(net->dev, field.offset, value, field.len);
+	pthread_mutex_unlock(&net->config_lock);
+	return ret;
+}
+
+int
+net_config_status(struct rte_vduse_net *net, uint16_t clear, uint16_t set)
+{
+	const struct net_field field = NET_FIELD(status);
+	int ret;
+
+	pthread_mutex_lock(&net->config_lock);
+	net->config.status &= ~rte_cpu_to_le_16(clear);
+	net->config.status |= rte_cpu_to_le_16(set);
+	ret = rte_vduse_dev_set_config(net->dev, field.offset, &net->config.status, field.len);
+	pthread_mutex_unlock(&net->config_lock);
+	return ret;
+}
+
+void
+net_config_read(const struct rte_vduse_net *net, struct virtio_net_config *config)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&net->config_lock;
+
+	pthread_mutex_lock(lock);
+	*config = net->config;
+	pthread_mutex_unlock(lock);
+}
 
 int
 rte_vduse_net_attach(struct rte_vduse_net *net, enum rte_vduse_attach how)
@@ -113,25 +151,22 @@ rte_vduse_net_announce(struct rte_vduse_net *net)
 	rte_vduse_dev_info(net->dev, &info);
 	if (!(info.driver_features & RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE)))
 		return -ENOTSUP;
-	net->config.status |= rte_cpu_to_le_16(VIRTIO_NET_S_ANNOUNCE);
-	return NET_SET_CONFIG(net, status);
+	return net_config_status(net, 0, VIRTIO_NET_S_ANNOUNCE);
 }
 
 int
 rte_vduse_net_set_link(struct rte_vduse_net *net, bool up)
 {
 	__atomic_store_n(&net->admin_up, up, __ATOMIC_RELAXED);
-	net->config.status &= ~rte_cpu_to_le_16(VIRTIO_NET_S_LINK_UP);
-	if (up)
-		net->config.status |= rte_cpu_to_le_16(VIRTIO_NET_S_LINK_UP);
-	return NET_SET_CONFIG(net, status);
+	return net_config_status(net, VIRTIO_NET_S_LINK_UP, up ? VIRTIO_NET_S_LINK_UP : 0);
 }
 
 int
 rte_vduse_net_set_speed(struct rte_vduse_net *net, uint32_t speed)
 {
-	net->config.speed = rte_cpu_to_le_32(speed);
-	return NET_SET_CONFIG(net, speed);
+	const uint32_t value = rte_cpu_to_le_32(speed);
+
+	return net_config_write(net, NET_FIELD(speed), &value);
 }
 
 void
@@ -217,30 +252,33 @@ rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *m)
 int
 rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac)
 {
-	memcpy(net->config.mac, mac, sizeof(net->config.mac));
 	/* a burst that sees half of the change filters as before or after it, or one frame wrongly
 	 */
 	net->filter.mac = *mac;
-	return NET_SET_CONFIG(net, mac);
+	return net_config_write(net, NET_FIELD(mac), mac);
 }
 
 int
 rte_vduse_net_set_mtu(struct rte_vduse_net *net, uint16_t mtu)
 {
+	const uint16_t value = rte_cpu_to_le_16(mtu);
+
 	if (mtu < RTE_VDUSE_NET_MTU_MIN)
 		return -EINVAL;
-	net->config.mtu = rte_cpu_to_le_16(mtu);
-	return NET_SET_CONFIG(net, mtu);
+	return net_config_write(net, NET_FIELD(mtu), &value);
 }
 
 void
 rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *info)
 {
+	struct virtio_net_config config;
+
+	net_config_read(net, &config);
 	rte_vduse_dev_info(net->dev, &info->dev);
 	info->segments = (info->dev.driver_features & NET_FEATURES_SEGMENTS) != 0;
 	info->queue_pairs = net->queue_pairs;
-	info->mtu = rte_le_to_cpu_16(net->config.mtu);
-	memcpy(&info->mac, net->config.mac, sizeof(info->mac));
+	info->mtu = rte_le_to_cpu_16(config.mtu);
+	memcpy(&info->mac, config.mac, sizeof(info->mac));
 	info->active_pairs = __atomic_load_n(&net->active_pairs, __ATOMIC_RELAXED);
 	info->link_up = __atomic_load_n(&net->driver_up, __ATOMIC_RELAXED) &&
 			__atomic_load_n(&net->admin_up, __ATOMIC_RELAXED);

@@ -144,8 +144,7 @@ ctrl_announce_ack(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	if (cmd->len != 0)
 		return -EINVAL;
-	net->config.status &= ~rte_cpu_to_le_16(VIRTIO_NET_S_ANNOUNCE);
-	return NET_SET_CONFIG(net, status);
+	return net_config_status(net, VIRTIO_NET_S_ANNOUNCE, 0);
 }
 
 /* 5.1.6.5.5: 1 to max_virtqueue_pairs */
@@ -317,6 +316,7 @@ void
 net_ctrl_reset(struct rte_vduse_net *net, uint64_t features)
 {
 	struct net_filter *f = &net->filter;
+	struct virtio_net_config config;
 	uint16_t i;
 
 	memset(f, 0, sizeof(*f));
@@ -324,7 +324,8 @@ net_ctrl_reset(struct rte_vduse_net *net, uint64_t features)
 		    (RTE_BIT64(VIRTIO_NET_F_CTRL_RX) | RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN));
 	f->vlan = features & RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN);
 	f->promisc = true;
-	memcpy(&f->mac, net->config.mac, sizeof(f->mac));
+	net_config_read(net, &config);
+	memcpy(&f->mac, config.mac, sizeof(f->mac));
 	memset(&net->rss, 0, sizeof(net->rss));
 	__atomic_store_n(&net->active_pairs, 1, __ATOMIC_RELAXED);
 	/* what a driver before set is forgotten (virtio 1.3, 5.1.6.5.9) */

@@ -429,6 +429,7 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 		VDUSE_LOG(ERR, "%s: no memory to create it", conf->name);
 		return -ENOMEM;
 	}
+	pthread_mutex_init(&net->config_lock, NULL);
 	net->event = conf->event;
 	net->event_arg = conf->event_arg;
 	rte_spinlock_init(&net->limits_lock);
@@ -476,6 +477,7 @@ destroy:
 free_zc:
 	net_zc_set_free(net->zc);
 free_net:
+	pthread_mutex_destroy(&net->config_lock);
 	free(net);
 	return ret;
 }
@@ -501,6 +503,7 @@ rte_vduse_net_destroy(struct rte_vduse_net *net)
 	ret = rte_vduse_dev_destroy(net->dev);
 	net_free_queues(net);
 	net_zc_set_free(net->zc);
+	pthread_mutex_destroy(&net->config_lock);
 	free(net);
 	return ret;
 }

@@ -2,6 +2,8 @@
 #ifndef NET_DEV_H
 #define NET_DEV_H
 
+#include <pthread.h>
+#include <stddef.h>
 #include <sys/queue.h>
 
 #include <rte_spinlock.h>
@@ -68,7 +70,8 @@ struct rte_vduse_net {
 	struct net_filter filter; /* active: heeded by the receive queues */
 	struct net_coalesce coalesce[2]; /* the owner's, [1]: dequeue; at every start */
 	bool adaptive[2];                /* the same */
-	struct virtio_net_config config; /* as the driver sees it */
+	pthread_mutex_t config_lock;     /* its owner and its driver's commands change it */
+	struct virtio_net_config config; /* as the driver sees it; net_config.c */
 	rte_vduse_net_event_cb event;
 	void *event_arg;
 	const struct net_bodies *bodies; /* of the bursts, chosen at DRIVER_OK */
@@ -84,10 +87,23 @@ struct rte_vduse_net {
 	(RTE_BIT64(VIRTIO_NET_F_HOST_TSO4) | RTE_BIT64(VIRTIO_NET_F_HOST_TSO6) | \
 			RTE_BIT64(VIRTIO_NET_F_HOST_USO))
 
-/** Write one field of the configuration to the driver's view of it. */
-#define NET_SET_CONFIG(net, field)                                                      \
-	rte_vduse_dev_set_config((net)->dev, offsetof(struct virtio_net_config, field), \
-			&(net)->config.field, sizeof((net)->config.field))
+/** Where a field of the configuration is. */
+struct net_field {
+	uint32_t offset;
+	uint32_t len;
+};
+#define NET_FIELD(field)                                                \
+	((struct net_field){ offsetof(struct virtio_net_config, field), \
+			sizeof(((struct virtio_net_config *)NULL)->field) })
+
+/** Give a field this value, in the driver's view of it as well. Any thread. @return 0 or -errno */
+int net_config_write(struct rte_vduse_net *net, struct net_field field, const void *value);
+
+/** Clear bits of the status, then set others; the same. */
+int net_config_status(struct rte_vduse_net *net, uint16_t clear, uint16_t set);
+
+/** The configuration at one moment. Any thread. */
+void net_config_read(const struct rte_vduse_net *net, struct virtio_net_config *config);
 
 /** Pairs whose coalescing is kept in the state file; beyond, it is as the owner set it. */
 #define NET_STATE_COALESCE_PAIRS 64
