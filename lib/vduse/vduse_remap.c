@@ -79,8 +79,7 @@ vduse_remap_group(void *ctx, uint32_t group, uint32_t asid)
 		if ((i >= dev->first_control_queue) != control)
 			continue;
 		vduse_vq_pause(dev->vqs[i], VDUSE_VQ_NONE);
-		dev->vqs[i]->tlb = &dev->tlbs[asid];
-		dev->vqs[i]->map_generation = UINT64_MAX;
+		vduse_vq_set_space(dev->vqs[i], &dev->tlbs[asid]);
 		if (dev->started)
 			remap_resume_queue(dev, i);
 	}

@@ -61,6 +61,7 @@ vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t inde
 		vq_free(vq);
 		return ret;
 	}
+	pthread_mutex_init(&vq->ctl.lock, NULL);
 	return 0;
 }
 
@@ -68,6 +69,7 @@ void
 vduse_vq_fini(struct vduse_vq *vq)
 {
 	vduse_call_fini(vq);
+	pthread_mutex_destroy(&vq->ctl.lock);
 	close(vq->ctl.kickfd);
 	vq_free(vq);
 }
@@ -224,9 +226,9 @@ ring_continue(struct vduse_vq *vq)
 	return 0;
 }
 
-int
-vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features,
-		bool recover)
+/* The queue's lock is held. What the ring is, and where; it is not touched yet. */
+static int
+vq_describe(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features)
 {
 	int ret;
 
@@ -242,13 +244,36 @@ vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t f
 	vq->size = info->num;
 	vduse_holdoff_init(vq);
 	ring_set_position(vq, info);
+	return 0;
+}
+
+/* The queue is served, or not; for who looks as well. */
+static void
+vq_set_ready(struct vduse_vq *vq, bool ready)
+{
+	pthread_mutex_lock(&vq->ctl.lock);
+	vq->ctl.ready = ready;
+	pthread_mutex_unlock(&vq->ctl.lock);
+}
+
+int
+vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features,
+		bool recover)
+{
+	int ret;
+
+	pthread_mutex_lock(&vq->ctl.lock);
+	ret = vq_describe(vq, info, features);
+	pthread_mutex_unlock(&vq->ctl.lock);
+	if (ret < 0)
+		return ret;
 	vq->ctl.unplaced = recover || vq->record->valid == VDUSE_STATE_RUNNING;
 	if (!vq->ctl.unplaced)
 		vduse_state_vq_start(vq);
-	vq->ctl.ready = true;
+	vq_set_ready(vq, true);
 	ret = vduse_vq_resume(vq);
 	if (ret < 0 && ret != -EFAULT)
-		vq->ctl.ready = false;
+		vq_set_ready(vq, false);
 	return ret;
 }
 
@@ -258,7 +283,7 @@ vduse_vq_stop(struct vduse_vq *vq)
 	vduse_vq_pause(vq, VDUSE_VQ_NONE);
 	/* another lcore may look after a call that is held */
 	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
-	vq->ctl.ready = false;
+	vq_set_ready(vq, false);
 }
 
 void
@@ -319,45 +344,82 @@ vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state)
 }
 
 static int
-packed_fill(const struct vduse_vq *vq, const struct vring_packed_desc *desc)
+packed_fill(const struct vduse_vq_view *view, bool wrap, const struct vring_packed_desc *desc)
 {
-	struct vduse_pos pos = vq->avail;
+	uint16_t idx = view->avail_idx;
 	int fill;
 
-	for (fill = 0; fill < vq->size; fill++) {
-		if (!vduse_packed_is_avail(__atomic_load_n(&desc[pos.idx].flags, __ATOMIC_RELAXED),
-				    pos.wrap))
+	/* the lcore may be about to move on, but not out of the ring */
+	if (idx >= view->size)
+		return -1;
+	for (fill = 0; fill < view->size; fill++) {
+		if (!vduse_packed_is_avail(
+				    __atomic_load_n(&desc[idx].flags, __ATOMIC_RELAXED), wrap))
 			break;
-		pos.wrap ^= vduse_packed_step(vq, &pos.idx, 1);
+		if (++idx == view->size) {
+			idx = 0;
+			wrap = !wrap;
+		}
 	}
 	return fill;
 }
 
-int
-vduse_vq_fill(struct vduse_vq *vq)
+/* The queue's lock is held: its ring stays what and where it is. */
+static int
+vq_fill(struct vduse_vq *vq, const struct vduse_vq_view *view)
 {
+	const bool wrap = __atomic_load_n(&vq->avail.wrap, __ATOMIC_RELAXED);
 	struct vduse_iotlb *tlb = vq->tlb;
 	struct ring_part part[3];
 	const struct vring_avail *avail;
 	const void *ring;
 	int fill = -1;
 
+	if (!view->ready)
+		return -1;
+	ring_parts(vq, part);
 	/* regions are unmapped with the lock held: what is found now stays until it is released */
 	pthread_mutex_lock(&tlb->lock);
 	if (!__atomic_load_n(&vq->running, __ATOMIC_ACQUIRE))
 		goto unlock;
-	ring_parts(vq, part);
 	avail = vduse_iotlb_linear_locked(tlb, part[1].iova, part[1].len, part[1].perm);
 	ring = vduse_iotlb_linear_locked(tlb, part[0].iova, part[0].len, VDUSE_ACCESS_RO);
 	if (avail == NULL || ring == NULL)
 		goto unlock;
-	if (vq->is_packed)
-		fill = packed_fill(vq, ring);
+	if (view->is_packed)
+		fill = packed_fill(view, wrap, ring);
 	else
-		fill = (uint16_t)(__atomic_load_n(&avail->idx, __ATOMIC_RELAXED) - vq->avail.idx);
+		fill = (uint16_t)(__atomic_load_n(&avail->idx, __ATOMIC_RELAXED) - view->avail_idx);
 unlock:
 	pthread_mutex_unlock(&tlb->lock);
 	return fill;
+}
+
+void
+vduse_vq_look(struct vduse_vq *vq, struct vduse_vq_view *view)
+{
+	pthread_mutex_lock(&vq->ctl.lock);
+	view->ready = vq->ctl.ready;
+	view->running = __atomic_load_n(&vq->running, __ATOMIC_RELAXED);
+	view->size = view->ready ? vq->size : 0;
+	view->is_packed = vq->is_packed;
+	view->desc_addr = vq->ctl.desc_addr;
+	view->driver_addr = vq->ctl.driver_addr;
+	view->device_addr = vq->ctl.device_addr;
+	view->avail_idx = __atomic_load_n(&vq->avail.idx, __ATOMIC_RELAXED);
+	view->used_idx = __atomic_load_n(&vq->used_idx, __ATOMIC_RELAXED);
+	view->fault = __atomic_load_n(&vq->fault, __ATOMIC_RELAXED);
+	view->fill = vq_fill(vq, view);
+	pthread_mutex_unlock(&vq->ctl.lock);
+}
+
+void
+vduse_vq_set_space(struct vduse_vq *vq, struct vduse_iotlb *tlb)
+{
+	pthread_mutex_lock(&vq->ctl.lock);
+	vq->tlb = tlb;
+	vq->map_generation = UINT64_MAX;
+	pthread_mutex_unlock(&vq->ctl.lock);
 }
 
 static void

@@ -3,6 +3,7 @@
 #define VDUSE_VQ_H
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -138,6 +139,8 @@ struct vduse_vq {
 	const struct vduse_vq_env *env;
 	struct vduse_iotlb *tlb; /* of the queue's address space; changes while it is stopped */
 	struct {
+		/* what a ring is and where, for who looks; taken before the IOTLB's lock */
+		pthread_mutex_t lock;
 		uint16_t max_size; /* as told to the kernel */
 		int kickfd;
 		uint64_t kicks_taken; /* read from kickfd; atomic */
@@ -213,13 +216,24 @@ int vduse_vq_resume(struct vduse_vq *vq);
 /** Where the device is, for VDUSE_GET_VQ_STATE. The queue must be paused or stopped. */
 void vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state);
 
+/** A virtqueue at one moment. */
+struct vduse_vq_view {
+	uint16_t size; /**< 0: the driver has not enabled it */
+	bool ready, running, is_packed;
+	uint64_t desc_addr, driver_addr, device_addr; /**< IOVA */
+	uint16_t avail_idx, used_idx;
+	int fill;          /**< buffers available and not taken; -1: no ring to look at */
+	const char *fault; /**< NULL: none */
+};
+
 /**
- * Buffers that the driver made available and that are not taken yet. Any
- * thread but the queue's lcore; a look at one moment.
- *
- * @return -1 where the ring is not there to look at
+ * Look at a virtqueue, whatever its driver and its lcore do meanwhile: ring and
+ * map are those of one moment. Any thread but the queue's lcore; may block.
  */
-int vduse_vq_fill(struct vduse_vq *vq);
+void vduse_vq_look(struct vduse_vq *vq, struct vduse_vq_view *view);
+
+/** Give the queue this address space. Control thread; the queue rests. */
+void vduse_vq_set_space(struct vduse_vq *vq, struct vduse_iotlb *tlb);
 
 /** Resolve the miss that ended a burst. Its lcore, outside of a burst; may block. */
 void vduse_vq_miss(struct vduse_vq *vq);

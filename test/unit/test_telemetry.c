@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <rte_byteorder.h>
 #include <rte_telemetry.h>
 #include <rte_version.h>
 
@@ -206,6 +207,60 @@ test_queues(void **state)
 	bench_down(&b);
 }
 
+/* The queue that is looked at; looks at its ring, and those that a restart could have come into. */
+static struct vduse_vq *looked_at;
+static unsigned int looks, looks_open;
+
+void *__real_vduse_iotlb_linear_locked(
+		const struct vduse_iotlb *tlb, uint64_t iova, uint64_t len, uint8_t perm);
+void *__wrap_vduse_iotlb_linear_locked(
+		const struct vduse_iotlb *tlb, uint64_t iova, uint64_t len, uint8_t perm);
+
+void *
+__wrap_vduse_iotlb_linear_locked(
+		const struct vduse_iotlb *tlb, uint64_t iova, uint64_t len, uint8_t perm)
+{
+	if (looked_at != NULL) {
+		looks++;
+		if (pthread_mutex_trylock(&looked_at->ctl.lock) == 0) {
+			looks_open++;
+			pthread_mutex_unlock(&looked_at->ctl.lock);
+		}
+	}
+	return __real_vduse_iotlb_linear_locked(tlb, iova, len, perm);
+}
+
+/* A ring stays what it is while it is read, and its end is that of the look. */
+static void
+test_restarted(void **state)
+{
+	const struct bench_conf conf = { .variant.packed = true, .ring_size = 8 };
+	struct vduse_vq_view view;
+	struct vduse_vq *vq;
+	struct bench b;
+	unsigned int i;
+
+	(void)state;
+	bench_up(&b, &conf);
+	vq = vduse_dev_vq(b.net->dev, 1);
+	looked_at = vq;
+	/* available as far as the memory goes, by a driver that does not heed the ring's size */
+	for (i = 0; i < 64; i++)
+		bench_tx(&b)->pdesc[i].flags = rte_cpu_to_le_16(1 << VRING_PACKED_DESC_F_AVAIL);
+	vduse_vq_look(vq, &view);
+	looked_at = NULL;
+	assert_int_equal(looks, 2);
+	assert_int_equal(looks_open, 0);
+	assert_int_equal(view.size, 8);
+	assert_int_equal(view.fill, 8);
+	/* a position of a ring that was larger */
+	vq->avail.idx = 100;
+	vduse_vq_look(vq, &view);
+	assert_int_equal(view.fill, -1);
+	vq->avail.idx = 0;
+	bench_down(&b);
+}
+
 static void
 test_iotlb(void **state)
 {
@@ -302,6 +357,7 @@ main(void)
 		UNIT_TEST(test_nobody),
 		UNIT_TEST(test_info),
 		UNIT_TEST(test_queues),
+		UNIT_TEST(test_restarted),
 		UNIT_TEST(test_iotlb),
 		UNIT_TEST(test_umem),
 		UNIT_TEST(test_messages),

@@ -79,15 +79,17 @@ static void
 tel_info_one(const struct rte_vduse_net *net, void *arg)
 {
 	struct rte_vduse_net_info info;
+	struct virtio_net_config config;
 	char mac[RTE_ETHER_ADDR_FMT_SIZE];
 
 	rte_vduse_net_info(net, &info);
-	rte_ether_format_addr(mac, sizeof(mac), (const struct rte_ether_addr *)net->config.mac);
+	net_config_read(net, &config);
+	rte_ether_format_addr(mac, sizeof(mac), (const struct rte_ether_addr *)config.mac);
 	rte_tel_data_add_dict_string(arg, "name", net->dev->name);
 	tel_uint(arg, "api_version", info.dev.api_version);
 	rte_tel_data_add_dict_string(arg, "mac", mac);
-	tel_uint(arg, "mtu", rte_le_to_cpu_16(net->config.mtu));
-	tel_uint(arg, "speed_mbps", rte_le_to_cpu_32(net->config.speed));
+	tel_uint(arg, "mtu", rte_le_to_cpu_16(config.mtu));
+	tel_uint(arg, "speed_mbps", rte_le_to_cpu_32(config.speed));
 	rte_tel_data_add_dict_string(arg, "body", net->bodies != NULL ? net->bodies->name : "none");
 	tel_uint(arg, "link_up", info.link_up);
 	tel_uint(arg, "queue_pairs", info.queue_pairs);
@@ -103,27 +105,29 @@ static void
 tel_queue(const struct rte_vduse_net *net, uint16_t index, struct rte_tel_data *d)
 {
 	struct vduse_vq *vq = vduse_dev_vq(net->dev, index);
+	struct vduse_vq_view view;
 
 	rte_tel_data_add_dict_string(d, "kind",
 			index == 2 * net->queue_pairs ? "control"
 			: index % 2 == 0              ? "receive"
 						      : "transmit");
 	tel_uint(d, "max_size", vq->ctl.max_size);
-	tel_uint(d, "size", vq->ctl.ready ? vq->size : 0);
-	tel_uint(d, "ready", vq->ctl.ready);
-	tel_uint(d, "running", __atomic_load_n(&vq->running, __ATOMIC_RELAXED));
-	rte_tel_data_add_dict_string(d, "format", vq->is_packed ? "packed" : "split");
-	tel_hex(d, "desc_iova", vq->ctl.desc_addr);
-	tel_hex(d, "driver_iova", vq->ctl.driver_addr);
-	tel_hex(d, "device_iova", vq->ctl.device_addr);
-	tel_uint(d, "avail_index", vq->avail.idx);
-	tel_uint(d, "used_index", vq->used_idx);
-	rte_tel_data_add_dict_int(d, "fill", vduse_vq_fill(vq));
+	vduse_vq_look(vq, &view);
+	tel_uint(d, "size", view.size);
+	tel_uint(d, "ready", view.ready);
+	tel_uint(d, "running", view.running);
+	rte_tel_data_add_dict_string(d, "format", view.is_packed ? "packed" : "split");
+	tel_hex(d, "desc_iova", view.desc_addr);
+	tel_hex(d, "driver_iova", view.driver_addr);
+	tel_hex(d, "device_iova", view.device_addr);
+	tel_uint(d, "avail_index", view.avail_idx);
+	tel_uint(d, "used_index", view.used_idx);
+	rte_tel_data_add_dict_int(d, "fill", view.fill);
 	tel_uint(d, "kicks", vduse_wake_kicks(vq));
 	tel_uint(d, "calls", vq->stats.calls);
 	tel_uint(d, "calls_suppressed", vq->stats.calls_suppressed);
-	if (vq->fault != NULL)
-		rte_tel_data_add_dict_string(d, "fault", vq->fault);
+	if (view.fault != NULL)
+		rte_tel_data_add_dict_string(d, "fault", view.fault);
 }
 
 static void
