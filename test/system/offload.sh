@@ -199,6 +199,8 @@ vlan_up() {
 		ip -n "$ns" link set "$name$id" up
 		below=$name$id
 	done
+	# a device takes two tags beside its MTU
+	[ $# -le 2 ] || ip -n "$ns" link set "$below" mtu "$((1500 - 4 * ($# - 2)))"
 	ip -n "$ns" addr add "10.0.$net.$number/24" dev "$below"
 	ip -n "$ns" addr add "fd00:$net::$number/64" dev "$below" nodad
 	in_ns "$ns" ethtool -k "$below" | grep -x 'tcp-segmentation-offload: on' >/dev/null ||

@@ -199,9 +199,13 @@ frame_build(struct frame *f, const struct frame_spec *spec)
 		frame_outer(f);
 	} else {
 		frame_ether(f, spec->ipv6 ? 0x86dd : 0x0800);
-		if (spec->wrap == FRAME_QINQ)
+		if (spec->wrap == FRAME_TAGS)
+			frame_tag(f, 0x9100, 99);
+		if (spec->wrap == FRAME_QINQ || spec->wrap == FRAME_AD)
 			frame_tag(f, 0x88a8, 100);
-		if (spec->wrap != FRAME_PLAIN)
+		if (spec->wrap == FRAME_TAGS)
+			frame_tag(f, 0x8100, 101);
+		if (spec->wrap != FRAME_PLAIN && spec->wrap != FRAME_AD)
 			frame_tag(f, 0x8100, 7);
 		f->l2 = f->len;
 	}

@@ -20,6 +20,8 @@ enum frame_wrap {
 	FRAME_PLAIN,
 	FRAME_VLAN,
 	FRAME_QINQ,
+	FRAME_AD,    /* a single 802.1ad tag */
+	FRAME_TAGS,  /* 802.1Q in 802.1Q in 0x9100 */
 	FRAME_GRE,   /* in IPv4 */
 	FRAME_VXLAN, /* in IPv4 and UDP */
 };

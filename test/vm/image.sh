@@ -47,6 +47,8 @@ image_programs() {
 		image_file "$path" "/usr/bin/$tool"
 	done
 	image_file /usr/libexec/coreutils/libstdbuf.so
+	# glibc loads it by itself at the first pthread_cancel()
+	image_file "$(realpath --no-symlinks /usr/lib/*-linux-gnu/libgcc_s.so.1)"
 	for tool in $image_optional; do
 		path=$(command -v "$tool") || continue
 		image_file "$path" "/usr/bin/$tool"
