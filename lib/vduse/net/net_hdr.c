@@ -146,9 +146,7 @@ net_hdr_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, bool comple
 	struct rte_vduse_net_headers h;
 	bool known = false, cut = false;
 
-	/* the driver sets NEEDS_CSUM at most: the others are the device's (5.1.6.2.1) */
-	if ((hdr->flags & ~VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0)
-		return -EINVAL;
+	/* flags other than NEEDS_CSUM say nothing to a device (5.1.6.2.2) */
 	if ((hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0)
 		return gso ? -EINVAL : 0;
 	if (!HAS(features, VIRTIO_NET_F_CSUM) || field + sizeof(uint16_t) > m->pkt_len)
