@@ -190,6 +190,7 @@ vduse_ring_batch(struct vduse_vq *vq, const struct vduse_batch_want *want, uint1
 	n = packed ? vduse_packed_batch(vq, want, max, batch)
 		   : vduse_split_batch(vq, want, max, batch);
 	vq->stats.iotlb_hits += n;
+	vq->stats.work += n;
 	return n;
 }
 

@@ -9,14 +9,15 @@
 
 /**
  * One descriptor chain, copied out of shared memory and checked: readable
- * segments first, then writable ones (virtio 1.2, 2.7.4.2 and 2.8.10).
+ * segments first, then writable ones (virtio 1.2, 2.7.4.2 and 2.8.10). Of one
+ * that does not fit id and slots are valid, and no more of it is read than they
+ * need.
  */
 struct vduse_chain {
 	struct vduse_seg *seg; /**< the first segment, in the virtqueue's array */
 	uint16_t room;         /**< segments that fit */
 	uint16_t nr;           /**< readable by the device */
 	uint16_t nw;           /**< writable by the device */
-	bool over;             /**< did not fit: only id and slots are valid */
 	uint16_t id;           /**< names the buffer in the used ring */
 	uint16_t slots;        /**< ring slots it takes: split 1, packed its descriptors */
 	uint64_t len;          /**< bytes of all segments */
@@ -36,9 +37,9 @@ vduse_chain_init(const struct vduse_vq *vq, struct vduse_chain *chain, uint16_t 
 {
 	chain->seg = &vq->segs[used];
 	chain->room = VDUSE_SEGS_MAX - used;
+	chain->id = 0; /* of one that ends before its own */
 	chain->nr = 0;
 	chain->nw = 0;
-	chain->over = false;
 	chain->len = 0;
 }
 
@@ -50,7 +51,11 @@ vduse_chain_bad(struct vduse_vq *vq, const char *what)
 	return -EBADMSG;
 }
 
-/** Segments of one descriptor, more than one where it crosses extents. */
+/**
+ * Segments of one descriptor, more than one where it crosses extents.
+ *
+ * @return 0; -EAGAIN; -EBADMSG; -E2BIG: no more fit
+ */
 static __rte_always_inline int
 vduse_chain_add(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t addr, uint32_t len,
 		bool write)
@@ -71,10 +76,9 @@ vduse_chain_add(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t addr, u
 		if (unlikely(va == NULL))
 			return -EAGAIN;
 		vq->stats.iotlb_hits++;
-		if (unlikely(chain->nr + chain->nw == chain->room)) {
-			chain->over = true;
-			return 0;
-		}
+		vq->stats.work++;
+		if (unlikely(chain->nr + chain->nw == chain->room))
+			return -E2BIG;
 		chain->seg[chain->nr + chain->nw].addr = va;
 		chain->seg[chain->nr + chain->nw].len = RTE_MIN(avail, len);
 		if (write)
@@ -137,20 +141,6 @@ vduse_chain_check_table(struct vduse_vq *vq, uint64_t addr, uint32_t len)
 	if (addr + (len - 1) < addr)
 		return vduse_chain_bad(vq, "indirect table beyond the end of the address space");
 	return 0;
-}
-
-/** Descriptors that one chain may have; virtio 1.2, 2.7.5.3.1 says the queue size. */
-static inline uint32_t
-vduse_chain_max(const struct vduse_vq *vq)
-{
-	return RTE_MAX(vq->size, VDUSE_SEGS_MAX);
-}
-
-/** The end of every walk: 0, or -E2BIG for a chain that did not fit. */
-static __rte_always_inline int
-vduse_chain_done(const struct vduse_chain *chain)
-{
-	return unlikely(chain->over) ? -E2BIG : 0;
 }
 
 #endif /* VDUSE_CHAIN_H */

@@ -62,8 +62,10 @@ vduse_packed_walk_table(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t
 	ret = vduse_chain_check_table(vq, addr, len);
 	if (unlikely(ret < 0))
 		return ret;
-	if (unlikely(entries > vduse_chain_max(vq)))
+	if (unlikely(entries > RTE_MAX(vq->size, VDUSE_SEGS_MAX)))
 		return vduse_chain_bad(vq, "indirect table longer than a chain may be");
+	if (unlikely(entries > chain->room))
+		return -E2BIG;
 	for (i = 0; i < entries; i++) {
 		ret = vduse_desc_load_at(vq, addr + i * sizeof(desc), raw);
 		if (unlikely(ret < 0))
@@ -77,20 +79,72 @@ vduse_packed_walk_table(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t
 		if (unlikely(ret < 0))
 			return ret;
 	}
-	return vduse_chain_done(chain);
+	return 0;
+}
+
+/**
+ * Go on to the end of a chain that does not fit, where its id is (2.8.6), in as
+ * many bursts as that takes.
+ *
+ * @return -E2BIG at its end; -EINPROGRESS; -EBADMSG
+ */
+static inline int
+vduse_packed_skip(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain *chain)
+{
+	const uint16_t most = RTE_MIN(vq->size - chain->slots, VDUSE_SEGS_MAX);
+	struct vring_packed_desc desc;
+	uint64_t raw[2];
+	uint16_t n;
+
+	for (n = 1; n <= most; n++) {
+		vduse_desc_load(&vq->packed.desc[pos->idx], raw);
+		vduse_packed_desc(raw, &desc);
+		pos->wrap ^= vduse_packed_step(vq, &pos->idx, 1);
+		vq->stats.work++;
+		if (unlikely(desc.flags & VRING_DESC_F_INDIRECT))
+			return vduse_chain_bad(vq, "indirect table as part of a chain");
+		if (desc.flags & VRING_DESC_F_NEXT)
+			continue;
+		chain->id = desc.id;
+		chain->slots += n;
+		vq->skipped = 0;
+		return -E2BIG;
+	}
+	chain->slots += most;
+	if (chain->slots == vq->size)
+		return vduse_chain_bad(vq, "descriptor chain longer than the queue size");
+	vq->skipped = chain->slots;
+	return -EINPROGRESS;
+}
+
+/** Go on with the chain at the position; it is another one where the driver changed it. */
+static inline int
+vduse_packed_skip_more(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain *chain)
+{
+	chain->slots = vq->skipped;
+	pos->wrap ^= vduse_packed_step(vq, &pos->idx, vq->skipped);
+	return vduse_packed_skip(vq, pos, chain);
 }
 
 /**
  * Copy and check the chain at the position, and move the position behind it.
- * Returns as vduse_split_fetch().
+ * Returns as vduse_split_fetch(), with the id of a chain that does not fit only
+ * where it is the first of its burst step; or -EINPROGRESS: it is longer than
+ * that, and the next burst goes on from the same position.
  */
 static __rte_always_inline int
 vduse_packed_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain *chain)
 {
+	const uint16_t first = pos->idx;
 	struct vring_packed_desc desc;
 	uint64_t raw[2];
 	int ret;
 
+	if (unlikely(vq->skipped != 0) && chain->seg == vq->segs) {
+		if (vq->skip_at == first)
+			return vduse_packed_skip_more(vq, pos, chain);
+		vq->skipped = 0;
+	}
 	for (chain->slots = 1; chain->slots <= vq->size; chain->slots++) {
 		vduse_desc_load(&vq->packed.desc[pos->idx], raw);
 		vduse_packed_desc(raw, &desc);
@@ -103,13 +157,17 @@ vduse_packed_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chai
 		}
 		ret = vduse_chain_add(
 				vq, chain, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE);
-		if (unlikely(ret < 0))
-			return ret;
 		if (likely(!(desc.flags & VRING_DESC_F_NEXT))) {
 			/* the id is in the last descriptor of a chain (2.8.6) */
 			chain->id = desc.id;
-			return vduse_chain_done(chain);
+			return ret;
 		}
+		if (unlikely(ret == -E2BIG && chain->seg == vq->segs)) {
+			vq->skip_at = first;
+			return vduse_packed_skip(vq, pos, chain);
+		}
+		if (unlikely(ret < 0))
+			return ret;
 	}
 	return vduse_chain_bad(vq, "descriptor chain longer than the queue size");
 }

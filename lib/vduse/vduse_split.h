@@ -68,7 +68,7 @@ vduse_split_walk_table(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t 
 	ret = vduse_chain_check_table(vq, addr, len);
 	if (unlikely(ret < 0))
 		return ret;
-	for (n = 0; n < vduse_chain_max(vq); n++) {
+	for (n = 0; n < entries; n++) {
 		if (unlikely(i >= entries))
 			return vduse_chain_bad(vq, "next index beyond the indirect table");
 		ret = vduse_desc_load_at(vq, addr + i * sizeof(desc), raw);
@@ -82,7 +82,7 @@ vduse_split_walk_table(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t 
 		if (unlikely(ret < 0))
 			return ret;
 		if (!(desc.flags & VRING_DESC_F_NEXT))
-			return vduse_chain_done(chain);
+			return 0;
 		i = desc.next;
 	}
 	return vduse_chain_bad(vq, "indirect chain with a loop");
@@ -92,7 +92,8 @@ vduse_split_walk_table(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t 
  * Copy and check the chain at the position, and move the position behind it.
  *
  * @return 0; -EAGAIN at an address that is not mapped (yet); -EBADMSG with
- *   vq->fault set; -E2BIG for a chain of more segments than fit
+ *   vq->fault set; -E2BIG for a chain of more segments than fit, of which the
+ *   rest is not read
  */
 static __rte_always_inline int
 vduse_split_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain *chain)
@@ -122,7 +123,7 @@ vduse_split_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain
 		if (unlikely(ret < 0))
 			return ret;
 		if (likely(!(desc.flags & VRING_DESC_F_NEXT)))
-			return vduse_chain_done(chain);
+			return 0;
 		i = desc.next;
 	}
 	return vduse_chain_bad(vq, "descriptor chain with a loop");

@@ -243,6 +243,7 @@ vq_describe(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t feat
 		return ret;
 	vq->size = info->num;
 	vduse_holdoff_init(vq);
+	vq->skipped = 0;
 	ring_set_position(vq, info);
 	return 0;
 }

@@ -16,8 +16,21 @@
 #include "vduse_iotlb.h"
 #include "vduse_sys.h"
 
-/** Segments of one burst step that a virtqueue can hold; a longer chain is dropped and counted. */
+/**
+ * Segments of one burst step that a virtqueue can hold, and so descriptors of a
+ * chain, whatever the ring's size; a longer one is dropped and counted. As many
+ * as Linux's vhost takes (UIO_MAXIOV).
+ */
 #define VDUSE_SEGS_MAX 1024
+
+/**
+ * What one burst may read of the driver's descriptors, counted as
+ * vduse_vq_stats.work: so many, and so many more for each frame that there is
+ * room for. A chain that was begun is finished, so that one more chain is the
+ * most that comes on top.
+ */
+#define VDUSE_BURST_WORK 2048
+#define VDUSE_FRAME_WORK 64
 
 /** Address and length of one piece of a buffer, checked and linear. */
 struct vduse_seg {
@@ -33,6 +46,7 @@ struct vduse_vq_stats {
 	uint64_t calls_held;       /**< bursts whose interrupt was held back */
 	uint64_t calls_thread;     /**< of the calls, those that the thread made */
 	uint64_t iotlb_hits;       /**< pieces of buffers translated */
+	uint64_t work;             /**< pieces translated, and descriptors read without that */
 	uint64_t iotlb_misses;     /**< bursts that ended at an address not mapped yet */
 	uint64_t faults;           /**< malformed rings and chains that stopped the device */
 };
@@ -110,6 +124,8 @@ struct vduse_vq {
 	uint64_t holdoff_cycles;       /* of the TSC, 0: never */
 	uint32_t taken;                /* buffers taken, where they may stay out */
 	bool takes;                    /* they may */
+	uint16_t skip_at;              /* packed: where a chain too long begins, and how many */
+	uint16_t skipped;              /* of its descriptors were passed; 0: none */
 	uint16_t signalled;            /* used_idx at the last decision about a call */
 	bool signalled_valid;
 
@@ -283,6 +299,13 @@ vduse_vq_burst_begin(struct vduse_vq *vq)
 		return false;
 	vduse_vq_burst_map(vq);
 	return true;
+}
+
+/** The value of stats.work at which a burst of n frames, which begins now, ends. */
+static __rte_always_inline uint64_t
+vduse_vq_work_end(const struct vduse_vq *vq, uint16_t n)
+{
+	return vq->stats.work + VDUSE_BURST_WORK + (uint32_t)VDUSE_FRAME_WORK * n;
 }
 
 /** End the burst: nothing of the ring or of the map is touched from here on. */

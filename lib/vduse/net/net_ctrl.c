@@ -11,6 +11,9 @@
 #include "net_state.h"
 #include "vduse_log.h"
 
+/* Commands of one turn; then the other devices have theirs. */
+#define CTRL_TURN 64
+
 /* Longest command with its data that is looked at, bytes. */
 #define CTRL_DATA_MAX 4096
 
@@ -414,7 +417,9 @@ ctrl_serve_one(struct rte_vduse_net *net, struct vduse_vq *vq, const bool packed
 	vduse_chain_init(vq, &chain, 0);
 	ret = vduse_ring_fetch(vq, &pos, &chain, packed);
 	if (ret < 0)
-		return ret == -E2BIG ? vduse_chain_bad(vq, "command in too many pieces") : ret;
+		return ret == -E2BIG || ret == -EINPROGRESS
+				       ? vduse_chain_bad(vq, "command in too many pieces")
+				       : ret;
 	if (chain.nw == 0)
 		return vduse_chain_bad(vq, "command without room for its acknowledgement");
 	ret = ctrl_copy(&chain, &cmd);
@@ -449,7 +454,9 @@ ctrl_burst(struct rte_vduse_net *net, struct vduse_vq *vq, const bool packed)
 void
 net_ctrl_serve(struct rte_vduse_net *net, struct vduse_vq *vq)
 {
-	uint32_t left = 2 * vq->size;
+	const uint64_t work_end = vduse_vq_work_end(vq, CTRL_TURN);
+	unsigned int left = CTRL_TURN;
+	bool more;
 	int ret;
 
 	do {
@@ -462,8 +469,9 @@ net_ctrl_serve(struct rte_vduse_net *net, struct vduse_vq *vq)
 		vduse_vq_burst_end(vq);
 		if (ret == -EAGAIN)
 			vduse_vq_miss(vq);
-	} while ((ret > 0 || ret == -EAGAIN) && --left > 0);
+		more = ret > 0 || ret == -EAGAIN;
+	} while (more && --left > 0 && vq->stats.work < work_end);
 	/* a driver that never stops asking gets its turn after the other devices */
-	if (left == 0 && eventfd_write(vq->ctl.kickfd, 1) < 0)
+	if (more && eventfd_write(vq->ctl.kickfd, 1) < 0)
 		VDUSE_LOG(ERR, "%s: control queue: %s", net->dev->name, strerror(errno));
 }

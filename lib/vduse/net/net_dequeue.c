@@ -9,6 +9,9 @@
 #include "vduse_holdoff.h"
 #include "vduse_state.h"
 
+/* Buffers that a burst takes beyond those of its frames: what is dropped is copied before. */
+#define DEQUEUE_DROPS_MAX 32
+
 /* The header of a chain, which may be spread over its segments (virtio 1.2, 2.7.4). */
 static __rte_always_inline void
 dequeue_header(const struct vduse_chain *chain, struct virtio_net_hdr_mrg_rxbuf *hdr)
@@ -388,7 +391,8 @@ static __rte_always_inline uint16_t
 dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
 		uint16_t nb_pkts, const bool packed, const bool zc)
 {
-	const uint32_t taken_max = nb_pkts + q->vq->size;
+	const uint64_t work_end = vduse_vq_work_end(q->vq, nb_pkts);
+	const uint32_t taken_max = nb_pkts + DEQUEUE_DROPS_MAX;
 	uint32_t taken = 0;
 	uint16_t n = 0, plain;
 
@@ -397,8 +401,9 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	if (vduse_ring_ready(q->vq, &q->vq->avail, packed) == 0)
 		goto flush; /* idle: nothing else is touched */
 	vduse_vq_burst_map(q->vq);
-	/* drops count as well: a driver must not keep a burst from its end */
-	while (n < nb_pkts && taken < taken_max) {
+	/* drops count as well, and what is read for a frame: no driver keeps a burst from its end
+	 */
+	while (n < nb_pkts && taken < taken_max && q->vq->stats.work < work_end) {
 		plain = dequeue_plain(q, pool, &pkts[n], nb_pkts - n, &n, packed, zc);
 		if (zc)
 			plain += dequeue_attached(q, pool, &pkts[n], nb_pkts - n, &n, packed);

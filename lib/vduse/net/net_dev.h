@@ -129,7 +129,7 @@ net_burst_stopped(struct net_queue *q, int err)
 		q->missed = true;
 	else if (err == -EBADMSG)
 		vduse_vq_set_fault(q->vq);
-	else
+	else if (err != -EINPROGRESS)
 		return false;
 	return true;
 }

@@ -105,7 +105,8 @@ enqueue_patch(const struct enqueue_room *room, uint16_t hdr_len, const struct ne
 /*
  * Take buffers until the frame fits, without moving the queue's position.
  * Returns 0; -ENOBUFS: the driver has too few; -EMSGSIZE: it does not fit one
- * buffer and may not take more; -E2BIG: too many pieces; -EAGAIN, -EBADMSG.
+ * buffer and may not take more; -E2BIG: too many pieces; -EAGAIN, -EBADMSG;
+ * -EINPROGRESS: the first buffer is to be given back, by a later burst.
  */
 static __rte_always_inline int
 enqueue_reserve(struct net_queue *q, struct vduse_pos *pos, uint64_t need,
@@ -329,11 +330,12 @@ static __rte_always_inline uint16_t
 enqueue_burst(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const bool packed,
 		const bool mergeable)
 {
+	const uint64_t work_end = vduse_vq_work_end(q->vq, nb_pkts);
 	uint16_t n = 0, plain;
 	int ret = 0;
 
 	vduse_vq_burst_map(q->vq);
-	while (n < nb_pkts) {
+	while (n < nb_pkts && q->vq->stats.work < work_end) {
 		plain = enqueue_plain(q, &pkts[n], nb_pkts - n, packed);
 		n += plain;
 		if (plain > 0)
