@@ -586,7 +586,7 @@ args_help(FILE *out)
 		     "       dpdk-vduse-net --destroy NAME | --probe[=json] | --help | --version\n"
 		     "Give containers virtio-net interfaces, each wired to a DPDK port. -h alone "
 		     "lists the EAL "
-		     "options.\n");
+		     "options;\nits --file-prefix is the name of the first device unless given.\n");
 	for (p = 0; p < RTE_DIM(parts); p++) {
 		fprintf(out, "\n%s:\n", parts[p].title);
 		for (i = 0; i < RTE_DIM(opts); i++) {

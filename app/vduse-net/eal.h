@@ -6,10 +6,12 @@
 #include <stdbool.h>
 
 /*
- * Start EAL with argv[1] to argv[argc - 1], which all must be its own.
- * Return: 0, or -EINVAL after saying why; then there is no EAL.
+ * Start EAL with argv[1] to argv[argc - 1], which all must be its own; without
+ * --file-prefix it is chosen by the name of a device, so that each process has another,
+ * and nothing is left of its folder when the process exits. Mirror: rte_eal_cleanup().
+ * Return: 0, or -errno after saying why; then there is no EAL.
  */
-int eal_start(int argc, char *argv[]);
+int eal_start(int argc, char *argv[], const char *name);
 
 /* The same without hugepages, files and devices, for work that needs threads only. */
 int eal_start_bare(void);

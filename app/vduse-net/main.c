@@ -503,7 +503,8 @@ main(int argc, char *argv[])
 	}
 	/* files and sockets of this process are for its user alone */
 	umask(S_IRWXG | S_IRWXO);
-	if (priv_check_runtime(split, argv) != 0 || eal_start(split, argv) != 0)
+	if (priv_check_runtime(split, argv) != 0 ||
+			eal_start(split, argv, app.args.wires[0].name) != 0)
 		return EXIT_FAILURE;
 	ret = run();
 	rte_eal_cleanup();

@@ -22,6 +22,7 @@
 #include <rte_common.h>
 
 #include "priv.h"
+#include "runtime.h"
 #include "say.h"
 
 /* Threads at most; EAL has one a lcore (RTE_MAX_LCORE) and a few more. */
@@ -215,18 +216,11 @@ is_private(const char *folder)
 int
 priv_check_runtime(int argc, char *const argv[])
 {
-	/* as eal_create_runtime_dir() chooses */
-	const char *folder = getenv("RUNTIME_DIRECTORY");
+	const char *folder = runtime_base();
 
 	if ((is_given(argc, argv, "--no-shconf") || is_given(argc, argv, "--in-memory")) &&
 			is_given(argc, argv, "--no-telemetry"))
 		return 0; /* EAL puts no file in it */
-	if (folder == NULL && getuid() == 0)
-		folder = "/var/run";
-	if (folder == NULL)
-		folder = getenv("XDG_RUNTIME_DIR");
-	if (folder == NULL)
-		folder = "/tmp";
 	if (is_private(folder))
 		return 0;
 	SAY("EAL would keep its files and sockets in %s, where others can write, or which is not "
