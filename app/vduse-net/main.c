@@ -23,6 +23,7 @@
 
 #include "args.h"
 #include "eal.h"
+#include "files.h"
 #include "fwd.h"
 #include "late.h"
 #include "notify.h"
@@ -222,6 +223,28 @@ drain(void)
 	}
 }
 
+/* Capabilities, and files: Landlock refuses, or is not there; it has no way to log. */
+static int
+drop(uint64_t keep)
+{
+	int files = -EOPNOTSUPP, ret;
+
+	if (app.args.sandbox != SANDBOX_LOG)
+		files = files_rules(&app.args);
+	if (files < 0 && files != -EOPNOTSUPP)
+		return files;
+	if (files < 0 && geteuid() == 0)
+		SAY("root's files stay open to it%s: another user's process is better confined: "
+		    "--setup, in doc/security.md",
+				app.args.sandbox == SANDBOX_LOG
+						? ""
+						: ", without Landlock in this kernel");
+	ret = priv_drop(keep, files);
+	if (files >= 0)
+		close(files);
+	return ret;
+}
+
 /*
  * What the end still needs is kept: a device of our own is taken off the vDPA bus
  * over netlink, and where the kernel gives it up it is made anew.
@@ -238,9 +261,9 @@ lock_down(void)
 	for (w = 0; w < app.args.nb_wires; w++)
 		if (!app.wires[w].handed_over)
 			keep = priv_net_admin();
-	ret = priv_drop(keep);
+	ret = late_load();
 	if (ret == 0)
-		ret = late_load();
+		ret = drop(keep);
 	if (ret == 0)
 		ret = sandbox_apply(app.args.sandbox);
 	if (ret != 0)

@@ -33,6 +33,7 @@
 /* One is enough: only the main lcore drops. */
 static struct {
 	uint64_t keep;
+	int files; /* rules of Landlock, or negative */
 	unsigned int nb;
 	int error; /* of the last thread that failed, or 0 */
 	struct {
@@ -49,7 +50,7 @@ priv_net_admin(void)
 
 /* The calling thread's. Only system calls: it runs in a signal handler. */
 static int
-drop_own(uint64_t keep)
+drop_own(uint64_t keep, int files)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
@@ -75,6 +76,9 @@ drop_own(uint64_t keep)
 	if ((change && syscall(SYS_capset, &head, caps) < 0) ||
 			prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
+	/* a thread's own too, for which no_new_privs is the condition */
+	if (files >= 0 && syscall(SYS_landlock_restrict_self, files, 0) < 0)
+		return -errno;
 	return 0;
 }
 
@@ -84,7 +88,7 @@ on_signal(int sig __rte_unused)
 	const pid_t tid = gettid();
 	const int saved = errno;
 	unsigned int i;
-	int ret = drop_own(drop.keep);
+	int ret = drop_own(drop.keep, drop.files);
 
 	if (ret < 0)
 		__atomic_store_n(&drop.error, ret, __ATOMIC_RELAXED);
@@ -173,7 +177,7 @@ tell_threads(int sig)
 }
 
 int
-priv_drop(uint64_t keep)
+priv_drop(uint64_t keep, int files)
 {
 	struct sigaction on = { .sa_handler = on_signal, .sa_flags = SA_RESTART }, before;
 	const int sig = SIGRTMAX - 1;
@@ -181,6 +185,7 @@ priv_drop(uint64_t keep)
 
 	memset(&drop, 0, sizeof(drop));
 	drop.keep = keep;
+	drop.files = files;
 	sigfillset(&on.sa_mask);
 	if (sigaction(sig, &on, &before) < 0)
 		return -errno;

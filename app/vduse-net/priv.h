@@ -14,10 +14,11 @@ uint64_t priv_net_admin(void);
 /*
  * On every thread there is, whoever made it: keep of the capabilities those in
  * the mask `keep`, empty the bounding, inheritable and ambient sets as far as
- * allowed, and set no_new_privs. Threads made later inherit it. Main lcore.
+ * allowed, set no_new_privs, and leave it the files of the rules `files` (files_rules();
+ * negative: all). Threads made later inherit it. Main lcore.
  * Return: 0 or -errno; -ETIMEDOUT: a thread did not take the signal that this is done with.
  */
-int priv_drop(uint64_t keep);
+int priv_drop(uint64_t keep, int files);
 
 /*
  * Whether EAL may keep its files and sockets where it would put them: a user

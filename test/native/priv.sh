@@ -47,6 +47,53 @@ attempts() {
 	done
 }
 
+# landlock_there: whether this kernel has it.
+landlock_there() {
+	/usr/bin/python3 -c 'import ctypes, sys; sys.exit(ctypes.CDLL(None).syscall(444, None, 0, 1) < 1)'
+}
+
+# refused_file TID CALL PATH [ARGUMENT...]: with EACCES, which is Landlock's word.
+refused_file() {
+	local got
+	got=$("$tools/inject" "$@") || fail "thread $1: $2 $3: no answer"
+	[ "$got" = -13 ] || fail "thread $1: $2 $3: $got, not -EACCES"
+}
+
+# As root: nobody's files but the device's own, and no code by way of /proc.
+case_files() {
+	local task tid got
+	landlock_there || skip "this kernel has no Landlock"
+	[ -x "$tools/inject" ] || skip "no tool to make another process's system calls here"
+	app_start f1 --attach vhost
+	driver_start
+	for task in /proc/"$app_pid"/task/*; do
+		tid=${task##*/}
+		refused_file "$tid" open /etc/shadow 2
+		refused_file "$tid" open /etc/shadow 0
+		refused_file "$tid" open /proc/self/mem 2
+		refused_file "$tid" open "/proc/$app_pid/task/$tid/mem" 1
+		refused_file "$tid" open "/proc/$PPID/environ" 0
+		refused_file "$tid" open /proc/sys/kernel/core_pattern 1
+		refused_file "$tid" open /sys/devices/system/cpu/uevent 1
+		refused_file "$tid" open /etc/vduse-intruder 0101 0644
+		refused_file "$tid" mkdir /etc/vduse-intruder 0755
+		refused_file "$tid" unlink /etc/hostname
+		got=$("$tools/inject" "$tid" open /proc/self/maps 0)
+		[ "$got" -gt 2 ] || fail "/proc/self/maps: $got"
+		[ "$("$tools/inject" "$tid" close "$got")" = 0 ] || fail "close $got"
+		traffic
+	done
+	small_end
+	app_end
+	nothing_left
+	# kept by --sandbox off alone
+	app_start f1 --attach vhost --sandbox off
+	got=$("$tools/inject" "$app_pid" open /proc/self/mem 2)
+	[ "$got" -gt 2 ] || fail "nothing would refuse it: $got"
+	app_end
+	nothing_left
+}
+
 # A device of its own: CAP_NET_ADMIN is needed for its end, nothing else.
 case_confined() {
 	app_start p1 --attach vhost
@@ -139,6 +186,7 @@ case_no_descriptor() {
 }
 
 case_run priv/confined case_confined
+case_run priv/files case_files
 case_run priv/adopted-by-name case_adopted_by_name
 case_run priv/adopted-by-descriptor case_adopted_by_descriptor
 case_run priv/no-descriptor case_no_descriptor

@@ -3,8 +3,9 @@
 /*
  * Have a thread of another process make a system call, as code that has taken it
  * over would: inject TID NAME [ARGUMENT...] prints what the call returned.
- * NAME is execve, socket or getppid; or hold: the thread stands still until stdin
- * ends. Needs ptrace(2); x86-64 only.
+ * NAME is execve, socket, getppid, open, mkdir, unlink or close; or hold: the thread
+ * stands still until stdin ends. An argument that begins with / is a path, and is put
+ * below the thread's stack. Needs ptrace(2); x86-64 only.
  */
 
 #include <errno.h>
@@ -25,6 +26,10 @@ static const struct {
 	{ "execve", SYS_execve },
 	{ "socket", SYS_socket },
 	{ "getppid", SYS_getppid },
+	{ "open", SYS_open },
+	{ "mkdir", SYS_mkdir },
+	{ "unlink", SYS_unlink },
+	{ "close", SYS_close },
 };
 
 /* The next stop of the thread. Return: whether it is one, and no end. */
@@ -66,6 +71,33 @@ call(pid_t tid, const struct user_regs_struct *want, long long *result)
 			       : 0;
 }
 
+/* Below the red zone of the thread's stack nothing is kept. Return: where it is, 0: nowhere. */
+static unsigned long long
+place(pid_t tid, const char *path)
+{
+	struct user_regs_struct regs;
+	unsigned long long at;
+	long word;
+	size_t i;
+
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) < 0)
+		return 0;
+	at = (regs.rsp - 1024) & ~7ULL;
+	for (i = 0; i <= strlen(path); i += sizeof(word)) {
+		word = 0;
+		memcpy(&word, path + i, strnlen(path + i, sizeof(word)));
+		if (ptrace(PTRACE_POKEDATA, tid, at + i, word) < 0)
+			return 0;
+	}
+	return at;
+}
+
+static unsigned long long
+argument(pid_t tid, const char *word)
+{
+	return word[0] == '/' ? place(tid, word) : strtoull(word, NULL, 0);
+}
+
 static void
 hold(void)
 {
@@ -93,7 +125,7 @@ act(pid_t tid, int argc, char **argv)
 			return -1;
 		}
 	want.rax = calls[i].number;
-	want.rdi = argc > 3 ? strtoull(argv[3], NULL, 0) : 0;
+	want.rdi = argc > 3 ? argument(tid, argv[3]) : 0;
 	want.rsi = argc > 4 ? strtoull(argv[4], NULL, 0) : 0;
 	want.rdx = argc > 5 ? strtoull(argv[5], NULL, 0) : 0;
 	if (call(tid, &want, &result) < 0)

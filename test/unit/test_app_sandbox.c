@@ -228,7 +228,7 @@ static void
 body_on(void)
 {
 	start_threads();
-	CHECK(priv_drop(0) == 0);
+	CHECK(priv_drop(0, -1) == 0);
 	CHECK(sandbox_apply(SANDBOX_ON) == 0);
 	check_threads(0, 2);
 	try_forbidden();
@@ -249,7 +249,7 @@ body_keep(void)
 	const uint64_t had = status_field("self", "CapEff:", 16);
 
 	start_threads();
-	CHECK(priv_drop(priv_net_admin()) == 0);
+	CHECK(priv_drop(priv_net_admin(), -1) == 0);
 	check_threads(priv_net_admin(), 0);
 	if (had >> CAP_NET_ADMIN & 1)
 		CHECK(prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) == 1);
