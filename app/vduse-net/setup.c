@@ -135,7 +135,7 @@ say_destroy(const char *name, int ret)
 		SAY("--destroy %s: there is no such device: ls /dev/vduse lists them", name);
 		break;
 	case -EBUSY:
-		SAY("--destroy %s: a process has it open: stop that one first", name);
+		SAY("--destroy %s: it is in use: the line above says by whom", name);
 		break;
 	case -EACCES:
 	case -EPERM:

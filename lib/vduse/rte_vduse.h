@@ -312,8 +312,9 @@ int rte_vduse_probe(uint32_t device_id, uint64_t features, struct rte_vduse_caps
  * Remove a device that no process serves any more, by name: off the bus, then
  * out of /dev/vduse. After rte_eal_init().
  *
- * @return 0; -ENODEV no such device; -EBUSY a process has it open; another
- *   negative errno
+ * @return 0; -ENODEV no such device; -EBUSY it is in use, with a line of log by
+ *   whom; -EPROTONOSUPPORT it is on the bus, and this network namespace has no vDPA;
+ *   another negative errno
  */
 int rte_vduse_dev_remove(const char *name);
 

@@ -4,13 +4,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/vduse.h>
 
 #include <rte_string_fns.h>
 
 #include "vduse_bus.h"
+#include "vduse_ctl.h"
 #include "vduse_log.h"
 #include "vduse_netlink.h"
 
@@ -81,6 +91,124 @@ dir_first(const char *path, const char *prefix, char *entry, size_t size)
 	return ret;
 }
 
+/* Return: whether there is one. */
+static bool
+bus_interface(const char *name, char ifname[NAME_MAX + 1])
+{
+	char path[PATH_MAX], entry[NAME_MAX + 1];
+
+	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s", name);
+	if (dir_first(path, "virtio", entry, sizeof(entry)) < 0)
+		return false;
+	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s/%s/net", name, entry);
+	return dir_first(path, "", ifname, NAME_MAX + 1) == 0;
+}
+
+static void
+bus_log_interface(const char *name, const char *ifname)
+{
+	VDUSE_LOG(NOTICE, "%s: attached to virtio_vdpa as interface %s", name, ifname);
+}
+
+/* A device whose interface is still to come, as when its driver is loaded later. */
+struct bus_watch {
+	TAILQ_ENTRY(bus_watch) next;
+	char name[VDUSE_NAME_MAX];
+	int fd; /* netlink: interfaces that come and go */
+	vduse_ctl_id_t id;
+};
+
+static struct {
+	pthread_mutex_t lock; /* of the list */
+	TAILQ_HEAD(, bus_watch) list;
+} bus_watches = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.list = TAILQ_HEAD_INITIALIZER(bus_watches.list),
+};
+
+/* Take it off the list; who does that frees it. Return: NULL: another has. */
+static struct bus_watch *
+bus_watch_take(const char *name)
+{
+	struct bus_watch *watch;
+
+	pthread_mutex_lock(&bus_watches.lock);
+	TAILQ_FOREACH (watch, &bus_watches.list, next)
+		if (strcmp(watch->name, name) == 0)
+			break;
+	if (watch != NULL)
+		TAILQ_REMOVE(&bus_watches.list, watch, next);
+	pthread_mutex_unlock(&bus_watches.lock);
+	return watch;
+}
+
+/* Mirror: bus_watch_start(). Return: whether it was watched. */
+static bool
+bus_watch_stop(const char *name)
+{
+	struct bus_watch *watch = bus_watch_take(name);
+
+	if (watch == NULL)
+		return false;
+	vduse_ctl_del(watch->id);
+	close(watch->fd);
+	free(watch);
+	return true;
+}
+
+static void
+bus_watch_check(const char *name)
+{
+	char ifname[NAME_MAX + 1];
+
+	if (bus_interface(name, ifname) && bus_watch_stop(name))
+		bus_log_interface(name, ifname);
+}
+
+/* Control thread. What the messages say does not matter, nor whether some are lost. */
+static void
+bus_watch_look(void *arg, __rte_unused uint32_t events)
+{
+	struct bus_watch *watch = arg;
+	char name[VDUSE_NAME_MAX], message[4096];
+
+	while (recv(watch->fd, message, sizeof(message), MSG_DONTWAIT) > 0)
+		;
+	rte_strscpy(name, watch->name, sizeof(name));
+	bus_watch_check(name);
+}
+
+/* Without it, the line is missing and nothing else. */
+static void
+bus_watch_start(const char *name)
+{
+	struct sockaddr_nl group = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+	struct bus_watch *watch = calloc(1, sizeof(*watch));
+
+	if (watch == NULL)
+		return;
+	rte_strscpy(watch->name, name, sizeof(watch->name));
+	watch->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (watch->fd < 0)
+		goto free_watch;
+	if (bind(watch->fd, (struct sockaddr *)&group, sizeof(group)) < 0)
+		goto close_fd;
+	pthread_mutex_lock(&bus_watches.lock);
+	TAILQ_INSERT_TAIL(&bus_watches.list, watch, next);
+	pthread_mutex_unlock(&bus_watches.lock);
+	if (vduse_ctl_add(watch->fd, EPOLLIN, bus_watch_look, watch, &watch->id) == 0) {
+		/* it may have come meanwhile */
+		bus_watch_check(name);
+		return;
+	}
+	if (bus_watch_take(name) == NULL)
+		return;
+close_fd:
+	close(watch->fd);
+free_watch:
+	free(watch);
+}
+
 /* What users see of the device: the interface, or the character device. */
 static void
 bus_log_attached(const char *name, enum rte_vduse_attach how)
@@ -93,11 +221,21 @@ bus_log_attached(const char *name, enum rte_vduse_attach how)
 			VDUSE_LOG(NOTICE, "%s: attached to vhost_vdpa as /dev/%s", name, entry);
 		return;
 	}
-	if (dir_first(path, "virtio", entry, sizeof(entry)) < 0)
+	if (bus_interface(name, ifname)) {
+		bus_log_interface(name, ifname);
 		return;
-	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s/%s/net", name, entry);
-	if (dir_first(path, "", ifname, sizeof(ifname)) == 0)
-		VDUSE_LOG(NOTICE, "%s: attached to virtio_vdpa as interface %s", name, ifname);
+	}
+	if (access("/sys/bus/virtio/drivers/virtio_net", F_OK) == 0)
+		VDUSE_LOG(NOTICE,
+				"%s: attached to virtio_vdpa; no interface yet, see the kernel log",
+				name);
+	else
+		VDUSE_LOG(NOTICE,
+				"%s: attached to virtio_vdpa; no interface yet: the virtio_net "
+				"module is "
+				"not loaded; run: modprobe virtio_net",
+				name);
+	bus_watch_start(name);
 }
 
 /* Hand the device from the driver that took it first to the one asked for. */
@@ -126,12 +264,22 @@ bus_bind(const char *name, const char *driver)
 	return strcmp(bound, driver) == 0 ? 0 : -ENODEV;
 }
 
+/* The kernel has the vDPA netlink family in the first network namespace only. */
+static const char *
+bus_family_cure(void)
+{
+	return access(SYSFS_VDPA, F_OK) == 0
+			       ? "this network namespace has no vDPA; run it in the host's: "
+				 "nsenter --net=/proc/1/ns/net COMMAND"
+			       : "the vdpa module is not loaded; run: modprobe vdpa";
+}
+
 static const char *
 bus_add_cure(int err)
 {
 	switch (err) {
 	case -EPROTONOSUPPORT:
-		return "the vdpa module is not loaded; run: modprobe vdpa";
+		return bus_family_cure();
 	case -EPERM:
 		return "no permission; run as root or with CAP_NET_ADMIN";
 	case -EEXIST:
@@ -211,17 +359,17 @@ rte_vduse_dev_attach_by_name(const char *name, enum rte_vduse_attach how)
 	return vduse_bus_has(name) ? 0 : vduse_bus_attach(name, how, false);
 }
 
-/* Whether a front end has the device's /dev/vhost-vdpa-N open: it opens once only. */
-static bool
-bus_is_busy(const char *name)
+/* It opens once only. */
+bool
+vduse_bus_front_end(const char *name, char *path, size_t size)
 {
-	char path[PATH_MAX], entry[NAME_MAX + 1];
+	char folder[PATH_MAX], entry[NAME_MAX + 1];
 	int fd;
 
-	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s", name);
-	if (dir_first(path, "vhost-vdpa-", entry, sizeof(entry)) < 0)
+	snprintf(folder, sizeof(folder), SYSFS_VDPA "/devices/%s", name);
+	if (dir_first(folder, "vhost-vdpa-", entry, sizeof(entry)) < 0)
 		return false;
-	snprintf(path, sizeof(path), "/dev/%s", entry);
+	snprintf(path, size, "/dev/%s", entry);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return errno == EBUSY;
@@ -232,15 +380,22 @@ bus_is_busy(const char *name)
 int
 vduse_bus_detach(const char *name)
 {
+	char path[PATH_MAX];
 	uint32_t waited = 0;
 	int ret;
 
-	while (bus_is_busy(name)) {
+	bus_watch_stop(name);
+	while (vduse_bus_front_end(name, path, sizeof(path))) {
 		if (waited == 0)
 			VDUSE_LOG(NOTICE, "%s: waiting for the front end to close it", name);
 		if (!vduse_bus_wait(&waited))
 			return -EBUSY;
 	}
 	ret = vduse_netlink_del(name);
-	return ret == -ENODEV || ret == -EPROTONOSUPPORT ? 0 : ret;
+	/* without the module there is no bus, and nothing on it */
+	if (ret == -ENODEV || (ret == -EPROTONOSUPPORT && !vduse_bus_has(name)))
+		return 0;
+	if (ret == -EPROTONOSUPPORT)
+		VDUSE_LOG(ERR, "%s: stays on the vDPA bus: %s", name, bus_family_cure());
+	return ret;
 }

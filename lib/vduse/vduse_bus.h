@@ -15,8 +15,8 @@
  *
  * @param how virtio or vhost
  * @param again it may be on the bus already, put there by a process before
- * @return 0 or a negative errno, with a line of log; the device is not on
- *   the bus then
+ * @return 0, with a line of log that has the interface or the file, as soon as there
+ *   is one; or a negative errno, with a line of log: the device is not on the bus then
  */
 int vduse_bus_attach(const char *name, enum rte_vduse_attach how, bool again);
 
@@ -24,13 +24,21 @@ int vduse_bus_attach(const char *name, enum rte_vduse_attach how, bool again);
  * Take the device off the bus.
  *
  * @return 0, also where it was not on it; -EBUSY while a front end has
- *   /dev/vhost-vdpa-N open (the kernel would wait for it without end); else
- *   what the kernel says
+ *   /dev/vhost-vdpa-N open (the kernel would wait for it without end);
+ *   -EPROTONOSUPPORT, with a line of log, where this network namespace has no
+ *   vDPA; else what the kernel says
  */
 int vduse_bus_detach(const char *name);
 
 /** Whether the device is on the bus, whoever put it there. */
 bool vduse_bus_has(const char *name);
+
+/**
+ * Whether a front end has the device's /dev/vhost-vdpa-N open.
+ *
+ * @param[out] path of that file, where it has
+ */
+bool vduse_bus_front_end(const char *name, char *path, size_t size);
 
 /**
  * Give whoever keeps a device busy a moment.

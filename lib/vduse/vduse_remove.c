@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 
 #include <rte_common.h>
 
 #include "vduse_bus.h"
 #include "vduse_ctl.h"
+#include "vduse_holder.h"
 #include "vduse_kernel.h"
+#include "vduse_log.h"
 #include "vduse_msg.h"
 #include "vduse_remove.h"
 
@@ -59,6 +63,43 @@ remove_on_message(void *arg, __rte_unused uint32_t events)
 	vduse_msg_serve(arg);
 }
 
+/* EBUSY has causes that want another cure each. */
+static void
+remove_log_busy(const char *name, int ret)
+{
+	char path[PATH_MAX], holder[64];
+
+	if (ret != -EBUSY)
+		return;
+	if (vduse_bus_front_end(name, path, sizeof(path))) {
+		vduse_holder(path, holder, sizeof(holder));
+		VDUSE_LOG(ERR, "%s: %s has %s open; stop that front end first", name, holder, path);
+	} else if (vduse_bus_has(name)) {
+		VDUSE_LOG(ERR, "%s: is on the vDPA bus; take it off first: vdpa dev del %s", name,
+				name);
+	} else {
+		snprintf(path, sizeof(path), "/dev/vduse/%s", name);
+		vduse_holder(path, holder, sizeof(holder));
+		VDUSE_LOG(ERR, "%s: %s has it open; stop that one first", name, holder);
+	}
+}
+
+/* Another process serves it, on the bus or not. */
+static int
+remove_log_served(const char *name, int ret)
+{
+	char path[PATH_MAX], holder[64];
+
+	if (ret == -ENOENT)
+		return -ENODEV;
+	if (ret != -EBUSY)
+		return ret;
+	snprintf(path, sizeof(path), "/dev/vduse/%s", name);
+	vduse_holder(path, holder, sizeof(holder));
+	VDUSE_LOG(ERR, "%s: %s serves it; stop that one first", name, holder);
+	return ret;
+}
+
 int
 vduse_remove_detach(const struct vduse_sys *sys, int fd, const char *name)
 {
@@ -91,13 +132,14 @@ rte_vduse_dev_remove(const char *name)
 	/* opens once only: what opens is served by nobody */
 	fd = sys->open_device(name);
 	if (fd < 0) {
-		ret = fd == -ENOENT ? -ENODEV : fd;
+		ret = remove_log_served(name, fd);
 		goto close_control;
 	}
 	ret = vduse_remove_detach(sys, fd, name);
 	sys->close(fd);
 	if (ret == 0)
 		ret = vduse_kernel_destroy(sys, control_fd, name);
+	remove_log_busy(name, ret);
 close_control:
 	sys->close(control_fd);
 	return ret;

@@ -177,7 +177,7 @@ ends_on() {
 case_signals() {
 	local signal
 	modules virtio_vdpa virtio_net
-	for signal in INT TERM; do
+	for signal in INT TERM HUP QUIT; do
 		ends_on "$signal" virtio
 		ends_on "$signal" none
 	done
@@ -199,11 +199,67 @@ case_crash() {
 	ends_on TERM virtio
 }
 
+# The interface's driver is loaded later: the line says what to do, and has the name once there is one.
+case_late_driver() {
+	rmmod virtio_net 2>/dev/null || true
+	modules virtio_vdpa
+	run late "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- --port net_null0 --name c1
+	wait_for 60 grep -q 'no interface yet: .*modprobe virtio_net' "$VM_RESULT/late.log" ||
+		fail "$(tail -n 5 "$VM_RESULT/late.log")"
+	wait_for 60 grep -q forwarding "$VM_RESULT/late.log" || fail "$(tail -n 5 "$VM_RESULT/late.log")"
+	modprobe virtio_net
+	need_netdev c1 late "$pid"
+	wait_for 60 grep -q "c1: attached to virtio_vdpa as interface $dev" "$VM_RESULT/late.log" ||
+		fail "$(tail -n 5 "$VM_RESULT/late.log")"
+	stop "$pid"
+	nothing_left
+}
+
+# elsewhere ARGUMENT...: in a network namespace of its own, where the vDPA bus cannot be asked.
+elsewhere() {
+	local status=0
+	in_ns other "$app" "$@" >/tmp/elsewhere 2>&1 || status=$?
+	sed 's/^/# /' /tmp/elsewhere
+	[ "$status" = 1 ] || fail "status $status"
+	grep -q 'this network namespace has no vDPA' /tmp/elsewhere || fail "the cause is not said"
+	! grep -qE 'not loaded|has it open' /tmp/elsewhere || fail "another cause is said"
+}
+
+case_namespace() {
+	modules virtio_vdpa virtio_net
+	ip netns add other
+	elsewhere "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- --port net_null0 --name c1
+	nothing_left
+	run namespace "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- --port net_null0 --name c1
+	need_netdev c1 namespace "$pid"
+	wait_for 60 grep -q forwarding "$VM_RESULT/namespace.log"
+	# who has it is said
+	"$app" --destroy c1 >/tmp/elsewhere 2>&1 && fail "a device in use is destroyed"
+	grep -q "c1: process $pid (dpdk-vduse-net) serves it" /tmp/elsewhere || fail "$(cat /tmp/elsewhere)"
+	stop "$pid" KILL || true
+	elsewhere --destroy c1
+	[ -c /dev/vduse/c1 ] || fail "it is gone"
+	"$app" --destroy c1
+	ip netns del other
+	nothing_left
+}
+
+# Landlock is in this kernel: the end was in order with it, and root's files are out of reach.
+case_files() {
+	modules virtio_vdpa virtio_net
+	run files "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- --port net_null0 --name c1 --sandbox kill
+	need_netdev c1 files "$pid"
+	wait_for 60 grep -q forwarding "$VM_RESULT/files.log"
+	! grep -q 'stay open to it' "$VM_RESULT/files.log" || fail "this kernel has no Landlock"
+	stop "$pid"
+	nothing_left
+}
+
 after_case() {
 	clean_slate
 }
 
-for name in no_module options permission name_in_use memory queues signals crash unprivileged confined; do
+for name in no_module options permission late_driver name_in_use memory queues signals crash unprivileged confined files namespace; do
 	case_run "app/$name" "case_$name"
 done
 exit 0

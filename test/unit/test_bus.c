@@ -420,11 +420,16 @@ test_detach(void **state)
 		enum call call;
 		int err, ret;
 	} faults[] = {
-		{ CALL_SOCKET, EMFILE, -EMFILE }, { CALL_SEND, ENOBUFS, -ENOBUFS },
-		{ CALL_RECEIVE, ENOMEM, -ENOMEM }, { CALL_SEND, EINTR, 0 },
-		{ CALL_RECEIVE, EINTR, 0 }, { CALL_DEL, EBUSY, -EBUSY },
-		{ CALL_DEL, EPERM, -EPERM }, { CALL_DEL, ENODEV, 0 }, /* it is off already */
-		{ CALL_FAMILY, ENOENT, 0 },                           /* there is no bus */
+		{ CALL_SOCKET, EMFILE, -EMFILE },
+		{ CALL_SEND, ENOBUFS, -ENOBUFS },
+		{ CALL_RECEIVE, ENOMEM, -ENOMEM },
+		{ CALL_SEND, EINTR, 0 },
+		{ CALL_RECEIVE, EINTR, 0 },
+		{ CALL_DEL, EBUSY, -EBUSY },
+		{ CALL_DEL, EPERM, -EPERM },
+		{ CALL_DEL, ENODEV, 0 }, /* it is off already */
+		/* the family is of the first network namespace: it stays on the bus */
+		{ CALL_FAMILY, ENOENT, -EPROTONOSUPPORT },
 	};
 	size_t i;
 
@@ -438,6 +443,25 @@ test_detach(void **state)
 		assert_int_equal(vduse_bus_detach(NAME), 0);
 		assert_false(is_on_bus());
 	}
+}
+
+/* Off the bus it does not matter that nobody can be asked. */
+static void
+test_no_family(void **state)
+{
+	(void)state;
+	arm(CALL_FAMILY, 0, ENOENT);
+	assert_int_equal(vduse_bus_detach(NAME), 0);
+	assert_int_equal(unit_log_count("network namespace"), 0);
+	arm(CALL_FAMILY, 0, ENOENT);
+	assert_int_equal(vduse_bus_attach(NAME, RTE_VDUSE_ATTACH_VIRTIO, false), -EPROTONOSUPPORT);
+	assert_int_equal(unit_log_count("this network namespace has no vDPA"), 1);
+	assert_int_equal(unit_log_count("modprobe vdpa"), 0);
+	assert_int_equal(vduse_bus_attach(NAME, RTE_VDUSE_ATTACH_VIRTIO, false), 0);
+	arm(CALL_FAMILY, 0, ENOENT);
+	assert_int_equal(vduse_bus_detach(NAME), -EPROTONOSUPPORT);
+	assert_int_equal(unit_log_count("stays on the vDPA bus: this network namespace"), 1);
+	assert_int_equal(vduse_bus_detach(NAME), 0);
 }
 
 static int
@@ -467,6 +491,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_attach, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_detach, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_family, setup, teardown),
 	};
 
 	return UNIT_RUN("bus", tests);
