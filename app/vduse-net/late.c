@@ -2,12 +2,12 @@
 
 /*
  * The sandbox maps no code any more. What is linked is there: with -z now its symbols
- * are bound too. What is left is libgcc_s, which glibc loads by name to unwind a
- * stack: when a thread is cancelled (rte_eal_cleanup() does it to EAL's multi-process
+ * are bound too. What glibc loads by name is libgcc_s, to unwind a stack, and so it is
+ * linked: when a thread is cancelled (rte_eal_cleanup() does it to EAL's multi-process
  * thread, many drivers to theirs) or leaves by pthread_exit(), and for a backtrace
- * (rte_panic()). Each is done once here, so that it is known to work and keeps what
- * it has loaded. Names of users and of hosts, character sets and locales, which are
- * loaded too, are asked for by nobody who serves.
+ * (rte_panic()). Each is done once here all the same: glibc keeps what it has found.
+ * Names of users and of hosts, character sets and locales, which are loaded too, are
+ * asked for by nobody who serves.
  */
 
 #include <errno.h>
