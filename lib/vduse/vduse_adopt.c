@@ -195,6 +195,34 @@ adopt_clean(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 				dev->name);
 }
 
+/*
+ * The device may be there whose state file cannot be used: of another version,
+ * or damaged. Off the bus nobody misses it, and it is created anew. On the bus
+ * it has a driver, and buffers under way of which nothing is known.
+ */
+static int
+adopt_unknown(struct rte_vduse_dev *dev)
+{
+	const int control = dev->sys->open_control();
+	int ret;
+
+	if (control < 0)
+		return 0; /* creating says why */
+	ret = vduse_kernel_destroy(dev->sys, control, dev->name);
+	dev->sys->close(control);
+	if (ret == -EBUSY)
+		VDUSE_LOG(ERR,
+				"%s: is in use, and its state file cannot be read (another "
+				"version, or "
+				"damaged): start the version that wrote it, or take the device off "
+				"the "
+				"vDPA bus (vdpa dev del %s) and start again; the file stays",
+				dev->name, dev->name);
+	else if (ret == 0)
+		VDUSE_LOG(NOTICE, "%s: was off the vDPA bus: created anew", dev->name);
+	return ret == -EBUSY ? ret : 0;
+}
+
 /* The state file, from the process that has the device or from the folder. */
 static int
 adopt_open_store(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
@@ -240,6 +268,8 @@ vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 		adopt_drop_gift(dev, conf, asked);
 	if (stage == VDUSE_STORE_CREATING && !conf->adopt)
 		adopt_clean(dev, conf);
+	if (ret == 0 && dev->store != NULL && dev->store->aside[0] != '\0' && !conf->adopt)
+		ret = adopt_unknown(dev);
 	if (ret == 0)
 		ret = adopt_foreign(dev, conf);
 	if (ret < 0) {

@@ -170,6 +170,44 @@ store_lock(struct vduse_store *store)
 	}
 }
 
+/* Out of the way, and not lost: another version of the program may know what it says. */
+static int
+store_set_aside(struct vduse_store *store, const char *why, uint32_t version)
+{
+	const int fd = store->fd;
+	int ret, n;
+
+	if (version != 0)
+		n = snprintf(store->aside, sizeof(store->aside), "%s.v%u", store->file, version);
+	else
+		n = snprintf(store->aside, sizeof(store->aside), "%s.bad", store->file);
+	if (n >= (int)sizeof(store->aside))
+		return -ENAMETOOLONG;
+	if (renameat(store->dir_fd, store->file, store->dir_fd, store->aside) < 0) {
+		store->aside[0] = '\0';
+		return -errno;
+	}
+	ret = store_lock(store);
+	if (ret < 0) {
+		store->fd = fd;
+		return ret;
+	}
+	close(fd);
+	VDUSE_LOG(NOTICE, "state file %s: %s: it is ignored, and kept as %s", store->file, why,
+			store->aside);
+	return 0;
+}
+
+/* The file that was set aside is the device's again: this one never came to anything. */
+static void
+store_put_back(struct vduse_store *store)
+{
+	if (store->aside[0] != '\0' &&
+			renameat(store->dir_fd, store->aside, store->dir_fd, store->file) < 0)
+		VDUSE_LOG(WARNING, "state file %s stays where it is: %s", store->aside,
+				strerror(errno));
+}
+
 static const char *
 store_check_head(const struct vduse_store_head *head, const char *name, uint64_t size)
 {
@@ -191,12 +229,12 @@ store_check_head(const struct vduse_store_head *head, const char *name, uint64_t
 	return NULL;
 }
 
-/* Map what is there, if it is good for anything. */
+/* Map what is there, if it is good for anything; else *why it is not, and of which version. */
 static int
-store_load(struct vduse_store *store, const char *name)
+store_load(struct vduse_store *store, const char *name, const char **why, uint32_t *version)
 {
 	struct stat st;
-	const char *why;
+	const struct vduse_store_head *head;
 	void *addr;
 
 	if (fstat(store->fd, &st) < 0)
@@ -204,21 +242,41 @@ store_load(struct vduse_store *store, const char *name)
 	if (st.st_size == 0)
 		return 0; /* new */
 	if (st.st_size < (off_t)sizeof(struct vduse_store_head)) {
-		store_log_ignored(store, "it is too short");
+		*why = "it is too short";
 		return 0;
 	}
 	addr = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, store->fd,
 			0);
 	if (addr == MAP_FAILED)
 		return -errno;
-	why = store_check_head(addr, name, st.st_size);
-	if (why != NULL) {
-		store_log_ignored(store, why);
+	*why = store_check_head(addr, name, st.st_size);
+	if (*why != NULL) {
+		head = addr;
+		if (memcmp(head->magic, STORE_MAGIC, sizeof(head->magic)) == 0 &&
+				head->version != VDUSE_STORE_VERSION)
+			*version = head->version;
 		munmap(addr, st.st_size);
 		return 0;
 	}
 	store->head = addr;
 	store->bytes = st.st_size;
+	return 0;
+}
+
+/* The same; what cannot be used is out of the way then. */
+static int
+store_load_or_begin(struct vduse_store *store, const char *name, bool given)
+{
+	const char *why = NULL;
+	uint32_t version = 0;
+	int ret;
+
+	ret = store_load(store, name, &why, &version);
+	if (ret < 0 || why == NULL)
+		return ret;
+	if (!given)
+		return store_set_aside(store, why, version);
+	store_log_ignored(store, why);
 	return 0;
 }
 
@@ -250,9 +308,9 @@ vduse_store_open(struct vduse_store **out, const char *dir, const char *name, in
 				strerror(-ret));
 	if (ret < 0)
 		goto close_dir;
-	ret = store_load(store, name);
+	ret = store_load_or_begin(store, name, fd >= 0);
 	if (ret < 0) {
-		VDUSE_LOG(ERR, "%s: cannot map the state file %s/%s: %s", name, dir, store->file,
+		VDUSE_LOG(ERR, "%s: cannot use the state file %s/%s: %s", name, dir, store->file,
 				strerror(-ret));
 		goto close_file;
 	}
@@ -260,6 +318,7 @@ vduse_store_open(struct vduse_store **out, const char *dir, const char *name, in
 	return 0;
 
 close_file:
+	store_put_back(store);
 	if (fd < 0)
 		close(store->fd);
 close_dir:
@@ -286,7 +345,8 @@ vduse_store_close(struct vduse_store *store, bool remove)
 	if (store == NULL)
 		return;
 	store_unmap(store);
-	if (remove && unlinkat(store->dir_fd, store->file, 0) < 0)
+	store_put_back(store);
+	if (remove && store->aside[0] == '\0' && unlinkat(store->dir_fd, store->file, 0) < 0)
 		VDUSE_LOG(WARNING, "state file %s: cannot remove it: %s", store->file,
 				strerror(errno));
 	close(store->fd);
@@ -346,6 +406,7 @@ vduse_store_served(struct vduse_store *store, const struct vduse_store_id *id)
 	rte_compiler_barrier();
 	__atomic_store_n(&store->head->stage, VDUSE_STORE_SERVED, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
+	store->aside[0] = '\0'; /* it stays there */
 }
 
 void *

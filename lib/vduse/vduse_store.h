@@ -68,14 +68,17 @@ struct vduse_store {
 	int dir_fd;
 	int fd;
 	char file[NAME_MAX + 1];
-	char socket[NAME_MAX + 1];     /**< beside it; vduse_handover.h */
+	char socket[NAME_MAX + 1]; /**< beside it; vduse_handover.h */
+	char aside[NAME_MAX + 1]; /**< where a file that cannot be used waits; "": there was none */
 	struct vduse_store_head *head; /**< NULL: there is nothing yet */
 	size_t bytes;
 };
 
 /**
  * Open and lock the file of a device. A file that is none of ours, or not
- * whole, is as good as none: one line of log.
+ * whole, is as good as none: one line of log. It is set aside, under the name
+ * NAME.state.vN (of another version) or NAME.state.bad, and back in its place
+ * where this one is closed before vduse_store_served().
  *
  * @param dir folder; made where it is missing
  * @param fd the file, open and locked by a process that gives it to us, which

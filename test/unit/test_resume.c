@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -446,6 +447,77 @@ test_other_life(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* The file as an upgrade finds it, or with a byte changed. */
+static void
+spoil(bool version)
+{
+	struct vduse_store *store;
+
+	assert_int_equal(vduse_store_open(&store, dir, "unit", -1), 0);
+	if (version)
+		store->head->version++;
+	else
+		store->head->desc.queue_size ^= 1;
+	vduse_store_close(store, false);
+	unit_log_clear();
+}
+
+static bool
+is_file(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return access(path, F_OK) == 0;
+}
+
+static void
+other_version_run(bool version)
+{
+	const char *aside = version ? "unit.state.v2" : "unit.state.bad";
+	const struct rte_vduse_net_conf again = other_conf();
+	struct bench_conf conf = { 0 };
+	struct rte_vduse_net *net;
+	char path[128];
+	struct bench b;
+
+	up(&b, &conf);
+	die(&b);
+	spoil(version);
+	/* somebody uses it: nothing is changed, whatever comes */
+	fk_attach(b.dev, true);
+	assert_int_equal(rte_vduse_net_create(&again, &net), -EBUSY);
+	unit_assert_logged_once("start the version that wrote it");
+	assert_true(is_file("unit.state") && !is_file(aside));
+	/* nobody does, and the start fails later on */
+	fk_attach(b.dev, false);
+	fk_fail(VDUSE_VQ_SETUP, 0, 1, -ENOMEM);
+	assert_int_equal(rte_vduse_net_create(&again, &net), -ENOMEM);
+	assert_true(fk_fail_done());
+	assert_true(is_file("unit.state") && !is_file(aside));
+	/* a clean start; the file waits for who knows it */
+	unit_log_clear();
+	bench_give_back(&b);
+	conf.state_dir = dir;
+	bench_up(&b, &conf);
+	unit_assert_logged_once(aside);
+	assert_true(is_file("unit.state") && is_file(aside));
+	bench_assert_traffic(&b);
+	bench_down(&b);
+	assert_false(is_file("unit.state"));
+	snprintf(path, sizeof(path), "%s/%s", dir, aside);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void
+test_other_version(void **state)
+{
+	(void)state;
+	other_version_run(true);
+	other_version_run(false);
+}
+
 /* A whole file, for which the device is another one. */
 static void
 described(uint16_t nb_queues, uint16_t first_control_queue)
@@ -540,6 +612,7 @@ main(void)
 		UNIT_TEST(test_asked_meanwhile),
 		UNIT_TEST(test_reset_meanwhile),
 		UNIT_TEST(test_other_life),
+		UNIT_TEST(test_other_version),
 		UNIT_TEST(test_described_otherwise),
 		UNIT_TEST(test_owner_state),
 	};
