@@ -73,8 +73,10 @@ vduse_chain_add(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t addr, u
 	chain->len += len;
 	for (;;) {
 		va = vduse_iotlb_find(vq->map, &vq->hint, addr, perm, &avail);
-		if (unlikely(va == NULL))
+		if (unlikely(va == NULL)) {
+			vq->missed_at = addr;
 			return -EAGAIN;
+		}
 		vq->stats.iotlb_hits++;
 		vq->stats.work++;
 		if (unlikely(chain->nr + chain->nw == chain->room))
@@ -121,8 +123,10 @@ vduse_desc_load_at(struct vduse_vq *vq, uint64_t iova, uint64_t raw[2])
 
 	for (done = 0; done < size; done += n) {
 		va = vduse_iotlb_find(vq->map, &vq->hint, iova + done, VDUSE_ACCESS_RO, &avail);
-		if (unlikely(va == NULL))
+		if (unlikely(va == NULL)) {
+			vq->missed_at = iova + done;
 			return -EAGAIN;
+		}
 		n = RTE_MIN(avail, size - done);
 		memcpy((uint8_t *)raw + done, va, n);
 	}

@@ -60,6 +60,7 @@ struct rte_vduse_dev {
 	struct vduse_msg_stats msg_stats;
 	int timer_fd; /* looks again at queues that are not ready */
 	uint32_t timer_ms;
+	bool misses_wait; /* for what the process lacks; the timer tries again */
 	vduse_ctl_id_t msg_id, fault_id, timer_id;
 	vduse_ctl_id_t *kick_ids; /* of the queues that are not ready yet */
 };

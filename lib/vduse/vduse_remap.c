@@ -6,9 +6,8 @@
 #include "vduse_recover.h"
 #include "vduse_remap.h"
 
-/* After a change of the map. */
-static void
-remap_resume_queue(struct rte_vduse_dev *dev, uint16_t index)
+void
+vduse_remap_resume(struct rte_vduse_dev *dev, uint16_t index)
 {
 	struct vduse_vq *vq = dev->vqs[index];
 	int ret;
@@ -49,7 +48,7 @@ remap_range(struct rte_vduse_dev *dev, struct vduse_iotlb *tlb, uint64_t start, 
 		ret = vduse_iotlb_load(tlb);
 	for (i = 0; i < dev->nb_queues; i++)
 		if (dev->vqs[i]->tlb == tlb)
-			remap_resume_queue(dev, i);
+			vduse_remap_resume(dev, i);
 	return ret < 0 ? ret : 0;
 }
 
@@ -81,7 +80,7 @@ vduse_remap_group(void *ctx, uint32_t group, uint32_t asid)
 		vduse_vq_pause(dev->vqs[i], VDUSE_VQ_NONE);
 		vduse_vq_set_space(dev->vqs[i], &dev->tlbs[asid]);
 		if (dev->started)
-			remap_resume_queue(dev, i);
+			vduse_remap_resume(dev, i);
 	}
 	return 0;
 }

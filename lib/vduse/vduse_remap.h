@@ -15,6 +15,9 @@ int vduse_remap_update(void *ctx, uint32_t asid, uint64_t start, uint64_t last);
 /** A group's queues move to another address space: VDUSE_SET_VQ_GROUP_ASID. */
 int vduse_remap_group(void *ctx, uint32_t group, uint32_t asid);
 
+/** Let a queue run after a change of the map, or say why it does not. */
+void vduse_remap_resume(struct rte_vduse_dev *dev, uint16_t index);
+
 /**
  * Map an address space anew, as if the driver had changed all of it.
  *

@@ -74,7 +74,8 @@ renew_wait(struct vduse_renewal *r)
 
 /*
  * Nobody uses the descriptor any more, which soon is another file's: no burst
- * runs, but an lcore may be about to resolve a miss, or to call the driver.
+ * runs, but an lcore may be about to call the driver, or the control thread to
+ * resolve a miss.
  */
 static void
 renew_let_go(struct rte_vduse_dev *dev)

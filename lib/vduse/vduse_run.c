@@ -11,6 +11,7 @@
 #include <linux/virtio_config.h>
 
 #include "vduse_log.h"
+#include "vduse_miss.h"
 #include "vduse_msg.h"
 #include "vduse_recover.h"
 #include "vduse_remap.h"
@@ -48,6 +49,7 @@ run_stop_queues(struct rte_vduse_dev *dev)
 {
 	uint16_t i;
 
+	dev->misses_wait = false;
 	run_set_timer(dev, 0);
 	for (i = 0; i < dev->nb_queues; i++) {
 		const bool served = dev->vqs[i]->ctl.ready;
@@ -150,7 +152,7 @@ run_try_queues(struct rte_vduse_dev *dev, uint32_t step_ms)
 	}
 	if (dev->vduse_features & (1ULL << VDUSE_F_QUEUE_READY))
 		left = false;
-	run_set_timer(dev, left ? step_ms : 0);
+	run_set_timer(dev, left || dev->misses_wait ? step_ms : 0);
 }
 
 /* A kick of a queue that was not ready at the last look, or that nobody polls. */
@@ -191,6 +193,32 @@ run_umem(struct rte_vduse_dev *dev)
 	vduse_umem_settle(&dev->umem);
 }
 
+/* Addresses that lcores met and that were not mapped. What the process lacks is tried again. */
+static void
+run_misses(struct rte_vduse_dev *dev)
+{
+	dev->misses_wait = vduse_miss_resolve(dev);
+	if (dev->misses_wait)
+		run_set_timer(dev, RTE_MIN(RTE_MAX(dev->timer_ms * 2, READY_STEP_MIN_MS),
+						   READY_STEP_MAX_MS));
+}
+
+static void
+run_faults(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_queues && !dev->broken; i++) {
+		if (dev->vqs[i]->fault == NULL)
+			continue;
+		VDUSE_LOG(ERR,
+				"%s: queue %u: malformed ring: %s; the device stops until its "
+				"driver resets it",
+				dev->name, i, dev->vqs[i]->fault);
+		vduse_run_fail(dev);
+	}
+}
+
 /* A lcore met a malformed ring, memory that is gone, or new regions. */
 static void
 run_on_fault(void *arg, __rte_unused uint32_t events)
@@ -211,15 +239,8 @@ run_on_fault(void *arg, __rte_unused uint32_t events)
 		dev->tlbs[i].losses++;
 		vduse_run_fail(dev);
 	}
-	for (i = 0; i < dev->nb_queues && !dev->broken; i++) {
-		if (dev->vqs[i]->fault == NULL)
-			continue;
-		VDUSE_LOG(ERR,
-				"%s: queue %u: malformed ring: %s; the device stops until its "
-				"driver resets it",
-				dev->name, i, dev->vqs[i]->fault);
-		vduse_run_fail(dev);
-	}
+	run_misses(dev);
+	run_faults(dev);
 	run_umem(dev);
 }
 
@@ -519,8 +540,11 @@ run_on_timer(void *arg, __rte_unused uint32_t events)
 					strerror(-ret));
 		return;
 	}
-	if (dev->started)
-		run_try_queues(dev, RTE_MIN(dev->timer_ms * 2, READY_STEP_MAX_MS));
+	if (!dev->started)
+		return;
+	run_try_queues(dev, RTE_MIN(dev->timer_ms * 2, READY_STEP_MAX_MS));
+	run_misses(dev);
+	run_faults(dev);
 }
 
 int

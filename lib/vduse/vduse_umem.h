@@ -17,11 +17,10 @@
  * The kernel takes the memory only once its driver has mapped a buffer, which
  * is after DRIVER_OK, and from then on its own file of the region has no pages
  * (SIGBUS). So the region is registered at the moment when it would be mapped:
- * nothing of its file is in our memory then. Whoever finds the region first
- * maps the file and wakes the control thread, which maps the region again
- * (vduse_run.c). The memory is there from the device's creation on: a process
- * that has given up its privileges since then may get none (IOVA as PA wants
- * CAP_SYS_ADMIN to learn where a page is).
+ * nothing of its file is in our memory then. Who finds the region first maps
+ * the file, and the control thread then maps the region again (vduse_run.c). The memory is there
+ * from the device's creation on: a process that has given up its privileges since then may get none
+ * (IOVA as PA wants CAP_SYS_ADMIN to learn where a page is).
  */
 struct vduse_umem {
 	const char *name; /**< of the device, for the log */

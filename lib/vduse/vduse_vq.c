@@ -284,6 +284,7 @@ vduse_vq_stop(struct vduse_vq *vq)
 	vduse_vq_pause(vq, VDUSE_VQ_NONE);
 	/* another lcore may look after a call that is held */
 	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->missed, false, __ATOMIC_RELAXED);
 	vq_set_ready(vq, false);
 }
 
@@ -435,25 +436,44 @@ vq_wake(const struct vduse_vq *vq)
 }
 
 void
-vduse_vq_miss(struct vduse_vq *vq)
+vduse_vq_set_miss(struct vduse_vq *vq)
 {
-	const uint64_t missed_in = vq->map_generation;
+	vq->stats.iotlb_misses++;
+	/* release: pairs with the acquire in vduse_vq_resolve() */
+	__atomic_store_n(&vq->missed, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&vq->running, false, __ATOMIC_RELEASE);
+	vq_wake(vq);
+}
+
+/* Of the process, not of the driver. */
+static bool
+is_shortage(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EAGAIN;
+}
+
+int
+vduse_vq_resolve(struct vduse_vq *vq)
+{
 	int ret;
 
-	vq->stats.iotlb_misses++;
-	ret = vduse_iotlb_load(vq->tlb);
-	if (ret > 0 && vq->tlb->umem != NULL)
-		vq_wake(vq);
-	if (!vduse_vq_burst_begin(vq))
-		return;
+	if (!__atomic_load_n(&vq->missed, __ATOMIC_ACQUIRE))
+		return 0;
+	vduse_vq_pause(vq, VDUSE_VQ_NONE);
+	ret = vduse_iotlb_load_at(vq->tlb, vq->missed_at);
+	if (is_shortage(ret)) {
+		vq->stats.iotlb_waits++;
+		return ret;
+	}
+	__atomic_store_n(&vq->missed, false, __ATOMIC_RELAXED);
 	/* a miss in a map that is no longer the map, by whoever replaced it, is none */
 	if (ret < 0)
 		vq->fault = "IOVA regions that cannot be mapped";
-	else if (missed_in == vq->map_generation)
+	else if (vq->tlb->map->generation == vq->map_generation)
 		vq->fault = "address outside of every IOVA region, or against its permission";
 	if (vq->fault != NULL)
-		vduse_vq_set_fault(vq);
-	vduse_vq_burst_end(vq);
+		vq->stats.faults++;
+	return 0;
 }
 
 void

@@ -48,6 +48,7 @@ struct vduse_vq_stats {
 	uint64_t iotlb_hits;       /**< pieces of buffers translated */
 	uint64_t work;             /**< pieces translated, and descriptors read without that */
 	uint64_t iotlb_misses;     /**< bursts that ended at an address not mapped yet */
+	uint64_t iotlb_waits;      /**< times that a miss had to wait for what the process lacks */
 	uint64_t faults;           /**< malformed rings and chains that stopped the device */
 };
 
@@ -148,6 +149,8 @@ struct vduse_vq {
 	uint32_t hint;                     /* extent of the last hit */
 	struct vduse_seg *segs;            /* VDUSE_SEGS_MAX */
 	const char *fault;                 /* what was malformed, NULL: nothing */
+	uint64_t missed_at;                /* IOVA of the last address that was not mapped */
+	bool missed;                       /* atomic; the control thread is to look after it */
 	struct vduse_vq_stats stats;
 
 	struct vduse_caller *caller;     /* looks after its calls; NULL: nobody has to */
@@ -251,8 +254,20 @@ void vduse_vq_look(struct vduse_vq *vq, struct vduse_vq_view *view);
 /** Give the queue this address space. Control thread; the queue rests. */
 void vduse_vq_set_space(struct vduse_vq *vq, struct vduse_iotlb *tlb);
 
-/** Resolve the miss that ended a burst. Its lcore, outside of a burst; may block. */
-void vduse_vq_miss(struct vduse_vq *vq);
+/**
+ * The burst ends at an address that is not mapped: the queue rests, and the
+ * control thread is woken, which resolves that. Its lcore, in the burst.
+ */
+void vduse_vq_set_miss(struct vduse_vq *vq);
+
+/**
+ * Resolve a miss: map what the kernel has there, or say in `fault` that it has
+ * nothing. Then the queue may be resumed. Control thread; may block.
+ *
+ * @return 0; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN: what it takes is not to be had
+ *   now, and the miss is noted still
+ */
+int vduse_vq_resolve(struct vduse_vq *vq);
 
 /** Stop the queue, count, and wake the control thread. Its lcore, in the burst. */
 void vduse_vq_set_fault(struct vduse_vq *vq);

@@ -77,9 +77,9 @@ burst(uint16_t q, unsigned int n)
 	fuzz_race_end();
 	if (ret == -EBADMSG)
 		vduse_vq_set_fault(vq);
+	else if (ret == -EAGAIN)
+		vduse_vq_set_miss(vq);
 	vduse_vq_burst_end(vq);
-	if (ret == -EAGAIN)
-		vduse_vq_miss(vq);
 	fuzz_dev_settle(&fd);
 }
 

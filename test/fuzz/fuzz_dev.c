@@ -152,8 +152,16 @@ fuzz_dev_settle(struct fuzz_dev *fd)
 	bool fault = false;
 	uint16_t q;
 
-	for (q = 0; q < fd->nb_vqs; q++)
-		fault |= vduse_dev_vq(fd->net->dev, q)->fault != NULL;
+	for (q = 0; q < fd->nb_vqs; q++) {
+		const struct vduse_vq *vq = vduse_dev_vq(fd->net->dev, q);
+
+		/* what was missed is resolved by the control thread */
+		while (__atomic_load_n(&vq->missed, __ATOMIC_ACQUIRE)) {
+			FUZZ_CHECK(time(NULL) < until);
+			sched_yield();
+		}
+		fault |= vq->fault != NULL;
+	}
 	if (!fault)
 		return;
 	for (;;) {

@@ -364,10 +364,27 @@ bench_mbuf_check(const struct rte_mbuf *m, uint32_t seed, uint32_t len)
 	assert_int_equal(at, len);
 }
 
+void
+bench_settle_misses(const struct bench *b)
+{
+	const time_t until = time(NULL) + 60;
+	uint16_t i;
+
+	for (i = 0; i < b->nb_vqs; i++) {
+		while (__atomic_load_n(&bench_lib_vq(b, i)->missed, __ATOMIC_ACQUIRE)) {
+			assert_true(time(NULL) < until);
+			sched_yield();
+		}
+	}
+}
+
 uint16_t
 bench_dequeue_burst(struct bench *b, struct rte_mbuf **pkts, uint16_t n)
 {
-	return rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, n);
+	const uint16_t taken = rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, n);
+
+	bench_settle_misses(b);
+	return taken;
 }
 
 struct rte_mbuf *
@@ -383,6 +400,7 @@ bench_enqueue(struct bench *b, struct rte_mbuf *m)
 {
 	const uint16_t n = rte_vduse_net_enqueue(b->net, 0, &m, 1);
 
+	bench_settle_misses(b);
 	rte_pktmbuf_free(m);
 	return n;
 }

@@ -133,6 +133,9 @@ struct rte_mbuf *bench_mbuf(uint32_t seed, uint32_t len, uint32_t seg_len);
 /* Frame and pattern agree. */
 void bench_mbuf_check(const struct rte_mbuf *m, uint32_t seed, uint32_t len);
 
+/* Wait until the control thread has resolved what bursts have missed. */
+void bench_settle_misses(const struct bench *b);
+
 /* Dequeue once. */
 uint16_t bench_dequeue_burst(struct bench *b, struct rte_mbuf **pkts, uint16_t n);
 

@@ -137,6 +137,7 @@ static const struct {
 	XSTAT("interrupts_thread", calls_thread, XSTAT_RX | XSTAT_TX),
 	XSTAT("iotlb_hits", iotlb_hits, XSTAT_RX | XSTAT_TX),
 	XSTAT("iotlb_misses", iotlb_misses, XSTAT_RX | XSTAT_TX),
+	XSTAT("iotlb_waits", iotlb_waits, XSTAT_RX | XSTAT_TX),
 	XSTAT("faults", faults, XSTAT_RX | XSTAT_TX),
 };
 

@@ -16,10 +16,6 @@ net_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
 	n = q->burst(q, pool, pkts, nb_pkts);
 	vduse_holdoff_begin(q->vq);
 	vduse_vq_burst_end(q->vq);
-	if (unlikely(q->missed)) {
-		q->missed = false;
-		vduse_vq_miss(q->vq);
-	}
 	return n;
 }
 

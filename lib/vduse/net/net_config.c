@@ -298,6 +298,7 @@ rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool d
 	stats->calls_failed = vq->calls_failed;
 	stats->iotlb_hits = vq->iotlb_hits;
 	stats->iotlb_misses = vq->iotlb_misses;
+	stats->iotlb_waits = vq->iotlb_waits;
 	stats->faults = vq->faults;
 	stats->calls_held = vq->calls_held;
 	stats->calls_thread = vq->calls_thread;

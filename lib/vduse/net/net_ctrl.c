@@ -466,10 +466,10 @@ net_ctrl_serve(struct rte_vduse_net *net, struct vduse_vq *vq)
 		ret = vq->is_packed ? ctrl_burst(net, vq, true) : ctrl_burst(net, vq, false);
 		if (ret == -EBADMSG)
 			vduse_vq_set_fault(vq);
+		else if (ret == -EAGAIN)
+			vduse_vq_set_miss(vq);
 		vduse_vq_burst_end(vq);
-		if (ret == -EAGAIN)
-			vduse_vq_miss(vq);
-		more = ret > 0 || ret == -EAGAIN;
+		more = ret > 0;
 	} while (more && --left > 0 && vq->stats.work < work_end);
 	/* a driver that never stops asking gets its turn after the other devices */
 	if (more && eventfd_write(vq->ctl.kickfd, 1) < 0)

@@ -36,7 +36,6 @@ struct net_queue {
 	uint32_t plain_max;              /* dequeue: longest frame, bytes; atomic */
 	uint32_t gso_max;                /* the same of those to be segmented; not below; atomic */
 	rte_spinlock_t lock;             /* enqueue to a device that steers: any lcore may come */
-	bool missed;                     /* the burst ended at an address that is not mapped */
 	bool complete;                   /* dequeue: the owner takes no partial checksums */
 	uint16_t nb_pending;             /* room in the array */
 	struct net_pending *pending;     /* enqueue only */
@@ -126,7 +125,7 @@ static inline bool
 net_burst_stopped(struct net_queue *q, int err)
 {
 	if (err == -EAGAIN)
-		q->missed = true;
+		vduse_vq_set_miss(q->vq);
 	else if (err == -EBADMSG)
 		vduse_vq_set_fault(q->vq);
 	else if (err != -EINPROGRESS)

@@ -188,6 +188,7 @@ struct rte_vduse_net_queue_stats {
 	uint64_t calls_failed;     /**< injections that the kernel refused; they are repeated */
 	uint64_t iotlb_hits;       /**< pieces of buffers translated */
 	uint64_t iotlb_misses;     /**< bursts that ended at an address not mapped yet */
+	uint64_t iotlb_waits;      /**< of these, tries that failed for lack of files or memory */
 	uint64_t faults;           /**< malformed rings */
 	uint64_t calls_held;       /**< bursts whose interrupt was held back for a while */
 	uint64_t calls_thread;     /**< of the calls, those that the library's thread made */
