@@ -498,7 +498,11 @@ pmd_probe(struct rte_vdev_device *vdev)
 	int ret;
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
-		PMD_LOG(ERR, "%s: queues are mapped into one process: use it in the primary", name);
+		PMD_LOG(ERR,
+				"%s: queues are mapped into one process, not into secondary ones; "
+				"to "
+				"capture, run tcpdump at the driver's interface",
+				name);
 		return -ENOTSUP;
 	}
 	ret = pmd_conf_parse(&conf, name, rte_vdev_device_args(vdev));
