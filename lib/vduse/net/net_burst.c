@@ -3,6 +3,7 @@
 /* Frames in and out: which queue, and the frame around each burst's body. */
 
 #include "net_dev.h"
+#include "net_frame.h"
 #include "vduse_holdoff.h"
 #include "vduse_wake.h"
 
@@ -60,7 +61,8 @@ net_steer(const struct rte_vduse_net *net, uint16_t pair, const struct rte_mbuf 
 {
 	uint16_t active;
 
-	if (net->rss.steer)
+	/* one that does not add up is dropped by any pair */
+	if (net->rss.steer && net_frame_adds_up(m))
 		return RTE_MIN(net_rss_pair(&net->rss, m), net->queue_pairs - 1);
 	active = __atomic_load_n(&net->active_pairs, __ATOMIC_RELAXED);
 	return pair < active ? pair : active == 0 ? 0 : pair % active;

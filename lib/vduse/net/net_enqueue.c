@@ -4,6 +4,7 @@
 
 #include "net_copy.h"
 #include "net_dev.h"
+#include "net_frame.h"
 #include "vduse_batch.h"
 
 /* The buffers taken for one frame: their segments are one array. */
@@ -70,21 +71,24 @@ enqueue_bytes(struct enqueue_cursor *at, const uint8_t *data, uint32_t len)
 	}
 }
 
+/* Room was taken for hdr_len and pkt_len: no more is written, whatever the pieces say. */
 static __rte_always_inline void
 enqueue_copy(const struct enqueue_room *room, const struct net_hdr_wire *hdr, uint16_t hdr_len,
 		const struct rte_mbuf *m)
 {
 	struct enqueue_cursor at = { .seg = room->segs, .end = room->segs + room->nb_segs };
+	uint32_t left = m->pkt_len, n;
 
-	if (likely(room->nb_segs == 1 && m->nb_segs == 1 && hdr_len == NET_HDR_LEN)) {
+	if (likely(room->nb_segs == 1 && m->data_len == left && hdr_len == NET_HDR_LEN)) {
 		memcpy(at.seg->addr, hdr, NET_HDR_LEN);
-		rte_memcpy(at.seg->addr + NET_HDR_LEN, rte_pktmbuf_mtod(m, const void *),
-				m->data_len);
+		rte_memcpy(at.seg->addr + NET_HDR_LEN, rte_pktmbuf_mtod(m, const void *), left);
 		return;
 	}
 	enqueue_bytes(&at, (const uint8_t *)hdr, hdr_len);
-	for (; m != NULL; m = m->next)
-		enqueue_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+	for (; m != NULL && left > 0; m = m->next, left -= n) {
+		n = RTE_MIN(m->data_len, left);
+		enqueue_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), n);
+	}
 }
 
 /* Write over bytes of the frame, in the driver's buffers. */
@@ -181,6 +185,9 @@ enqueue_fill(const struct net_queue *q, const struct enqueue_room *room, const s
 	ret = net_hdr_from_mbuf(m, q->features, &hdr);
 	if (ret < 0)
 		return -ENOTSUP;
+	for (i = 0; i < hdr.nb_patches; i++)
+		if (unlikely(hdr.patch[i].offset + sizeof(hdr.patch[i].value) > m->pkt_len))
+			return -ENOTSUP;
 	hdr.wire.v1.num_buffers = room->nb_buffers;
 	if (unlikely(q->hdr_len != NET_HDR_LEN))
 		enqueue_hash(q, m, &hdr.wire);
@@ -203,9 +210,13 @@ enqueue_frame(struct net_queue *q, const struct rte_mbuf *m, const bool packed,
 
 	if (unlikely(m->pkt_len < RTE_ETHER_HDR_LEN || m->data_len < RTE_ETHER_HDR_LEN))
 		return -ERANGE;
+	if (unlikely(m->pkt_len > RTE_VDUSE_NET_FRAME_MAX))
+		return -EFBIG;
+	if (unlikely(!net_frame_adds_up(m)))
+		return -EPROTO;
 	if (unlikely(q->filter->active && !net_filter_wants(q->filter, m)))
 		return -EPERM;
-	ret = enqueue_reserve(q, &pos, q->hdr_len + m->pkt_len, &room, packed, mergeable);
+	ret = enqueue_reserve(q, &pos, (uint64_t)q->hdr_len + m->pkt_len, &room, packed, mergeable);
 	if (unlikely(ret < 0))
 		return ret;
 	ret = enqueue_fill(q, &room, m);
@@ -228,6 +239,9 @@ enqueue_drop(struct net_queue *q, int why)
 		break;
 	case -ERANGE:
 		q->stats.drop_short++;
+		break;
+	case -EFBIG:
+		q->stats.drop_long++;
 		break;
 	case -EPERM:
 		q->stats.drop_filter++;
@@ -262,16 +276,32 @@ enqueue_any(struct net_queue *q, const struct rte_mbuf *m, const bool packed, co
 static __rte_always_inline bool
 enqueue_is_plain(const struct rte_mbuf *m)
 {
-	return !(m->ol_flags & NET_HDR_TX_FLAGS) && m->data_len >= RTE_ETHER_HDR_LEN;
+	return !(m->ol_flags & NET_HDR_TX_FLAGS) && m->data_len >= RTE_ETHER_HDR_LEN &&
+	       m->pkt_len <= RTE_VDUSE_NET_FRAME_MAX;
 }
 
-static __rte_always_inline void
+/*
+ * Exactly pkt_len bytes, for which there is room.
+ * Returns false where the pieces are not as long together; no more was written.
+ */
+static __rte_always_inline bool
 enqueue_plain_copy(uint8_t *to, const struct rte_mbuf *m)
 {
+	uint32_t left = m->pkt_len;
+
+	if (likely(m->data_len == left)) {
+		net_copy(to, rte_pktmbuf_mtod(m, const uint8_t *), left);
+		return true;
+	}
+	if (unlikely(m->data_len > left))
+		return false;
 	net_copy(to, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
-	while (unlikely(m->next != NULL)) {
+	for (;;) {
 		to += m->data_len;
+		left -= m->data_len;
 		m = m->next;
+		if (m == NULL || unlikely(m->data_len > left))
+			return m == NULL && left == 0;
 		rte_memcpy(to, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
 	}
 }
@@ -306,7 +336,7 @@ enqueue_plain(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 	taken = vduse_ring_batch(q->vq, &want, n, &batch, packed);
 	for (i = 0; i < taken; i++) {
 		const struct rte_mbuf *m = pkts[i];
-		const uint32_t len = NET_HDR_LEN + m->pkt_len;
+		const uint32_t len = (uint32_t)NET_HDR_LEN + m->pkt_len;
 
 		if (unlikely(batch.len[i] < len)) {
 			vduse_ring_untake(q->vq, taken, i, packed);
@@ -318,7 +348,11 @@ enqueue_plain(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 			enqueue_fetch_pieces(pkts[i + VDUSE_BATCH_AHEAD]);
 		}
 		memcpy(batch.addr[i], &hdr, NET_HDR_LEN);
-		enqueue_plain_copy(batch.addr[i] + NET_HDR_LEN, m);
+		if (unlikely(!enqueue_plain_copy(batch.addr[i] + NET_HDR_LEN, m))) {
+			/* its buffer stays for the next one; this is dropped by enqueue_any() */
+			vduse_ring_untake(q->vq, taken, i, packed);
+			break;
+		}
 		batch.len[i] = len;
 		net_count(&q->stats, m);
 	}

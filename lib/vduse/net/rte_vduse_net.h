@@ -175,7 +175,7 @@ struct rte_vduse_net_queue_stats {
 	uint64_t drop_short;    /**< frames shorter than an Ethernet header */
 	uint64_t drop_long;     /**< frames beyond the limits, see
 				   rte_vduse_net_set_rx_limits() */
-	uint64_t drop_segments; /**< frames in more pieces than can be handled */
+	uint64_t drop_segments; /**< frames in too many pieces; enqueue: that do not add up */
 	uint64_t drop_header;   /**< dequeue: offloads asked for that were not negotiated, are not
 				   true of the frame, or make too many segments of it */
 	uint64_t drop_no_fit;   /**< enqueue: frames longer than the driver's buffer */
