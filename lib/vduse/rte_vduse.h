@@ -79,9 +79,13 @@ struct rte_vduse_ops {
 	void (*kick)(void *priv, uint16_t index);
 	/**
 	 * The driver is about to be told the queue's position: every buffer that
-	 * was taken has to be given back first. NULL: it always is.
+	 * was taken has to be given back first. No burst of the queue runs, or
+	 * begins before the driver has been told. NULL: it always is.
+	 *
+	 * @return 0; -errno: not all can be given back, and the driver is told that
+	 *   the position is not known
 	 */
-	void (*settle)(void *priv, uint16_t index);
+	int (*settle)(void *priv, uint16_t index);
 	/**
 	 * Bytes of frames in [base, base + len) of the driver's memory that were
 	 * handed on without a copy and are not freed yet; copy not NULL: copy

@@ -129,6 +129,9 @@ msg_serve_one(const struct vduse_msg_port *port)
 	resp.result = ret < 0 ? VDUSE_REQ_RESULT_FAILED : VDUSE_REQ_RESULT_OK;
 
 	n = port->sys->write(port->fd, &resp, sizeof(resp));
+	if (req.type == VDUSE_GET_VQ_STATE && req.vq_state.index < port->nb_queues &&
+			port->ops->vq_state_told != NULL)
+		port->ops->vq_state_told(port->ctx, req.vq_state.index);
 	msg_count(port->stats, req.type, ret < 0, msg_now_ns() - begin);
 	/* the kernel gave up waiting for this one (msg_timeout, killed caller) */
 	if (n == -ENOENT)

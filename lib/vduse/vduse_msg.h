@@ -14,6 +14,8 @@
 struct vduse_msg_ops {
 	/** VDUSE_GET_VQ_STATE; index is below nb_queues. */
 	int (*get_vq_state)(void *ctx, uint16_t index, struct vduse_vq_state *state);
+	/** The kernel has the answer of get_vq_state, or it was refused; NULL: nobody asks. */
+	void (*vq_state_told)(void *ctx, uint16_t index);
 	/** VDUSE_SET_STATUS: the driver writes the device status. */
 	int (*set_status)(void *ctx, uint8_t status);
 	/**

@@ -358,21 +358,34 @@ run_get_vq_state(void *ctx, uint16_t index, struct vduse_vq_state *state)
 	}
 	if (vq->ctl.unplaced)
 		return -EFAULT;
-	if (dev->ops.settle != NULL)
-		dev->ops.settle(dev->priv, index);
-	vduse_vq_pause(vq, VDUSE_VQ_NONE);
+	/* no burst begins before the kernel has the answer: run_vq_state_told() */
+	vduse_vq_rest(vq);
+	ret = dev->ops.settle != NULL ? dev->ops.settle(dev->priv, index) : 0;
+	if (ret < 0)
+		return ret;
 	vduse_vq_get_state(vq, state);
-	if (info.ready || !vq->ctl.ready) {
-		/* a ring that is not mapped waits for the next mapping, as ever */
-		vduse_vq_resume(vq);
+	if (info.ready || !vq->ctl.ready)
 		return 0;
-	}
 	vduse_vq_stop(vq);
 	vduse_state_vq_park(vq);
 	dev->ops.queue(dev->priv, index, false);
 	if (dev->started)
 		run_set_timer(dev, READY_STEP_MIN_MS);
 	return 0;
+}
+
+/* The position of a queue is known to the kernel, or refused. */
+static void
+run_vq_state_told(void *ctx, uint16_t index)
+{
+	struct rte_vduse_dev *dev = ctx;
+	struct vduse_vq *vq = dev->vqs[index];
+
+	if (!vq->ctl.rests)
+		return;
+	vduse_vq_rest_end(vq);
+	/* a ring that is not mapped waits for the next mapping, as ever */
+	vduse_remap_resume(dev, index);
 }
 
 /* FEATURES_OK: refused where the driver took what was not offered, or cannot be served. */
@@ -476,6 +489,7 @@ run_set_vq_ready(void *ctx, uint16_t index, bool ready)
 
 static const struct vduse_msg_ops run_msg_ops = {
 	.get_vq_state = run_get_vq_state,
+	.vq_state_told = run_vq_state_told,
 	.set_status = run_set_status,
 	.update_iotlb = vduse_remap_update,
 	.set_group_asid = vduse_remap_group,

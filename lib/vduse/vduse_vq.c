@@ -286,6 +286,7 @@ vduse_vq_stop(struct vduse_vq *vq)
 	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&vq->missed, false, __ATOMIC_RELAXED);
 	vq_set_ready(vq, false);
+	vq->ctl.rests = false;
 }
 
 void
@@ -308,6 +309,25 @@ vduse_vq_pause(struct vduse_vq *vq, unsigned int self)
 	vduse_vq_wait(vq, self);
 }
 
+void
+vduse_vq_rest(struct vduse_vq *vq)
+{
+	vduse_vq_pause(vq, VDUSE_VQ_NONE);
+	vq->ctl.rests = true;
+}
+
+void
+vduse_vq_rest_end(struct vduse_vq *vq)
+{
+	vq->ctl.rests = false;
+}
+
+int
+vduse_vq_place(struct vduse_vq *vq)
+{
+	return ring_translate(vq);
+}
+
 int
 vduse_vq_resume(struct vduse_vq *vq)
 {
@@ -322,6 +342,8 @@ vduse_vq_resume(struct vduse_vq *vq)
 		return ret;
 	vq->ctl.unplaced = false;
 	vq->ctl.waits = false;
+	if (vq->ctl.rests)
+		return 0;
 	vduse_ring_set_kicks(vq, vq->ctl.kicks || vduse_wake_is_armed(vq));
 	/* release: pairs with the acquire in vduse_vq_burst_begin() */
 	__atomic_store_n(&vq->running, true, __ATOMIC_RELEASE);

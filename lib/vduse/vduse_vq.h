@@ -166,6 +166,7 @@ struct vduse_vq {
 		bool ready;           /* the driver enabled it; started or faulted */
 		bool unplaced;        /* where it is, its ring tells, once that is mapped */
 		bool waits;           /* for its ring to be mapped, and that was said */
+		bool rests;           /* nobody resumes it; see vduse_vq_rest() */
 		bool kicks;           /* the driver is to kick: nobody polls this queue */
 		bool armed;           /* an lcore sleeps until it does; atomic */
 		uint64_t signals;     /* in kickfd, of our own; atomic */
@@ -225,12 +226,24 @@ void vduse_vq_wait(const struct vduse_vq *vq, unsigned int self);
 #define VDUSE_VQ_NONE VDUSE_READER_NONE
 
 /**
- * Translate the ring anew and let bursts run again.
+ * Translate the ring anew and let bursts run again, unless the queue rests.
  *
  * @return 0; -EFAULT where the ring is not mapped, and then the queue stays
  *   paused; what vduse_vq_start() found no ring to look at for: as that
  */
 int vduse_vq_resume(struct vduse_vq *vq);
+
+/**
+ * Pause a queue, and keep it so whoever resumes it, until vduse_vq_rest_end()
+ * or vduse_vq_stop(). Control thread.
+ */
+void vduse_vq_rest(struct vduse_vq *vq);
+
+/** Whoever resumes it may; nobody has yet. Mirror of vduse_vq_rest(). */
+void vduse_vq_rest_end(struct vduse_vq *vq);
+
+/** Where the ring of a queue that rests is now. @return 0, or -EFAULT: not mapped */
+int vduse_vq_place(struct vduse_vq *vq);
 
 /** Where the device is, for VDUSE_GET_VQ_STATE. The queue must be paused or stopped. */
 void vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state);

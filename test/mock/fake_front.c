@@ -83,6 +83,19 @@ msg_is_tried(const struct fk_msg *msg)
 	return msg->tried;
 }
 
+/* Locked: a queue rests until its position is told, and goes on before the next request is read. */
+static void
+msg_queue_goes_on(const struct fk_msg *msg)
+{
+	const struct timespec until = time_in(FK_TIMEOUT_S * 1000);
+
+	if (msg->req.type != VDUSE_GET_VQ_STATE || msg->resp.result != VDUSE_REQ_RESULT_OK)
+		return;
+	while (msg->dev != NULL && msg->dev->answered)
+		if (pthread_cond_timedwait(&fk.changed, &fk.lock, &until) != 0)
+			return;
+}
+
 int
 fk_msg_wait(struct fk_msg *msg, struct vduse_dev_response *resp)
 {
@@ -94,6 +107,8 @@ fk_msg_wait(struct fk_msg *msg, struct vduse_dev_response *resp)
 	if (!done && msg->dev != NULL)
 		fk_dev_break(msg->dev);
 	*resp = msg->resp;
+	if (done)
+		msg_queue_goes_on(msg);
 	TAILQ_REMOVE(&fk.msgs, msg, next);
 	free(msg);
 	pthread_mutex_unlock(&fk.lock);
@@ -162,6 +177,7 @@ fk_dev_break(struct fk_dev *dev)
 	struct fk_msg *msg;
 
 	dev->broken = true;
+	dev->answered = false;
 	TAILQ_FOREACH (msg, &fk.msgs, next) {
 		if (msg->dev != dev || msg->state > FK_MSG_READ)
 			continue;

@@ -336,6 +336,10 @@ fk_read(int fd, void *buf, size_t len)
 
 	pthread_mutex_lock(&fk.lock);
 	dev = dev_of_fd(fd);
+	if (dev != NULL) {
+		dev->answered = false;
+		pthread_cond_broadcast(&fk.changed);
+	}
 	ret = fk_fault_hit(FK_READ);
 	if (ret == 0)
 		ret = dev != NULL ? device_read(dev, buf, len) : fk_ledger_stray();
@@ -360,6 +364,7 @@ device_write(struct fk_dev *dev, const struct vduse_dev_response *resp, size_t l
 			return -ENOENT;
 		msg->resp = *resp;
 		msg->state = FK_MSG_DONE;
+		dev->answered = true;
 		return len;
 	}
 	return -ENOENT;

@@ -68,6 +68,7 @@ struct fk_dev {
 	int fd;   /* the process's end; -1: nobody has it open */
 	int peer; /* our end: a byte in it is a message to read */
 	uint32_t last_request;
+	bool answered; /* and what belongs to the answer may not be done: no read came since */
 	struct fk_region regions[FK_REGIONS_MAX];
 	unsigned int nb_regions;
 	struct vduse_iova_umem umem; /* size 0: none */

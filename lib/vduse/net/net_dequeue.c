@@ -7,6 +7,7 @@
 #include "net_zc.h"
 #include "vduse_batch.h"
 #include "vduse_holdoff.h"
+#include "vduse_len.h"
 #include "vduse_state.h"
 
 /* Buffers that a burst takes beyond those of its frames: what is dropped is copied before. */
@@ -35,15 +36,13 @@ dequeue_copy(const struct vduse_chain *chain, uint64_t skip, struct rte_mempool 
 		struct rte_mbuf *head)
 {
 	uint64_t left = chain->len - skip;
-	const uint64_t len = left;
 	struct rte_mbuf *tail = head, *more;
-	uint16_t i = 0;
-	uint32_t n;
+	uint16_t i = 0, n;
 
-	if (likely(chain->nr == 1 && len <= rte_pktmbuf_tailroom(head))) {
-		rte_memcpy(rte_pktmbuf_mtod(head, void *), chain->seg[0].addr + skip, len);
-		head->data_len = len;
-		head->pkt_len = len;
+	if (likely(chain->nr == 1 && left <= rte_pktmbuf_tailroom(head) && vduse_len16(left, &n))) {
+		rte_memcpy(rte_pktmbuf_mtod(head, void *), chain->seg[0].addr + skip, n);
+		head->data_len = n;
+		head->pkt_len = n;
 		return 0;
 	}
 	while (left > 0) {
@@ -59,14 +58,14 @@ dequeue_copy(const struct vduse_chain *chain, uint64_t skip, struct rte_mempool 
 			head->nb_segs++;
 			tail = more;
 		}
-		n = RTE_MIN(chain->seg[i].len - skip, (uint64_t)rte_pktmbuf_tailroom(tail));
+		n = vduse_len_min16(chain->seg[i].len - skip, rte_pktmbuf_tailroom(tail));
 		rte_memcpy(rte_pktmbuf_mtod_offset(tail, void *, tail->data_len),
 				chain->seg[i].addr + skip, n);
 		tail->data_len += n;
+		head->pkt_len += n;
 		skip += n;
 		left -= n;
 	}
-	head->pkt_len = len;
 	return 0;
 }
 
@@ -226,7 +225,7 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 
 /* A fresh mbuf of the pool, whose refcnt, nb_segs and next are as in the pool. */
 static __rte_always_inline void
-dequeue_mbuf_init(struct rte_mbuf *m, uint16_t port, uint32_t len, uint64_t flags)
+dequeue_mbuf_init(struct rte_mbuf *m, uint16_t port, uint16_t len, uint64_t flags)
 {
 	m->data_off = RTE_PKTMBUF_HEADROOM;
 	m->port = port;
@@ -243,8 +242,13 @@ dequeue_plain_frame(struct net_queue *q, const uint8_t *addr, uint32_t len, stru
 		uint64_t flags)
 {
 	struct virtio_net_hdr hdr;
+	uint16_t data_len;
 
-	dequeue_mbuf_init(m, q->port, len, flags);
+	if (unlikely(!vduse_len16(len, &data_len))) {
+		q->stats.drop_long++;
+		return false;
+	}
+	dequeue_mbuf_init(m, q->port, data_len, flags);
 	memcpy(&hdr, addr, sizeof(hdr));
 	/* what is looked at is what is used: the driver may write meanwhile */
 	rte_compiler_barrier();
@@ -318,16 +322,18 @@ dequeue_attached_frame(struct net_queue *q, const struct vduse_batch *batch, uin
 		struct rte_mbuf *m, struct rte_mbuf *tail)
 {
 	struct virtio_net_hdr hdr;
+	uint16_t tail_len;
 
 	memcpy(&hdr, batch->addr[i], sizeof(hdr));
 	/* what is looked at is what is used: the driver may write meanwhile */
 	rte_compiler_barrier();
-	if (unlikely(!dequeue_head_does(&hdr) || batch->len[i] - q->hdr_len > dequeue_max(q, &hdr)))
+	if (unlikely(!dequeue_head_does(&hdr) ||
+			    batch->len[i] - q->hdr_len > dequeue_max(q, &hdr) ||
+			    !net_zc_tail_len(batch->len[i] - q->hdr_len, &tail_len)))
 		return -1;
 	dequeue_mbuf_init(m, q->port, 0, 0);
 	dequeue_mbuf_init(tail, q->port, 0, 0);
-	net_zc_attach_one(q->zc, batch->addr[i] + q->hdr_len, batch->len[i] - q->hdr_len,
-			batch->id[i], m, tail);
+	net_zc_attach_one(q->zc, batch->addr[i] + q->hdr_len, tail_len, batch->id[i], m, tail);
 	return likely((hdr.flags | hdr.gso_type) == 0) || dequeue_offloads(q, &hdr, m);
 }
 
@@ -338,7 +344,7 @@ dequeue_attached(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf 
 {
 	const struct vduse_batch_want want = {
 		.min = q->hdr_len + q->zc->min,
-		.max = q->hdr_len + NET_ZC_HEAD + UINT16_MAX,
+		.max = q->hdr_len + RTE_VDUSE_NET_FRAME_MAX,
 	};
 	struct rte_mbuf *tails[VDUSE_BATCH_MAX];
 	struct vduse_batch batch;

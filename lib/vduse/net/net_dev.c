@@ -168,27 +168,35 @@ net_kick(void *priv, uint16_t index)
 	net_ctrl_serve(net, vduse_dev_vq(net->dev, index));
 }
 
-/* Frames handed on are copied, so that their buffers can go back now. */
-static void
+/*
+ * Frames handed on are copied, so that their buffers can go back now. The
+ * queue rests: none is added meanwhile.
+ */
+static int
 net_settle(void *priv, uint16_t index)
 {
 	struct rte_vduse_net *net = priv;
-	struct net_queue *q = &net->queues[index];
-	uint32_t min;
-	bool mapped;
+	struct net_queue *q;
+	int ret;
 
-	if (index >= 2 * net->queue_pairs || q->zc == NULL)
-		return;
-	vduse_vq_pause(q->vq, VDUSE_VQ_NONE);
-	min = q->zc->min;
-	q->zc->min = UINT32_MAX; /* no new ones */
-	vduse_remap(net->dev, q->vq->tlb);
-	/* a ring that is not mapped any more has no driver that waits for them */
-	mapped = __atomic_load_n(&q->vq->running, __ATOMIC_RELAXED);
-	vduse_vq_pause(q->vq, VDUSE_VQ_NONE);
-	if (mapped)
-		net_zc_give_back(q->zc, q->vq);
-	q->zc->min = min;
+	if (index >= 2 * net->queue_pairs)
+		return 0;
+	q = &net->queues[index];
+	if (q->zc == NULL || q->zc->owed == 0)
+		return 0;
+	ret = vduse_remap(net->dev, q->vq->tlb);
+	if (ret == 0)
+		ret = vduse_vq_place(q->vq);
+	if (ret < 0) {
+		VDUSE_LOG(ERR,
+				"%s: queue %u: %u of its buffers are in use and cannot be given "
+				"back, as its memory cannot be mapped: %s; its position is not "
+				"known, the driver has to reset the device",
+				net->dev->name, index, q->zc->owed, strerror(-ret));
+		return ret;
+	}
+	net_zc_give_back(q->zc, q->vq);
+	return 0;
 }
 
 static void

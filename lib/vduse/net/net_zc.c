@@ -41,7 +41,7 @@ zc_alloc(uint16_t queue_size, uint32_t min)
 			RTE_CACHE_LINE_SIZE);
 	if (zc == NULL)
 		return NULL;
-	zc->min = RTE_MAX(min, NET_ZC_HEAD + 1u);
+	zc->min = RTE_MIN(RTE_MAX(min, NET_ZC_HEAD + 1u), RTE_VDUSE_NET_FRAME_MAX + 1u);
 	zc->nb_slots = nb;
 	zc->nb_free = nb;
 	zc->free = NET_ZC_NONE;
@@ -243,10 +243,9 @@ zc_cut(const struct vduse_chain *chain, uint32_t skip, struct zc_piece *pieces)
 		for (at = skip, skip = 0; at < seg->len; at += n) {
 			if (nb == NET_ZC_PIECES)
 				return 0;
-			n = RTE_MIN(seg->len - at, (uint32_t)ZC_PIECE_MAX);
 			pieces[nb].addr = seg->addr + at;
-			pieces[nb].len = n;
-			nb++;
+			pieces[nb].len = vduse_len_min16(seg->len - at, ZC_PIECE_MAX);
+			n = pieces[nb++].len;
 		}
 	}
 	return nb;
@@ -282,8 +281,11 @@ net_zc_attach(struct net_zc *zc, const struct vduse_chain *chain, uint32_t skip,
 	struct zc_piece pieces[NET_ZC_PIECES];
 	struct rte_mbuf *pkts[NET_ZC_PIECES], *last = head;
 	uint16_t nb, n, i, first = NET_ZC_NONE, previous = NET_ZC_NONE;
+	uint32_t len;
 
 	if (rte_pktmbuf_tailroom(head) < NET_ZC_HEAD)
+		return -ENOBUFS;
+	if (!vduse_len32(chain->len - skip, &len) || len <= NET_ZC_HEAD)
 		return -ENOBUFS;
 	nb = zc_cut(chain, skip + NET_ZC_HEAD, pieces);
 	if (nb == 0 || nb > zc->nb_free || rte_pktmbuf_alloc_bulk(pool, pkts, nb) < 0)
@@ -301,7 +303,7 @@ net_zc_attach(struct net_zc *zc, const struct vduse_chain *chain, uint32_t skip,
 	}
 	zc_head(chain, skip, head);
 	head->nb_segs = 1 + nb;
-	head->pkt_len = chain->len - skip;
+	head->pkt_len = len;
 	net_zc_owe(zc, first, nb, chain->id, chain->slots);
 	return 0;
 }

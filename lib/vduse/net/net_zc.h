@@ -7,6 +7,7 @@
 #include "net_copy.h"
 #include "rte_vduse_net.h"
 #include "vduse_chain.h"
+#include "vduse_len.h"
 
 /*
  * Zero-copy towards the host: long frames stay in the driver's memory, and
@@ -46,7 +47,8 @@ struct net_zc_slot {
 
 /** Of one queue. Lives until the last piece was freed. */
 struct net_zc {
-	uint32_t min;      /**< bytes of a frame from which on it is not copied */
+	/** bytes of a frame from which on it is not copied: above NET_ZC_HEAD, below 128 KiB */
+	uint32_t min;
 	uint16_t nb_slots; /**< a multiple of 8 */
 	uint16_t nb_free;
 	uint16_t free;  /**< first free slot */
@@ -80,7 +82,8 @@ size_t net_zc_held(void *set, const void *base, size_t len, void *copy);
 /** The ring is gone: nothing is owed to it any more. While the queue is stopped. */
 void net_zc_forget(struct net_zc *zc);
 
-/** Give back what is owed although it is used, or was copied meanwhile. The queue is paused. */
+/** Give back what is owed, as all of it was copied meanwhile. The queue rests, its ring is mapped.
+ */
 void net_zc_give_back(struct net_zc *zc, struct vduse_vq *vq);
 
 /**
@@ -142,25 +145,32 @@ net_zc_owe(struct net_zc *zc, uint16_t first, uint16_t nb, uint16_t id, uint16_t
 	zc->owed += ring_slots;
 }
 
+/** What is behind the head of a frame in one piece. @return false: none that one mbuf can hold */
+static __rte_always_inline bool
+net_zc_tail_len(uint32_t len, uint16_t *tail_len)
+{
+	return likely(len > NET_ZC_HEAD) && vduse_len16(len - NET_ZC_HEAD, tail_len);
+}
+
 /**
  * net_zc_attach() of a frame in one piece, for which there is a budget.
  *
- * @param len of the frame, more than NET_ZC_HEAD
+ * @param tail_len of net_zc_tail_len()
  * @param head initialised, empty
  * @param tail initialised, for the rest of the frame
  */
 static __rte_always_inline void
-net_zc_attach_one(struct net_zc *zc, uint8_t *frame, uint32_t len, uint16_t id,
+net_zc_attach_one(struct net_zc *zc, uint8_t *frame, uint16_t tail_len, uint16_t id,
 		struct rte_mbuf *head, struct rte_mbuf *tail)
 {
-	const uint16_t i = net_zc_piece(zc, frame + NET_ZC_HEAD, len - NET_ZC_HEAD, tail);
+	const uint16_t i = net_zc_piece(zc, frame + NET_ZC_HEAD, tail_len, tail);
 
 	zc->slots[i].first = i;
 	zc->slots[i].next = NET_ZC_NONE;
 	net_zc_owe(zc, i, 1, id, 1);
 	net_copy(rte_pktmbuf_mtod(head, uint8_t *), frame, NET_ZC_HEAD);
 	head->data_len = NET_ZC_HEAD;
-	head->pkt_len = len;
+	head->pkt_len = (uint32_t)NET_ZC_HEAD + tail_len;
 	head->nb_segs = 2;
 	head->next = tail;
 }

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A queue's position is told, or its life ends, while frames that were handed on without a copy are
+ * still in use: what a burst, the kernel and the next ring see of it.
+ */
+
+#include <string.h>
+
+#include <linux/virtio_net.h>
+
+#include "bench.h"
+#include "net_zc.h"
+#include "vduse_grave.h"
+
+#define ZC_MIN 512
+#define LONG   1500
+#define HELD   4
+#define RUNTS  64
+
+/* Ring formats, without and with the chains that come along. */
+static const unsigned int variants[] = { 0, 2, 4, 8, 10, 12 };
+
+static uint64_t
+place(unsigned int i)
+{
+	return BENCH_BUFFERS + (uint64_t)i * 4096;
+}
+
+static uint16_t
+used_count(struct mock_vq *vq)
+{
+	struct mock_used used;
+	uint16_t n = 0;
+
+	while (mock_vq_get(vq, &used)) {
+		assert_int_equal(used.len, 0);
+		n++;
+	}
+	return n;
+}
+
+static bool
+is_attached(const struct rte_mbuf *m)
+{
+	return m->next != NULL && RTE_MBUF_HAS_EXTBUF(m->next);
+}
+
+/* Send and take n long frames, seeds from 1; none is copied. */
+static void
+take_long(struct bench *b, struct rte_mbuf **pkts, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		bench_send(b, place(i), i + 1, LONG);
+	assert_int_equal(bench_dequeue_burst(b, pkts, n), n);
+	for (i = 0; i < n; i++)
+		assert_true(is_attached(pkts[i]));
+}
+
+/* The driver sends frames of 8 bytes, which no Ethernet header fits in. */
+static void
+send_runts(struct bench *b, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		bench_send(b, place(HELD + i), 100, 8);
+}
+
+/* All that is there; each is as long as it says, and none was too short. */
+static unsigned int
+take_all(struct bench *b)
+{
+	struct rte_mbuf *pkts[32], *m;
+	unsigned int all = 0;
+	uint16_t n, i;
+
+	while ((n = bench_dequeue_burst(b, pkts, RTE_DIM(pkts))) > 0) {
+		for (i = 0; i < n; i++) {
+			uint32_t sum = 0;
+
+			for (m = pkts[i]; m != NULL; m = m->next)
+				sum += m->data_len;
+			assert_int_equal(sum, pkts[i]->pkt_len);
+			assert_in_range(sum, RTE_ETHER_HDR_LEN, RTE_VDUSE_NET_FRAME_MAX);
+		}
+		rte_pktmbuf_free_bulk(pkts, n);
+		all += n;
+	}
+	return all;
+}
+
+/* A look at the ring at each step between the request and its answer, by another lcore. */
+static struct {
+	struct bench *b;
+	const struct vduse_sys *kernel;
+	int (*settle)(void *priv, uint16_t index);
+	bool armed;
+	unsigned int looks;
+	unsigned int taken;
+} spy;
+
+static void
+spy_look(void)
+{
+	struct rte_mbuf *pkts[32];
+	uint16_t n;
+
+	if (!__atomic_load_n(&spy.armed, __ATOMIC_ACQUIRE))
+		return;
+	n = rte_vduse_net_dequeue(spy.b->net, 0, unit_pool, pkts, RTE_DIM(pkts));
+	rte_pktmbuf_free_bulk(pkts, n);
+	spy.looks++;
+	spy.taken += n;
+}
+
+static int
+spy_settle(void *priv, uint16_t index)
+{
+	int ret;
+
+	spy_look();
+	ret = spy.settle(priv, index);
+	spy_look();
+	return ret;
+}
+
+static ssize_t
+spy_write(int fd, const void *buf, size_t len)
+{
+	spy_look();
+	return spy.kernel->write(fd, buf, len);
+}
+
+static int
+spy_ioctl(int fd, unsigned long request, void *arg)
+{
+	/* the map is made anew behind this */
+	if (request == VDUSE_IOTLB_GET_FD)
+		spy_look();
+	return spy.kernel->ioctl(fd, request, arg);
+}
+
+static int
+spied_get_vq_state(struct bench *b, struct vduse_vq_state *state)
+{
+	static struct vduse_sys sys;
+	struct rte_vduse_dev *dev = b->net->dev;
+	int ret;
+
+	memset(&spy, 0, sizeof(spy));
+	spy.b = b;
+	spy.kernel = dev->sys;
+	spy.settle = dev->ops.settle;
+	sys = *dev->sys;
+	sys.write = spy_write;
+	sys.ioctl = spy_ioctl;
+	dev->tlbs[0].sys = &sys;
+	dev->sys = &sys;
+	dev->ops.settle = spy_settle;
+	__atomic_store_n(&spy.armed, true, __ATOMIC_RELEASE);
+	ret = fk_get_vq_state(b->dev, 1, state);
+	__atomic_store_n(&spy.armed, false, __ATOMIC_RELEASE);
+	/* the control thread goes on behind the answer: until it has, the tables are in use */
+	assert_int_equal(fk_update_iotlb(b->dev, 0, UINT64_MAX), 0);
+	dev->tlbs[0].sys = spy.kernel;
+	dev->sys = spy.kernel;
+	dev->ops.settle = spy.settle;
+	return ret;
+}
+
+/* No burst takes a buffer from the settlement on until the position is told. */
+static void
+nothing_between(struct bench *b)
+{
+	struct rte_mbuf *pkts[HELD];
+	struct vduse_vq_state state;
+
+	take_long(b, pkts, HELD);
+	send_runts(b, RUNTS);
+	assert_int_equal(spied_get_vq_state(b, &state), 0);
+	assert_true(spy.looks >= 4);
+	assert_int_equal(spy.taken, 0);
+	assert_int_equal(used_count(bench_tx(b)), HELD);
+	if (b->conf.variant.packed)
+		assert_int_equal(state.packed.last_avail_idx, HELD);
+	else
+		assert_int_equal(state.split.avail_index, HELD);
+	assert_int_equal(take_all(b), 0);
+	assert_int_equal(used_count(bench_tx(b)), RUNTS);
+	assert_int_equal(bench_stats(b, true).drop_short, RUNTS);
+	rte_pktmbuf_free_bulk(pkts, HELD);
+	bench_assert_traffic(b);
+}
+
+/* The memory is not to be had at that moment: no position is better than a wrong one. */
+static void
+cannot_be_settled(struct bench *b)
+{
+	struct rte_mbuf *pkts[HELD];
+	struct vduse_vq_state state;
+	unsigned int i;
+
+	take_long(b, pkts, HELD);
+	fk_unmap_all(b->dev);
+	assert_true(fk_get_vq_state(b->dev, 1, &state) < 0);
+	unit_assert_logged_once("its position is not known");
+	for (i = 0; i < HELD; i++)
+		bench_mbuf_check(pkts[i], i + 1, LONG);
+	/* a queue that owes nothing tells it all the same */
+	assert_int_equal(fk_get_vq_state(b->dev, 0, &state), 0);
+	guest_map(&b->guest, b->dev);
+	assert_int_equal(fk_update_iotlb(b->dev, 0, UINT64_MAX), 0);
+	assert_int_equal(used_count(bench_tx(b)), 0);
+	assert_int_equal(fk_get_vq_state(b->dev, 1, &state), 0);
+	assert_int_equal(used_count(bench_tx(b)), HELD);
+	rte_pktmbuf_free_bulk(pkts, HELD);
+	bench_assert_traffic(b);
+}
+
+static void
+with_variants(void (*one)(struct bench *b))
+{
+	struct bench_conf conf = { .zero_copy_min = ZC_MIN };
+	struct bench b;
+	unsigned int v;
+
+	for (v = 0; v < RTE_DIM(variants); v++) {
+		unit_log_clear();
+		conf.variant = bench_variants[variants[v]];
+		bench_up(&b, &conf);
+		one(&b);
+		bench_down(&b);
+		assert_int_equal(vduse_grave_reap(), 0);
+	}
+}
+
+#define SETTLE_TEST(name)                     \
+	static void test_##name(void **state) \
+	{                                     \
+		(void)state;                  \
+		with_variants(name);          \
+	}
+SETTLE_TEST(nothing_between)
+SETTLE_TEST(cannot_be_settled)
+
+/* Lengths at the end of the numbers: to be long enough for nothing, not for everything. */
+static void
+test_extreme_minimum(void **state)
+{
+	static const uint32_t min[] = { UINT32_MAX, UINT32_MAX - NET_HDR_LEN,
+		UINT32_MAX - NET_HDR_LEN + 1, UINT32_MAX - NET_ZC_HEAD, 1u << 31, 1u << 16,
+		RTE_VDUSE_NET_FRAME_MAX + 1 };
+	struct bench_conf conf = { 0 };
+	struct bench b;
+	unsigned int i, v;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(min); i++) {
+		for (v = 0; v < RTE_DIM(variants); v++) {
+			conf.variant = bench_variants[variants[v]];
+			conf.zero_copy_min = min[i];
+			bench_up(&b, &conf);
+			send_runts(&b, RUNTS);
+			bench_send(&b, place(0), 1, LONG);
+			assert_int_equal(take_all(&b), 1);
+			assert_int_equal(used_count(bench_tx(&b)), RUNTS + 1);
+			assert_int_equal(bench_stats(&b, true).drop_short, RUNTS);
+			assert_int_equal(bench_stats(&b, true).zero_copy, 0);
+			bench_down(&b);
+		}
+	}
+}
+
+/* The longest that is taken, and one byte more, where nothing is too short to be attached. */
+static void
+test_longest(void **state)
+{
+	struct bench_conf conf = { .zero_copy_min = 1 };
+	const uint32_t each = NET_ZC_HEAD + UINT16_MAX;
+	struct rte_mbuf *m;
+	struct bench b;
+	uint32_t len;
+
+	(void)state;
+	bench_up(&b, &conf);
+	for (len = RTE_VDUSE_NET_FRAME_MAX - 1; len <= each + 2; len++) {
+		bench_send(&b, BENCH_BUFFERS, 3, len);
+		m = bench_dequeue(&b);
+		assert_int_equal(m != NULL, len <= RTE_VDUSE_NET_FRAME_MAX);
+		if (m == NULL)
+			continue;
+		assert_true(is_attached(m));
+		bench_mbuf_check(m, 3, len);
+		rte_pktmbuf_free(m);
+	}
+	assert_null(bench_dequeue(&b));
+	assert_int_equal(used_count(bench_tx(&b)), each + 2 - RTE_VDUSE_NET_FRAME_MAX + 2);
+	assert_int_equal(bench_stats(&b, true).drop_long, each + 2 - RTE_VDUSE_NET_FRAME_MAX);
+	bench_down(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_nothing_between),
+		UNIT_TEST(test_cannot_be_settled),
+		UNIT_TEST(test_extreme_minimum),
+		UNIT_TEST(test_longest),
+	};
+
+	return UNIT_RUN("settle", tests);
+}
