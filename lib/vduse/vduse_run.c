@@ -13,6 +13,7 @@
 #include "vduse_log.h"
 #include "vduse_miss.h"
 #include "vduse_msg.h"
+#include "vduse_queue.h"
 #include "vduse_recover.h"
 #include "vduse_remap.h"
 #include "vduse_run.h"
@@ -52,12 +53,8 @@ run_stop_queues(struct rte_vduse_dev *dev)
 	dev->misses_wait = false;
 	run_set_timer(dev, 0);
 	for (i = 0; i < dev->nb_queues; i++) {
-		const bool served = dev->vqs[i]->ctl.ready;
-
 		run_unwatch_kick(dev, i);
-		vduse_vq_stop(dev->vqs[i]);
-		if (served)
-			dev->ops.queue(dev->priv, i, false);
+		vduse_queue_end(dev, i, VDUSE_QUEUE_LEFT);
 	}
 	if (dev->started) {
 		__atomic_store_n(&dev->started, false, __ATOMIC_RELAXED);
@@ -352,25 +349,24 @@ run_get_vq_state(void *ctx, uint16_t index, struct vduse_vq_state *state)
 	if (!vq->ctl.ready && vq->record->valid == VDUSE_STATE_RUNNING && !dev->broken) {
 		ret = vduse_vq_start(vq, &info, dev->driver_features, false);
 		if (ret < 0) {
-			vduse_vq_stop(vq);
+			vduse_queue_end(dev, index, VDUSE_QUEUE_LEFT);
 			return ret;
 		}
 	}
-	if (vq->ctl.unplaced)
+	if (vq->ctl.unplaced || vq->ctl.unsettled)
 		return -EFAULT;
-	/* no burst begins before the kernel has the answer: run_vq_state_told() */
-	vduse_vq_rest(vq);
-	ret = dev->ops.settle != NULL ? dev->ops.settle(dev->priv, index) : 0;
+	if (vq->ctl.ready && !info.ready) {
+		ret = vduse_queue_end(dev, index, VDUSE_QUEUE_TAKEN_BACK);
+		if (dev->started)
+			run_set_timer(dev, READY_STEP_MIN_MS);
+	} else if (vq->ctl.ready) {
+		/* no burst begins before the kernel has the answer: run_vq_state_told() */
+		vduse_vq_rest(vq);
+		ret = dev->ops.settle != NULL ? dev->ops.settle(dev->priv, index) : 0;
+	}
 	if (ret < 0)
 		return ret;
 	vduse_vq_get_state(vq, state);
-	if (info.ready || !vq->ctl.ready)
-		return 0;
-	vduse_vq_stop(vq);
-	vduse_state_vq_park(vq);
-	dev->ops.queue(dev->priv, index, false);
-	if (dev->started)
-		run_set_timer(dev, READY_STEP_MIN_MS);
 	return 0;
 }
 
@@ -473,10 +469,9 @@ run_set_vq_ready(void *ctx, uint16_t index, bool ready)
 	if (!dev->started || ready == vq->ctl.ready)
 		return 0; /* before DRIVER_OK: run_start() asks for what is ready */
 	if (!ready) {
-		vduse_vq_stop(vq);
-		if (!vq->ctl.unplaced)
-			vduse_state_vq_park(vq);
-		dev->ops.queue(dev->priv, index, false);
+		/* it is not served in any case; whether its position is known is told when asked
+		 * for */
+		(void)vduse_queue_end(dev, index, VDUSE_QUEUE_TAKEN_BACK);
 		return 0;
 	}
 	/* the kernel may note it as ready only after the answer: the request counts, not the info

@@ -75,6 +75,7 @@ vduse_state_vq_reset(struct vduse_vq *vq)
 	__atomic_store_n(&vq->record->valid, 0, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
 	vq->ctl.unplaced = false;
+	vq->ctl.unsettled = false;
 }
 
 bool

@@ -268,6 +268,8 @@ vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t f
 	pthread_mutex_unlock(&vq->ctl.lock);
 	if (ret < 0)
 		return ret;
+	vq->life++;
+	vq->ctl.unsettled = false;
 	vq->ctl.unplaced = recover || vq->record->valid == VDUSE_STATE_RUNNING;
 	if (!vq->ctl.unplaced)
 		vduse_state_vq_start(vq);

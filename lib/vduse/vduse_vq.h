@@ -123,6 +123,7 @@ struct vduse_vq {
 	uint32_t journal_mask;         /* entries of each array, less one */
 	uint64_t holdoff_until;        /* TSC */
 	uint64_t holdoff_cycles;       /* of the TSC, 0: never */
+	uint64_t life;                 /* starts so far: no two rings have the same */
 	uint32_t taken;                /* buffers taken, where they may stay out */
 	bool takes;                    /* they may */
 	uint16_t skip_at;              /* packed: where a chain too long begins, and how many */
@@ -167,6 +168,7 @@ struct vduse_vq {
 		bool unplaced;        /* where it is, its ring tells, once that is mapped */
 		bool waits;           /* for its ring to be mapped, and that was said */
 		bool rests;           /* nobody resumes it; see vduse_vq_rest() */
+		bool unsettled;       /* its last life ended with buffers that did not go back */
 		bool kicks;           /* the driver is to kick: nobody polls this queue */
 		bool armed;           /* an lcore sleeps until it does; atomic */
 		uint64_t signals;     /* in kickfd, of our own; atomic */

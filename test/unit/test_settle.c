@@ -5,13 +5,16 @@
  * still in use: what a burst, the kernel and the next ring see of it.
  */
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/virtio_net.h>
 
 #include "bench.h"
 #include "net_zc.h"
 #include "vduse_grave.h"
+#include "vduse_run.h"
 
 #define ZC_MIN 512
 #define LONG   1500
@@ -302,6 +305,225 @@ test_longest(void **state)
 	bench_down(&b);
 }
 
+/* The driver disables the queue, and enables it with a ring that is empty: Linux 7.3 tells both. */
+static void
+take_back(struct bench *b)
+{
+	assert_int_equal(fk_set_ready(b->dev, 1, false), 0);
+}
+
+static void
+give_again(struct bench *b)
+{
+	bench_rings(b, true);
+	assert_int_equal(fk_set_ready(b->dev, 1, true), 0);
+	assert_true(bench_is_served(b, 1));
+}
+
+/* Nothing was used in a ring whose driver has sent nothing. */
+static void
+assert_untouched(struct bench *b)
+{
+	assert_null(bench_dequeue(b));
+	assert_int_equal(used_count(bench_tx(b)), 0);
+	assert_int_equal(bench_tx(b)->nb_free, BENCH_QUEUE_SIZE);
+}
+
+static void
+with_ready(void (*one)(struct bench *b))
+{
+	const struct fk_conf kernel = { .vduse_features = RTE_BIT64(VDUSE_F_QUEUE_READY) };
+
+	unit_kernel(&kernel);
+	with_variants(one);
+}
+
+#define READY_TEST(name)                      \
+	static void test_##name(void **state) \
+	{                                     \
+		(void)state;                  \
+		with_ready(name);             \
+	}
+
+/* The old ring gets everything, the new one nothing of the old. */
+static void
+ready_again(struct bench *b)
+{
+	struct rte_mbuf *pkts[HELD];
+	struct vduse_vq_state state;
+	unsigned int i;
+
+	take_long(b, pkts, HELD);
+	take_back(b);
+	assert_int_equal(used_count(bench_tx(b)), HELD);
+	assert_int_equal(fk_get_vq_state(b->dev, 1, &state), 0);
+	if (b->conf.variant.packed)
+		assert_int_equal(state.packed.last_used_idx, HELD);
+	else
+		assert_int_equal(state.split.avail_index, HELD);
+	/* before the queue is there again, and behind that */
+	rte_pktmbuf_free(pkts[0]);
+	give_again(b);
+	assert_untouched(b);
+	for (i = 1; i < HELD; i++) {
+		bench_mbuf_check(pkts[i], i + 1, LONG);
+		rte_pktmbuf_free(pkts[i]);
+		assert_untouched(b);
+	}
+	bench_assert_traffic(b);
+}
+READY_TEST(ready_again)
+
+/* Frames of many lives are out together; each buffer goes back in its own ring, once. */
+static void
+many_lives(struct bench *b)
+{
+	struct rte_mbuf *old[100], *now[HELD];
+	unsigned int i;
+
+	/* the number of the next life is 0, if ever one was */
+	vduse_dev_vq(b->net->dev, 1)->life = UINT64_MAX - 50;
+	assert_null(bench_dequeue(b));
+	for (i = 0; i < RTE_DIM(old); i++) {
+		take_long(b, &old[i], 1);
+		take_back(b);
+		assert_int_equal(used_count(bench_tx(b)), 1);
+		give_again(b);
+	}
+	take_long(b, now, HELD);
+	for (i = 0; i < RTE_DIM(old); i++) {
+		bench_mbuf_check(old[i], 1, LONG);
+		rte_pktmbuf_free(old[i]);
+		assert_null(bench_dequeue(b));
+		assert_int_equal(used_count(bench_tx(b)), 0);
+	}
+	rte_pktmbuf_free_bulk(now, HELD);
+	assert_null(bench_dequeue(b));
+	assert_int_equal(used_count(bench_tx(b)), HELD);
+	assert_untouched(b);
+	bench_assert_traffic(b);
+}
+READY_TEST(many_lives)
+
+/* The ring is not mapped when it is taken back: nothing is told, and nothing comes later. */
+static void
+taken_back_unmapped(struct bench *b)
+{
+	struct rte_mbuf *pkts[HELD];
+	struct vduse_vq_state state;
+
+	take_long(b, pkts, HELD);
+	fk_unmap_all(b->dev);
+	take_back(b);
+	assert_false(bench_is_served(b, 1));
+	assert_int_equal(fk_get_vq_state(b->dev, 1, &state), -EIO);
+	guest_map(&b->guest, b->dev);
+	assert_int_equal(fk_update_iotlb(b->dev, 0, UINT64_MAX), 0);
+	assert_int_equal(fk_get_vq_state(b->dev, 1, &state), -EIO);
+	assert_int_equal(used_count(bench_tx(b)), 0);
+	give_again(b);
+	rte_pktmbuf_free_bulk(pkts, HELD);
+	assert_untouched(b);
+	assert_int_equal(fk_get_vq_state(b->dev, 1, &state), 0);
+	bench_assert_traffic(b);
+}
+READY_TEST(taken_back_unmapped)
+
+/* The device fails with frames out: its position is nobody's to know, until the reset. */
+static void
+failed(struct bench *b)
+{
+	struct rte_mbuf *pkts[HELD];
+	struct vduse_vq_state state;
+
+	take_long(b, pkts, HELD);
+	if (b->conf.variant.packed) {
+		const struct mock_desc none = { .iova = place(0), .len = 0 };
+
+		assert_int_equal(mock_vq_add(bench_tx(b), &none, 1, NULL), 0);
+	} else {
+		bench_tx(b)->avail->idx += BENCH_QUEUE_SIZE + 1;
+	}
+	assert_null(bench_dequeue(b));
+	bench_wait(b, bench_is_link_down, 0);
+	assert_int_equal(fk_get_vq_state(b->dev, 1, &state), -EIO);
+	assert_int_equal(fk_reset(b->dev), 0);
+	bench_negotiate(b);
+	bench_rings(b, true);
+	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_wait(b, bench_is_served, 1);
+	rte_pktmbuf_free_bulk(pkts, HELD);
+	assert_untouched(b);
+	bench_assert_traffic(b);
+}
+READY_TEST(failed)
+
+/* Before Linux 7.3: the question for the position says that the queue was taken back. */
+static void
+asked_after(struct bench *b)
+{
+	struct rte_mbuf *pkts[HELD];
+	struct vduse_vq_state state;
+
+	take_long(b, pkts, HELD);
+	assert_int_equal(fk_set_ready(b->dev, 1, false), 0);
+	assert_int_equal(fk_get_vq_state(b->dev, 1, &state), 0);
+	assert_false(bench_is_served(b, 1));
+	assert_int_equal(used_count(bench_tx(b)), HELD);
+	bench_rings(b, true);
+	bench_wait(b, bench_is_served, 1);
+	rte_pktmbuf_free_bulk(pkts, HELD);
+	assert_untouched(b);
+	bench_assert_traffic(b);
+}
+SETTLE_TEST(asked_after)
+
+/* A process that dies in the second life leaves the second ring's buffers to the next process. */
+static void
+test_journal_of_the_next_life(void **state)
+{
+	struct bench_conf conf = { .zero_copy_min = ZC_MIN };
+	char dir[] = "/dev/shm/vduse_settle.XXXXXX";
+	struct rte_vduse_net_conf again = { .name = "unit",
+		.queue_pairs = 1,
+		.queue_size = BENCH_QUEUE_SIZE,
+		.mac = { { 2, 0, 0, 0, 0, 1 } },
+		.mtu = 1500,
+		.zero_copy_min = ZC_MIN,
+		.state_dir = dir };
+	struct rte_mbuf *old[HELD], *now[2];
+	struct bench b;
+	unsigned int v;
+
+	(void)state;
+	unit_kernel(&(struct fk_conf){ .vduse_features = RTE_BIT64(VDUSE_F_QUEUE_READY) });
+	assert_non_null(mkdtemp(dir));
+	conf.state_dir = dir;
+	for (v = 0; v < RTE_DIM(variants); v++) {
+		conf.variant = bench_variants[variants[v]];
+		bench_up(&b, &conf);
+		take_long(&b, old, HELD);
+		take_back(&b);
+		give_again(&b);
+		take_long(&b, now, 2);
+		vduse_run_end(b.net->dev);
+		b.net->dev->handover.left = true;
+		assert_int_equal(rte_vduse_net_destroy(b.net), 0);
+		assert_int_equal(rte_vduse_net_create(&again, &b.net), 0);
+		/* served before the first request is answered */
+		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+		assert_true(bench_is_served(&b, 1));
+		assert_int_equal(used_count(bench_tx(&b)), 2);
+		rte_pktmbuf_free_bulk(old, HELD);
+		rte_pktmbuf_free_bulk(now, 2);
+		assert_untouched(&b);
+		bench_assert_traffic(&b);
+		bench_down(&b);
+		assert_int_equal(vduse_grave_reap(), 0);
+	}
+	rmdir(dir);
+}
+
 int
 main(void)
 {
@@ -310,6 +532,12 @@ main(void)
 		UNIT_TEST(test_cannot_be_settled),
 		UNIT_TEST(test_extreme_minimum),
 		UNIT_TEST(test_longest),
+		UNIT_TEST(test_ready_again),
+		UNIT_TEST(test_many_lives),
+		UNIT_TEST(test_taken_back_unmapped),
+		UNIT_TEST(test_failed),
+		UNIT_TEST(test_asked_after),
+		UNIT_TEST(test_journal_of_the_next_life),
 	};
 
 	return UNIT_RUN("settle", tests);

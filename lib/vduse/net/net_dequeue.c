@@ -402,8 +402,11 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	uint32_t taken = 0;
 	uint16_t n = 0, plain;
 
-	if (zc && q->zc->nb_free < q->zc->nb_slots)
-		net_zc_collect(q->zc, q->vq, packed);
+	if (zc) {
+		net_zc_meet(q->zc, q->vq);
+		if (q->zc->nb_free < q->zc->nb_slots)
+			net_zc_collect(q->zc, q->vq, packed);
+	}
 	if (vduse_ring_ready(q->vq, &q->vq->avail, packed) == 0)
 		goto flush; /* idle: nothing else is touched */
 	vduse_vq_burst_map(q->vq);

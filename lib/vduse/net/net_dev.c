@@ -119,8 +119,6 @@ net_start(void *priv, uint64_t features)
 	uint16_t i;
 
 	net->bodies = net_bodies_select();
-	for (i = 0; net->zc != NULL && i < net->queue_pairs; i++)
-		net_zc_forget(net->zc->zc[i]);
 	for (i = 0; i < 2 * net->queue_pairs; i++) {
 		net->queues[i].features = features;
 		net->queues[i].hdr_len = features & RTE_BIT64(VIRTIO_NET_F_HASH_REPORT)
@@ -182,7 +180,10 @@ net_settle(void *priv, uint16_t index)
 	if (index >= 2 * net->queue_pairs)
 		return 0;
 	q = &net->queues[index];
-	if (q->zc == NULL || q->zc->owed == 0)
+	if (q->zc == NULL)
+		return 0;
+	net_zc_meet(q->zc, q->vq);
+	if (q->zc->owed == 0)
 		return 0;
 	ret = vduse_remap(net->dev, q->vq->tlb);
 	if (ret == 0)

@@ -151,7 +151,7 @@ zc_next_owed(struct net_zc *zc, uint16_t *i)
 }
 
 void
-net_zc_forget(struct net_zc *zc)
+net_zc_next_life(struct net_zc *zc, const struct vduse_vq *vq)
 {
 	struct net_zc_slot *slot;
 	uint16_t i = 0;
@@ -159,6 +159,7 @@ net_zc_forget(struct net_zc *zc)
 	while ((slot = zc_next_owed(zc, &i)) != NULL)
 		slot->owed = false;
 	zc->owed = 0;
+	zc->life = vq->life;
 }
 
 void

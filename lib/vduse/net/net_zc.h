@@ -55,6 +55,7 @@ struct net_zc {
 	uint16_t high;  /**< slots from here on were never used */
 	bool va;        /**< IOVAs of mbufs are virtual addresses */
 	uint16_t owed;  /**< descriptors that the driver waits for */
+	uint64_t life;  /**< of the queue, that they are owed to: vq->life */
 	uint8_t *freed; /**< by slot: 1 when the mbuf was freed; atomic */
 	struct net_zc_slot slots[] __rte_cache_aligned;
 };
@@ -79,8 +80,17 @@ void net_zc_set_free(struct net_zc_set *set);
 /** ops->held */
 size_t net_zc_held(void *set, const void *base, size_t len, void *copy);
 
-/** The ring is gone: nothing is owed to it any more. While the queue is stopped. */
-void net_zc_forget(struct net_zc *zc);
+/** The ring that buffers were owed to is gone: this is the next one. In its burst, or while it
+ * rests. */
+void net_zc_next_life(struct net_zc *zc, const struct vduse_vq *vq);
+
+/** Before anything is owed to the ring, or given back: it may be another one than last time. */
+static __rte_always_inline void
+net_zc_meet(struct net_zc *zc, const struct vduse_vq *vq)
+{
+	if (unlikely(zc->life != vq->life))
+		net_zc_next_life(zc, vq);
+}
 
 /** Give back what is owed, as all of it was copied meanwhile. The queue rests, its ring is mapped.
  */
