@@ -14,7 +14,7 @@
 static_assert(sizeof(struct vduse_state_vq) == VDUSE_STATE_ALIGN, "the arrays follow it");
 
 /* Elements, table, slots, in this order: each is aligned then. */
-#define STATE_BYTES_EACH (sizeof(uint64_t) + sizeof(uint64_t) + sizeof(uint16_t))
+#define STATE_BYTES_EACH (sizeof(uint64_t) + sizeof(struct vduse_state_buffer) + sizeof(uint16_t))
 
 size_t
 vduse_state_vq_bytes(uint16_t max_size)
@@ -31,7 +31,7 @@ vduse_state_vq_bind(struct vduse_vq *vq, void *room)
 
 	vq->record = room;
 	vq->journal = (uint64_t *)(vq->record + 1);
-	vq->inflight = vq->journal + n;
+	vq->inflight = (struct vduse_state_buffer *)(vq->journal + n);
 	vq->journal_slots = (uint16_t *)(vq->inflight + n);
 	vq->journal_mask = n - 1;
 }
@@ -51,7 +51,8 @@ vduse_state_vq_start(struct vduse_vq *vq)
 	vq->takes = false;
 	vq->taken = 0;
 	if (rec->take != 0)
-		memset(vq->inflight, 0, vduse_state_entries(vq->ctl.max_size) * sizeof(uint64_t));
+		memset(vq->inflight, 0,
+				vduse_state_entries(vq->ctl.max_size) * sizeof(vq->inflight[0]));
 	rec->take = 0;
 	rec->burst = state_used_pos(vq);
 	rec->desc_addr = vq->ctl.desc_addr;
@@ -174,7 +175,7 @@ recover_split(struct vduse_vq *vq)
 
 /* A buffer in flight. */
 struct recover_buffer {
-	uint32_t take;
+	uint64_t take;
 	uint16_t id;
 	uint16_t slots;
 };
@@ -183,30 +184,29 @@ static int
 recover_compare(const void *a, const void *b)
 {
 	const struct recover_buffer *x = a, *y = b;
-	const int32_t d = (int32_t)(x->take - y->take);
 
-	return d < 0 ? -1 : d > 0;
+	return x->take < y->take ? -1 : x->take > y->take;
 }
 
 /* Those that were taken for good; what was not is forgotten. */
 static uint32_t
 recover_collect(struct vduse_vq *vq, struct recover_buffer *buffers)
 {
-	const uint32_t taken = vq->record->take >> 32;
+	const uint64_t taken = vduse_state_taken(vq->record);
 	uint32_t i, n = 0;
 
 	for (i = 0; i <= vq->journal_mask; i++) {
-		const uint64_t entry = vq->inflight[i];
+		const struct vduse_state_buffer *buffer = &vq->inflight[i];
 
-		if (!(entry & VDUSE_STATE_IN_FLIGHT))
+		if (!(buffer->flags & VDUSE_STATE_IN_FLIGHT))
 			continue;
-		if ((int32_t)((uint32_t)(entry >> 32) - taken) >= 0) {
+		if (buffer->take >= taken) {
 			vduse_state_inflight_clear(vq, i);
 			continue;
 		}
-		buffers[n].take = entry >> 32;
+		buffers[n].take = buffer->take;
 		buffers[n].id = i;
-		buffers[n++].slots = entry >> 16;
+		buffers[n++].slots = buffer->flags >> 16;
 	}
 	qsort(buffers, n, sizeof(buffers[0]), recover_compare);
 	return n;
@@ -269,7 +269,7 @@ vduse_state_vq_recover(struct vduse_vq *vq)
 	int ret;
 
 	vq->takes = take & VDUSE_STATE_TAKE_USED;
-	vq->taken = take >> 32;
+	vq->taken = vduse_state_taken(vq->record);
 	ret = vq->is_packed ? recover_packed(vq) : recover_split(vq);
 	if (ret == 0 && vq->takes)
 		ret = recover_taken(vq, take);

@@ -29,8 +29,8 @@ vduse_state_entries(uint16_t max_size)
 
 /**
  * The record of a virtqueue. Behind it come three arrays of
- * vduse_state_entries() each: the journal's elements (8 bytes) and slots (2),
- * and the table of buffers in flight (8).
+ * vduse_state_entries() each: the journal's elements (8 bytes), the table of
+ * buffers in flight (16) and the journal's slots (2).
  */
 struct vduse_state_vq {
 	/**
@@ -42,10 +42,11 @@ struct vduse_state_vq {
 	uint64_t burst;
 	/**
 	 * Buffers that stay out longer than a burst: bits 0 to 15 the position
-	 * behind the last one taken, 16 set: this is in use, 32 to 63 how many
-	 * were taken.
+	 * behind the last one taken, 16 set: this is in use, 17 which of the
+	 * next two says how many were taken.
 	 */
 	uint64_t take;
+	uint64_t taken[2]; /**< since the queue started; never gets round */
 	uint64_t desc_addr, driver_addr, device_addr; /**< IOVA, to know the ring again */
 	uint32_t size;
 	uint32_t valid; /**< written last: VDUSE_STATE_RUNNING, _PARKED, or 0 */
@@ -56,10 +57,23 @@ struct vduse_state_vq {
 /** It was served and its driver took it back: the record is its last state. */
 #define VDUSE_STATE_PARKED 2
 
-#define VDUSE_STATE_TAKE_USED (UINT64_C(1) << 16)
+#define VDUSE_STATE_TAKE_USED  (UINT64_C(1) << 16)
+#define VDUSE_STATE_TAKE_WHICH (UINT64_C(1) << 17)
 
-/** A table entry: bit 0 set: in flight; 16 to 31 its slots, 32 to 63 which take it was. */
+/** Entry of the table of buffers in flight, by id. */
+struct vduse_state_buffer {
+	uint64_t take;  /**< which it was, from 0; however long ago */
+	uint64_t flags; /**< written last: bit 0 set: in flight; 16 to 31 its slots */
+};
+
 #define VDUSE_STATE_IN_FLIGHT UINT64_C(1)
+
+/** How many were taken, by the record. */
+static inline uint64_t
+vduse_state_taken(const struct vduse_state_vq *rec)
+{
+	return rec->taken[!!(rec->take & VDUSE_STATE_TAKE_WHICH)];
+}
 
 /** A packed ring's position in 16 bits: a slot is below 32768. */
 static __rte_always_inline uint16_t
@@ -152,8 +166,9 @@ vduse_state_inflight_set(struct vduse_vq *vq, uint16_t id, uint16_t slots)
 	if (unlikely(id > vq->journal_mask))
 		return false;
 	vq->takes = true;
-	__atomic_store_n(&vq->inflight[id],
-			(uint64_t)vq->taken++ << 32 | (uint64_t)slots << 16 | VDUSE_STATE_IN_FLIGHT,
+	__atomic_store_n(&vq->inflight[id].take, vq->taken++, __ATOMIC_RELAXED);
+	rte_compiler_barrier();
+	__atomic_store_n(&vq->inflight[id].flags, (uint64_t)slots << 16 | VDUSE_STATE_IN_FLIGHT,
 			__ATOMIC_RELAXED);
 	return true;
 }
@@ -166,10 +181,16 @@ vduse_state_inflight_set(struct vduse_vq *vq, uint16_t id, uint16_t slots)
 static __rte_always_inline void
 vduse_state_take(struct vduse_vq *vq, const bool packed)
 {
+	struct vduse_state_vq *rec = vq->record;
+	/* the number that does not count, until the next word says that it does */
+	const uint64_t which = ~rec->take & VDUSE_STATE_TAKE_WHICH;
+
 	rte_compiler_barrier();
-	__atomic_store_n(&vq->record->take,
+	__atomic_store_n(&rec->taken[which != 0], vq->taken, __ATOMIC_RELAXED);
+	rte_compiler_barrier();
+	__atomic_store_n(&rec->take,
 			(packed ? vduse_state_pos(vq->avail.idx, vq->avail.wrap) : vq->avail.idx) |
-					VDUSE_STATE_TAKE_USED | (uint64_t)vq->taken << 32,
+					VDUSE_STATE_TAKE_USED | which,
 			__ATOMIC_RELAXED);
 	rte_compiler_barrier();
 }
@@ -181,7 +202,7 @@ vduse_state_take(struct vduse_vq *vq, const bool packed)
 static __rte_always_inline void
 vduse_state_inflight_clear(struct vduse_vq *vq, uint16_t id)
 {
-	__atomic_store_n(&vq->inflight[id & vq->journal_mask], 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->inflight[id & vq->journal_mask].flags, 0, __ATOMIC_RELAXED);
 }
 
 #endif /* VDUSE_STATE_H */

@@ -12,7 +12,7 @@
  */
 
 /** Layout of the file. Another layout has another number. */
-#define VDUSE_STORE_VERSION 1
+#define VDUSE_STORE_VERSION 2
 
 /** Which life of which device: a node of the device file system, since one boot. */
 struct vduse_store_id {

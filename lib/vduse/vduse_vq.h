@@ -68,6 +68,7 @@ struct vduse_pos {
 	bool wrap;    /**< packed: driver ring wrap counter */
 };
 
+struct vduse_state_buffer;
 struct vduse_state_vq;
 
 /**
@@ -118,17 +119,17 @@ struct vduse_vq {
 	 */
 	uint64_t *journal;
 	uint16_t *journal_slots;
-	struct vduse_state_vq *record; /* what a successor reads */
-	uint64_t *inflight;            /* buffers that stay out, by id */
-	uint32_t journal_mask;         /* entries of each array, less one */
-	uint64_t holdoff_until;        /* TSC */
-	uint64_t holdoff_cycles;       /* of the TSC, 0: never */
-	uint64_t life;                 /* starts so far: no two rings have the same */
-	uint32_t taken;                /* buffers taken, where they may stay out */
-	bool takes;                    /* they may */
-	uint16_t skip_at;              /* packed: where a chain too long begins, and how many */
-	uint16_t skipped;              /* of its descriptors were passed; 0: none */
-	uint16_t signalled;            /* used_idx at the last decision about a call */
+	struct vduse_state_vq *record;       /* what a successor reads */
+	struct vduse_state_buffer *inflight; /* buffers that stay out, by id */
+	uint32_t journal_mask;               /* entries of each array, less one */
+	uint64_t holdoff_until;              /* TSC */
+	uint64_t holdoff_cycles;             /* of the TSC, 0: never */
+	uint64_t life;                       /* starts so far: no two rings have the same */
+	uint64_t taken;                      /* buffers taken, where they may stay out */
+	bool takes;                          /* they may */
+	uint16_t skip_at;   /* packed: where a chain too long begins, and how many */
+	uint16_t skipped;   /* of its descriptors were passed; 0: none */
+	uint16_t signalled; /* used_idx at the last decision about a call */
 	bool signalled_valid;
 
 	/* calls: see vduse_call.h; coalescing is off where usecs is 0 */

@@ -99,6 +99,7 @@ poke_queue(uint8_t *file, size_t size, const struct fuzz_rec *rec)
 	const uint64_t at = sizeof(*head) + rec->b % fd.nb_vqs * record;
 	const uint64_t arrays = at + sizeof(struct vduse_state_vq);
 	const uint64_t i = rec->c % n;
+	const uint64_t buffer = arrays + 8 * n + sizeof(struct vduse_state_buffer) * i;
 
 	switch (rec->c >> 24 & 7) {
 	case 0: /* any field, any bytes */
@@ -114,16 +115,21 @@ poke_queue(uint8_t *file, size_t size, const struct fuzz_rec *rec)
 	case 3:
 		poke(file, size, at + offsetof(struct vduse_state_vq, take),
 				rec->d | VDUSE_STATE_TAKE_USED, 8);
+		poke(file, size, at + offsetof(struct vduse_state_vq, taken[rec->d >> 17 & 1]),
+				rec->d >> 32, 8);
 		break;
 	case 4:
 		poke(file, size, arrays + 8 * i, rec->d, 8);
 		break;
 	case 5: /* taken, of a few slots */
-		poke(file, size, arrays + 8 * (n + i),
-				(rec->d & UINT64_C(0xff0003ffff)) | VDUSE_STATE_IN_FLIGHT, 8);
+		poke(file, size, buffer + offsetof(struct vduse_state_buffer, take),
+				rec->d >> 32 & 0xff, 8);
+		poke(file, size, buffer + offsetof(struct vduse_state_buffer, flags),
+				(rec->d & 0x3ffff) | VDUSE_STATE_IN_FLIGHT, 8);
 		break;
 	case 6:
-		poke(file, size, arrays + 16 * n + 2 * i, rec->d, 2);
+		poke(file, size, arrays + (8 + sizeof(struct vduse_state_buffer)) * n + 2 * i,
+				rec->d, 2);
 		break;
 	default:
 		poke(file, size, at + offsetof(struct vduse_state_vq, valid), rec->d & 3, 4);

@@ -478,51 +478,106 @@ asked_after(struct bench *b)
 }
 SETTLE_TEST(asked_after)
 
-/* A process that dies in the second life leaves the second ring's buffers to the next process. */
+static char dir[64];
+
+/* The state file's folder, and a kernel that tells when a queue is ready. */
 static void
-test_journal_of_the_next_life(void **state)
+with_state_dir(void (*one)(struct bench *b))
 {
-	struct bench_conf conf = { .zero_copy_min = ZC_MIN };
-	char dir[] = "/dev/shm/vduse_settle.XXXXXX";
-	struct rte_vduse_net_conf again = { .name = "unit",
+	struct bench_conf conf = { .zero_copy_min = ZC_MIN, .state_dir = dir };
+	struct bench b;
+	unsigned int v;
+
+	unit_kernel(&(struct fk_conf){ .vduse_features = RTE_BIT64(VDUSE_F_QUEUE_READY) });
+	strcpy(dir, "/dev/shm/vduse_settle.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	for (v = 0; v < RTE_DIM(variants); v++) {
+		conf.variant = bench_variants[variants[v]];
+		bench_up(&b, &conf);
+		one(&b);
+		bench_down(&b);
+		assert_int_equal(vduse_grave_reap(), 0);
+	}
+	rmdir(dir);
+}
+
+#define STATE_TEST(name)                      \
+	static void test_##name(void **state) \
+	{                                     \
+		(void)state;                  \
+		with_state_dir(name);         \
+	}
+
+/* The process dies, and another one goes on. */
+static void
+die_and_resume(struct bench *b)
+{
+	const struct rte_vduse_net_conf conf = { .name = "unit",
 		.queue_pairs = 1,
 		.queue_size = BENCH_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 		.zero_copy_min = ZC_MIN,
 		.state_dir = dir };
-	struct rte_mbuf *old[HELD], *now[2];
-	struct bench b;
-	unsigned int v;
 
-	(void)state;
-	unit_kernel(&(struct fk_conf){ .vduse_features = RTE_BIT64(VDUSE_F_QUEUE_READY) });
-	assert_non_null(mkdtemp(dir));
-	conf.state_dir = dir;
-	for (v = 0; v < RTE_DIM(variants); v++) {
-		conf.variant = bench_variants[variants[v]];
-		bench_up(&b, &conf);
-		take_long(&b, old, HELD);
-		take_back(&b);
-		give_again(&b);
-		take_long(&b, now, 2);
-		vduse_run_end(b.net->dev);
-		b.net->dev->handover.left = true;
-		assert_int_equal(rte_vduse_net_destroy(b.net), 0);
-		assert_int_equal(rte_vduse_net_create(&again, &b.net), 0);
-		/* served before the first request is answered */
-		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
-		assert_true(bench_is_served(&b, 1));
-		assert_int_equal(used_count(bench_tx(&b)), 2);
-		rte_pktmbuf_free_bulk(old, HELD);
-		rte_pktmbuf_free_bulk(now, 2);
-		assert_untouched(&b);
-		bench_assert_traffic(&b);
-		bench_down(&b);
-		assert_int_equal(vduse_grave_reap(), 0);
-	}
-	rmdir(dir);
+	vduse_run_end(b->net->dev);
+	b->net->dev->handover.left = true;
+	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
+	assert_int_equal(rte_vduse_net_create(&conf, &b->net), 0);
+	/* it is served before the first request is answered */
+	assert_int_equal(fk_update_iotlb(b->dev, 0, UINT64_MAX), 0);
+	assert_false(bench_info(b).dev.broken);
+	assert_true(bench_is_served(b, 1));
 }
+
+/* A process that dies in the second life leaves the second ring's buffers to the next process. */
+static void
+journal_of_the_next_life(struct bench *b)
+{
+	struct rte_mbuf *old[HELD], *now[2];
+
+	take_long(b, old, HELD);
+	take_back(b);
+	give_again(b);
+	take_long(b, now, 2);
+	die_and_resume(b);
+	assert_int_equal(used_count(bench_tx(b)), 2);
+	rte_pktmbuf_free_bulk(old, HELD);
+	rte_pktmbuf_free_bulk(now, 2);
+	assert_untouched(b);
+	bench_assert_traffic(b);
+}
+STATE_TEST(journal_of_the_next_life)
+
+/* A frame is out while others pass, any number of them; then the process dies. */
+static void
+out_for_long(struct bench *b)
+{
+	static const uint64_t others[] = { 1, INT32_MAX, 1u << 31, UINT32_MAX - 1, UINT32_MAX,
+		1ull << 32, 1ull << 47, 1ull << 62 };
+	struct rte_mbuf *first, *last, *m;
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(others); i++) {
+		take_long(b, &first, 1);
+		vduse_dev_vq(b->net->dev, 1)->taken += others[i];
+		bench_send(b, place(1), 2, 100);
+		m = bench_dequeue(b);
+		assert_non_null(m);
+		rte_pktmbuf_free(m);
+		assert_int_equal(used_count(bench_tx(b)), 1);
+		bench_send(b, place(2), 3, LONG);
+		last = bench_dequeue(b);
+		assert_true(is_attached(last));
+		die_and_resume(b);
+		assert_int_equal(used_count(bench_tx(b)), 2);
+		rte_pktmbuf_free(first);
+		rte_pktmbuf_free(last);
+		assert_untouched(b);
+		bench_assert_traffic(b);
+	}
+}
+STATE_TEST(out_for_long)
 
 int
 main(void)
@@ -538,6 +593,7 @@ main(void)
 		UNIT_TEST(test_failed),
 		UNIT_TEST(test_asked_after),
 		UNIT_TEST(test_journal_of_the_next_life),
+		UNIT_TEST(test_out_for_long),
 	};
 
 	return UNIT_RUN("settle", tests);
