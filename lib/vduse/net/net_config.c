@@ -272,10 +272,13 @@ void
 rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *info)
 {
 	struct virtio_net_config config;
+	uint64_t may;
 
 	net_config_read(net, &config);
 	rte_vduse_dev_info(net->dev, &info->dev);
-	info->segments = (info->dev.driver_features & NET_FEATURES_SEGMENTS) != 0;
+	/* one that was made before is offered to the next driver as it is, too */
+	may = info->dev.driver_features | (info->dev.resumed ? net->dev->offered : 0);
+	info->segments = (may & NET_FEATURES_SEGMENTS) != 0;
 	info->queue_pairs = net->queue_pairs;
 	info->mtu = rte_le_to_cpu_16(config.mtu);
 	memcpy(&info->mac, config.mac, sizeof(info->mac));

@@ -15,6 +15,7 @@
 #include "net_ctrl.h"
 #include "net_dev.h"
 #include "net_list.h"
+#include "net_plan.h"
 #include "net_state.h"
 #include "net_zc.h"
 #include "vduse_call.h"
@@ -74,9 +75,6 @@ static const uint64_t net_profiles[] = {
 /* virtio 1.2, 5.1.4.1 */
 #define NET_DUPLEX_FULL 1
 
-/* What every driver of ours must take: VDUSE rings are addressed by IOVA only. */
-#define NET_FEATURES_REQUIRED (RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM))
-
 static void
 net_notify(const struct rte_vduse_net *net, enum rte_vduse_net_event event, uint16_t pair)
 {
@@ -87,47 +85,26 @@ net_notify(const struct rte_vduse_net *net, enum rte_vduse_net_event event, uint
 static int
 net_check_features(void *priv, uint64_t features)
 {
-	const struct rte_vduse_net *net = priv;
-
-	if ((features & NET_FEATURES_REQUIRED) != NET_FEATURES_REQUIRED) {
-		VDUSE_LOG(ERR,
-				"%s: the driver takes no VIRTIO_F_VERSION_1 or no "
-				"VIRTIO_F_ACCESS_PLATFORM; it needs virtio 1.x with an IOMMU",
-				net->dev->name);
-		return -EINVAL;
-	}
-	if (net->packed_only && !(features & RTE_BIT64(VIRTIO_F_RING_PACKED))) {
-		VDUSE_LOG(ERR, "%s: the driver takes no packed ring, and nothing else is offered",
-				net->dev->name);
-		return -EINVAL;
-	}
-	if ((features & RTE_BIT64(VIRTIO_NET_F_MQ)) &&
-			!(features & RTE_BIT64(VIRTIO_NET_F_CTRL_VQ))) {
-		VDUSE_LOG(ERR,
-				"%s: the driver takes VIRTIO_NET_F_MQ without "
-				"VIRTIO_NET_F_CTRL_VQ",
-				net->dev->name);
-		return -EINVAL;
-	}
-	return 0;
+	return net_plan_check(priv, features);
 }
 
 static int
 net_start(void *priv, uint64_t features)
 {
 	struct rte_vduse_net *net = priv;
+	const struct net_plan plan = net_plan(net, features);
 	uint16_t i;
 
 	net->bodies = net_bodies_select();
 	for (i = 0; i < 2 * net->queue_pairs; i++) {
-		net->queues[i].features = features;
-		net->queues[i].hdr_len = features & RTE_BIT64(VIRTIO_NET_F_HASH_REPORT)
-							 ? NET_HDR_HASH_LEN
-							 : NET_HDR_LEN;
+		net->queues[i].features = plan.features;
+		net->queues[i].hdr_len = plan.hdr_len;
+		/* what a poll has to look at is of the body that sets it */
+		net->queues[i].vq->holds = false;
 		if (i % 2 == 0)
-			net->queues[i].burst = net->bodies->enqueue(features);
+			net->queues[i].burst = net->bodies->enqueue(plan.features);
 		else
-			net->queues[i].burst = net->bodies->dequeue(features, net->zc != NULL);
+			net->queues[i].burst = net->bodies->dequeue(plan.features, plan.zero_copy);
 	}
 	net_start_limits(net, features);
 	net_ctrl_reset(net, features);
@@ -305,7 +282,9 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 		dev_conf.features |= NET_FEATURES_MQ;
 		dev_conf.nb_queues++;
 	}
+	net->wish.features = dev_conf.features;
 	net->queue_pairs = pairs;
+	net->wish.queue_pairs = pairs;
 	net->steers = pairs > 1;
 	net->config.max_virtqueue_pairs = rte_cpu_to_le_16(pairs);
 	return rte_vduse_dev_create(&dev_conf, &net->dev);
@@ -444,7 +423,10 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	rte_spinlock_init(&net->limits_lock);
 	net->limits.max_len = RTE_VDUSE_NET_FRAME_MAX;
 	net->limits.max_gso_len = RTE_VDUSE_NET_FRAME_MAX;
-	net->packed_only = conf->ring == RTE_VDUSE_NET_RING_PACKED;
+	net->wish.packed_only = conf->ring == RTE_VDUSE_NET_RING_PACKED;
+	net->wish.zero_copy = conf->zero_copy_min > 0;
+	net->wish.queue_size = conf->queue_size;
+	net->wish.fewer_pairs = conf->mq_fallback;
 	memcpy(net->config.mac, &conf->mac, sizeof(net->config.mac));
 	net->config.mtu = rte_cpu_to_le_16(conf->mtu);
 	net->config.speed = rte_cpu_to_le_32(conf->speed);
@@ -468,6 +450,7 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	if (ret < 0)
 		goto destroy;
 	net->first = net->queues[1].vq;
+	net_plan_made(net);
 	net_list_add(net);
 	*out = net; /* events may come from here on */
 	ret = rte_vduse_dev_ready(net->dev);

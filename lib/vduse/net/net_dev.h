@@ -11,6 +11,7 @@
 #include "net_body.h"
 #include "net_filter.h"
 #include "net_hdr.h"
+#include "net_plan.h"
 #include "net_rss.h"
 #include "rte_vduse_net.h"
 #include "vduse_dev.h"
@@ -61,7 +62,7 @@ struct rte_vduse_net {
 	struct rte_vduse_dev *dev;
 	uint16_t queue_pairs;     /* offered */
 	uint16_t active_pairs;    /* in use by the driver (VIRTIO_NET_CTRL_MQ) */
-	bool packed_only;         /* no other ring format is offered */
+	struct net_wish wish;     /* the owner's, as far as drivers have a say in it */
 	bool admin_up;            /* the owner set the link up */
 	bool driver_up;           /* DRIVER_OK */
 	bool steers;              /* queue pairs can be other than the caller's (control queue) */
@@ -85,6 +86,11 @@ struct rte_vduse_net {
 #define NET_FEATURES_SEGMENTS                                                    \
 	(RTE_BIT64(VIRTIO_NET_F_HOST_TSO4) | RTE_BIT64(VIRTIO_NET_F_HOST_TSO6) | \
 			RTE_BIT64(VIRTIO_NET_F_HOST_USO))
+
+/** All that the profiles differ in. */
+#define NET_FEATURES_PROFILES                                   \
+	(NET_FEATURES_SEGMENTS | RTE_BIT64(VIRTIO_NET_F_CSUM) | \
+			RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4))
 
 /** Where a field of the configuration is. */
 struct net_field {

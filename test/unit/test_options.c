@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A process dies, and the next one has other options: what is on follows from what the driver has
+ * negotiated, and one line says what is not as it was asked for.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/virtio_net.h>
+
+#include "bench.h"
+#include "net_zc.h"
+#include "vduse_grave.h"
+#include "vduse_run.h"
+
+#define LONG   1500
+#define ZC_MIN 512
+
+static char dir[64];
+
+static int
+set_up(void **state)
+{
+	if (unit_setup(state) != 0)
+		return -1;
+	strcpy(dir, "/dev/shm/vduse_options.XXXXXX");
+	return mkdtemp(dir) != NULL ? 0 : -1;
+}
+
+static int
+tear_down(void **state)
+{
+	rmdir(dir);
+	return unit_teardown(state);
+}
+
+#define OPTIONS_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+/* Options as a process begins with, to be changed. */
+static struct rte_vduse_net_conf
+options(void)
+{
+	return (struct rte_vduse_net_conf){ .name = "unit",
+		.queue_pairs = 1,
+		.queue_size = BENCH_QUEUE_SIZE,
+		.mac = { { 2, 0, 0, 0, 0, 1 } },
+		.mtu = 1500,
+		.state_dir = dir };
+}
+
+/* The first process, and a driver that takes what the bench's conf says. */
+static void
+first(struct bench *b, const struct rte_vduse_net_conf *with, const struct bench_conf *conf)
+{
+	struct rte_vduse_net *net;
+
+	assert_int_equal(rte_vduse_net_create(with, &net), 0);
+	bench_take(b, conf, net);
+	bench_negotiate(b);
+	bench_rings(b, true);
+	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	assert_true(bench_is_served(b, 1));
+}
+
+/* It dies, and the next one goes on. */
+static void
+next(struct bench *b, const struct rte_vduse_net_conf *with)
+{
+	vduse_run_end(b->net->dev);
+	b->net->dev->handover.left = true;
+	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
+	unit_log_clear();
+	assert_int_equal(rte_vduse_net_create(with, &b->net), 0);
+	/* it is served before the first request is answered */
+	assert_int_equal(fk_update_iotlb(b->dev, 0, UINT64_MAX), 0);
+	assert_false(bench_info(b).dev.broken);
+	assert_true(bench_is_served(b, 1));
+}
+
+/* The driver starts anew, and takes what the bench's conf says now. */
+static void
+again(struct bench *b)
+{
+	assert_int_equal(fk_reset(b->dev), 0);
+	bench_negotiate(b);
+	bench_rings(b, true);
+	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	assert_true(bench_is_served(b, 1));
+}
+
+static void
+last(struct bench *b)
+{
+	assert_int_equal(fk_reset(b->dev), 0);
+	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
+	bench_give_back(b);
+	assert_int_equal(vduse_grave_reap(), 0);
+}
+
+static uint64_t
+place(unsigned int i)
+{
+	return BENCH_BUFFERS + (uint64_t)i * 4096;
+}
+
+/* Two long frames are freed, the second first: how many buffers are back then? */
+static unsigned int
+freed_out_of_order(struct bench *b)
+{
+	struct rte_mbuf *pkts[2];
+	struct mock_used used;
+	unsigned int n = 0;
+
+	bench_send(b, place(0), 1, LONG);
+	bench_send(b, place(1), 2, LONG);
+	assert_int_equal(bench_dequeue_burst(b, pkts, 2), 2);
+	rte_pktmbuf_free(pkts[1]);
+	assert_null(bench_dequeue(b));
+	while (mock_vq_get(bench_tx(b), &used))
+		n++;
+	rte_pktmbuf_free(pkts[0]);
+	assert_null(bench_dequeue(b));
+	while (mock_vq_get(bench_tx(b), &used))
+		;
+	return n;
+}
+
+/* Zero-copy gives buffers back in any order, which a driver with IN_ORDER does not understand. */
+static void
+zero_copy_on(const struct bench_variant *variant)
+{
+	struct bench_conf conf = { .variant = *variant, .features = 1ULL << VIRTIO_F_IN_ORDER };
+	struct rte_vduse_net_conf with = options();
+	struct bench b;
+
+	first(&b, &with, &conf);
+	with.zero_copy_min = ZC_MIN;
+	next(&b, &with);
+	assert_true(bench_info(&b).dev.driver_features & (1ULL << VIRTIO_F_IN_ORDER));
+	assert_int_equal(freed_out_of_order(&b), 2); /* both copied */
+	assert_int_equal(bench_stats(&b, true).zero_copy, 0);
+	unit_assert_logged_once("frames are copied until a driver comes that does not use it");
+	unit_assert_logged_once("other options (zero-copy)");
+	bench_assert_traffic(&b);
+	/* it insists */
+	again(&b);
+	assert_int_equal(freed_out_of_order(&b), 2);
+	/* and does no more */
+	unit_log_clear();
+	b.conf.features = 0;
+	again(&b);
+	assert_int_equal(freed_out_of_order(&b), 1);
+	assert_int_equal(bench_stats(&b, true).zero_copy, 2);
+	assert_int_equal(unit_log_count("frames are copied"), 0);
+	b.conf.features = 1ULL << VIRTIO_F_IN_ORDER;
+	again(&b);
+	assert_int_equal(freed_out_of_order(&b), 2);
+	last(&b);
+}
+
+static void
+test_zero_copy_on(void **state)
+{
+	(void)state;
+	zero_copy_on(&bench_variants[0]);
+	zero_copy_on(&bench_variants[8]);
+}
+
+/* Frames of the process before come back by its record; what is new is copied. */
+static void
+test_zero_copy_off(void **state)
+{
+	struct rte_vduse_net_conf with = options();
+	struct bench_conf conf = { 0 };
+	struct mock_used used;
+	struct rte_mbuf *m;
+	struct bench b;
+
+	(void)state;
+	with.zero_copy_min = ZC_MIN;
+	first(&b, &with, &conf);
+	bench_send(&b, place(5), 1, LONG);
+	m = bench_dequeue(&b);
+	assert_non_null(m);
+	with.zero_copy_min = 0;
+	next(&b, &with);
+	assert_true(mock_vq_get(bench_tx(&b), &used));
+	assert_int_equal(freed_out_of_order(&b), 2);
+	unit_assert_logged_once("other options (zero-copy)");
+	rte_pktmbuf_free(m);
+	bench_assert_traffic(&b);
+	last(&b);
+}
+
+/* The driver goes on sending frames to be segmented, and the owner is told that it may. */
+static void
+test_profile(void **state)
+{
+	struct bench_conf conf = { .features = 1ULL << VIRTIO_NET_F_CSUM |
+					       1ULL << VIRTIO_NET_F_HOST_TSO4 };
+	const struct virtio_net_hdr partial = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 16
+	};
+	struct rte_vduse_net_conf with = options();
+	struct rte_mbuf *m;
+	struct bench b;
+
+	(void)state;
+	with.profile = RTE_VDUSE_NET_PROFILE_BULK;
+	first(&b, &with, &conf);
+	with.profile = RTE_VDUSE_NET_PROFILE_NONE;
+	next(&b, &with);
+	unit_assert_logged_once("other options (profile)");
+	assert_true(bench_info(&b).segments);
+	bench_send(&b, place(0), 1, 200);
+	guest_write(&b.guest, place(0), &partial, sizeof(partial));
+	m = bench_dequeue(&b);
+	assert_non_null(m); /* negotiated: not dropped */
+	rte_pktmbuf_free(m);
+	/* no driver is there, and the next one will be offered the same */
+	assert_int_equal(fk_reset(b.dev), 0);
+	assert_true(bench_info(&b).segments);
+	again(&b);
+	assert_true(bench_info(&b).segments);
+	last(&b);
+	/* made anew */
+	conf.features = 0;
+	first(&b, &with, &conf);
+	assert_false(bench_info(&b).segments);
+	assert_int_equal(unit_log_count("other options"), 1);
+	last(&b);
+}
+
+/* Split rings go on; where packed ones were offered too, the next driver has to take those. */
+static void
+test_ring(void **state)
+{
+	const struct bench_conf split = { .variant = bench_variants[0] };
+	struct rte_vduse_net_conf with = options();
+	struct bench b;
+
+	(void)state;
+	first(&b, &with, &split);
+	with.ring = RTE_VDUSE_NET_RING_PACKED;
+	next(&b, &with);
+	unit_assert_logged_once("split rings, which were offered when the device was made");
+	bench_assert_traffic(&b);
+	assert_int_equal(fk_reset(b.dev), 0);
+	assert_int_equal(fk_set_status(b.dev, BENCH_ACK), 0);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER), 0);
+	fk_set_features(b.dev, bench_features(&split));
+	assert_int_equal(fk_set_status(b.dev, BENCH_FEATURES_OK), -EIO);
+	b.conf.variant = bench_variants[8];
+	again(&b);
+	bench_assert_traffic(&b);
+	last(&b);
+
+	/* packed ones were never offered, so no driver can take them */
+	with.ring = RTE_VDUSE_NET_RING_SPLIT;
+	first(&b, &with, &split);
+	with.ring = RTE_VDUSE_NET_RING_PACKED;
+	next(&b, &with);
+	unit_assert_logged_once("other options (ring)");
+	bench_assert_traffic(&b);
+	again(&b);
+	bench_assert_traffic(&b);
+	last(&b);
+
+	/* and packed ones that are not offered any more */
+	with.ring = RTE_VDUSE_NET_RING_ANY;
+	first(&b, &with, &(struct bench_conf){ .variant = bench_variants[8] });
+	with.ring = RTE_VDUSE_NET_RING_SPLIT;
+	next(&b, &with);
+	unit_assert_logged_once("other options (ring)");
+	bench_assert_traffic(&b);
+	again(&b);
+	bench_assert_traffic(&b);
+	last(&b);
+}
+
+/* Rings are as long as they were made, whatever is asked for now. */
+static void
+test_queue_size(void **state)
+{
+	static const uint16_t sizes[] = { 64, 1024 };
+	struct bench_conf conf = { .queue_size = BENCH_QUEUE_SIZE };
+	unsigned int i, k;
+	struct bench b;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(sizes); i++) {
+		struct rte_vduse_net_conf with = options();
+
+		first(&b, &with, &conf);
+		with.queue_size = sizes[i];
+		with.zero_copy_min = ZC_MIN;
+		next(&b, &with);
+		unit_assert_logged_once("other options (zero-copy, queue-size)");
+		for (k = 0; k < 2 * BENCH_QUEUE_SIZE; k++)
+			bench_assert_traffic(&b);
+		again(&b);
+		bench_assert_traffic(&b);
+		last(&b);
+	}
+}
+
+/* The same options: nothing is said. */
+static void
+test_as_before(void **state)
+{
+	struct rte_vduse_net_conf with = options();
+	const struct bench_conf conf = { 0 };
+	struct bench b;
+
+	(void)state;
+	with.zero_copy_min = ZC_MIN;
+	with.profile = RTE_VDUSE_NET_PROFILE_BULK;
+	first(&b, &with, &conf);
+	next(&b, &with);
+	assert_int_equal(unit_log_count("other options"), 0);
+	assert_int_equal(freed_out_of_order(&b), 1);
+	last(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		OPTIONS_TEST(test_zero_copy_on),
+		OPTIONS_TEST(test_zero_copy_off),
+		OPTIONS_TEST(test_profile),
+		OPTIONS_TEST(test_ring),
+		OPTIONS_TEST(test_queue_size),
+		OPTIONS_TEST(test_as_before),
+	};
+
+	return UNIT_RUN("options", tests);
+}
