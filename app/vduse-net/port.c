@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include <rte_bus.h>
+#include <rte_dev.h>
 #include <rte_lcore.h>
 
 #include "port.h"
@@ -55,6 +57,33 @@ port_find(const char *id_or_name, uint16_t *id)
 		}
 	}
 	return no_such_port(id_or_name);
+}
+
+bool
+port_sends_by_copy(const char *bus, const char *driver)
+{
+	/* others send for these */
+	static const char *const elsewhere[] = { "net_bonding", "net_failsafe", "net_virtio_user" };
+	unsigned int i;
+
+	if (bus == NULL || driver == NULL || strcmp(bus, "vdev") != 0)
+		return false;
+	for (i = 0; i < RTE_DIM(elsewhere); i++)
+		if (strcmp(driver, elsewhere[i]) == 0)
+			return false;
+	return true;
+}
+
+bool
+port_id_sends_by_copy(uint16_t id)
+{
+	struct rte_eth_dev_info info;
+	const struct rte_bus *bus;
+
+	if (rte_eth_dev_info_get(id, &info) != 0 || info.device == NULL)
+		return false;
+	bus = rte_dev_bus(info.device);
+	return bus != NULL && port_sends_by_copy(rte_bus_name(bus), info.driver_name);
 }
 
 int

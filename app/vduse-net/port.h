@@ -71,6 +71,16 @@ int port_start(struct port *port, struct rte_mempool *pool);
 int port_stop(struct port *port);
 
 /*
+ * Whether a port on such a bus, with such a driver, reads what it sends with the
+ * processor. One that may read by DMA, or leaves that to another device or
+ * process, does not know memory of a container. Pure.
+ */
+bool port_sends_by_copy(const char *bus, const char *driver);
+
+/* The same of a port that is there. */
+bool port_id_sends_by_copy(uint16_t id);
+
+/*
  * The offloads of a port that serve frames of a VDUSE device: all those of one
  * that is a VDUSE device itself, from any other only what it transmits. Pure.
  */

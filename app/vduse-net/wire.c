@@ -26,7 +26,15 @@ say_wire(const struct wire *wire, const char *what, int error)
 int
 wire_find_port(struct wire *wire)
 {
-	return port_find(wire->args->port, &wire->port.id);
+	int ret;
+
+	ret = port_find(wire->args->port, &wire->port.id);
+	if (ret != 0 || !wire->args->zero_copy || port_id_sends_by_copy(wire->port.id))
+		return ret;
+	SAY("--zero-copy: port %s reads frames by DMA, or leaves that to others, where a "
+	    "container's memory is not mapped: leave --zero-copy out for this port",
+			wire->args->port);
+	return -ENOTSUP;
 }
 
 static int

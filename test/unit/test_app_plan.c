@@ -18,6 +18,7 @@
 #include "filter.h"
 #include "fwd.h"
 #include "pool.h"
+#include "port.h"
 
 static void
 devargs_say_what_was_given(void **state)
@@ -189,6 +190,28 @@ open_files_up_to_the_hard_limit(void **state)
 	assert_int_equal(now.rlim_cur, limit.rlim_max);
 }
 
+/* Who reads by DMA, or gives frames to somebody else, must not get a container's memory. */
+static void
+frames_are_not_shown_to_a_nic(void **state)
+{
+	static const char *const copying[] = { "net_tap", "net_ring", "net_af_packet", "net_pcap",
+		"net_null", "net_memif", "net_vduse" };
+	static const char *const others[] = { "net_bonding", "net_failsafe", "net_virtio_user" };
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(copying); i++)
+		assert_true(port_sends_by_copy("vdev", copying[i]));
+	for (i = 0; i < RTE_DIM(others); i++)
+		assert_false(port_sends_by_copy("vdev", others[i]));
+	assert_false(port_sends_by_copy("pci", "net_e1000_em"));
+	assert_false(port_sends_by_copy("pci", "net_virtio"));
+	assert_false(port_sends_by_copy("auxiliary", "mlx5_auxiliary"));
+	assert_false(port_sends_by_copy("vmbus", "net_netvsc"));
+	assert_false(port_sends_by_copy(NULL, "net_tap"));
+	assert_false(port_sends_by_copy("vdev", NULL));
+}
+
 int
 main(void)
 {
@@ -203,6 +226,7 @@ main(void)
 		cmocka_unit_test(no_two_streams_share_a_transmit_queue),
 		cmocka_unit_test(streams_are_spread_evenly),
 		cmocka_unit_test(open_files_up_to_the_hard_limit),
+		cmocka_unit_test(frames_are_not_shown_to_a_nic),
 	};
 
 	return FILTER_RUN("app_plan", tests, NULL, NULL);

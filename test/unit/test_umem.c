@@ -432,6 +432,7 @@ test_zero_copy(void **state)
 	/* it is in our memory, where a NIC reads it */
 	assert_non_null(m->next);
 	assert_true((uintptr_t)m->next->buf_addr - (uintptr_t)before < BOUNCE_SIZE);
+	assert_int_equal(m->next->buf_iova, rte_mem_virt2iova(m->next->buf_addr));
 	assert_int_equal(fk_reset(b.dev), 0);
 	driver_ok(&b);
 	traffic(&b, 3);

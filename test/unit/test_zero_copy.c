@@ -92,6 +92,8 @@ take_long(struct bench *b, struct rte_mbuf **pkts, unsigned int n)
 	for (i = 0; i < n; i++) {
 		assert_true(is_attached(pkts[i]));
 		bench_mbuf_check(pkts[i], i + 1, LONG);
+		/* the driver's memory, which no device was told of */
+		assert_int_equal(pkts[i]->next->buf_iova, RTE_BAD_IOVA);
 	}
 }
 

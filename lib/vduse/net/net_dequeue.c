@@ -410,6 +410,8 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	if (vduse_ring_ready(q->vq, &q->vq->avail, packed) == 0)
 		goto flush; /* idle: nothing else is touched */
 	vduse_vq_burst_map(q->vq);
+	if (zc && unlikely(q->zc->map_generation != q->vq->map->generation))
+		net_zc_see_map(q->zc, q->vq->map);
 	/* drops count as well, and what is read for a frame: no driver keeps a burst from its end
 	 */
 	while (n < nb_pkts && taken < taken_max && q->vq->stats.work < work_end) {

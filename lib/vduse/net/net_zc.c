@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include <rte_common.h>
-#include <rte_eal.h>
 #include <rte_malloc.h>
 
 #include "net_dev.h"
@@ -45,7 +44,7 @@ zc_alloc(uint16_t queue_size, uint32_t min)
 	zc->nb_slots = nb;
 	zc->nb_free = nb;
 	zc->free = NET_ZC_NONE;
-	zc->va = rte_eal_iova_mode() == RTE_IOVA_VA;
+	zc->map_generation = UINT64_MAX;
 	zc->freed = (uint8_t *)&zc->slots[nb];
 	for (i = 0; i < nb; i++) {
 		zc->slots[i].zc = zc;
@@ -53,6 +52,24 @@ zc_alloc(uint16_t queue_size, uint32_t min)
 		zc->slots[i].shinfo.fcb_opaque = &zc->slots[i];
 	}
 	return zc;
+}
+
+/* Memory of ours is one piece, and so is its extent. */
+void
+net_zc_see_map(struct net_zc *zc, const struct vduse_iotlb_map *map)
+{
+	uint32_t i;
+
+	zc->map_generation = map->generation;
+	zc->dma_addr = NULL;
+	zc->dma_len = 0;
+	for (i = 0; i < map->nb; i++) {
+		if (!map->extents[i].dma)
+			continue;
+		zc->dma_addr = map->extents[i].addr;
+		zc->dma_len = map->extents[i].size;
+		break;
+	}
 }
 
 static void

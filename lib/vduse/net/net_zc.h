@@ -51,12 +51,14 @@ struct net_zc {
 	uint32_t min;
 	uint16_t nb_slots; /**< a multiple of 8 */
 	uint16_t nb_free;
-	uint16_t free;  /**< first free slot */
-	uint16_t high;  /**< slots from here on were never used */
-	bool va;        /**< IOVAs of mbufs are virtual addresses */
-	uint16_t owed;  /**< descriptors that the driver waits for */
-	uint64_t life;  /**< of the queue, that they are owed to: vq->life */
-	uint8_t *freed; /**< by slot: 1 when the mbuf was freed; atomic */
+	uint16_t free;           /**< first free slot */
+	uint16_t high;           /**< slots from here on were never used */
+	uint64_t map_generation; /**< of the map that the next two are of */
+	const uint8_t *dma_addr; /**< of the driver's memory, what is DPDK's own (umem) */
+	size_t dma_len;          /**< bytes, 0: nothing */
+	uint16_t owed;           /**< descriptors that the driver waits for */
+	uint64_t life;           /**< of the queue, that they are owed to: vq->life */
+	uint8_t *freed;          /**< by slot: 1 when the mbuf was freed; atomic */
 	struct net_zc_slot slots[] __rte_cache_aligned;
 };
 
@@ -109,6 +111,9 @@ int net_zc_attach(struct net_zc *zc, const struct vduse_chain *chain, uint32_t s
 /** Callback of shinfo: the mbuf was freed, by whichever thread. */
 void net_zc_on_free(void *addr, void *opaque);
 
+/** See what of a new map is DPDK's own memory. */
+void net_zc_see_map(struct net_zc *zc, const struct vduse_iotlb_map *map);
+
 /** Frames of one descriptor that can be attached now. */
 static __rte_always_inline uint16_t
 net_zc_budget(const struct net_zc *zc, const struct vduse_vq *vq)
@@ -125,6 +130,7 @@ net_zc_piece(struct net_zc *zc, uint8_t *addr, uint16_t len, struct rte_mbuf *m)
 {
 	const uint16_t i = zc->free != NET_ZC_NONE ? zc->free : zc->high;
 	struct net_zc_slot *slot = &zc->slots[i];
+	const size_t at = (uintptr_t)addr - (uintptr_t)zc->dma_addr;
 	rte_iova_t iova;
 
 	if (zc->free != NET_ZC_NONE)
@@ -135,8 +141,8 @@ net_zc_piece(struct net_zc *zc, uint8_t *addr, uint16_t len, struct rte_mbuf *m)
 	rte_mbuf_ext_refcnt_set(&slot->shinfo, 1);
 	__atomic_store_n(&slot->addr, addr, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->len, len, __ATOMIC_RELEASE);
-	/* where addresses are physical, only memory that is DPDK's own can be sent by a NIC */
-	iova = likely(zc->va) ? (uintptr_t)addr : rte_mem_virt2iova(addr);
+	/* a device reads memory that was mapped for it; the driver's is not, but for DPDK's own */
+	iova = likely(at >= zc->dma_len) ? RTE_BAD_IOVA : rte_mem_virt2iova(addr);
 	rte_pktmbuf_attach_extbuf(m, addr, iova, len, &slot->shinfo);
 	m->data_len = len;
 	return i;
