@@ -4,6 +4,7 @@
 
 #include <rte_prefetch.h>
 
+#include "vduse_len.h"
 #include "vduse_ring.h"
 
 /*
@@ -125,7 +126,7 @@ vduse_split_avail(struct vduse_vq *vq, uint16_t max)
 			n = idx - vq->avail.idx;
 		}
 	}
-	return RTE_MIN(n, max);
+	return vduse_len_min16(n, max);
 }
 
 static __rte_always_inline uint16_t
@@ -142,7 +143,7 @@ vduse_split_batch(struct vduse_vq *vq, const struct vduse_batch_want *want, uint
 		if (unlikely(id >= vq->size))
 			break;
 		vduse_desc_load(&vq->split.desc[id], raw);
-		if (!vduse_batch_add(vq, want, batch, i, raw, raw[1] >> 32))
+		if (!vduse_batch_add(vq, want, batch, i, raw, (uint16_t)(raw[1] >> 32)))
 			break;
 		batch->id[i] = id;
 	}
@@ -154,7 +155,8 @@ static __rte_always_inline uint16_t
 vduse_packed_batch(struct vduse_vq *vq, const struct vduse_batch_want *want, uint16_t max,
 		struct vduse_batch *batch)
 {
-	const uint16_t n = RTE_MIN(max, vq->size - vq->avail.idx); /* up to the ring's end */
+	/* up to the ring's end */
+	const uint16_t n = vduse_len_min16(max, (uint16_t)(vq->size - vq->avail.idx));
 	const uint64_t *words;
 	uint64_t raw[2];
 	uint16_t i, flags;
@@ -163,7 +165,7 @@ vduse_packed_batch(struct vduse_vq *vq, const struct vduse_batch_want *want, uin
 		words = (const uint64_t *)&vq->packed.desc[vq->avail.idx + i];
 		/* acquire: the flags are in this word, the address may not be older than they */
 		raw[1] = __atomic_load_n(&words[1], __ATOMIC_ACQUIRE);
-		flags = raw[1] >> 48;
+		flags = (uint16_t)(raw[1] >> 48);
 		if (!vduse_packed_is_avail(flags, vq->avail.wrap))
 			break;
 		raw[0] = __atomic_load_n(&words[0], __ATOMIC_RELAXED);
@@ -215,7 +217,7 @@ vduse_ring_untake(struct vduse_vq *vq, uint16_t n, uint16_t kept, const bool pac
 		vq->avail.idx -= back;
 		return;
 	}
-	vq->avail.idx += vq->size - back;
+	vq->avail.idx = (uint16_t)(vq->avail.idx + vq->size - back);
 	vq->avail.wrap = !vq->avail.wrap;
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "vduse_len.h"
 #include "vduse_vq.h"
 
 /**
@@ -62,6 +63,7 @@ vduse_chain_add(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t addr, u
 {
 	const uint8_t perm = write ? VDUSE_ACCESS_WO : VDUSE_ACCESS_RO;
 	uint64_t avail;
+	uint32_t n;
 	void *va;
 
 	if (unlikely(len == 0))
@@ -82,15 +84,16 @@ vduse_chain_add(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t addr, u
 		if (unlikely(chain->nr + chain->nw == chain->room))
 			return -E2BIG;
 		chain->seg[chain->nr + chain->nw].addr = va;
-		chain->seg[chain->nr + chain->nw].len = RTE_MIN(avail, len);
+		n = vduse_len_min32(avail, len);
+		chain->seg[chain->nr + chain->nw].len = n;
 		if (write)
 			chain->nw++;
 		else
 			chain->nr++;
-		if (likely(avail >= len))
+		if (likely(n == len))
 			return 0;
-		addr += avail;
-		len -= avail;
+		addr += n;
+		len -= n;
 	}
 }
 

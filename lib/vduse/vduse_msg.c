@@ -7,6 +7,7 @@
 
 #include <rte_common.h>
 
+#include "vduse_len.h"
 #include "vduse_log.h"
 #include "vduse_msg.h"
 
@@ -20,12 +21,21 @@ static int
 msg_get_vq_state(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
 		struct vduse_dev_response *resp)
 {
-	uint32_t index = req->vq_state.index;
+	uint16_t index;
 
-	if (index >= port->nb_queues)
+	if (!vduse_len16(req->vq_state.index, &index) || index >= port->nb_queues)
 		return -EPROTO;
 	resp->vq_state.index = index;
 	return port->ops->get_vq_state(port->ctx, index, &resp->vq_state);
+}
+
+static void
+msg_vq_state_told(const struct vduse_msg_port *port, const struct vduse_dev_request *req)
+{
+	uint16_t index;
+
+	if (port->ops->vq_state_told != NULL && vduse_len16(req->vq_state.index, &index))
+		port->ops->vq_state_told(port->ctx, index);
 }
 
 static int
@@ -62,9 +72,11 @@ static int
 msg_set_vq_ready(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
 		__rte_unused struct vduse_dev_response *resp)
 {
-	if (req->vq_ready.num >= port->nb_queues)
+	uint16_t index;
+
+	if (!vduse_len16(req->vq_ready.num, &index) || index >= port->nb_queues)
 		return -EPROTO;
-	return port->ops->set_vq_ready(port->ctx, req->vq_ready.num, req->vq_ready.ready != 0);
+	return port->ops->set_vq_ready(port->ctx, index, req->vq_ready.ready != 0);
 }
 
 static const msg_handler_t msg_handlers[] = {
@@ -81,7 +93,7 @@ msg_now_ns(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec;
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
 static void
@@ -89,7 +101,7 @@ msg_count(struct vduse_msg_stats *stats, uint32_t type, bool refused, uint64_t n
 {
 	if (stats == NULL)
 		return;
-	type = RTE_MIN(type, VDUSE_MSG_TYPES - 1);
+	type = vduse_len_min32(type, VDUSE_MSG_TYPES - 1);
 	stats->answered[type]++;
 	stats->refused[type] += refused;
 	stats->ns_total += ns;
@@ -108,7 +120,7 @@ msg_serve_one(const struct vduse_msg_port *port)
 
 	n = port->sys->read(port->fd, &req, sizeof(req));
 	if (n < 0)
-		return n;
+		return (int)n; /* -errno */
 	if (n != sizeof(req)) {
 		VDUSE_LOG(ERR, "%s: a request of %zd bytes where the kernel's have %zu", port->name,
 				n, sizeof(req));
@@ -126,17 +138,20 @@ msg_serve_one(const struct vduse_msg_port *port)
 				strerror(-ret));
 		memset(&resp.vq_state, 0, sizeof(resp.vq_state));
 	}
-	resp.result = ret < 0 ? VDUSE_REQ_RESULT_FAILED : VDUSE_REQ_RESULT_OK;
+	resp.result = VDUSE_REQ_RESULT_OK;
+	if (ret < 0)
+		resp.result = VDUSE_REQ_RESULT_FAILED;
 
 	n = port->sys->write(port->fd, &resp, sizeof(resp));
-	if (req.type == VDUSE_GET_VQ_STATE && req.vq_state.index < port->nb_queues &&
-			port->ops->vq_state_told != NULL)
-		port->ops->vq_state_told(port->ctx, req.vq_state.index);
+	if (req.type == VDUSE_GET_VQ_STATE && ret != -EPROTO)
+		msg_vq_state_told(port, &req);
 	msg_count(port->stats, req.type, ret < 0, msg_now_ns() - begin);
 	/* the kernel gave up waiting for this one (msg_timeout, killed caller) */
 	if (n == -ENOENT)
 		return 0;
-	return n < 0 ? n : ret == -EPROTO ? -EPROTO : 0;
+	if (n < 0)
+		return (int)n;
+	return ret == -EPROTO ? -EPROTO : 0;
 }
 
 int

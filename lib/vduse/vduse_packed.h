@@ -19,7 +19,7 @@ vduse_packed_step(const struct vduse_vq *vq, uint16_t *idx, uint16_t n)
 	uint32_t next = (uint32_t)*idx + n;
 	bool wrapped = next >= vq->size;
 
-	*idx = wrapped ? next - vq->size : next;
+	*idx = (uint16_t)(wrapped ? next - vq->size : next);
 	return wrapped;
 }
 
@@ -91,7 +91,8 @@ vduse_packed_walk_table(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t
 static inline int
 vduse_packed_skip(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain *chain)
 {
-	const uint16_t most = RTE_MIN(vq->size - chain->slots, VDUSE_SEGS_MAX);
+	const uint16_t left = (uint16_t)(vq->size - chain->slots);
+	const uint16_t most = vduse_len_min16(left, VDUSE_SEGS_MAX);
 	struct vring_packed_desc desc;
 	uint64_t raw[2];
 	uint16_t n;
@@ -237,9 +238,9 @@ vduse_packed_need_call(struct vduse_vq *vq)
 	if (now <= old)
 		old -= vq->size;
 	if (!!(event & VDUSE_PACKED_WRAP) != vq->used_wrap)
-		event = (event & ~VDUSE_PACKED_WRAP) - vq->size;
+		event = (uint16_t)((event & INT16_MAX) - vq->size);
 	else
-		event &= ~VDUSE_PACKED_WRAP;
+		event &= INT16_MAX;
 	return vring_need_event(event, now, old);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vduse_len.h"
 #include "vduse_log.h"
 #include "vduse_ring.h"
 #include "vduse_state.h"
@@ -103,7 +104,8 @@ vduse_state_vq_clear_burst(struct vduse_vq *vq)
 			continue;
 		}
 		at = (uint16_t)(vq->used_idx - n + i) & (vq->size - 1);
-		vduse_state_inflight_clear(vq, vq->split.used->ring[at].id);
+		/* our own words, though the driver may have written over them: masked */
+		vduse_state_inflight_clear(vq, (uint16_t)vq->split.used->ring[at].id);
 	}
 }
 
@@ -129,11 +131,10 @@ static int
 recover_packed(struct vduse_vq *vq)
 {
 	const uint64_t burst = vq->record->burst;
-	const uint32_t count = burst >> 32;
-	uint16_t idx = burst & INT16_MAX, flags;
+	uint16_t idx = burst & INT16_MAX, flags, count;
 	bool wrap = burst >> 15 & 1, published;
 
-	if (idx >= vq->size)
+	if (idx >= vq->size || !vduse_len16(burst >> 32, &count))
 		return -EBADMSG;
 	flags = __atomic_load_n(&vq->packed.desc[idx].flags, __ATOMIC_ACQUIRE);
 	published = !!(flags & VDUSE_PACKED_USED) == wrap;
@@ -194,19 +195,20 @@ recover_collect(struct vduse_vq *vq, struct recover_buffer *buffers)
 {
 	const uint64_t taken = vduse_state_taken(vq->record);
 	uint32_t i, n = 0;
+	uint16_t id;
 
-	for (i = 0; i <= vq->journal_mask; i++) {
+	for (i = 0; i <= vq->journal_mask && vduse_len16(i, &id); i++) {
 		const struct vduse_state_buffer *buffer = &vq->inflight[i];
 
 		if (!(buffer->flags & VDUSE_STATE_IN_FLIGHT))
 			continue;
 		if (buffer->take >= taken) {
-			vduse_state_inflight_clear(vq, i);
+			vduse_state_inflight_clear(vq, id);
 			continue;
 		}
 		buffers[n].take = buffer->take;
-		buffers[n].id = i;
-		buffers[n++].slots = buffer->flags >> 16;
+		buffers[n].id = id;
+		buffers[n++].slots = (uint16_t)(buffer->flags >> 16);
 	}
 	qsort(buffers, n, sizeof(buffers[0]), recover_compare);
 	return n;

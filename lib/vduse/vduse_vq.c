@@ -16,6 +16,7 @@
 
 #include "vduse_call.h"
 #include "vduse_holdoff.h"
+#include "vduse_len.h"
 #include "vduse_log.h"
 #include "vduse_ring.h"
 #include "vduse_vq.h"
@@ -241,7 +242,8 @@ vq_describe(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t feat
 	ret = ring_check(vq, info->num);
 	if (ret < 0)
 		return ret;
-	vq->size = info->num;
+	if (!vduse_len16(info->num, &vq->size))
+		return -EINVAL;
 	vduse_holdoff_init(vq);
 	vq->skipped = 0;
 	ring_set_position(vq, info);

@@ -5,6 +5,7 @@
 #include "net_dev.h"
 #include "net_frame.h"
 #include "vduse_holdoff.h"
+#include "vduse_len.h"
 #include "vduse_wake.h"
 
 static __rte_always_inline uint16_t
@@ -63,7 +64,8 @@ net_steer(const struct rte_vduse_net *net, uint16_t pair, const struct rte_mbuf 
 
 	/* one that does not add up is dropped by any pair */
 	if (net->rss.steer && net_frame_adds_up(m))
-		return RTE_MIN(net_rss_pair(&net->rss, m), net->queue_pairs - 1);
+		return vduse_len_min16(
+				net_rss_pair(&net->rss, m), (uint16_t)(net->queue_pairs - 1));
 	active = __atomic_load_n(&net->active_pairs, __ATOMIC_RELAXED);
 	return pair < active ? pair : active == 0 ? 0 : pair % active;
 }

@@ -8,6 +8,7 @@
 #include <rte_byteorder.h>
 
 #include "net_ctrl.h"
+#include "vduse_len.h"
 #include "net_state.h"
 #include "vduse_log.h"
 
@@ -67,6 +68,7 @@ ctrl_mac_list(const uint8_t *data, uint16_t len, struct rte_ether_addr *macs, ui
 		bool *all)
 {
 	uint32_t entries;
+	uint16_t used;
 
 	if (len < sizeof(entries))
 		return -EINVAL;
@@ -75,9 +77,11 @@ ctrl_mac_list(const uint8_t *data, uint16_t len, struct rte_ether_addr *macs, ui
 	if (entries > (len - sizeof(entries)) / RTE_ETHER_ADDR_LEN)
 		return -EINVAL;
 	*all = entries > NET_FILTER_MACS;
-	*nb = *all ? 0 : entries;
+	*nb = *all ? 0 : vduse_len_min16(entries, NET_FILTER_MACS);
 	memcpy(macs, data + sizeof(entries), *nb * RTE_ETHER_ADDR_LEN);
-	return sizeof(entries) + entries * RTE_ETHER_ADDR_LEN;
+	return vduse_len16(sizeof(entries) + (uint64_t)entries * RTE_ETHER_ADDR_LEN, &used)
+			       ? used
+			       : -EINVAL;
 }
 
 /* 5.1.6.5.2: unicast, then multicast addresses */
@@ -92,8 +96,8 @@ ctrl_mac_table(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 	used = ctrl_mac_list(cmd->data, cmd->len, new.unicast, &new.nb_unicast, &all_uni);
 	if (used < 0)
 		return used;
-	ret = ctrl_mac_list(cmd->data + used, cmd->len - used, new.multicast, &new.nb_multicast,
-			&all_multi);
+	ret = ctrl_mac_list(cmd->data + used, (uint16_t)(cmd->len - used), new.multicast,
+			&new.nb_multicast, &all_multi);
 	if (ret < 0 || used + ret != cmd->len)
 		return -EINVAL;
 	net_pause_receive(net);
@@ -125,6 +129,7 @@ static int
 ctrl_vlan(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	uint16_t id;
+	uint8_t bit;
 
 	if (cmd->len != sizeof(id))
 		return -EINVAL;
@@ -132,11 +137,12 @@ ctrl_vlan(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 	id = rte_le_to_cpu_16(id);
 	if (id > RTE_ETHER_MAX_VLAN_ID)
 		return -EINVAL;
+	bit = (uint8_t)(1u << id % 8);
 	net_pause_receive(net);
 	if (cmd->hdr.cmd == VIRTIO_NET_CTRL_VLAN_ADD)
-		net->filter.vlans[id / 8] |= 1 << id % 8;
+		net->filter.vlans[id / 8] |= bit;
 	else
-		net->filter.vlans[id / 8] &= ~(1 << id % 8);
+		net->filter.vlans[id / 8] &= (uint8_t)~bit;
 	net_resume_receive(net);
 	return 0;
 }
@@ -374,7 +380,8 @@ ctrl_copy(const struct vduse_chain *chain, struct ctrl_cmd *cmd)
 		return -EINVAL;
 	memcpy(&cmd->hdr, raw, sizeof(cmd->hdr));
 	cmd->result_len = 0;
-	cmd->len = len - sizeof(cmd->hdr);
+	if (!vduse_len16(len - sizeof(cmd->hdr), &cmd->len))
+		return -EINVAL;
 	memcpy(cmd->data, raw + sizeof(cmd->hdr), cmd->len);
 	return 0;
 }

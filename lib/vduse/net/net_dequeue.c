@@ -260,7 +260,8 @@ dequeue_plain_frame(struct net_queue *q, const uint8_t *addr, uint32_t len, stru
 static __rte_always_inline uint32_t
 dequeue_plain_max(const struct net_queue *q, uint16_t data_room, const bool zc)
 {
-	const uint32_t buf = RTE_MAX(data_room, RTE_PKTMBUF_HEADROOM) - RTE_PKTMBUF_HEADROOM;
+	const uint32_t buf = RTE_MAX((uint32_t)data_room, (uint32_t)RTE_PKTMBUF_HEADROOM) -
+			     RTE_PKTMBUF_HEADROOM;
 	const uint32_t room = RTE_MIN(buf, __atomic_load_n(&q->plain_max, __ATOMIC_RELAXED));
 
 	return q->hdr_len + (zc ? RTE_MIN(room, q->zc->min - 1) : room);
@@ -282,7 +283,8 @@ dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	struct vduse_batch batch;
 	uint16_t i, taken, kept = 0;
 
-	taken = vduse_ring_batch(q->vq, &want, RTE_MIN(room, VDUSE_BATCH_MAX), &batch, packed);
+	taken = vduse_ring_batch(
+			q->vq, &want, vduse_len_min16(room, VDUSE_BATCH_MAX), &batch, packed);
 	if (taken == 0)
 		return 0;
 	if (unlikely(rte_mempool_get_bulk(pool, (void **)pkts, taken) < 0)) {
@@ -351,7 +353,8 @@ dequeue_attached(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf 
 	uint16_t i, taken, kept = 0;
 	int ret;
 
-	taken = RTE_MIN(RTE_MIN(room, VDUSE_BATCH_MAX), net_zc_budget(q->zc, q->vq));
+	taken = vduse_len_min16(room, VDUSE_BATCH_MAX);
+	taken = vduse_len_min16(taken, net_zc_budget(q->zc, q->vq));
 	taken = vduse_ring_batch(q->vq, &want, taken, &batch, packed);
 	if (taken == 0)
 		return 0;
@@ -424,7 +427,8 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 		if (dequeue_any(q, pool, &pkts[n], packed, zc) == 0)
 			break;
 		taken++;
-		n += pkts[n] != NULL;
+		if (pkts[n] != NULL)
+			n++;
 	}
 	/* before any of it is published or handed on */
 	if (zc && taken > 0)

@@ -150,7 +150,7 @@ net_size_bin(uint32_t len)
 	if (len == 64)
 		return 1;
 	/* 65 to 127 is bin 2, and a bin for each power of two from there */
-	return len >= 1024 ? 6 : 2 + (25 - __builtin_clz(len));
+	return len >= 1024 ? 6 : 2 + (25 - (unsigned int)__builtin_clz(len));
 }
 
 /** Count a frame that was moved. */

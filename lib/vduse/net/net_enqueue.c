@@ -6,6 +6,7 @@
 #include "net_dev.h"
 #include "net_frame.h"
 #include "vduse_batch.h"
+#include "vduse_len.h"
 
 /* The buffers taken for one frame: their segments are one array. */
 struct enqueue_room {
@@ -150,7 +151,8 @@ enqueue_reserve(struct net_queue *q, struct vduse_pos *pos, uint64_t need,
 		pending = &q->pending[room->nb_buffers++];
 		pending->id = chain.id;
 		pending->slots = chain.slots;
-		pending->len = RTE_MIN(chain.len, need - room->len);
+		if (unlikely(!vduse_len32(RTE_MIN(chain.len, need - room->len), &pending->len)))
+			return -E2BIG;
 		room->nb_segs += chain.nw;
 		room->len += chain.len;
 	} while (mergeable && unlikely(room->len < need));

@@ -11,6 +11,7 @@
 #include <rte_udp.h>
 
 #include "net_hdr.h"
+#include "vduse_len.h"
 #include "rte_vduse_net.h"
 #include "rte_vduse_net_headers.h"
 
@@ -207,7 +208,8 @@ tx_frame_len(struct tx_frame *f)
 {
 	const size_t offset = f->ipv6 ? offsetof(struct rte_ipv6_hdr, payload_len)
 				      : offsetof(struct rte_ipv4_hdr, total_length);
-	const uint32_t before = f->l4 - f->l3 - (f->ipv6 ? sizeof(struct rte_ipv6_hdr) : 0);
+	const uint32_t fixed = f->ipv6 ? sizeof(struct rte_ipv6_hdr) : 0;
+	const uint32_t before = f->l4 - f->l3 - fixed;
 	rte_be16_t len;
 
 	memcpy(&len, f->headers + f->l3 + offset, sizeof(len));
@@ -227,7 +229,9 @@ tx_frame_look(const struct rte_mbuf *m, struct tx_frame *f, uint32_t behind)
 						      RTE_MBUF_F_TX_OUTER_UDP_CKSUM);
 
 	f->m = m;
-	f->l3 = (tunnel ? m->outer_l2_len + m->outer_l3_len : 0) + m->l2_len;
+	f->l3 = m->l2_len;
+	if (tunnel)
+		f->l3 += (uint32_t)(m->outer_l2_len + m->outer_l3_len);
 	f->l4 = f->l3 + m->l3_len;
 	f->ipv6 = m->ol_flags & RTE_MBUF_F_TX_IPV6;
 	if (m->l2_len == 0 ||
@@ -331,7 +335,8 @@ tx_gso(const struct tx_frame *f, uint64_t features, struct virtio_net_hdr *hdr)
 		}
 	}
 	hdr->gso_size = m->tso_segsz;
-	hdr->hdr_len = f->l4 + m->l4_len;
+	if (!vduse_len16(f->l4 + m->l4_len, &hdr->hdr_len))
+		return -EINVAL;
 	return 0;
 }
 
@@ -374,8 +379,9 @@ net_hdr_from_mbuf(const struct rte_mbuf *m, uint64_t features, struct net_hdr *h
 	hdr->nb_patches = 1;
 	if (HAS(features, VIRTIO_NET_F_GUEST_CSUM)) {
 		hdr->wire.v1.hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-		hdr->wire.v1.hdr.csum_start = f.l4;
-		hdr->wire.v1.hdr.csum_offset = f.field - f.l4;
+		if (!vduse_len16(f.l4, &hdr->wire.v1.hdr.csum_start) ||
+				!vduse_len16(f.field - f.l4, &hdr->wire.v1.hdr.csum_offset))
+			return -EINVAL;
 		hdr->patch[0].value = tx_phdr_cksum(&f);
 	} else {
 		ret = tx_full_cksum(&f, &hdr->patch[0].value);

@@ -166,5 +166,7 @@ net_rss_parse(struct net_rss *rss, const uint8_t *data, size_t len, bool steer, 
 		return -EINVAL;
 	rss_read(&r, rss->key, key_len);
 	/* DPDK sends the whole structure, with the padding at its end */
-	return r.ok && r.len < sizeof(uint32_t) && (rss->types & ~NET_RSS_TYPES) == 0 ? 0 : -EINVAL;
+	return r.ok && r.len < sizeof(uint32_t) && (rss->types | NET_RSS_TYPES) == NET_RSS_TYPES
+			       ? 0
+			       : -EINVAL;
 }

@@ -32,7 +32,8 @@ net_zc_on_free(void *addr, void *opaque)
 static struct net_zc *
 zc_alloc(uint16_t queue_size, uint32_t min)
 {
-	const uint32_t nb = RTE_MIN(ZC_SLOTS_EACH * (uint32_t)queue_size, ZC_SLOTS_MAX) & ~7u;
+	const uint16_t nb = vduse_len_min16(ZC_SLOTS_EACH * (uint32_t)queue_size, ZC_SLOTS_MAX) &
+			    0xfff8u;
 	struct net_zc *zc;
 	uint32_t i;
 
@@ -230,7 +231,7 @@ net_zc_collect(struct net_zc *zc, struct vduse_vq *vq, const bool packed)
 		word = __atomic_load_n((const uint64_t *)&zc->freed[at], __ATOMIC_ACQUIRE) &
 		       ZC_FREED_ONES;
 		for (; word != 0; word &= word - 1) {
-			i = at + __builtin_ctzll(word) / 8;
+			i = (uint16_t)(at + __builtin_ctzll(word) / 8);
 			zc->freed[i] = ZC_FREED_SEEN;
 			first = zc->slots[i].first;
 			if (--zc->slots[first].left == 0)

@@ -121,7 +121,8 @@ net_zc_budget(const struct net_zc *zc, const struct vduse_vq *vq)
 	/* the rest is for frames that are copied: the ring never stands still for those held */
 	const uint16_t owed_max = vq->size / 4 * 3;
 
-	return zc->owed < owed_max ? RTE_MIN(zc->nb_free, owed_max - zc->owed) : 0;
+	return zc->owed < owed_max ? vduse_len_min16(zc->nb_free, (uint16_t)(owed_max - zc->owed))
+				   : 0;
 }
 
 /** Point the mbuf to a piece of 1 to UINT16_MAX bytes. @return its slot */
