@@ -53,9 +53,9 @@ enum rte_vduse_attach {
  * but for successor.
  *
  * None is called before the owner said that it is ready, rte_vduse_dev_ready(),
- * but for can_resume and held. None is called once rte_vduse_dev_destroy() or
- * rte_vduse_dev_hand_over() has returned, but for held; while these run, stop
- * and queue are called on their thread.
+ * but for can_resume and held. None is called once rte_vduse_dev_destroy() has
+ * returned, but for held; while that runs, stop and queue are called on its
+ * thread.
  */
 struct rte_vduse_ops {
 	/**
@@ -97,8 +97,9 @@ struct rte_vduse_ops {
 	 */
 	size_t (*held)(void *hold, const void *base, size_t len, void *copy);
 	/**
-	 * Another process wants to take the device over: have it handed over, soon
-	 * and from another thread, with rte_vduse_dev_hand_over().
+	 * Another process has taken the device over: no frame comes from it any
+	 * more, and none goes to it. It is to be destroyed, soon and from another
+	 * thread; its driver notices nothing of that. NULL: nobody is told.
 	 */
 	void (*successor)(void *priv);
 	/**
@@ -168,13 +169,13 @@ struct rte_vduse_conf {
 	 * notices nothing: it is adopted, whatever `adopt` says, and its type,
 	 * features, queues and configuration stay as they were. The folder is
 	 * made where it is missing; it must be writable for nobody else, and should
-	 * be on a tmpfs. rte_vduse_dev_destroy() removes the file.
+	 * be on a tmpfs. rte_vduse_dev_destroy() removes the file, unless `keep`.
 	 */
 	const char *state_dir;
 	/**
-	 * With state_dir: ask the process that serves the device to let go of it,
-	 * and go on with it; see rte_vduse_ops, successor. Where there is none, as
-	 * without this.
+	 * With state_dir: ask the process that serves the device for it. That process
+	 * serves it on until rte_vduse_dev_take_over(), and what is set meanwhile is
+	 * set then. Where there is none, as without this.
 	 */
 	bool takeover;
 	/**
@@ -185,6 +186,12 @@ struct rte_vduse_conf {
 	uint32_t max_regions;
 	/** Bytes of them all at most; 0: RTE_VDUSE_MAX_MEMORY. A driver with more is not served. */
 	uint64_t max_memory;
+	/**
+	 * With state_dir: rte_vduse_dev_destroy() leaves the device and its state
+	 * file for a process that follows, as a hand-over does, once it was attached
+	 * with rte_vduse_dev_attach().
+	 */
+	bool keep;
 };
 
 /** State of a device at one moment. */
@@ -193,10 +200,8 @@ struct rte_vduse_info {
 	uint64_t driver_features; /**< negotiated; 0 before FEATURES_OK */
 	uint8_t status;           /**< virtio device status, as acknowledged by us */
 	bool started;             /**< DRIVER_OK, and bursts may run */
-	/** when the process stopped that handed it over, CLOCK_MONOTONIC; 0: none did */
-	uint64_t stopped_ns;
-	bool resumed; /**< a process before served it; see state_dir */
-	bool broken;  /**< the kernel gave the device up, or the driver's rings are bad */
+	bool resumed;             /**< a process before served it; see state_dir */
+	bool broken; /**< the kernel gave the device up, or the driver's rings are bad */
 };
 
 /**
@@ -249,20 +254,32 @@ int rte_vduse_dev_attach_by_name(const char *name, enum rte_vduse_attach how);
 int rte_vduse_dev_detach(struct rte_vduse_dev *dev);
 
 /**
- * Let go of the device, for the process that asked for it; where it asked for
- * another device of this process, for the process that comes for this one.
- * The driver notices nothing. No lcore uses the device any more, and none may
- * from here on; rte_vduse_dev_destroy() only frees what is left of it.
+ * Have a device that was created with `takeover` from the process that serves
+ * it: the last step of a start, when nothing else can fail. Nothing happens
+ * where there was no such process. rte_vduse_dev_ready() is to follow, and not before.
  *
- * @return 0; -ENOENT: nobody asked for a device of this process, or this one
- *   has no state file
+ * @return 0; a negative errno with a line of log: that process goes on, and
+ *   this device is only to be destroyed. -EBUSY it refuses; -EPROTO,
+ *   -EPROTONOSUPPORT it is of another version; -ETIMEDOUT it does not answer;
+ *   -ENOENT it has destroyed the device
+ */
+int rte_vduse_dev_take_over(struct rte_vduse_dev *dev);
+
+/**
+ * Whether another process has taken the device over; see rte_vduse_ops,
+ * successor. One that has taken another device of this process, and is about
+ * to take this one, is waited for, as long as rte_vduse_set_busy_wait() allows.
+ *
+ * @return 0: rte_vduse_dev_destroy() only frees what is left of it; -ENOENT: none
  */
 int rte_vduse_dev_hand_over(struct rte_vduse_dev *dev);
 
 /**
  * Detach, stop and destroy. The caller's lcores have left their last burst. A
  * device that somebody else put on the bus is taken off it too: nobody would
- * serve it there.
+ * serve it there. What is there for a process that follows stays as it is: one
+ * with `keep`, one that was resumed or asked for and never attached
+ * (rte_vduse_dev_attach()).
  *
  * @return 0; -EBUSY where the device had to stay in /dev/vduse, with a line
  *   of log that says how to remove it. The memory of dev is freed in any case.
@@ -321,6 +338,13 @@ int rte_vduse_probe(uint32_t device_id, uint64_t features, struct rte_vduse_caps
  *   another negative errno
  */
 int rte_vduse_dev_remove(const char *name);
+
+/**
+ * Remove the state file of a device that is gone, and that no process serves.
+ *
+ * @param dir its folder; nothing happens where there is none
+ */
+void rte_vduse_state_remove(const char *dir, const char *name);
 
 #ifdef __cplusplus
 }

@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "vduse_adopt.h"
 #include "vduse_kernel.h"
 #include "vduse_log.h"
+#include "vduse_takeover.h"
 
 /* A process that was killed keeps its descriptors until the kernel has taken it apart. */
 #define ADOPT_BUSY_WAIT_MS 3000
@@ -101,6 +103,16 @@ adopt_is_same(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	       head->desc.nb_spaces >= 1 && head->desc.nb_spaces <= VDUSE_DEV_SPACES;
 }
 
+/* Whether its owner can serve what the file describes. */
+static bool
+adopt_can_resume(const struct rte_vduse_dev *dev)
+{
+	const struct vduse_store_desc *desc = &dev->store->head->desc;
+
+	return dev->ops.can_resume == NULL ||
+	       dev->ops.can_resume(desc->nb_queues, desc->first_control_queue);
+}
+
 /*
  * Whether the open device is as the file describes it, as far as can be seen:
  * the checksum of a file tells accidents, not who wrote it.
@@ -108,14 +120,24 @@ adopt_is_same(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 static bool
 adopt_is_described(const struct rte_vduse_dev *dev)
 {
-	const struct vduse_store_desc *desc = &dev->store->head->desc;
-	struct vduse_vq_info info = { .index = desc->nb_queues - 1 };
+	struct vduse_vq_info info = { .index = dev->store->head->desc.nb_queues - 1 };
 
 	/* the kernel refuses an index beyond its queues with EINVAL */
-	if (dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info) == -EINVAL)
-		return false;
-	return dev->ops.can_resume == NULL ||
-	       dev->ops.can_resume(desc->nb_queues, desc->first_control_queue);
+	return dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info) != -EINVAL &&
+	       adopt_can_resume(dev);
+}
+
+static void
+adopt_resumed(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+{
+	adopt_desc(dev, conf);
+	dev->resumed = true;
+	dev->control_fd = -1;
+	if (dev->adopted)
+		return;
+	dev->control_fd = dev->sys->open_control();
+	/* without the right to destroy it, it stays */
+	dev->adopted = dev->control_fd < 0;
 }
 
 /* Go on where the process was whose state file there is. Returns 1; 0: not so; -errno. */
@@ -137,14 +159,7 @@ adopt_resume(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 			dev->sys->close(dev->fd);
 		return 0;
 	}
-	adopt_desc(dev, conf);
-	dev->resumed = true;
-	dev->control_fd = -1;
-	if (!dev->adopted) {
-		dev->control_fd = dev->sys->open_control();
-		/* without the right to destroy it, it stays */
-		dev->adopted = dev->control_fd < 0;
-	}
+	adopt_resumed(dev, conf);
 	VDUSE_LOG(NOTICE, "%s: goes on where another process ended%s", dev->name,
 			dev->adopted ? "; it stays in /dev/vduse when this process ends" : "");
 	return 1;
@@ -223,49 +238,111 @@ adopt_unknown(struct rte_vduse_dev *dev)
 	return ret == -EBUSY ? ret : 0;
 }
 
-/* The state file, from the process that has the device or from the folder. */
+/*
+ * The process that serves the device goes on until rte_vduse_dev_take_over(): its
+ * state file is looked at, no more. Returns 1; 0: there is none; -errno.
+ */
 static int
-adopt_open_store(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+adopt_ask(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 {
-	struct vduse_handover_gift gift = { .store_fd = -1 };
-	int ret = 0;
+	struct vduse_takeover *takeover = &dev->takeover;
+	int store_fd, ret;
 
-	if (conf->takeover)
-		ret = vduse_handover_take(conf->state_dir, dev->name, &gift);
-	if (ret > 0) {
-		conf->adopt_fd_plus_1 = gift.device_fd + 1;
-		dev->stopped_ns = gift.stopped_ns;
+	/* a device whose descriptor is here is nobody else's */
+	if (!conf->takeover || conf->adopt_fd_plus_1 != 0)
+		return 0;
+	ret = vduse_takeover_hello(
+			conf->state_dir, dev->name, conf->device_id, &takeover->fd, &store_fd);
+	if (ret <= 0)
+		return ret;
+	takeover->set = calloc(1, conf->config_size + 1);
+	ret = vduse_store_open(&dev->store, conf->state_dir, dev->name, store_fd);
+	if (ret == 0 && takeover->set == NULL)
+		ret = -ENOMEM;
+	if (ret == 0 && (vduse_store_stage(dev->store) != VDUSE_STORE_SERVED ||
+					!adopt_is_same(dev, conf) || !adopt_can_resume(dev))) {
+		VDUSE_LOG(ERR,
+				"%s: the process that serves it goes on: its state file does not "
+				"describe the device; stop it, and start this one again",
+				dev->name);
+		ret = -EPROTO;
 	}
-	return ret < 0 ? ret
-		       : vduse_store_open(&dev->store, conf->state_dir, dev->name, gift.store_fd);
+	if (ret < 0) {
+		close(takeover->fd);
+		free(takeover->set);
+		takeover->set = NULL;
+		return ret;
+	}
+	adopt_resumed(dev, conf);
+	dev->fd = -1;
+	dev->waiting = true;
+	return 1;
 }
 
-/* Another process gave the device, but it is not to be gone on with. */
-static void
-adopt_drop_gift(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf, int asked)
+/* The process before ended without a word, so the device is as it left it. */
+static int
+adopt_reopen(struct rte_vduse_dev *dev, struct vduse_takeover_gift *gift)
 {
-	if (conf->adopt_fd_plus_1 == asked)
-		return;
-	close(conf->adopt_fd_plus_1 - 1);
-	conf->adopt_fd_plus_1 = asked;
-	dev->stopped_ns = 0;
+	memset(gift, 0, sizeof(*gift));
+	gift->listen_fd = -1;
+	gift->device_fd = adopt_open(dev, &dev->renewal.conf, true);
+	if (gift->device_fd == -ENOENT)
+		VDUSE_LOG(ERR,
+				"%s: the process that served it has ended, and destroyed it; start "
+				"this one again to create it",
+				dev->name);
+	else if (gift->device_fd >= 0)
+		VDUSE_LOG(NOTICE, "%s: goes on where another process ended", dev->name);
+	return RTE_MIN(gift->device_fd, 0);
+}
+
+int
+vduse_adopt_take_over(struct rte_vduse_dev *dev)
+{
+	struct vduse_takeover_gift gift;
+	int ret;
+
+	ret = vduse_takeover_ready(dev->takeover.fd, dev->name, &gift);
+	if (ret == 0)
+		ret = adopt_reopen(dev, &gift);
+	if (ret < 0)
+		return ret;
+	dev->fd = gift.device_fd;
+	if (!adopt_is_same(dev, &dev->renewal.conf) || !adopt_is_described(dev)) {
+		VDUSE_LOG(ERR,
+				"%s: what was handed over is another device than was asked for; "
+				"start this process again",
+				dev->name);
+		dev->sys->close(dev->fd);
+		if (gift.listen_fd >= 0)
+			close(gift.listen_fd);
+		dev->fd = -1;
+		return -EPROTO;
+	}
+	dev->handover.listen_fd = gift.listen_fd;
+	dev->stopped_ns = gift.stopped_ns;
+	vduse_takeover_done(dev->takeover.fd);
+	close(dev->takeover.fd);
+	dev->takeover.fd = -1;
+	return 0;
 }
 
 int
 vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 {
 	enum vduse_store_stage stage = VDUSE_STORE_EMPTY;
-	const int asked = conf->adopt_fd_plus_1;
 	int ret = 0;
 
-	if (conf->state_dir != NULL)
-		ret = adopt_open_store(dev, conf);
+	dev->takeover.fd = -1;
+	if (conf->state_dir != NULL) {
+		ret = adopt_ask(dev, conf);
+		if (ret == 0)
+			ret = vduse_store_open(&dev->store, conf->state_dir, dev->name, -1);
+	}
 	if (ret == 0 && dev->store != NULL)
 		stage = vduse_store_stage(dev->store);
 	if (stage == VDUSE_STORE_SERVED)
 		ret = adopt_resume(dev, conf);
-	if (ret <= 0)
-		adopt_drop_gift(dev, conf, asked);
 	if (stage == VDUSE_STORE_CREATING && !conf->adopt)
 		adopt_clean(dev, conf);
 	if (ret == 0 && dev->store != NULL && dev->store->aside[0] != '\0' && !conf->adopt)

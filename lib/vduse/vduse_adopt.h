@@ -16,6 +16,14 @@
  */
 int vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf);
 
+/**
+ * Have the device from the process that served it so far, which forgets it.
+ *
+ * @return 0, and dev->fd is open; -errno with a line of log, and that process
+ *   goes on
+ */
+int vduse_adopt_take_over(struct rte_vduse_dev *dev);
+
 /** A device is about to be created: note it. @return 0 or -errno with a line of log */
 int vduse_adopt_creating(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);
 

@@ -302,6 +302,7 @@ int
 vduse_bus_attach(const char *name, enum rte_vduse_attach how, bool again)
 {
 	const char *driver = bus_driver(how);
+	const bool there = again && bus_has(name);
 	char path[PATH_MAX];
 	int ret;
 
@@ -311,7 +312,7 @@ vduse_bus_attach(const char *name, enum rte_vduse_attach how, bool again)
 				name, driver, driver);
 		return -ENODEV;
 	}
-	ret = again && bus_has(name) ? 0 : vduse_netlink_add(name);
+	ret = there ? 0 : vduse_netlink_add(name);
 	if (ret < 0) {
 		VDUSE_LOG(ERR, "%s: the kernel refuses to add it to the vDPA bus: %s; %s", name,
 				strerror(-ret), bus_add_cure(ret));
@@ -321,7 +322,8 @@ vduse_bus_attach(const char *name, enum rte_vduse_attach how, bool again)
 	if (ret < 0) {
 		VDUSE_LOG(ERR, "%s: cannot bind to %s: %s; see the kernel log", name, driver,
 				strerror(-ret));
-		vduse_netlink_del(name);
+		if (!there)
+			vduse_netlink_del(name);
 		return ret;
 	}
 	bus_log_attached(name, how);

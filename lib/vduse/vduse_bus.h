@@ -16,7 +16,8 @@
  * @param how virtio or vhost
  * @param again it may be on the bus already, put there by a process before
  * @return 0, with a line of log that has the interface or the file, as soon as there
- *   is one; or a negative errno, with a line of log: the device is not on the bus then
+ *   is one; or a negative errno, with a line of log: the device is on the bus then
+ *   only if it was before
  */
 int vduse_bus_attach(const char *name, enum rte_vduse_attach how, bool again);
 

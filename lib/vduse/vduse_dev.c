@@ -10,6 +10,7 @@
 
 #include <rte_malloc.h>
 
+#include "vduse_adopt.h"
 #include "vduse_dev.h"
 #include "vduse_kernel.h"
 #include "vduse_log.h"
@@ -136,7 +137,7 @@ dev_init_umem(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 		return ret;
 	dev->umem.hold.held = conf->hold != NULL ? conf->ops->held : NULL;
 	dev->umem.hold.arg = conf->hold;
-	if (dev->adopted || dev->resumed)
+	if ((dev->adopted || dev->resumed) && !dev->waiting)
 		vduse_umem_reclaim(&dev->umem);
 	if (conf->umem)
 		vduse_umem_want(&dev->umem, conf->tuning.bounce_size);
@@ -186,6 +187,9 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	dev->sys = vduse_sys_get();
 	dev->ops = *conf.ops;
 	dev->priv = conf.priv;
+	dev->keep = conf.keep;
+	dev->handover.listen_fd = -1;
+	dev->handover.peer_fd = -1;
 	dev->offered = conf.features;
 	dev->nb_spaces = 1;
 	vduse_place_init(&dev->place);
@@ -217,7 +221,8 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	ret = vduse_run_begin(dev);
 	if (ret < 0)
 		goto fini_renew;
-	vduse_handover_init(dev);
+	dev->found = dev->resumed;
+	dev->renewal.gone = dev->waiting;
 	*out = dev;
 	return 0;
 
@@ -233,11 +238,38 @@ free_queues:
 	VDUSE_LOG(ERR, "%s: cannot serve it: %s; %s", dev->name, strerror(-ret), dev_cure(ret));
 	dev_free_queues(dev);
 close_dev:
+	if (dev->waiting)
+		close(dev->takeover.fd);
+	free(dev->takeover.set);
+	dev->handover.left = dev->resumed; /* it is as it was found */
 	vduse_kernel_close(dev);
 free_dev:
 	vduse_place_fini(&dev->place);
 	free(dev);
 	return ret;
+}
+
+/*
+ * Whether it is there for a process that follows. One that was resumed by a
+ * process that did not come so far as to serve it is as it was found.
+ */
+static bool
+dev_stays(const struct rte_vduse_dev *dev)
+{
+	return dev->store != NULL && !dev->renewal.gone && (dev->begun ? dev->keep : dev->found);
+}
+
+static void
+dev_leave_bus(struct rte_vduse_dev *dev)
+{
+	int ret;
+
+	if (!dev->adopted)
+		vduse_place_look(dev);
+	ret = vduse_place_detach(dev);
+	if (ret < 0)
+		VDUSE_LOG(ERR, "%s: cannot take it off the vDPA bus: %s", dev->name,
+				strerror(-ret));
 }
 
 int
@@ -263,19 +295,25 @@ rte_vduse_dev_ready(struct rte_vduse_dev *dev)
 int
 rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 {
-	int ret = 0;
+	int ret;
 
 	vduse_renew_stop(dev);
 	vduse_handover_close(dev);
-	if (!dev->handover.left) {
-		if (!dev->adopted)
-			vduse_place_look(dev);
-		ret = vduse_place_detach(dev);
-		if (ret < 0)
-			VDUSE_LOG(ERR, "%s: cannot take it off the vDPA bus: %s", dev->name,
-					strerror(-ret));
-		vduse_run_end(dev);
+	if (dev->waiting)
+		dev->handover.left = true; /* or rather, never came */
+	if (!dev->handover.left && !dev_stays(dev))
+		dev_leave_bus(dev);
+	vduse_run_end(dev);
+	if (!dev->handover.left && dev_stays(dev)) {
+		dev->handover.left = true;
+		VDUSE_LOG(NOTICE,
+				"%s: stays for the process that follows; dpdk-vduse-net --destroy "
+				"%s removes it",
+				dev->name, dev->name);
 	}
+	if (dev->takeover.fd >= 0)
+		close(dev->takeover.fd);
+	free(dev->takeover.set);
 	close(dev->env.fault_fd);
 	dev_fini_tlbs(dev);
 	dev_free_queues(dev);
@@ -290,7 +328,11 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 int
 rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how)
 {
-	return how == RTE_VDUSE_ATTACH_NONE ? 0 : vduse_place_attach(dev, how);
+	int ret;
+
+	ret = how == RTE_VDUSE_ATTACH_NONE ? 0 : vduse_place_attach(dev, how);
+	dev->begun |= ret == 0;
+	return ret;
 }
 
 int
@@ -307,6 +349,8 @@ dev_set_config(struct rte_vduse_dev *dev, const struct vduse_config_data *config
 	uint8_t *kept = (uint8_t *)(uintptr_t)dev->renewal.conf.config + config->offset;
 	int ret = 0;
 
+	if (vduse_handover_is_out(dev))
+		return -ENODEV;
 	if (!gone)
 		ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_SET_CONFIG, (void *)(uintptr_t)config);
 	/* what is made anew has it too */
@@ -314,6 +358,11 @@ dev_set_config(struct rte_vduse_dev *dev, const struct vduse_config_data *config
 		memcpy(kept, config->buffer, config->length);
 	if (ret < 0)
 		return ret;
+	if (dev->waiting) {
+		/* the file is another's */
+		memset(dev->takeover.set + config->offset, 1, config->length);
+		return 0;
+	}
 	if (dev->store != NULL)
 		vduse_store_patch(&dev->store->head->config, config->offset, config->buffer,
 				config->length);
@@ -323,6 +372,50 @@ dev_set_config(struct rte_vduse_dev *dev, const struct vduse_config_data *config
 	ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_INJECT_CONFIG_IRQ, NULL);
 	/* EINVAL: it has just gone, or its DRIVER_OK is not noted yet */
 	return ret == -EINVAL ? 0 : ret;
+}
+
+/* What the owner set while another process served the device, which may have set other things. */
+static void
+dev_merge_config(struct rte_vduse_dev *dev)
+{
+	const uint32_t size = dev->renewal.conf.config_size;
+	uint8_t *kept = (uint8_t *)(uintptr_t)dev->renewal.conf.config, *wanted;
+	const uint8_t *set = dev->takeover.set;
+	uint32_t i, n;
+
+	wanted = malloc(size + 1);
+	if (wanted == NULL)
+		return; /* then it is as the other left it */
+	memcpy(wanted, kept, size);
+	vduse_store_read(&dev->store->head->config, kept, size);
+	for (i = 0; i < size; i += n) {
+		for (n = 0; i + n < size && set[i + n] != 0; n++)
+			;
+		if (n > 0 && memcmp(kept + i, wanted + i, n) != 0)
+			rte_vduse_dev_set_config(dev, i, wanted + i, n);
+		n = RTE_MAX(n, 1u);
+	}
+	free(wanted);
+}
+
+int
+rte_vduse_dev_take_over(struct rte_vduse_dev *dev)
+{
+	int ret;
+
+	if (!dev->waiting)
+		return 0;
+	ret = vduse_adopt_take_over(dev);
+	if (ret < 0)
+		return ret;
+	pthread_mutex_lock(&dev->renewal.lock);
+	vduse_renew_use_fd(dev);
+	dev->waiting = false;
+	dev->renewal.gone = false;
+	pthread_mutex_unlock(&dev->renewal.lock);
+	vduse_umem_reclaim(&dev->umem);
+	dev_merge_config(dev);
+	return 0;
 }
 
 int
@@ -354,6 +447,5 @@ rte_vduse_dev_info(const struct rte_vduse_dev *dev, struct rte_vduse_info *info)
 	info->status = __atomic_load_n(&dev->status, __ATOMIC_RELAXED);
 	info->started = __atomic_load_n(&dev->started, __ATOMIC_RELAXED);
 	info->resumed = dev->resumed;
-	info->stopped_ns = dev->stopped_ns;
 	info->broken = __atomic_load_n(&dev->broken, __ATOMIC_RELAXED);
 }

@@ -11,6 +11,7 @@
 #include "vduse_renew.h"
 #include "vduse_store.h"
 #include "vduse_sys.h"
+#include "vduse_takeover.h"
 #include "vduse_umem.h"
 #include "vduse_vq.h"
 
@@ -39,8 +40,13 @@ struct rte_vduse_dev {
 	bool recovering;           /* queues start where another process left them */
 	struct vduse_store *store; /* the state file; NULL: none */
 	struct vduse_handover handover;
-	struct vduse_place place;     /* on the bus, or not */
-	uint64_t stopped_ns;          /* in the process that gave it to us, CLOCK_MONOTONIC; 0 */
+	struct vduse_place place; /* on the bus, or not */
+	struct vduse_takeover takeover;
+	bool waiting;        /* another process serves it until rte_vduse_dev_take_over() */
+	bool keep;           /* it stays in the kernel for a process that follows */
+	bool found;          /* it was resumed at creation: it was there before */
+	bool begun;          /* its owner came so far as to attach it */
+	uint64_t stopped_ns; /* in the process that gave it to us, CLOCK_MONOTONIC; 0 */
 	struct vduse_renewal renewal; /* should the kernel give it up */
 
 	struct vduse_readers *readers; /* the queues' bursts */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,143 +10,103 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vduse_bus.h"
 #include "vduse_dev.h"
+#include "vduse_handover_msg.h"
 #include "vduse_log.h"
+#include "vduse_recover.h"
 #include "vduse_run.h"
 
-/* How long the one before may take to stop its application in order. */
-#define HANDOVER_WAIT_MS 20000
+/* Devices of this process that another has now: it comes for the others at once. */
+static unsigned int handover_gone;
 
-#define HANDOVER_MAGIC 0x7664757365303031 /* of this form of the message */
-
-struct handover_msg {
-	uint64_t magic;
-	uint64_t stopped_ns;
-};
-
-/* Devices of this process that somebody asked for: the others are left to it as well. */
-static unsigned int handover_asked;
-
-static bool
-handover_peer_is_trusted(int fd)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-	       (peer.uid == geteuid() || peer.uid == 0);
-}
-
-/* The socket's name in the folder, by way of the folder's descriptor: names of folders are long. */
-static int
-handover_address(struct sockaddr_un *addr, int dir_fd, const char *file)
-{
-	int n;
-
-	memset(addr, 0, sizeof(*addr));
-	addr->sun_family = AF_UNIX;
-	n = snprintf(addr->sun_path, sizeof(addr->sun_path), "/proc/self/fd/%d/%s", dir_fd, file);
-	return n < (int)sizeof(addr->sun_path) ? 0 : -ENAMETOOLONG;
-}
-
-/* Whoever asked went away. */
 static void
-handover_on_peer(void *arg, __rte_unused uint32_t events)
+handover_set_step(struct vduse_handover *h, enum vduse_handover_step step)
 {
-	struct rte_vduse_dev *dev = arg;
-	struct vduse_handover *h = &dev->handover;
+	__atomic_store_n(&h->step, step, __ATOMIC_RELEASE);
+}
 
+static enum vduse_handover_step
+handover_step(const struct vduse_handover *h)
+{
+	return __atomic_load_n(&h->step, __ATOMIC_ACQUIRE);
+}
+
+bool
+vduse_handover_is_out(const struct rte_vduse_dev *dev)
+{
+	return __atomic_load_n(&dev->handover.left, __ATOMIC_RELAXED) ||
+	       handover_step(&dev->handover) == VDUSE_HANDOVER_SENT;
+}
+
+static void
+handover_drop_peer(struct vduse_handover *h)
+{
 	vduse_ctl_del(h->peer_id);
 	h->peer_id = 0;
-	close(h->peer_fd);
+	if (h->peer_fd >= 0)
+		close(h->peer_fd);
 	h->peer_fd = -1;
-	__atomic_fetch_sub(&handover_asked, 1, __ATOMIC_RELAXED);
-	VDUSE_LOG(NOTICE, "%s: the process that wanted to take it over is gone", dev->name);
+	handover_set_step(h, VDUSE_HANDOVER_NOBODY);
+}
+
+/* The other went away, or makes no sense: the device is served as before. */
+static void
+handover_stay(struct rte_vduse_dev *dev, const char *why)
+{
+	struct vduse_handover *h = &dev->handover;
+	const bool sent = h->step == VDUSE_HANDOVER_SENT;
+
+	VDUSE_LOG(NOTICE, "%s: the process that wanted to take it over %s: this one goes on%s",
+			dev->name, why, sent ? " where it stopped" : "");
+	handover_drop_peer(h);
+	if (sent)
+		vduse_recover_again(dev);
+}
+
+/* Why the device cannot be given away now; NULL: it can. */
+static const char *
+handover_unfit(const struct rte_vduse_dev *dev, const struct vduse_handover_msg *hello)
+{
+	if (hello->store_version != VDUSE_STORE_VERSION)
+		return "its state file has another version: stop it and start the new one";
+	if (hello->device_id != dev->store->head->desc.device_id)
+		return "it is a device of another type";
+	if (!vduse_run_is_watched(dev))
+		return "it is not served at this moment: try again";
+	return NULL;
+}
+
+static int
+handover_say_refused(int fd, const char *why)
+{
+	struct vduse_handover_msg msg;
+
+	vduse_handover_init_msg(&msg, VDUSE_HANDOVER_REFUSED);
+	snprintf(msg.reason, sizeof(msg.reason), "%s", why);
+	return vduse_handover_send(fd, &msg, NULL, 0);
 }
 
 static void
-handover_on_connect(void *arg, __rte_unused uint32_t events)
+handover_on_hello(struct rte_vduse_dev *dev, const struct vduse_handover_msg *hello)
 {
-	struct rte_vduse_dev *dev = arg;
 	struct vduse_handover *h = &dev->handover;
-	int fd = accept4(h->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	const char *why = handover_unfit(dev, hello);
+	struct vduse_handover_msg msg;
 
-	if (fd < 0)
-		return;
-	if (!handover_peer_is_trusted(fd) || h->peer_fd >= 0 || dev->ops.successor == NULL ||
-			vduse_ctl_add(fd, EPOLLIN | EPOLLRDHUP, handover_on_peer, dev,
-					&h->peer_id) < 0) {
-		close(fd);
+	if (why != NULL) {
+		VDUSE_LOG(NOTICE, "%s: another process may not take it over: %s", dev->name, why);
+		handover_say_refused(h->peer_fd, why);
+		handover_drop_peer(h);
 		return;
 	}
-	h->peer_fd = fd;
-	__atomic_fetch_add(&handover_asked, 1, __ATOMIC_RELAXED);
-	VDUSE_LOG(NOTICE, "%s: another process wants to take it over", dev->name);
-	dev->ops.successor(dev->priv);
-}
-
-void
-vduse_handover_init(struct rte_vduse_dev *dev)
-{
-	dev->handover.listen_fd = -1;
-	dev->handover.peer_fd = -1;
-}
-
-int
-vduse_handover_listen(struct rte_vduse_dev *dev)
-{
-	struct vduse_handover *h = &dev->handover;
-	struct sockaddr_un addr;
-	int ret;
-
-	if (dev->store == NULL)
-		return 0;
-	ret = handover_address(&addr, dev->store->dir_fd, dev->store->socket);
-	if (ret < 0)
-		return ret;
-	h->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (h->listen_fd < 0)
-		return -errno;
-	/* the lock is ours: what is there is a dead process's */
-	unlinkat(dev->store->dir_fd, dev->store->socket, 0);
-	if (bind(h->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-			fchmodat(dev->store->dir_fd, dev->store->socket, 0600, 0) < 0 ||
-			listen(h->listen_fd, 1) < 0)
-		ret = -errno;
-	else
-		ret = vduse_ctl_add(h->listen_fd, EPOLLIN, handover_on_connect, dev, &h->listen_id);
-	if (ret < 0) {
-		close(h->listen_fd);
-		h->listen_fd = -1;
+	vduse_handover_init_msg(&msg, VDUSE_HANDOVER_WELCOME);
+	if (vduse_handover_send(h->peer_fd, &msg, &dev->store->fd, 1) < 0) {
+		handover_stay(dev, "is gone");
+		return;
 	}
-	return ret;
-}
-
-static void
-handover_unlisten(struct rte_vduse_dev *dev)
-{
-	struct vduse_handover *h = &dev->handover;
-
-	if (h->listen_fd < 0)
-		return;
-	vduse_ctl_del(h->listen_id);
-	unlinkat(dev->store->dir_fd, dev->store->socket, 0);
-	close(h->listen_fd);
-	h->listen_fd = -1;
-}
-
-void
-vduse_handover_close(struct rte_vduse_dev *dev)
-{
-	struct vduse_handover *h = &dev->handover;
-
-	handover_unlisten(dev);
-	vduse_ctl_del(h->peer_id);
-	if (h->peer_fd < 0)
-		return;
-	close(h->peer_fd);
-	h->peer_fd = -1;
-	__atomic_fetch_sub(&handover_asked, 1, __ATOMIC_RELAXED);
+	handover_set_step(h, VDUSE_HANDOVER_WAITS);
+	VDUSE_LOG(NOTICE, "%s: another process prepares to take it over", dev->name);
 }
 
 static uint64_t
@@ -160,167 +118,196 @@ handover_now(void)
 	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec;
 }
 
-static int
-handover_send(const struct rte_vduse_dev *dev)
+/* The one moment at which nobody serves the device. */
+static void
+handover_on_ready(struct rte_vduse_dev *dev)
 {
-	const int fds[2] = { dev->fd, dev->store->fd };
-	struct handover_msg msg = { .magic = HANDOVER_MAGIC, .stopped_ns = handover_now() };
-	struct iovec iov = { .iov_base = &msg, .iov_len = sizeof(msg) };
-	char room[CMSG_SPACE(sizeof(fds))] __rte_aligned(sizeof(struct cmsghdr)) = { 0 };
-	struct msghdr hdr = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = room,
-		.msg_controllen = sizeof(room) };
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&hdr);
+	struct vduse_handover *h = &dev->handover;
+	const int fds[] = { dev->fd, h->listen_fd };
+	struct vduse_handover_msg msg;
 
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(fds));
-	memcpy(CMSG_DATA(cmsg), fds, sizeof(fds));
-	return sendmsg(dev->handover.peer_fd, &hdr, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	if (!vduse_run_is_watched(dev)) {
+		handover_say_refused(h->peer_fd, "it is not served at this moment: try again");
+		handover_stay(dev, "came at a bad moment");
+		return;
+	}
+	vduse_handover_init_msg(&msg, VDUSE_HANDOVER_COMMIT);
+	msg.stopped_ns = handover_now();
+	/* nobody changes the configuration from here on */
+	pthread_mutex_lock(&dev->renewal.lock);
+	handover_set_step(h, VDUSE_HANDOVER_SENT);
+	pthread_mutex_unlock(&dev->renewal.lock);
+	vduse_run_suspend(dev);
+	if (vduse_handover_send(h->peer_fd, &msg, fds, RTE_DIM(fds)) < 0)
+		handover_stay(dev, "is gone");
+}
+
+static void
+handover_on_done(struct rte_vduse_dev *dev)
+{
+	struct vduse_handover *h = &dev->handover;
+
+	VDUSE_LOG(NOTICE, "%s: another process has taken it over", dev->name);
+	vduse_ctl_del(h->listen_id);
+	h->listen_id = 0;
+	close(h->listen_fd);
+	h->listen_fd = -1;
+	__atomic_store_n(&h->left, true, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&handover_gone, 1, __ATOMIC_RELAXED);
+	handover_drop_peer(h);
+	if (dev->ops.successor != NULL)
+		dev->ops.successor(dev->priv);
+}
+
+/* The other says the next word, or went away. */
+static void
+handover_on_peer(void *arg, __rte_unused uint32_t events)
+{
+	static const uint32_t awaited[] = {
+		[VDUSE_HANDOVER_ASKED] = VDUSE_HANDOVER_HELLO,
+		[VDUSE_HANDOVER_WAITS] = VDUSE_HANDOVER_READY,
+		[VDUSE_HANDOVER_SENT] = VDUSE_HANDOVER_DONE,
+	};
+	struct rte_vduse_dev *dev = arg;
+	struct vduse_handover *h = &dev->handover;
+	int fds[VDUSE_HANDOVER_FDS_MAX] = { -1, -1 };
+	struct vduse_handover_msg msg;
+	unsigned int i;
+	int ret;
+
+	ret = vduse_handover_receive(h->peer_fd, &msg, fds);
+	if (ret == -EAGAIN)
+		return;
+	/* what it may send has no descriptors */
+	for (i = 0; i < RTE_DIM(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	if (ret == -EPROTONOSUPPORT)
+		handover_say_refused(h->peer_fd,
+				"its protocol of take-over has another version: stop it and "
+				"start the new one");
+	if (ret <= 0 || msg.type != awaited[h->step]) {
+		handover_stay(dev, ret == 0 ? "is gone" : "does not speak as this one");
+		return;
+	}
+	if (h->step == VDUSE_HANDOVER_ASKED)
+		handover_on_hello(dev, &msg);
+	else if (h->step == VDUSE_HANDOVER_WAITS)
+		handover_on_ready(dev);
+	else
+		handover_on_done(dev);
+}
+
+static void
+handover_on_connect(void *arg, __rte_unused uint32_t events)
+{
+	struct rte_vduse_dev *dev = arg;
+	struct vduse_handover *h = &dev->handover;
+	int fd = accept4(h->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	if (!vduse_handover_is_trusted(fd)) {
+		close(fd);
+		return;
+	}
+	if (h->peer_fd >= 0) {
+		handover_say_refused(fd, "another process takes it over already");
+		close(fd);
+		return;
+	}
+	if (vduse_ctl_add(fd, EPOLLIN | EPOLLRDHUP, handover_on_peer, dev, &h->peer_id) < 0) {
+		close(fd);
+		return;
+	}
+	h->peer_fd = fd;
+	handover_set_step(h, VDUSE_HANDOVER_ASKED);
+}
+
+/* Returns a descriptor or -errno. */
+static int
+handover_bind(const struct vduse_store *store)
+{
+	struct sockaddr_un addr;
+	int fd, ret;
+
+	ret = vduse_handover_address(&addr, store->dir_fd, store->socket);
+	if (ret < 0)
+		return ret;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	/* the lock is ours: what is there is a dead process's */
+	unlinkat(store->dir_fd, store->socket, 0);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+			fchmodat(store->dir_fd, store->socket, 0600, 0) == 0 && listen(fd, 1) == 0)
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+int
+vduse_handover_listen(struct rte_vduse_dev *dev)
+{
+	struct vduse_handover *h = &dev->handover;
+	int ret;
+
+	if (dev->store == NULL)
+		return 0;
+	if (h->listen_fd < 0) {
+		ret = handover_bind(dev->store);
+		if (ret < 0)
+			return ret;
+		h->listen_fd = ret;
+	}
+	ret = vduse_ctl_add(h->listen_fd, EPOLLIN, handover_on_connect, dev, &h->listen_id);
+	if (ret < 0) {
+		close(h->listen_fd);
+		h->listen_fd = -1;
+	}
+	return ret;
+}
+
+/* Whether somebody is to be waited for: the next word is his, and comes at once. */
+static bool
+handover_is_awaited(const struct rte_vduse_dev *dev)
+{
+	const enum vduse_handover_step step = handover_step(&dev->handover);
+
+	return step == VDUSE_HANDOVER_SENT ||
+	       (step == VDUSE_HANDOVER_WAITS &&
+			       __atomic_load_n(&handover_gone, __ATOMIC_RELAXED) > 0);
 }
 
 int
 rte_vduse_dev_hand_over(struct rte_vduse_dev *dev)
 {
+	uint32_t waited = 0;
+
+	while (handover_is_awaited(dev) && vduse_bus_wait(&waited))
+		;
+	return vduse_handover_is_out(dev) ? 0 : -ENOENT;
+}
+
+void
+vduse_handover_close(struct rte_vduse_dev *dev)
+{
 	struct vduse_handover *h = &dev->handover;
-	bool gone;
 
-	if (h->left)
-		return 0;
-	if (dev->store == NULL || __atomic_load_n(&handover_asked, __ATOMIC_RELAXED) == 0)
-		return -ENOENT;
-	pthread_mutex_lock(&dev->renewal.lock);
-	gone = dev->renewal.gone;
-	pthread_mutex_unlock(&dev->renewal.lock);
-	if (gone)
-		return -ENOENT;
-	handover_unlisten(dev);
-	vduse_renew_stop(dev);
-	vduse_run_end(dev);
-	h->left = true;
+	rte_vduse_dev_hand_over(dev);
+	vduse_ctl_del(h->listen_id); /* adds the peer */
 	vduse_ctl_del(h->peer_id);
-	h->peer_id = 0;
-	/* one that asked for another device finds this one as a killed process leaves it */
-	if (h->peer_fd >= 0 && (dev->renewal.gone || handover_send(dev) < 0))
-		VDUSE_LOG(WARNING, "%s: the process that wanted it is gone; it stays for the next",
-				dev->name);
-	return 0;
-}
-
-static int
-handover_connect(const char *dir, const char *file)
-{
-	struct sockaddr_un addr;
-	int dir_fd, fd, ret;
-
-	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0)
-		return -errno;
-	/* whoever does not accept must not hold us up either */
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	ret = fd < 0 ? -errno : handover_address(&addr, dir_fd, file);
-	if (ret == 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		ret = -errno;
-	close(dir_fd);
-	if (ret == 0)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
-/* Not what it must be: what came along is closed. There is room for a message's descriptors, no
- * more. */
-static int
-handover_refuse(struct msghdr *hdr)
-{
-	struct cmsghdr *cmsg;
-	size_t at;
-	int fd;
-
-	for (cmsg = CMSG_FIRSTHDR(hdr); cmsg != NULL; cmsg = CMSG_NXTHDR(hdr, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (at = CMSG_LEN(0); at + sizeof(fd) <= cmsg->cmsg_len; at += sizeof(fd)) {
-			memcpy(&fd, (const char *)cmsg + at, sizeof(fd));
-			close(fd);
-		}
+	h->listen_id = 0;
+	/* with the device in its hands, whether it said so or not: no other may touch it */
+	if (vduse_handover_is_out(dev))
+		__atomic_store_n(&h->left, true, __ATOMIC_RELAXED);
+	if (h->listen_fd >= 0) {
+		/* what was sent away is the other's */
+		if (!h->left)
+			unlinkat(dev->store->dir_fd, dev->store->socket, 0);
+		close(h->listen_fd);
+		h->listen_fd = -1;
 	}
-	return -EPROTO;
-}
-
-/* Whether there is something to read, or the other went away. */
-static bool
-handover_wait(int fd)
-{
-	struct pollfd wait = { .fd = fd, .events = POLLIN };
-	int n;
-
-	do
-		n = poll(&wait, 1, HANDOVER_WAIT_MS);
-	while (n < 0 && errno == EINTR);
-	return n != 0;
-}
-
-/* Returns 1; 0: the other went away; -errno. */
-static int
-handover_receive(int fd, struct vduse_handover_gift *gift)
-{
-	struct handover_msg msg = { 0 };
-	struct iovec iov = { .iov_base = &msg, .iov_len = sizeof(msg) };
-	int fds[2];
-	char room[CMSG_SPACE(sizeof(fds))] __rte_aligned(sizeof(struct cmsghdr)) = { 0 };
-	struct msghdr hdr = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = room,
-		.msg_controllen = sizeof(room) };
-	const struct cmsghdr *cmsg;
-	ssize_t n;
-
-	if (!handover_wait(fd))
-		return -ETIMEDOUT;
-	n = recvmsg(fd, &hdr, MSG_CMSG_CLOEXEC);
-	if (n < 0)
-		return 0;
-	cmsg = CMSG_FIRSTHDR(&hdr);
-	if (n == 0 && cmsg == NULL)
-		return 0;
-	if (n != sizeof(msg) || (hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
-			msg.magic != HANDOVER_MAGIC || cmsg == NULL ||
-			cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS ||
-			cmsg->cmsg_len != CMSG_LEN(sizeof(fds)))
-		return handover_refuse(&hdr);
-	memcpy(fds, CMSG_DATA(cmsg), sizeof(fds));
-	gift->device_fd = fds[0];
-	gift->store_fd = fds[1];
-	gift->stopped_ns = msg.stopped_ns;
-	return 1;
-}
-
-int
-vduse_handover_take(const char *dir, const char *name, struct vduse_handover_gift *gift)
-{
-	char file[NAME_MAX + 1];
-	int fd, ret;
-
-	vduse_store_file_name(file, sizeof(file), name, "sock");
-	fd = handover_connect(dir, file);
-	if (fd == -EAGAIN) {
-		VDUSE_LOG(ERR, "%s: others ask the process that serves it for it already", name);
-		return -EBUSY;
-	}
-	if (fd < 0) {
-		VDUSE_LOG(NOTICE, "%s: no process serves it from %s: nothing to take over", name,
-				dir);
-		return 0;
-	}
-	ret = handover_peer_is_trusted(fd) ? handover_receive(fd, gift) : -EPERM;
-	close(fd);
-	if (ret == -EPERM)
-		VDUSE_LOG(ERR, "%s: the process that serves it is another user's", name);
-	else if (ret < 0)
-		VDUSE_LOG(ERR, "%s: the process that serves it does not let it go: %s; stop it",
-				name, strerror(-ret));
-	return ret;
+	handover_drop_peer(h);
 }

@@ -7,43 +7,42 @@
 struct rte_vduse_dev;
 
 /*
- * An upgrade: a process that runs gives a device's descriptor and its state
- * file, with the lock, to the one that follows. They meet at a socket in the
- * state folder; each makes sure that the other is the same user or root.
+ * An upgrade, the side that serves: a device's descriptor goes to the process
+ * that follows, with the state file and its lock. They meet at a socket in the
+ * state folder; each makes sure that the other is the same user or root. All
+ * is done on the control thread, and the owner is told when the device is gone.
  */
 
-/** The serving side. */
+/** What is awaited from the process that takes the device over. */
+enum vduse_handover_step {
+	VDUSE_HANDOVER_NOBODY, /**< none is there */
+	VDUSE_HANDOVER_ASKED,  /**< its hello */
+	VDUSE_HANDOVER_WAITS,  /**< that it is ready; it has the state file */
+	VDUSE_HANDOVER_SENT,   /**< its acknowledgement; it has the device, and no queue runs */
+};
+
 struct vduse_handover {
 	int listen_fd; /**< -1: none */
 	int peer_fd;   /**< who asked, -1: nobody */
 	vduse_ctl_id_t listen_id, peer_id;
-	bool left; /**< the device is no longer ours */
-};
-
-/** Nobody may ask yet. */
-void vduse_handover_init(struct rte_vduse_dev *dev);
-
-/** Whoever follows may ask from here on. Nothing where there is no state file. @return 0 or -errno
- */
-int vduse_handover_listen(struct rte_vduse_dev *dev);
-
-/** Nobody may any more. Not on the control thread. */
-void vduse_handover_close(struct rte_vduse_dev *dev);
-
-/** What the one before gives. */
-struct vduse_handover_gift {
-	int device_fd;
-	int store_fd;
-	uint64_t stopped_ns; /**< when its queues stopped, CLOCK_MONOTONIC */
+	enum vduse_handover_step
+			step; /**< written by the control thread; others read it atomically */
+	bool left;            /**< the device is no longer ours; the same */
 };
 
 /**
- * Ask the process that serves the device for it, and wait until it lets go.
- *
- * @return 1; 0: there is none, or it went away; -errno with a line of log:
- *   -EPERM it is somebody else's, -ETIMEDOUT it does not let go, -EBUSY others
- *   ask for it, -EPROTO what it sent is not a device and its state file
+ * Whoever follows may ask from here on, at the socket that the process before
+ * gave, or a new one. Nothing where there is no state file. @return 0 or -errno
  */
-int vduse_handover_take(const char *dir, const char *name, struct vduse_handover_gift *gift);
+int vduse_handover_listen(struct rte_vduse_dev *dev);
+
+/**
+ * Nobody may any more. Not on the control thread. Where the device was sent,
+ * and nobody says whether it came, it is left.
+ */
+void vduse_handover_close(struct rte_vduse_dev *dev);
+
+/** Whether the device is another process's, or may be. Any thread. */
+bool vduse_handover_is_out(const struct rte_vduse_dev *dev);
 
 #endif /* VDUSE_HANDOVER_H */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include <linux/virtio_config.h>
 
@@ -63,13 +65,23 @@ recover_status(struct rte_vduse_dev *dev)
 	return recover_any_ready(dev) ? RECOVER_DRIVER_OK : 0;
 }
 
-void
-vduse_recover(struct rte_vduse_dev *dev)
+/* How long nobody served a device that another process handed over. */
+static void
+recover_say_rest(struct rte_vduse_dev *dev)
 {
-	const uint8_t status = recover_status(dev);
+	struct timespec now;
+	uint64_t ns;
 
-	if (status == 0)
-		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ns = now.tv_sec * UINT64_C(1000000000) + now.tv_nsec - dev->stopped_ns;
+	dev->stopped_ns = 0;
+	VDUSE_LOG(NOTICE, "%s: taken over; it rested for %" PRIu64 ".%03" PRIu64 " ms", dev->name,
+			ns / 1000000, ns / 1000 % 1000);
+}
+
+static void
+recover_go_on(struct rte_vduse_dev *dev, uint8_t status)
+{
 	if (dev->resumed && dev->store->head->failed) {
 		VDUSE_LOG(ERR,
 				"%s: had a malformed ring; it stays stopped until its driver "
@@ -88,4 +100,30 @@ vduse_recover(struct rte_vduse_dev *dev)
 		vduse_run_fail(dev);
 	}
 	dev->recovering = false;
+}
+
+void
+vduse_recover(struct rte_vduse_dev *dev)
+{
+	const uint8_t status = recover_status(dev);
+
+	if (status != 0)
+		recover_go_on(dev, status);
+	if (dev->stopped_ns != 0)
+		recover_say_rest(dev);
+}
+
+void
+vduse_recover_again(struct rte_vduse_dev *dev)
+{
+	int ret;
+
+	/* as the process that might have followed would */
+	dev->resumed = true;
+	__atomic_store_n(&dev->status, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
+	vduse_recover(dev);
+	ret = vduse_run_watch(dev);
+	if (ret < 0)
+		VDUSE_LOG(ERR, "%s: cannot wait for requests: %s", dev->name, strerror(-ret));
 }

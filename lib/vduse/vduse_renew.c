@@ -120,9 +120,8 @@ renew_remove(struct rte_vduse_dev *dev)
 	}
 }
 
-/* As one without a driver. Nobody watches the device, and no queue runs. */
-static int
-renew_watch(struct rte_vduse_dev *dev)
+void
+vduse_renew_use_fd(struct rte_vduse_dev *dev)
 {
 	uint16_t i;
 
@@ -132,6 +131,15 @@ renew_watch(struct rte_vduse_dev *dev)
 	}
 	vduse_umem_renew(&dev->umem, dev->fd);
 	__atomic_store_n(&dev->env.fd, dev->fd, __ATOMIC_SEQ_CST);
+}
+
+/* As one without a driver. Nobody watches the device, and no queue runs. */
+static int
+renew_watch(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	vduse_renew_use_fd(dev);
 	for (i = 0; i < dev->nb_queues; i++)
 		dev->vqs[i]->fault = NULL;
 	__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);

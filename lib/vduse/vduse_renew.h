@@ -39,6 +39,9 @@ void vduse_renew_start(struct rte_vduse_dev *dev);
 /** End it, as it is. For the owner; not on the control thread. */
 void vduse_renew_stop(struct rte_vduse_dev *dev);
 
+/** Memory and interrupts go by dev->fd, which has changed. No queue runs. */
+void vduse_renew_use_fd(struct rte_vduse_dev *dev);
+
 /**
  * An ioctl of the device, from a thread that does not know whether it is made
  * anew at this moment. @return as ioctl(2) or -errno; -ENODEV while it is

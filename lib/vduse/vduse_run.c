@@ -44,10 +44,11 @@ run_unwatch_kick(struct rte_vduse_dev *dev, uint16_t index)
 	dev->kick_ids[index] = 0;
 }
 
-/* No queue is served any more, and the owner knows. */
+/* No queue is served any more. tell: to the owner the device stops. */
 static void
-run_stop_queues(struct rte_vduse_dev *dev)
+run_stop_queues(struct rte_vduse_dev *dev, bool tell)
 {
+	const bool started = dev->started;
 	uint16_t i;
 
 	dev->misses_wait = false;
@@ -56,10 +57,9 @@ run_stop_queues(struct rte_vduse_dev *dev)
 		run_unwatch_kick(dev, i);
 		vduse_queue_end(dev, i, VDUSE_QUEUE_LEFT);
 	}
-	if (dev->started) {
-		__atomic_store_n(&dev->started, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&dev->started, false, __ATOMIC_RELAXED);
+	if (started && tell)
 		dev->ops.stop(dev->priv);
-	}
 }
 
 /*
@@ -73,7 +73,7 @@ vduse_run_fail(struct rte_vduse_dev *dev)
 		return;
 	__atomic_store_n(&dev->broken, true, __ATOMIC_RELAXED);
 	vduse_store_set_status(dev->store, dev->status, true);
-	run_stop_queues(dev);
+	run_stop_queues(dev, true);
 }
 
 /* The queue runs: lcores poll it, or its kicks go to the owner. */
@@ -321,11 +321,11 @@ run_reset_records(struct rte_vduse_dev *dev)
 }
 
 static void
-run_stop(struct rte_vduse_dev *dev)
+run_stop(struct rte_vduse_dev *dev, bool tell)
 {
 	uint16_t i;
 
-	run_stop_queues(dev);
+	run_stop_queues(dev, tell);
 	for (i = 0; i < dev->nb_queues; i++)
 		run_set_kickfd(dev, i, VDUSE_EVENTFD_DEASSIGN);
 	vduse_umem_close(&dev->umem);
@@ -430,7 +430,7 @@ vduse_run_set_status(struct rte_vduse_dev *dev, uint8_t status)
 	if (status == 0) {
 		/* first: a successor must not start queues that are half way through this */
 		vduse_store_set_status(dev->store, 0, false);
-		run_stop(dev);
+		run_stop(dev, true);
 		run_reset_records(dev);
 		run_forget_faults(dev);
 		__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);
@@ -567,6 +567,14 @@ vduse_run_ready(struct rte_vduse_dev *dev)
 	return 0;
 }
 
+void
+vduse_run_suspend(struct rte_vduse_dev *dev)
+{
+	vduse_ctl_del(dev->msg_id);
+	dev->msg_id = 0;
+	run_stop(dev, false);
+}
+
 int
 vduse_run_begin(struct rte_vduse_dev *dev)
 {
@@ -601,6 +609,7 @@ vduse_run_end(struct rte_vduse_dev *dev)
 		vduse_ctl_del(dev->kick_ids[i]);
 	vduse_ctl_del(dev->fault_id);
 	memset(dev->kick_ids, 0, dev->nb_queues * sizeof(dev->kick_ids[0]));
-	run_stop(dev);
+	if (!vduse_handover_is_out(dev)) /* or its queues are another's */
+		run_stop(dev, true);
 	close(dev->timer_fd);
 }

@@ -354,6 +354,15 @@ vduse_store_close(struct vduse_store *store, bool remove)
 	free(store);
 }
 
+void
+rte_vduse_state_remove(const char *dir, const char *name)
+{
+	struct vduse_store *store;
+
+	if (access(dir, F_OK) == 0 && vduse_store_open(&store, dir, name, -1) == 0)
+		vduse_store_close(store, true);
+}
+
 enum vduse_store_stage
 vduse_store_stage(const struct vduse_store *store)
 {

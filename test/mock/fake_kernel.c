@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/virtio_config.h>
@@ -34,13 +35,29 @@ static struct {
 	uint64_t features;
 } controls[FK_DEVS_MAX + 1];
 
+/* Whether a descriptor that was not given out is the device's, sent from process to process. */
+static bool
+dev_is_sent(struct fk_dev *dev, int fd)
+{
+	struct stat have, other;
+
+	if (dev->fd < 0 || dev->dup >= 0 || fstat(dev->fd, &have) < 0 || fstat(fd, &other) < 0 ||
+			have.st_dev != other.st_dev || have.st_ino != other.st_ino)
+		return false;
+	dev->dup = fk_ledger_open(fd);
+	return true;
+}
+
 static struct fk_dev *
 dev_of_fd(int fd)
 {
 	unsigned int i;
 
-	for (i = 0; i < FK_DEVS_MAX; i++)
-		if (fk.devs[i].used && fk.devs[i].fd == fd)
+	for (i = 0; i < FK_DEVS_MAX && fd >= 0; i++)
+		if (fk.devs[i].used && (fk.devs[i].fd == fd || fk.devs[i].dup == fd))
+			return &fk.devs[i];
+	for (i = 0; i < FK_DEVS_MAX && fd >= 0; i++)
+		if (fk.devs[i].used && dev_is_sent(&fk.devs[i], fd))
 			return &fk.devs[i];
 	return NULL;
 }
@@ -220,6 +237,7 @@ control_create(unsigned int control, const struct vduse_dev_config *config)
 	}
 	memcpy(dev->config, config->config, config->config_size);
 	dev->fd = -1;
+	dev->dup = -1;
 	dev->peer = -1;
 	for (i = 0; i < dev->nb_vqs; i++)
 		dev->vqs[i].kickfd = -1;
@@ -414,6 +432,23 @@ fk_set_attr(const char *name, const char *attr, const char *value)
 	return ret;
 }
 
+/* The last descriptor counts. */
+static void
+device_release(struct fk_dev *dev, int fd)
+{
+	if (dev->dup >= 0) {
+		if (fd == dev->fd)
+			dev->fd = dev->dup;
+		dev->dup = -1;
+		return;
+	}
+	fk_umem_drop(dev);
+	dev->fd = -1;
+	if (dev->peer >= 0)
+		close(dev->peer);
+	dev->peer = -1;
+}
+
 static void
 fk_close(int fd)
 {
@@ -421,15 +456,10 @@ fk_close(int fd)
 	unsigned int i;
 
 	pthread_mutex_lock(&fk.lock);
+	dev = dev_of_fd(fd);
 	if (fk_ledger_close(fd)) {
-		dev = dev_of_fd(fd);
-		if (dev != NULL) {
-			fk_umem_drop(dev);
-			dev->fd = -1;
-			if (dev->peer >= 0)
-				close(dev->peer);
-			dev->peer = -1;
-		}
+		if (dev != NULL)
+			device_release(dev, fd);
 		for (i = 0; i < RTE_DIM(controls); i++)
 			if (controls[i].fd == fd)
 				controls[i].fd = 0;

@@ -66,6 +66,7 @@ struct fk_dev {
 	bool attached;
 	bool broken;
 	int fd;   /* the process's end; -1: nobody has it open */
+	int dup;  /* the same, after it went to another process; -1 */
 	int peer; /* our end: a byte in it is a message to read */
 	uint32_t last_request;
 	bool answered; /* and what belongs to the answer may not be done: no read came since */

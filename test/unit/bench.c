@@ -64,6 +64,8 @@ bench_event(void *arg, enum rte_vduse_net_event event, uint16_t pair)
 	if (event == RTE_VDUSE_NET_EVENT_LINK) {
 		b->link_up = info.link_up;
 		b->link_events++;
+	} else if (event == RTE_VDUSE_NET_EVENT_SUCCESSOR) {
+		b->successors++;
 	} else {
 		b->queue_events++;
 	}
@@ -115,6 +117,7 @@ bench_create(struct bench *b, const struct bench_conf *conf)
 		.event = bench_event,
 		.event_arg = b,
 		.state_dir = conf->state_dir,
+		.keep = conf->keep,
 	};
 
 	bench_init(b, conf);

@@ -51,6 +51,7 @@ struct bench_conf {
 	uint64_t features; /* in addition */
 	uint32_t zero_copy_min;
 	const char *state_dir;
+	bool keep;        /* see struct rte_vduse_conf */
 	bool call_thread; /* as in struct rte_vduse_net_conf */
 	bool umem;        /* see struct rte_vduse_conf */
 	uint32_t max_regions;
@@ -70,6 +71,7 @@ struct bench {
 	bool link_up;
 	unsigned int link_events;
 	unsigned int queue_events;
+	unsigned int successors; /* told that another process has the device */
 };
 
 /* Create the device, with memory mapped; nothing is negotiated. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,16 +20,16 @@ struct sockaddr_un takeover_place;
 struct takeover_other takeover_other;
 
 static void
-other_turn(void)
+other_turn(void (**which)(void))
 {
-	void (*turn)(void) = takeover_other.turn;
+	void (*turn)(void) = *which;
 
-	takeover_other.turn = NULL;
+	*which = NULL;
 	if (turn != NULL)
 		turn();
 }
 
-/* Not so long as it really is. */
+/* The test has its turn. */
 int
 __wrap_poll(struct pollfd *fds, nfds_t nfds, int ms)
 {
@@ -39,14 +40,14 @@ __wrap_poll(struct pollfd *fds, nfds_t nfds, int ms)
 		errno = EINTR;
 		return -1;
 	}
-	other_turn();
-	return __real_poll(fds, nfds, 20);
+	other_turn(&takeover_other.turn);
+	return takeover_other.deaf ? 0 : __real_poll(fds, nfds, ms);
 }
 
 ssize_t
 __wrap_sendmsg(int fd, const struct msghdr *hdr, int flags)
 {
-	other_turn();
+	other_turn(&takeover_other.before_send);
 	return __real_sendmsg(fd, hdr, flags);
 }
 
@@ -81,7 +82,7 @@ takeover_as_nobody(int fd, bool listening)
 }
 
 int
-takeover_create(struct rte_vduse_net **net, bool takeover)
+takeover_create(struct rte_vduse_net **net, bool takeover, bool keep)
 {
 	const struct rte_vduse_net_conf conf = { .name = "unit",
 		.queue_pairs = 1,
@@ -89,6 +90,7 @@ takeover_create(struct rte_vduse_net **net, bool takeover)
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 		.takeover = takeover,
+		.keep = keep,
 		.adopt = takeover,
 		.state_dir = takeover_dir };
 
@@ -96,12 +98,59 @@ takeover_create(struct rte_vduse_net **net, bool takeover)
 }
 
 void
-takeover_assert_file(int fd, ino_t ino)
+takeover_say(int fd, const struct vduse_handover_msg *msg, size_t len, unsigned int nb_fds)
+{
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)msg, .iov_len = len };
+	char room[CMSG_SPACE(4 * sizeof(int))] __rte_aligned(sizeof(struct cmsghdr)) = { 0 };
+	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *cmsg;
+	int fds[4] = { 0 };
+	unsigned int i;
+
+	assert_in_range(nb_fds, 0, RTE_DIM(fds));
+	for (i = 0; i < nb_fds; i++)
+		fds[i] = memfd_create("gift", MFD_CLOEXEC);
+	if (nb_fds > 0) {
+		hdr.msg_control = room;
+		hdr.msg_controllen = CMSG_SPACE(nb_fds * sizeof(int));
+		cmsg = CMSG_FIRSTHDR(&hdr);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(nb_fds * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, nb_fds * sizeof(int));
+	}
+	assert_int_equal(__real_sendmsg(fd, &hdr, MSG_NOSIGNAL), len);
+	for (i = 0; i < nb_fds; i++)
+		close(fds[i]);
+}
+
+void
+takeover_say_type(int fd, enum vduse_handover_type type)
+{
+	struct vduse_handover_msg msg;
+
+	vduse_handover_init_msg(&msg, type);
+	msg.device_id = 1;
+	takeover_say(fd, &msg, sizeof(msg), 0);
+}
+
+void
+takeover_hear(int fd, enum vduse_handover_type type, int *fds)
+{
+	struct vduse_handover_msg msg;
+
+	assert_int_equal(vduse_handover_receive(fd, &msg, fds), 1);
+	assert_int_equal(msg.type, type);
+	assert_int_equal(msg.reason[0] != '\0', type == VDUSE_HANDOVER_REFUSED);
+	assert_int_equal(msg.stopped_ns != 0, type == VDUSE_HANDOVER_COMMIT);
+}
+
+ino_t
+takeover_file(int fd)
 {
 	struct stat st;
 
 	assert_int_equal(fstat(fd, &st), 0);
-	assert_int_equal(st.st_ino, ino);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-	close(fd);
+	return st.st_ino;
 }

@@ -8,17 +8,12 @@
 #include <sys/un.h>
 
 #include "bench.h"
+#include "vduse_handover_msg.h"
 
 /*
  * The socket where a device changes hands, for tests that play one of the two processes. poll(2)
  * and sendmsg(2) of the library are wrapped: the test has its turn within them.
  */
-
-/* As vduse_handover.c sends it. */
-#define TAKEOVER_MAGIC UINT64_C(0x7664757365303031)
-
-/* Descriptors of a message at most. */
-#define TAKEOVER_FDS_MAX 3
 
 extern char takeover_dir[64]; /* state folder */
 extern struct sockaddr_un takeover_place;
@@ -26,7 +21,9 @@ extern struct sockaddr_un takeover_place;
 /* What the other side does while the library waits for it, or is about to send. NULL: nothing. */
 struct takeover_other {
 	void (*turn)(void);
+	void (*before_send)(void);
 	unsigned int waits, interrupts;
+	bool deaf; /* a wait ends at once, as if it had been long */
 };
 
 extern struct takeover_other takeover_other;
@@ -43,9 +40,18 @@ void takeover_folder(void);
 void takeover_as_nobody(int fd, bool listening);
 
 /* The device "unit", with its state in the folder. */
-int takeover_create(struct rte_vduse_net **net, bool takeover);
+int takeover_create(struct rte_vduse_net **net, bool takeover, bool keep);
 
-/* The descriptor is that file, and is closed on exec; closes it. */
-void takeover_assert_file(int fd, ino_t ino);
+/* Say a word of the protocol, with so many descriptors of empty files. */
+void takeover_say(int fd, const struct vduse_handover_msg *msg, size_t len, unsigned int nb_fds);
+
+/* A word without more. */
+void takeover_say_type(int fd, enum vduse_handover_type type);
+
+/* The next word is this one; its descriptors are the caller's. */
+void takeover_hear(int fd, enum vduse_handover_type type, int *fds);
+
+/* The number of the descriptor's file. */
+ino_t takeover_file(int fd);
 
 #endif /* TAKEOVER_H */

@@ -49,6 +49,7 @@ struct pmd_conf {
 	enum rte_vduse_attach attach;
 	bool partial_csum; /* the application completes what the driver leaves to the device */
 	bool zero_copy;
+	bool keep_given;        /* else it is with state_dir */
 	uint32_t zero_copy_min; /* bytes */
 };
 
@@ -124,7 +125,7 @@ void pmd_irq_affinity(struct pmd_conf *conf);
 /** When they are sent. @return 0 or -errno */
 int pmd_irq_setup(struct rte_vduse_net *net, const struct pmd_conf *conf);
 
-/** Where rx interrupts are configured, say with which descriptors. @return 0 or -errno */
+/** Where rx interrupts are wanted, say with which descriptors. @return 0 or -errno */
 int pmd_intr_start(struct rte_eth_dev *eth_dev);
 void pmd_intr_stop(struct rte_eth_dev *eth_dev);
 int pmd_intr_enable(struct rte_eth_dev *eth_dev, uint16_t id);

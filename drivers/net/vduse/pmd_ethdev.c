@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include <inttypes.h>
-#include <time.h>
-
 #include <rte_malloc.h>
 
 #include "pmd.h"
@@ -38,27 +35,27 @@ pmd_event(void *arg, enum rte_vduse_net_event event, __rte_unused uint16_t pair)
 		rte_eth_dev_callback_process(pmd->eth_dev, RTE_ETH_EVENT_INTR_LSC, NULL);
 }
 
-/* How long a device rested that another process handed over. */
-static void
-pmd_say_pause(struct pmd_dev *pmd)
+static int
+pmd_configure(struct rte_eth_dev *eth_dev)
 {
-	struct rte_vduse_net_info info;
-	struct timespec now;
-	uint64_t ns;
+	const struct pmd_dev *pmd = eth_dev->data->dev_private;
+	int ret;
 
-	rte_vduse_net_info(pmd->net, &info);
-	if (info.dev.stopped_ns == 0 || pmd->pause_said)
-		return;
-	pmd->pause_said = true;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ns = now.tv_sec * UINT64_C(1000000000) + now.tv_nsec - info.dev.stopped_ns;
-	PMD_LOG(NOTICE, "%s: taken over; it rested for %" PRIu64 ".%03" PRIu64 " ms",
-			pmd->conf.name, ns / 1000000, ns / 1000 % 1000);
+	ret = pmd_rx_configure(eth_dev);
+	if (ret < 0)
+		return ret;
+	/* here, so that an application has all it waits for before it starts the device */
+	pmd_intr_stop(eth_dev);
+	ret = pmd_intr_start(eth_dev);
+	if (ret < 0)
+		PMD_LOG(ERR, "%s: no rx interrupts: %s", pmd->conf.name, strerror(-ret));
+	return ret;
 }
 
 /*
  * The device is put on the bus at the first start: a driver finds lcores that
- * serve it.
+ * serve it. One that another process serves is taken from it last of all, when
+ * nothing can fail any more.
  */
 static int
 pmd_start(struct rte_eth_dev *eth_dev)
@@ -69,27 +66,22 @@ pmd_start(struct rte_eth_dev *eth_dev)
 	ret = pmd_rx_start(eth_dev);
 	if (ret < 0)
 		return ret;
-	ret = pmd_intr_start(eth_dev);
-	if (ret < 0) {
-		PMD_LOG(ERR, "%s: no rx interrupts: %s", pmd->conf.name, strerror(-ret));
-		return ret;
-	}
 	ret = rte_vduse_net_set_link(pmd->net, true);
 	if (ret < 0) {
 		PMD_LOG(ERR, "%s: cannot set the link up: %s", pmd->conf.name, strerror(-ret));
-		goto stop_intr;
+		return ret;
 	}
 	ret = rte_vduse_net_attach(pmd->net, pmd->conf.attach);
 	if (ret < 0)
 		goto link_down;
+	ret = rte_vduse_net_take_over(pmd->net);
+	if (ret < 0)
+		goto link_down;
 	pmd_link_update(eth_dev, 0);
-	pmd_say_pause(pmd);
 	return 0;
 
 link_down:
 	rte_vduse_net_set_link(pmd->net, false);
-stop_intr:
-	pmd_intr_stop(eth_dev);
 	return ret;
 }
 
@@ -99,12 +91,11 @@ pmd_stop(struct rte_eth_dev *eth_dev)
 	struct pmd_dev *pmd = eth_dev->data->dev_private;
 
 	eth_dev->data->dev_started = 0;
-	/* the driver of a device that goes to another process notices nothing */
+	/* the driver of a device that went to another process notices nothing */
 	if (rte_vduse_net_hand_over(pmd->net) != 0) {
 		rte_vduse_net_set_link(pmd->net, false);
 		pmd_link_update(eth_dev, 0);
 	}
-	pmd_intr_stop(eth_dev);
 	return 0;
 }
 
@@ -137,6 +128,7 @@ pmd_close(struct rte_eth_dev *eth_dev)
 
 	if (eth_dev->data->dev_started)
 		pmd_stop(eth_dev);
+	pmd_intr_stop(eth_dev);
 	ret = rte_vduse_net_destroy(pmd->net);
 	for (i = 0; i < eth_dev->data->nb_rx_queues; i++)
 		pmd_rx_queue_release(eth_dev, i);
@@ -262,7 +254,7 @@ pmd_link_down(struct rte_eth_dev *eth_dev)
 }
 
 static const struct eth_dev_ops pmd_ops = {
-	.dev_configure = pmd_rx_configure,
+	.dev_configure = pmd_configure,
 	.dev_start = pmd_start,
 	.dev_stop = pmd_stop,
 	.dev_close = pmd_close,

@@ -39,6 +39,7 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 #define PMD_ARG_TAKEOVER    "takeover"
 #define PMD_ARG_MAX_REGIONS "max-regions"
 #define PMD_ARG_MAX_MEMORY  "max-memory"
+#define PMD_ARG_KEEP        "keep"
 
 /* Frame length in bytes from which zero-copy pays; see doc/benchmarks.md. */
 #define PMD_ZERO_COPY_MIN 1024
@@ -71,6 +72,7 @@ RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 	PMD_ARG_ZC_MIN "=<int> "                            \
 	PMD_ARG_STATE_DIR "=<folder> "                     \
 	PMD_ARG_TAKEOVER "=<0|1> "                          \
+	PMD_ARG_KEEP "=<0|1> "                              \
 	PMD_ARG_MAX_REGIONS "=<int> "                       \
 	PMD_ARG_MAX_MEMORY "=<int>"
 /* clang-format on */
@@ -388,6 +390,13 @@ parse_takeover(const char *key, const char *value, struct pmd_conf *conf)
 	return parse_flag(key, value, &conf->net.takeover);
 }
 
+static int
+parse_keep(const char *key, const char *value, struct pmd_conf *conf)
+{
+	conf->keep_given = true;
+	return parse_flag(key, value, &conf->net.keep);
+}
+
 static const struct {
 	const char *key;
 	int (*parse)(const char *key, const char *value, struct pmd_conf *conf);
@@ -419,6 +428,7 @@ static const struct {
 	{ PMD_ARG_ZC_MIN, parse_zero_copy_min },
 	{ PMD_ARG_STATE_DIR, parse_state_dir },
 	{ PMD_ARG_TAKEOVER, parse_takeover },
+	{ PMD_ARG_KEEP, parse_keep },
 };
 
 static int
@@ -478,6 +488,13 @@ pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *args)
 	}
 	conf->net.adopt |= conf->net.adopt_fd_plus_1 != 0;
 	rte_kvargs_free(kvlist);
+	if (ret == 0 && conf->net.keep && conf->state_dir[0] == '\0') {
+		PMD_LOG(ERR, PMD_ARG_KEEP
+				"=1: only with a folder for the state: give " PMD_ARG_STATE_DIR);
+		return -EINVAL;
+	}
+	if (!conf->keep_given)
+		conf->net.keep = conf->state_dir[0] != '\0';
 	if (ret == 0 && !rte_is_power_of_2(conf->net.queue_size) &&
 			conf->net.ring != RTE_VDUSE_NET_RING_PACKED) {
 		PMD_LOG(ERR,

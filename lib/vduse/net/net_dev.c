@@ -269,6 +269,7 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 		.adopt_fd_plus_1 = conf->adopt_fd_plus_1,
 		.state_dir = conf->state_dir,
 		.takeover = conf->takeover,
+		.keep = conf->keep,
 	};
 
 	if (conf->ring == RTE_VDUSE_NET_RING_SPLIT)
@@ -453,7 +454,7 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	net_plan_made(net);
 	net_list_add(net);
 	*out = net; /* events may come from here on */
-	ret = rte_vduse_dev_ready(net->dev);
+	ret = net->dev->waiting ? 0 : rte_vduse_dev_ready(net->dev);
 	if (ret < 0)
 		goto del_list;
 	return 0;
@@ -484,6 +485,46 @@ rte_vduse_net_probe(struct rte_vduse_net_caps *caps)
 	if (caps->dev.features)
 		caps->features |= NET_FEATURES_MQ;
 	return ret;
+}
+
+int
+rte_vduse_net_take_over(struct rte_vduse_net *net)
+{
+	int ret;
+
+	if (!net->dev->waiting)
+		return 0;
+	ret = rte_vduse_dev_take_over(net->dev);
+	if (ret < 0)
+		return ret;
+	/* its driver may have set something since */
+	pthread_mutex_lock(&net->config_lock);
+	net_state_adopt(net);
+	pthread_mutex_unlock(&net->config_lock);
+	return rte_vduse_dev_ready(net->dev);
+}
+
+struct net_port_waits {
+	uint16_t port;
+	bool waits;
+};
+
+static void
+net_visit_port(const struct rte_vduse_net *net, void *arg)
+{
+	struct net_port_waits *look = arg;
+
+	if (net->queues[1].port == look->port)
+		look->waits = net->dev->waiting;
+}
+
+bool
+rte_vduse_net_port_waits(uint16_t port)
+{
+	struct net_port_waits look = { .port = port };
+
+	net_list_walk(net_visit_port, &look);
+	return look.waits;
 }
 
 int

@@ -109,7 +109,7 @@ enum rte_vduse_net_ring {
 enum rte_vduse_net_event {
 	RTE_VDUSE_NET_EVENT_LINK,  /**< a driver came (DRIVER_OK) or went; see the info */
 	RTE_VDUSE_NET_EVENT_QUEUE, /**< a queue pair began or ceased to be served */
-	/** another process wants the device: rte_vduse_net_hand_over(), soon, on another thread */
+	/** another process has taken it over: rte_vduse_net_destroy(), soon, on another thread */
 	RTE_VDUSE_NET_EVENT_SUCCESSOR,
 };
 
@@ -136,6 +136,7 @@ struct rte_vduse_net_conf {
 	int adopt_fd_plus_1;                /**< see struct rte_vduse_conf */
 	const char *state_dir;              /**< see struct rte_vduse_conf */
 	bool takeover;                      /**< see struct rte_vduse_conf */
+	bool keep;                          /**< see struct rte_vduse_conf */
 	enum rte_vduse_net_profile profile; /**< offloads that are offered */
 	/**
 	 * Frames from this length on, in bytes, are dequeued without a copy: see
@@ -221,6 +222,17 @@ int rte_vduse_net_probe(struct rte_vduse_net_caps *caps);
  * @return "VIRTIO_NET_F_CSUM" and so on; NULL for a bit without a name
  */
 const char *rte_vduse_net_feature_name(unsigned int bit);
+
+/** As rte_vduse_dev_take_over(); events may come before it returns. */
+int rte_vduse_net_take_over(struct rte_vduse_net *net);
+
+/**
+ * Whether another process serves the device of this ethdev port, until
+ * rte_vduse_net_take_over().
+ *
+ * @param port as in rte_vduse_net_set_port()
+ */
+bool rte_vduse_net_port_waits(uint16_t port);
 
 /** As rte_vduse_dev_hand_over(). */
 int rte_vduse_net_hand_over(struct rte_vduse_net *net);
