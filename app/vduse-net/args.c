@@ -256,6 +256,13 @@ parse_fd(const struct target *to, const char *value)
 }
 
 static int
+parse_state_dir(const struct target *to, const char *value)
+{
+	to->args->state_dir = value;
+	return pass_on(to, "state-dir", value);
+}
+
+static int
 parse_stats_interval(const struct target *to, const char *value)
 {
 	unsigned long n;
@@ -417,12 +424,16 @@ static const struct opt opts[] = {
 	{ "fd", "N|systemd", WIRE_ONLY, parse_fd,
 			"take over the device behind this open descriptor, or the one that systemd "
 			"hands over by the device's name" },
-	{ "state-dir", "FOLDER", WIRE, NULL,
+	{ "state-dir", "FOLDER", WIRE, parse_state_dir,
 			"where the device's state is kept, for the process that follows this one "
 			"if it is killed (default: $RUNTIME_DIRECTORY, else none)" },
 	{ "takeover", NULL, WIRE, NULL,
 			"take the device over from the process that serves it from the state "
-			"folder, which then ends" },
+			"folder, "
+			"which goes on until this one is ready, and then ends" },
+	{ "keep", "0|1", WIRE, NULL,
+			"whether the device stays, link down, when this ends in order, for the "
+			"next start (default: 1 with a state folder, else 0)" },
 	{ "stats-interval", "SECONDS", PROGRAM, parse_stats_interval,
 			"print statistics so often (default: 0, only on SIGUSR1)" },
 	{ "mbufs", "N", PROGRAM, parse_mbufs,
@@ -548,23 +559,6 @@ args_parse(int argc, char *argv[], struct args *args)
 	opterr = 1;
 	optind = 0;
 	return ret;
-}
-
-int
-args_split(int argc, char *const argv[])
-{
-	static const char *const alone[] = { "--help", "--version", "--destroy", "--setup",
-		"--probe" };
-	unsigned int i;
-	int at;
-
-	for (at = 1; at < argc; at++)
-		if (strcmp(argv[at], "--") == 0)
-			return at;
-	for (i = 0; argc > 1 && i < RTE_DIM(alone); i++)
-		if (strncmp(argv[1], alone[i], strlen(alone[i])) == 0)
-			return 0;
-	return argc;
 }
 
 void

@@ -65,6 +65,7 @@ struct args {
 	enum args_probe probe; /* --probe */
 	enum args_setup setup; /* --setup */
 	const char *owner;     /* of the device files that are made, or NULL; points into argv */
+	const char *state_dir; /* the last that was given, for --destroy, or NULL; into argv */
 	const char *destroy;   /* name of a device to destroy, or NULL; points into argv */
 	bool help;
 	bool version;

@@ -81,3 +81,20 @@ args_check(struct args *args)
 			return -EINVAL;
 	return 0;
 }
+
+int
+args_split(int argc, char *const argv[])
+{
+	static const char *const alone[] = { "--help", "--version", "--destroy", "--setup",
+		"--probe" };
+	unsigned int i;
+	int at;
+
+	for (at = 1; at < argc; at++)
+		if (strcmp(argv[at], "--") == 0)
+			return at;
+	for (i = 0; argc > 1 && i < RTE_DIM(alone); i++)
+		if (strncmp(argv[1], alone[i], strlen(alone[i])) == 0)
+			return 0;
+	return argc;
+}

@@ -388,14 +388,19 @@ init_idle(struct fwd *fwd)
 }
 
 int
+fwd_prepare(struct fwd *fwd)
+{
+	return init_idle(fwd);
+}
+
+int
 fwd_start(struct fwd *fwd)
 {
 	unsigned int i;
 	int ret;
 
-	ret = init_idle(fwd);
-	if (ret != 0 || fwd->on_main)
-		return ret;
+	if (fwd->on_main)
+		return 0;
 	for (i = 0; i < fwd->nb_lcores && fwd->lcores[i].nb_streams != 0; i++) {
 		ret = rte_eal_remote_launch(lcore_main, &fwd->lcores[i], fwd->lcores[i].id);
 		if (ret != 0) {

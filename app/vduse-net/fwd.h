@@ -89,7 +89,7 @@ struct fwd {
 	bool on_main; /* there is no worker: the main lcore calls fwd_poll() */
 	bool stop;
 	int stopfd;            /* eventfd: the lcores end their sleep; -1: they do not run */
-	struct idle_conf idle; /* to be set before fwd_start() */
+	struct idle_conf idle; /* to be set before fwd_prepare() */
 };
 
 /* Streams of a direction with so many queues: none shares a transmit queue. Pure. */
@@ -105,10 +105,12 @@ unsigned int fwd_max_lcores(void);
 int fwd_init(struct fwd *fwd);
 void fwd_fini(struct fwd *fwd);
 
-/* Before fwd_start(). Return: 0 or -ENOSPC. */
+/* Before fwd_prepare(). Return: 0 or -ENOSPC. */
 int fwd_add(struct fwd *fwd, struct fwd_stream *stream, unsigned int number);
 
-/* Main lcore, ports started. Return: 0 or -errno; then nothing runs. */
+/* Main lcore: what lcores need to run. Ports are configured. Return: 0 or -errno. */
+int fwd_prepare(struct fwd *fwd);
+/* Behind it, ports started. Return: 0 or -errno; then nothing runs. */
 int fwd_start(struct fwd *fwd);
 /* What streams still hold is sent, as far as that is a burst's usual work, or dropped. */
 void fwd_stop(struct fwd *fwd);

@@ -274,19 +274,39 @@ lock_down(void)
 
 /* A main lcore that forwards is woken by what control() looks at. */
 static int
-start_lcores(void)
+prepare_lcores(void)
 {
 	const int fds[] = { app.sigfd, app.timerfd, app.linkfd, app.lookfd };
 	unsigned int i;
 	int ret;
 
-	ret = fwd_start(&app.fwd);
+	ret = fwd_prepare(&app.fwd);
 	for (i = 0; ret == 0 && app.fwd.on_main && i < RTE_DIM(fds); i++) {
 		ret = fwd_wake_on(&app.fwd, fds[i]);
 		if (ret != 0)
 			fwd_stop(&app.fwd);
 	}
 	return ret;
+}
+
+/*
+ * All that can fail has been done when the processes that serve devices so far let go of
+ * them. Where one does not, those that did are this process's, which fails.
+ */
+static int
+start_lcores(void)
+{
+	unsigned int w;
+	int ret;
+
+	ret = prepare_lcores();
+	if (ret != 0)
+		return ret;
+	for (w = 0; w < app.args.nb_wires && ret == 0; w++)
+		ret = wire_take_over(&app.wires[w]);
+	if (ret != 0)
+		fwd_stop(&app.fwd);
+	return ret != 0 ? ret : fwd_start(&app.fwd);
 }
 
 static int
@@ -494,7 +514,7 @@ command(void)
 	if (app.args.probe != ARGS_PROBE_NONE)
 		return probe_print(stdout, app.args.probe == ARGS_PROBE_JSON);
 	if (app.args.destroy != NULL)
-		return setup_destroy(app.args.destroy);
+		return setup_destroy(app.args.destroy, app.args.state_dir);
 	return setup_run(&app.args);
 }
 

@@ -9,6 +9,7 @@
 #include <rte_bus.h>
 #include <rte_dev.h>
 #include <rte_lcore.h>
+#include <rte_vduse_net.h>
 
 #include "port.h"
 #include "say.h"
@@ -324,6 +325,7 @@ port_plan(struct port *port, uint16_t id, const struct port_want *want)
 	port->chains = (port->conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
 	port->vduse = strcmp(info.driver_name, VDUSE_DRIVER) == 0;
 	port->link_event = -1;
+	port->late = rte_vduse_net_port_waits(id);
 	return 0;
 }
 
@@ -341,7 +343,7 @@ link_changed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unuse
 }
 
 /*
- * Another process takes the device over: this one ends in order, and with it its use of the
+ * Another process has taken the device over: this one ends in order, and with it its use of the
  * port. Runs on the PMD's control thread; the main lcore looks, woken as by a link.
  */
 static int
@@ -350,7 +352,7 @@ removed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unused, vo
 {
 	struct port *port = arg;
 
-	SAY("port %s: goes; this process ends", port->name);
+	SAY("port %s: gone to another process; this one ends", port->name);
 	__atomic_store_n(&port->goes, true, __ATOMIC_RELAXED);
 	if (port->link_event >= 0)
 		eventfd_write(port->link_event, 1);
@@ -408,7 +410,7 @@ bring_up(struct port *port, struct rte_mempool *pool, const char **step)
 		return ret;
 	set_extras(port);
 	*step = "start";
-	return rte_eth_dev_start(port->id);
+	return port->late ? 0 : rte_eth_dev_start(port->id);
 }
 
 int
@@ -445,6 +447,20 @@ close:
 					 "--mtu"
 				       : "");
 	rte_eth_dev_close(port->id);
+	return ret;
+}
+
+int
+port_start_late(struct port *port)
+{
+	int ret;
+
+	if (!port->late)
+		return 0;
+	ret = rte_eth_dev_start(port->id);
+	if (ret != 0)
+		SAY("port %s: cannot start it: %s; the driver says why above", port->name,
+				strerror(-ret));
 	return ret;
 }
 

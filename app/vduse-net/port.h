@@ -33,7 +33,8 @@ struct port {
 	bool chains;                 /* receives frames of up to 64 KiB, to be segmented */
 	int link_event;              /* eventfd that a link change adds 1 to; -1: none; not owned */
 	bool vduse;                  /* a VDUSE device */
-	bool goes;                   /* another process takes its device over; atomic */
+	bool goes;                   /* another process has taken its device over; atomic */
+	bool late;                   /* another process serves its device until port_start_late() */
 	struct rte_eth_stats before; /* counted by the driver before the start */
 	struct rte_eth_conf conf;
 };
@@ -63,10 +64,17 @@ int port_find(const char *id_or_name, uint16_t *id);
 int port_plan(struct port *port, uint16_t id, const struct port_want *want);
 
 /*
- * Configure by plan, receive into pool, start. Link changes are said from now on.
+ * Configure by plan, receive into pool, start, but for one that is late. Link changes are
+ * said from now on.
  * Return: 0, or -errno after saying which step failed; then the port is closed.
  */
 int port_start(struct port *port, struct rte_mempool *pool);
+
+/*
+ * Start one that is late, when all else is ready: the process that serves its device ends.
+ * Return: 0, or -errno after saying why; then that process goes on.
+ */
+int port_start_late(struct port *port);
 /* Stop and close: it gives all buffers back. Return: 0, or the first -errno after saying it. */
 int port_stop(struct port *port);
 

@@ -15,6 +15,7 @@
 #include "eal.h"
 #include "say.h"
 #include "setup.h"
+#include "state.h"
 #include "signals.h"
 
 #define VDEV_BUS "vdev"
@@ -148,7 +149,7 @@ say_destroy(const char *name, int ret)
 }
 
 int
-setup_destroy(const char *name)
+setup_destroy(const char *name, const char *state_dir)
 {
 	int ret;
 
@@ -157,6 +158,8 @@ setup_destroy(const char *name)
 	if (ret != 0)
 		return ret;
 	ret = rte_vduse_dev_remove(name);
+	if (ret == 0)
+		state_remove(state_dir, name);
 	rte_eal_cleanup();
 	return say_destroy(name, ret);
 }

@@ -14,7 +14,10 @@
 /* --setup STEP, for every wire. Return: 0, or -errno after saying why. */
 int setup_run(const struct args *args);
 
-/* --destroy NAME. Return: 0, or -errno after saying why. */
-int setup_destroy(const char *name);
+/*
+ * --destroy NAME: the device, and its state in state_dir, or with NULL in the service's folder.
+ * Return: 0, or -errno after saying why.
+ */
+int setup_destroy(const char *name, const char *state_dir);
 
 #endif /* SETUP_H */

@@ -14,4 +14,7 @@
  */
 int state_default(char *devargs, size_t len);
 
+/* Remove the state of a device that is gone: in dir, or with NULL in the folder as above. */
+void state_remove(const char *dir, const char *name);
+
 #endif /* STATE_H */

@@ -238,7 +238,8 @@ wire_start(struct wire *wire, struct pool_set *pools)
 	set_gates(wire, TO_DEVICE, &wire->device);
 	set_gates(wire, TO_PORT, &wire->port);
 	wire->device_up = true;
-	wire_follow_link(wire);
+	if (!wire->port.late && !wire->device.late)
+		wire_follow_link(wire);
 	return 0;
 
 stop_port:
@@ -249,6 +250,23 @@ free_to_device:
 	free_streams(wire, TO_DEVICE);
 failed:
 	say_wire(wire, "not started", -ret);
+	return ret;
+}
+
+int
+wire_take_over(struct wire *wire)
+{
+	int ret;
+
+	if (!wire->port.late && !wire->device.late)
+		return 0;
+	ret = port_start_late(&wire->device);
+	if (ret == 0)
+		ret = port_start_late(&wire->port);
+	if (ret == 0)
+		wire_follow_link(wire);
+	else
+		say_wire(wire, "not taken over", -ret);
 	return ret;
 }
 

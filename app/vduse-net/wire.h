@@ -48,6 +48,11 @@ void wire_detach(struct wire *wire);
  * A port that was once started is closed by wire_stop(): there is no second start.
  */
 int wire_start(struct wire *wire, struct pool_set *pools);
+/*
+ * Have what other processes serve so far: the last step. Return: 0, or -errno after saying
+ * why. Undone by nothing.
+ */
+int wire_take_over(struct wire *wire);
 /* Return: 0, or -errno after saying why: -EBUSY where the device stays in /dev/vduse. */
 int wire_stop(struct wire *wire);
 

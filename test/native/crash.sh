@@ -14,7 +14,7 @@ app_start() {
 	: >"$work/app.log"
 	LD_PRELOAD=$preload RUNTIME_DIRECTORY=$work/run "$app" -l 0 --no-pci --no-telemetry --no-huge \
 		--no-shconf -m 128 --vdev net_ring0 -- --port net_ring0 --name "$name" \
-		--attach vhost "$@" >"$work/app.log" 2>&1 </dev/null &
+		--attach vhost --keep "${app_keep:-0}" "$@" >"$work/app.log" 2>&1 </dev/null &
 	app_pid=$!
 	background+=("$app_pid")
 }
@@ -174,6 +174,123 @@ case_stale() {
 	grep -q root /etc/passwd || fail "the file behind the link was touched"
 }
 
+# A second process, which is to fail: $more is of EAL, $as what runs it. Its log is second.log.
+second() {
+	: >"$work/second.log"
+	# shellcheck disable=SC2086
+	LD_PRELOAD=$preload RUNTIME_DIRECTORY=$work/run ${as:-} "$app" -l 0 --no-pci --no-telemetry \
+		--no-huge --no-shconf -m 128 --vdev net_ring0 ${more:-} -- --port "${port:-net_ring0}" \
+		--name k1 --attach vhost --keep 0 "$@" >"$work/second.log" 2>&1 </dev/null &
+	second_pid=$!
+	background+=("$second_pid")
+}
+
+# fails WHAT: it has failed, and the first one serves the driver, which noticed nothing.
+fails() {
+	local status=0
+	wait_for 60 is_gone running "$second_pid" || { log second; fail "$1: it does not end"; }
+	wait "$second_pid" || status=$?
+	[ $status != 0 ] || { log second; fail "$1: it does not fail"; }
+	running "$app_pid" || { log app; fail "$1: the process that served has ended"; }
+	echo_ok back
+	[ -S "$work/run/k1.sock" ] && [ -e "$work/run/k1.state" ] || fail "left: $(ls "$work/run")"
+}
+
+serve_first() {
+	mkdir -p -m 700 "$work/run"
+	app_start k1 "$@"
+	app_ready
+	echo_start split
+	echo_ok start
+	echo_ok back
+}
+
+serve_end() {
+	echo_ok full
+	echo_end
+	app_end
+	nothing_left
+	[ ! -e "$work/run/k1.state" ] && [ ! -e "$work/run/k1.sock" ] || fail "left: $(ls "$work/run")"
+}
+
+# Each step of a new process fails; the last one is with the device in its hands.
+case_steps() {
+	serve_first
+	port=net_none second --takeover
+	fails "a port that is not there"
+	second --takeover --mbufs 60000000
+	fails "no memory"
+	as='prlimit --nofile=24:24' second --takeover
+	fails "no descriptors"
+	second --takeover --sandbox nonsense
+	fails "no sandbox"
+	second --takeover --idle nonsense
+	fails "an option that is none"
+	emu fault ioctl ioctl=VQ_GET_INFO times=1 errno=EINVAL
+	second --takeover
+	fails "another device than was promised"
+	emu clear
+	grep -q 'k1: .*this one goes on where it stopped' "$work/app.log" || { log app; fail "not a word"; }
+	serve_end
+}
+
+# Whoever comes to the socket and goes again: it is no request.
+case_peers() {
+	local what
+	serve_first
+	for what in '' x hello; do
+		/usr/bin/python3 - "$work/run/k1.sock" "$what" <<'PYTHON'
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(sys.argv[1])
+if sys.argv[2]:
+    s.send(sys.argv[2].encode())
+    s.recv(1000)
+s.close()
+PYTHON
+		echo_ok back
+		running "$app_pid" || { log app; fail "the process that served has ended"; }
+	done
+	serve_end
+}
+
+# A start that resumed a device and fails leaves it as it was found.
+case_resumed() {
+	serve_first
+	app_kill
+	second --mbufs 60000000
+	wait_for 60 is_gone running "$second_pid" || { log second; fail "it does not end"; }
+	wait "$second_pid" && fail "it does not fail"
+	emu show | grep -q '^k1: closed' || fail "the device is gone: $(emu show)"
+	[ -e "$work/run/k1.state" ] || fail "its state file is gone"
+	app_start k1
+	app_ready
+	echo_ok back
+	serve_end
+}
+
+# An end in order, with --keep 1: the device stays, and the next start goes on. --destroy ends it.
+case_kept() {
+	local n
+	serve_first --keep 1
+	for n in 1 2 3; do
+		app_end
+		emu show | grep -q '^k1: closed' || fail "the device is gone: $(emu show)"
+		[ -e "$work/run/k1.state" ] && [ ! -e "$work/run/k1.sock" ] || fail "left: $(ls "$work/run")"
+		app_start k1 --keep 1
+		app_ready
+		grep -q 'k1: goes on where another process ended' "$work/app.log" || fail "it was not resumed"
+		echo_ok back
+	done
+	echo_ok full
+	echo_end
+	app_end
+	LD_PRELOAD=$preload RUNTIME_DIRECTORY=$work/run "$app" --destroy k1 >"$work/destroy.log" 2>&1 ||
+		{ log destroy; fail "--destroy"; }
+	nothing_left
+	[ ! -e "$work/run/k1.state" ] || fail "its state file is left"
+}
+
 case_run crash/stale case_stale
 case_run crash/nobody case_nobody
 case_run crash/split killed split
@@ -181,4 +298,8 @@ case_run crash/packed killed packed
 for format in split packed; do
 	case_run "crash/takeover-$format" taken $format
 done
+case_run crash/steps case_steps
+case_run crash/peers case_peers
+case_run crash/resumed case_resumed
+case_run crash/kept case_kept
 exit $group_status

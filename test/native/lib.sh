@@ -271,7 +271,7 @@ app_start() {
 	: >"$work/app.log"
 	RUNTIME_DIRECTORY=$work/run LD_PRELOAD=$preload ${app_as[@]+"${app_as[@]}"} "$app" \
 		-d "$pmd" -l 0,1 --no-pci --no-huge --no-shconf -m 128 --iova-mode=va \
-		${app_eal[@]+"${app_eal[@]}"} --vdev "$port" -- --port "${port%%,*}" --name "$name" "$@" \
+		${app_eal[@]+"${app_eal[@]}"} --vdev "$port" -- --port "${port%%,*}" --name "$name" --keep 0 "$@" \
 		>"$work/app.log" 2>&1 &
 	app_pid=$!
 	background+=("$app_pid")

@@ -14,8 +14,8 @@ state=/run/vduse
 # The same command each time; the second argument: more of the port's devargs.
 serve() {
 	run "app-$1" "$app" "${eal[@]}" "${huge[@]}" \
-		--vdev "net_vduse_p,name=c2,mac=02:00:00:00:00:02,attach=virtio,state-dir=$state${2:-}" -- \
-		--port net_vduse_p --name c1 --attach virtio --state-dir "$state" "${@:3}"
+		--vdev "net_vduse_p,name=c2,mac=02:00:00:00:00:02,attach=virtio,state-dir=$state,keep=0${2:-}" -- \
+		--port net_vduse_p --name c1 --attach virtio --state-dir "$state" --keep 0 "${@:3}"
 }
 
 forwards() {

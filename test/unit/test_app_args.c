@@ -362,8 +362,8 @@ help_has_every_option(void **state)
 		"--msg-timeout SECONDS", "--bounce-size BYTES", "--umem", "--max-regions N",
 		"--max-memory MIB", "--irq-affinity MASK", "--adopt", "--rx-coalesce WHEN",
 		"--tx-coalesce WHEN", "--inject WHERE", "--state-dir FOLDER", "--takeover",
-		"--stats-interval SECONDS", "--mbufs N", "--sandbox MODE", "--idle HOW",
-		"--fd N|systemd", "--setup STEP", "--owner USER", "--destroy NAME",
+		"--keep 0|1", "--stats-interval SECONDS", "--mbufs N", "--sandbox MODE",
+		"--idle HOW", "--fd N|systemd", "--setup STEP", "--owner USER", "--destroy NAME",
 		"--probe [=json]", "--help", "--version" };
 	char *text = NULL, *line, *end, word[64];
 	unsigned int i, listed = 0;

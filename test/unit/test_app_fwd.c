@@ -586,6 +586,7 @@ a_worker_forwards_until_told_to_stop(void **state)
 	unsigned int i;
 
 	assert_false(b->fwd.on_main);
+	assert_int_equal(fwd_prepare(&b->fwd), 0);
 	assert_int_equal(fwd_start(&b->fwd), 0);
 	for (i = 0; i < TX_SPACE; i++)
 		receive(b, i % RX_QUEUES, make_frame(b, 60, 2000, 0));
