@@ -74,7 +74,7 @@ struct rte_vduse_ops {
 	void (*queue)(void *priv, uint16_t index, bool enabled);
 	/**
 	 * The driver kicked a queue of the control thread's own, or it may have
-	 * before the queue was ready. Only for queues from first_control_queue on.
+	 * before the queue was ready. For queues from first_control_queue on.
 	 */
 	void (*kick)(void *priv, uint16_t index);
 	/**
@@ -137,7 +137,10 @@ struct rte_vduse_conf {
 	uint64_t features;   /**< offered virtio feature bits */
 	uint16_t nb_queues;  /**< virtqueues */
 	uint16_t queue_size; /**< largest size of each, in descriptors */
-	/** Queues from here on are served by ops->kick; nb_queues: none. */
+	/**
+	 * Queues from here on are in a group of their own and served by ops->kick;
+	 * nb_queues: none. The library's own owner may serve another at ops->start.
+	 */
 	uint16_t first_control_queue;
 	const void *config; /**< initial configuration space, copied */
 	size_t config_size; /**< its bytes */

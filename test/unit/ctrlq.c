@@ -22,6 +22,14 @@ ctrlq_up(struct bench *b, unsigned int variant, uint64_t features)
 	bench_up(b, &conf);
 }
 
+uint16_t
+ctrlq_index(const struct bench *b)
+{
+	const uint64_t many = 1ULL << VIRTIO_NET_F_MQ | 1ULL << VIRTIO_NET_F_RSS;
+
+	return bench_features(&b->conf) & many ? CTRLQ_INDEX : 2;
+}
+
 void
 ctrlq_add(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
 {
@@ -38,9 +46,9 @@ ctrlq_add(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_
 	guest_write(&b->guest, CTRLQ_ACK, &none, 1);
 	if (len > 0) {
 		guest_write(&b->guest, CTRLQ_CMD + sizeof(hdr), data, len);
-		assert_int_equal(mock_vq_add(&b->vq[CTRLQ_INDEX], all, 3, NULL), 0);
+		assert_int_equal(mock_vq_add(&b->vq[ctrlq_index(b)], all, 3, NULL), 0);
 	} else {
-		assert_int_equal(mock_vq_add(&b->vq[CTRLQ_INDEX], bare, 2, NULL), 0);
+		assert_int_equal(mock_vq_add(&b->vq[ctrlq_index(b)], bare, 2, NULL), 0);
 	}
 }
 
@@ -50,7 +58,7 @@ ctrlq_wait(struct bench *b)
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 	struct mock_used used;
 
-	while (!mock_vq_get(&b->vq[CTRLQ_INDEX], &used)) {
+	while (!mock_vq_get(&b->vq[ctrlq_index(b)], &used)) {
 		if (time(NULL) > until)
 			return false;
 		sched_yield();
@@ -65,8 +73,8 @@ ctrlq_ask(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_
 	uint8_t ack;
 
 	ctrlq_add(b, class, cmd, data, len);
-	if (mock_vq_need_kick(&b->vq[CTRLQ_INDEX]))
-		fk_kick(b->dev, CTRLQ_INDEX);
+	if (mock_vq_need_kick(&b->vq[ctrlq_index(b)]))
+		fk_kick(b->dev, ctrlq_index(b));
 	assert_true(ctrlq_wait(b));
 	guest_read(&b->guest, CTRLQ_ACK, &ack, 1);
 	return ack;

@@ -19,10 +19,13 @@
 /* Multi-queue by the control queue, and these in addition. */
 void ctrlq_up(struct bench *b, unsigned int variant, uint64_t features);
 
+/* Where it is to a driver that negotiated what the bench says (virtio 1.2, 5.1.2). */
+uint16_t ctrlq_index(const struct bench *b);
+
 /* Make a command available: header, data, room for the acknowledgement. */
 void ctrlq_add(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_t len);
 
-/* Wait for the next used buffer of the control queue; false after 10 s. */
+/* Wait for the next used buffer of the control queue; false after UNIT_LIMIT_S. */
 bool ctrlq_wait(struct bench *b);
 
 /* A command; what the device answers. */

@@ -8,6 +8,13 @@
 #include "vduse_len.h"
 #include "vduse_wake.h"
 
+uint16_t
+net_burst_none(__rte_unused struct net_queue *q, __rte_unused struct rte_mempool *pool,
+		__rte_unused struct rte_mbuf **pkts, __rte_unused uint16_t nb_pkts)
+{
+	return 0;
+}
+
 static __rte_always_inline uint16_t
 net_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {

@@ -76,8 +76,9 @@ net_pause_receive(struct rte_vduse_net *net)
 	uint16_t i;
 
 	for (i = 0; i < 2 * net->queue_pairs; i += 2)
-		vduse_vq_halt(net->queues[i].vq);
-	vduse_vq_wait(net->queues[0].vq, 2 * net->queue_pairs);
+		if (i != net->ctrl_index)
+			vduse_vq_halt(net->queues[i].vq);
+	vduse_vq_wait(net->queues[0].vq, net->ctrl_index);
 }
 
 void
@@ -86,15 +87,21 @@ net_resume_receive(struct rte_vduse_net *net)
 	uint16_t i;
 
 	for (i = 0; i < 2 * net->queue_pairs; i += 2)
-		vduse_vq_resume(net->queues[i].vq);
+		if (i != net->ctrl_index)
+			vduse_vq_resume(net->queues[i].vq);
 }
 
 static int
 net_coalesce_queue(struct rte_vduse_net *net, uint16_t index, const struct net_coalesce *coal,
 		bool adaptive)
 {
+	static const struct net_coalesce none;
+
 	if (coal->frames > RTE_VDUSE_NET_QUEUE_SIZE_MAX || coal->usecs > NET_COALESCE_USECS_MAX)
 		return -EINVAL;
+	/* who gives a command waits for its answer */
+	if (index == net->ctrl_index)
+		coal = &none;
 	if (coal->usecs > 0)
 		__atomic_store_n(&net->holds_calls, true, __ATOMIC_RELAXED);
 	/* a burst that sees half of it holds a call back by the old time or the new */
@@ -214,9 +221,15 @@ void
 net_start_limits(struct rte_vduse_net *net, uint64_t features)
 {
 	const bool mtu = features & RTE_BIT64(VIRTIO_NET_F_MTU);
+	uint16_t i;
 
 	rte_spinlock_lock(&net->limits_lock);
 	net->driver_mtu = mtu ? rte_le_to_cpu_16(net->config.mtu) : 0;
+	for (i = 0; i < 2 * net->queue_pairs; i += 2) {
+		net->queues[i].plain_max = mtu ? net->driver_mtu + RTE_VDUSE_NET_OVERHEAD
+					       : RTE_VDUSE_NET_FRAME_MAX;
+		net->queues[i].gso_max = RTE_VDUSE_NET_FRAME_MAX;
+	}
 	limits_apply(net, features);
 	rte_spinlock_unlock(&net->limits_lock);
 }

@@ -254,7 +254,7 @@ ctrl_vq_notf_coal(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 		return ret;
 	memcpy(&vqn, cmd->data, sizeof(vqn));
 	vqn = rte_le_to_cpu_16(vqn);
-	if (vqn >= 2 * net->queue_pairs)
+	if (vqn >= 2 * net->queue_pairs || vqn == net->ctrl_index)
 		return -EINVAL;
 	return net_set_coalesce(net, vqn, &coal);
 }
@@ -271,7 +271,7 @@ ctrl_vq_notf_coal_get(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 		return -EINVAL;
 	memcpy(&vqn, cmd->data, sizeof(vqn));
 	vqn = rte_le_to_cpu_16(vqn);
-	if (vqn >= 2 * net->queue_pairs)
+	if (vqn >= 2 * net->queue_pairs || vqn == net->ctrl_index)
 		return -EINVAL;
 	vq = net->queues[vqn].vq;
 	coal.frames = rte_cpu_to_le_32(vq->coal_frames);
@@ -458,6 +458,32 @@ ctrl_burst(struct rte_vduse_net *net, struct vduse_vq *vq, const bool packed)
 	return ret;
 }
 
+/*
+ * The same with what surrounds it; -ESHUTDOWN: the queue does not run. Where the
+ * queue is one of a pair, to a driver before, an lcore may still be on its way
+ * to it.
+ */
+static int
+ctrl_serve_burst(struct rte_vduse_net *net, struct vduse_vq *vq)
+{
+	const bool shared = vq->index < 2 * net->queue_pairs;
+	int ret = -ESHUTDOWN;
+
+	if (shared)
+		rte_spinlock_lock(&net->queues[vq->index].lock);
+	if (vduse_vq_burst_begin(vq)) {
+		ret = vq->is_packed ? ctrl_burst(net, vq, true) : ctrl_burst(net, vq, false);
+		if (ret == -EBADMSG)
+			vduse_vq_set_fault(vq);
+		else if (ret == -EAGAIN)
+			vduse_vq_set_miss(vq);
+		vduse_vq_burst_end(vq);
+	}
+	if (shared)
+		rte_spinlock_unlock(&net->queues[vq->index].lock);
+	return ret;
+}
+
 void
 net_ctrl_serve(struct rte_vduse_net *net, struct vduse_vq *vq)
 {
@@ -468,14 +494,9 @@ net_ctrl_serve(struct rte_vduse_net *net, struct vduse_vq *vq)
 
 	do {
 		/* a burst for each command: one that pauses queues ends what it may read */
-		if (!vduse_vq_burst_begin(vq))
+		ret = ctrl_serve_burst(net, vq);
+		if (ret == -ESHUTDOWN)
 			return;
-		ret = vq->is_packed ? ctrl_burst(net, vq, true) : ctrl_burst(net, vq, false);
-		if (ret == -EBADMSG)
-			vduse_vq_set_fault(vq);
-		else if (ret == -EAGAIN)
-			vduse_vq_set_miss(vq);
-		vduse_vq_burst_end(vq);
 		more = ret > 0;
 	} while (more && --left > 0 && vq->stats.work < work_end);
 	/* a driver that never stops asking gets its turn after the other devices */

@@ -88,6 +88,34 @@ net_check_features(void *priv, uint64_t features)
 	return net_plan_check(priv, features);
 }
 
+/*
+ * The control queue is behind the pairs that there are to the driver: all that
+ * max_virtqueue_pairs says, with MQ or RSS, otherwise one (virtio 1.2, 5.1.2).
+ */
+static uint16_t
+net_ctrl_index(const struct rte_vduse_net *net, uint64_t features)
+{
+	if (!(features & RTE_BIT64(VIRTIO_NET_F_CTRL_VQ)))
+		return NET_CTRL_NONE;
+	return features & (RTE_BIT64(VIRTIO_NET_F_MQ) | RTE_BIT64(VIRTIO_NET_F_RSS))
+			       ? 2 * net->queue_pairs
+			       : 2;
+}
+
+/* Of the first pair and the control queue the driver kicks the latter; no queue runs. */
+static void
+net_start_ctrl(struct rte_vduse_net *net, uint64_t features)
+{
+	uint16_t i;
+
+	net->ctrl_index = net_ctrl_index(net, features);
+	for (i = 0; i < net->dev->nb_queues; i++)
+		vduse_dev_vq(net->dev, i)->ctl.kicks =
+				i == net->ctrl_index || i == 2 * net->queue_pairs;
+	if (net->ctrl_index < 2 * net->queue_pairs)
+		net->queues[net->ctrl_index].burst = net_burst_none;
+}
+
 static int
 net_start(void *priv, uint64_t features)
 {
@@ -107,6 +135,7 @@ net_start(void *priv, uint64_t features)
 			net->queues[i].burst = net->bodies->dequeue(plan.features, plan.zero_copy);
 	}
 	net_start_limits(net, features);
+	net_start_ctrl(net, features);
 	net_ctrl_reset(net, features);
 	if (net->dev->recovering)
 		net_state_restore(net);
@@ -131,7 +160,7 @@ net_queue(void *priv, uint16_t index, __rte_unused bool enabled)
 {
 	const struct rte_vduse_net *net = priv;
 
-	if (index < 2 * net->queue_pairs)
+	if (index < 2 * net->queue_pairs && index != net->ctrl_index)
 		net_notify(net, RTE_VDUSE_NET_EVENT_QUEUE, index / 2);
 }
 
@@ -140,7 +169,8 @@ net_kick(void *priv, uint16_t index)
 {
 	struct rte_vduse_net *net = priv;
 
-	net_ctrl_serve(net, vduse_dev_vq(net->dev, index));
+	if (index == net->ctrl_index)
+		net_ctrl_serve(net, vduse_dev_vq(net->dev, index));
 }
 
 /*
@@ -286,6 +316,7 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 	net->wish.features = dev_conf.features;
 	net->queue_pairs = pairs;
 	net->wish.queue_pairs = pairs;
+	net->ctrl_index = NET_CTRL_NONE;
 	net->steers = pairs > 1;
 	net->config.max_virtqueue_pairs = rte_cpu_to_le_16(pairs);
 	return rte_vduse_dev_create(&dev_conf, &net->dev);

@@ -34,8 +34,8 @@ struct net_queue {
 	uint64_t features;               /* negotiated, as stable */
 	uint16_t hdr_len;                /* of the virtio_net_hdr, the same */
 	uint16_t port;                   /* dequeue: of the mbufs */
-	uint32_t plain_max;              /* dequeue: longest frame, bytes; atomic */
-	uint32_t gso_max;                /* the same of those to be segmented; not below; atomic */
+	uint32_t plain_max;              /* longest frame, bytes; dequeue: atomic */
+	uint32_t gso_max;                /* the same of those to be segmented; not below */
 	rte_spinlock_t lock;             /* enqueue to a device that steers: any lcore may come */
 	bool complete;                   /* dequeue: the owner takes no partial checksums */
 	uint16_t nb_pending;             /* room in the array */
@@ -61,6 +61,7 @@ struct rte_vduse_net {
 	TAILQ_ENTRY(rte_vduse_net) next; /* net_list.c */
 	struct rte_vduse_dev *dev;
 	uint16_t queue_pairs;     /* offered */
+	uint16_t ctrl_index;      /* of the control queue, which follows from what is negotiated */
 	uint16_t active_pairs;    /* in use by the driver (VIRTIO_NET_CTRL_MQ) */
 	struct net_wish wish;     /* the owner's, as far as drivers have a say in it */
 	bool admin_up;            /* the owner set the link up */
@@ -109,6 +110,13 @@ int net_config_status(struct rte_vduse_net *net, uint16_t clear, uint16_t set);
 
 /** The configuration at one moment. Any thread. */
 void net_config_read(const struct rte_vduse_net *net, struct virtio_net_config *config);
+
+/** No virtqueue is the control queue. */
+#define NET_CTRL_NONE UINT16_MAX
+
+/** Burst of a queue that no lcore serves: it moves nothing. */
+uint16_t net_burst_none(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
+		uint16_t nb_pkts);
 
 /** Pairs whose coalescing is kept in the state file; beyond, it is as the owner set it. */
 #define NET_STATE_COALESCE_PAIRS 64

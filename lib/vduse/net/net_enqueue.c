@@ -199,6 +199,15 @@ enqueue_fill(const struct net_queue *q, const struct enqueue_room *room, const s
 	return 0;
 }
 
+/* Longest frame that the driver takes: beyond its MTU those to be segmented (virtio 1.2, 5.1.4.1).
+ */
+static __rte_always_inline uint32_t
+enqueue_max(const struct net_queue *q, const struct rte_mbuf *m)
+{
+	return m->ol_flags & (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG) ? q->gso_max
+									     : q->plain_max;
+}
+
 /* One frame. Returns 0: delivered; -ENOBUFS; or why the burst or the frame ends here. */
 static __rte_always_inline int
 enqueue_frame(struct net_queue *q, const struct rte_mbuf *m, const bool packed,
@@ -212,7 +221,7 @@ enqueue_frame(struct net_queue *q, const struct rte_mbuf *m, const bool packed,
 
 	if (unlikely(m->pkt_len < RTE_ETHER_HDR_LEN || m->data_len < RTE_ETHER_HDR_LEN))
 		return -ERANGE;
-	if (unlikely(m->pkt_len > RTE_VDUSE_NET_FRAME_MAX))
+	if (unlikely(m->pkt_len > enqueue_max(q, m)))
 		return -EFBIG;
 	if (unlikely(!net_frame_adds_up(m)))
 		return -EPROTO;
@@ -276,10 +285,10 @@ enqueue_any(struct net_queue *q, const struct rte_mbuf *m, const bool packed, co
 
 /* Whether the frame goes behind an empty header. */
 static __rte_always_inline bool
-enqueue_is_plain(const struct rte_mbuf *m)
+enqueue_is_plain(const struct rte_mbuf *m, uint32_t max)
 {
 	return !(m->ol_flags & NET_HDR_TX_FLAGS) && m->data_len >= RTE_ETHER_HDR_LEN &&
-	       m->pkt_len <= RTE_VDUSE_NET_FRAME_MAX;
+	       m->pkt_len <= max;
 }
 
 /*
@@ -333,7 +342,7 @@ enqueue_plain(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 	if (unlikely(q->hdr_len != NET_HDR_LEN || q->filter->active))
 		return 0;
 	for (n = 0; n < nb_pkts && n < VDUSE_BATCH_MAX; n++)
-		if (!enqueue_is_plain(pkts[n]))
+		if (!enqueue_is_plain(pkts[n], q->plain_max))
 			break;
 	taken = vduse_ring_batch(q->vq, &want, n, &batch, packed);
 	for (i = 0; i < taken; i++) {

@@ -335,7 +335,13 @@ int rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *
 /** Show another MAC address; a Linux driver reads it when it next probes. @return 0 or -errno */
 int rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac);
 
-/** Show another MTU; a Linux driver reads it when it next probes. @return 0 or -errno */
+/**
+ * Show another MTU; a Linux driver reads it when it next probes. What a driver
+ * negotiated holds until it resets the device: plain frames beyond that MTU and
+ * RTE_VDUSE_NET_OVERHEAD are dropped both ways, and counted (drop_long).
+ *
+ * @return 0 or -errno
+ */
 int rte_vduse_net_set_mtu(struct rte_vduse_net *net, uint16_t mtu);
 
 /** Read the state. */
