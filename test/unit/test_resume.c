@@ -476,13 +476,15 @@ is_file(const char *name)
 static void
 other_version_run(bool version)
 {
-	const char *aside = version ? "unit.state.v2" : "unit.state.bad";
+	char aside[32] = "unit.state.bad";
 	const struct rte_vduse_net_conf again = other_conf();
 	struct bench_conf conf = { 0 };
 	struct rte_vduse_net *net;
 	char path[128];
 	struct bench b;
 
+	if (version)
+		snprintf(aside, sizeof(aside), "unit.state.v%u", VDUSE_STORE_VERSION + 1);
 	up(&b, &conf);
 	die(&b);
 	spoil(version);

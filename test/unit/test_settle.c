@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/*
- * A queue's position is told, or its life ends, while frames that were handed on without a copy are
- * still in use: what a burst, the kernel and the next ring see of it.
- */
+/* A queue's position is told, or its life ends, while frames that were not copied are in use. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,10 +74,11 @@ static unsigned int
 take_all(struct bench *b)
 {
 	struct rte_mbuf *pkts[32], *m;
-	unsigned int all = 0;
+	unsigned int all = 0, burst;
 	uint16_t n, i;
 
-	while ((n = bench_dequeue_burst(b, pkts, RTE_DIM(pkts))) > 0) {
+	for (burst = 0; burst < RUNTS; burst++) {
+		n = bench_dequeue_burst(b, pkts, RTE_DIM(pkts));
 		for (i = 0; i < n; i++) {
 			uint32_t sum = 0;
 
