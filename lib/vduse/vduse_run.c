@@ -246,6 +246,8 @@ run_set_kickfd(struct rte_vduse_dev *dev, uint16_t index, int fd)
 {
 	struct vduse_vq_eventfd kick = { .index = index, .fd = fd };
 
+	if (dev->fd < 0)
+		return 0; /* a device that is gone notes nothing */
 	return dev->sys->ioctl(dev->fd, VDUSE_VQ_SETUP_KICKFD, &kick);
 }
 
@@ -603,6 +605,8 @@ vduse_run_end(struct rte_vduse_dev *dev)
 {
 	uint16_t i;
 
+	if (dev->timer_fd < 0)
+		return; /* it has ended */
 	vduse_ctl_del(dev->timer_id); /* adds the next one */
 	vduse_ctl_del(dev->msg_id);   /* the one other handler that adds kicks */
 	for (i = 0; i < dev->nb_queues; i++)
@@ -612,4 +616,5 @@ vduse_run_end(struct rte_vduse_dev *dev)
 	if (!vduse_handover_is_out(dev)) /* or its queues are another's */
 		run_stop(dev, true);
 	close(dev->timer_fd);
+	dev->timer_fd = -1;
 }
