@@ -151,15 +151,18 @@ say_destroy(const char *name, int ret)
 int
 setup_destroy(const char *name, const char *state_dir)
 {
+	char folder[PATH_MAX];
 	int ret;
 
+	ret = state_folder(state_dir, folder, sizeof(folder));
 	/* The library's control thread is one of EAL's. */
-	ret = eal_start_bare();
+	if (ret == 0)
+		ret = eal_start_bare();
 	if (ret != 0)
 		return ret;
 	ret = rte_vduse_dev_remove(name);
-	if (ret == 0)
-		state_remove(state_dir, name);
+	if (ret == 0 && folder[0] != '\0')
+		rte_vduse_state_remove(folder, name);
 	rte_eal_cleanup();
 	return say_destroy(name, ret);
 }

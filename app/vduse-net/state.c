@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_vduse.h>
-
 #include "state.h"
 
 int
@@ -24,13 +22,14 @@ state_default(char *devargs, size_t len)
 	return (size_t)n < len - at ? 0 : -ENAMETOOLONG;
 }
 
-void
-state_remove(const char *dir, const char *name)
+int
+state_folder(const char *dir, char *folder, size_t len)
 {
 	char path[PATH_MAX] = "";
+	int n;
 
 	if (dir == NULL && state_default(path, sizeof(path)) == 0 && path[0] != '\0')
 		dir = strchr(path, '=') + 1;
-	if (dir != NULL)
-		rte_vduse_state_remove(dir, name);
+	n = snprintf(folder, len, "%s", dir != NULL ? dir : "");
+	return (size_t)n < len ? 0 : -ENAMETOOLONG;
 }

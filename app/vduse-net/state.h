@@ -14,7 +14,10 @@
  */
 int state_default(char *devargs, size_t len);
 
-/* Remove the state of a device that is gone: in dir, or with NULL in the folder as above. */
-void state_remove(const char *dir, const char *name);
+/*
+ * The folder of the state: dir, or with NULL the one as above. *folder is empty where there is
+ * none. Return: 0, or -ENAMETOOLONG.
+ */
+int state_folder(const char *dir, char *folder, size_t len);
 
 #endif /* STATE_H */

@@ -606,7 +606,7 @@ vduse_run_end(struct rte_vduse_dev *dev)
 	uint16_t i;
 
 	if (dev->timer_fd < 0)
-		return; /* it has ended */
+		return;               /* it has ended */
 	vduse_ctl_del(dev->timer_id); /* adds the next one */
 	vduse_ctl_del(dev->msg_id);   /* the one other handler that adds kicks */
 	for (i = 0; i < dev->nb_queues; i++)

@@ -272,12 +272,13 @@ case_resumed() {
 # An end in order, with --keep 1: the device stays, and the next start goes on. --destroy ends it.
 case_kept() {
 	local n
-	serve_first --keep 1
+	local app_keep=1
+	serve_first
 	for n in 1 2 3; do
 		app_end
 		emu show | grep -q '^k1: closed' || fail "the device is gone: $(emu show)"
 		[ -e "$work/run/k1.state" ] && [ ! -e "$work/run/k1.sock" ] || fail "left: $(ls "$work/run")"
-		app_start k1 --keep 1
+		app_start k1
 		app_ready
 		grep -q 'k1: goes on where another process ended' "$work/app.log" || fail "it was not resumed"
 		echo_ok back
