@@ -17,7 +17,7 @@ serve() {
 	: >"$work/$log.log"
 	RUNTIME_DIRECTORY=$work/run LD_PRELOAD=$preload "$app" -d "$pmd" --no-pci -l 0,1 --no-huge -m 64 \
 		${eal[@]+"${eal[@]}"} --vdev net_null0 -- --port net_null0 --name "$name" \
-		--mac 02:00:00:00:00:01 --attach vhost --state-dir "$work/state" \
+		--mac 02:00:00:00:00:01 --attach vhost --state-dir "$work/state" --keep 0 \
 		${options[@]+"${options[@]}"} >"$work/$log.log" 2>&1 &
 	app_pid=$!
 	background+=("$app_pid")
