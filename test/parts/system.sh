@@ -31,7 +31,7 @@ run_group() {
 			copies+=(-c "$pair")
 		done <"$log.files"
 	fi
-	test/vm/vm run -k "$kernel" -b "$build" -o "$log" -t 700 -s "${cpus:-2}" \
+	test/vm/vm run -k "$kernel" -b "$build" -o "$log" -t 1500 -s "${cpus:-2}" \
 		-m 3072 -H 640 -c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
 		-e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e TEST_LEVEL \
 		-c "$build/test/tools/frames:/vm/tools/frames" \

@@ -18,7 +18,7 @@ refused() {
 refused_with() {
 	local pattern=$1 status=0 line
 	shift
-	timeout -s KILL 20 "$app" "$@" >/tmp/refused 2>&1 </dev/null || status=$?
+	timeout -s KILL "$patience" "$app" "$@" >/tmp/refused 2>&1 </dev/null || status=$?
 	line=$(grep -m 1 "^$app: \|^vduse\|^VDUSE\|net_vduse" /tmp/refused || true)
 	say "${*: -4}: $line"
 	if [ "$status" != 1 ] || ! grep -v '^EAL:' /tmp/refused | grep -qiE -- "$pattern"; then
@@ -91,7 +91,7 @@ case_unprivileged() {
 	run unprivileged su nobody -s /bin/sh -c "exec $app ${eal[*]} ${no_huge[*]} ${port[*]} -- \
 		--adopt ${wire[*]}"
 	server=$pid
-	wait_for 60 grep -q forwarding "$VM_RESULT/unprivileged.log" ||
+	wait_for "$patience" grep -q forwarding "$VM_RESULT/unprivileged.log" ||
 		fail "$(tail -n 5 "$VM_RESULT/unprivileged.log")"
 	"$app" --setup attach "${wire[@]}"
 	need_netdev c1 unprivileged "$server"
@@ -100,7 +100,7 @@ case_unprivileged() {
 	status_is "$server" NoNewPrivs 1
 	status_is "$server" Seccomp 2
 	ip link set "$dev" up
-	wait_for 60 frames_come "$dev" || fail "no frames at $dev"
+	wait_for "$patience" frames_come "$dev" || fail "no frames at $dev"
 	stop "$server"
 	[ -c /dev/vduse/c1 ] || fail "the device has gone with its server"
 	"$app" --setup destroy "${wire[@]}"
@@ -113,13 +113,13 @@ case_confined() {
 	run confined "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- \
 		--port net_null0 --name c1 --sandbox kill
 	need_netdev c1 confined "$pid"
-	wait_for 60 grep -q forwarding "$VM_RESULT/confined.log"
+	wait_for "$patience" grep -q forwarding "$VM_RESULT/confined.log"
 	status_is "$pid" CapEff 0000000000001000
 	status_is "$pid" CapBnd 0000000000001000
 	status_is "$pid" NoNewPrivs 1
 	status_is "$pid" Seccomp 2
 	ip link set "$dev" up
-	wait_for 60 frames_come "$dev" || fail "no frames at $dev"
+	wait_for "$patience" frames_come "$dev" || fail "no frames at $dev"
 	stop "$pid" # with anything that is not in the list it would be killed
 	nothing_left
 }
@@ -129,7 +129,7 @@ case_name_in_use() {
 	run first "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- --port net_null0 --name c1
 	local first=$pid status=0
 	need_netdev c1 first "$first"
-	timeout -s KILL 20 "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- \
+	timeout -s KILL "$patience" "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- \
 		--port net_null0 --name c1 >/tmp/refused 2>&1 </dev/null || status=$?
 	sed 's/^/# /' /tmp/refused
 	[ "$status" = 1 ]
@@ -164,10 +164,10 @@ case_queues() {
 ends_on() {
 	run "end-$1-$2" "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- \
 		--port net_null0 --name c1 --attach "$2"
-	wait_for 20 grep -q forwarding "$VM_RESULT/end-$1-$2.log" ||
+	wait_for "$patience" grep -q forwarding "$VM_RESULT/end-$1-$2.log" ||
 		fail "$(tail -n 5 "$VM_RESULT/end-$1-$2.log")"
 	[ "$2" != virtio ] || need_netdev c1 "end-$1-$2" "$pid"
-	[ "$2" != vhost ] || wait_for 5 test -c /dev/vhost-vdpa-0 || fail "no /dev/vhost-vdpa-0"
+	[ "$2" != vhost ] || wait_for "$patience" test -c /dev/vhost-vdpa-0 || fail "no /dev/vhost-vdpa-0"
 	[ -c /dev/vduse/c1 ]
 	stop "$pid" "$1" || fail "exit status $? on $1"
 	nothing_left
@@ -193,7 +193,7 @@ case_crash() {
 	need_netdev c1 crash "$pid"
 	stop "$pid" KILL || true
 	[ -c /dev/vduse/c1 ] || fail "the device should outlive its process"
-	timeout 60 "$app" --destroy c1
+	timeout "$patience" "$app" --destroy c1
 	nothing_left
 	# And the name is free again.
 	ends_on TERM virtio
@@ -204,12 +204,12 @@ case_late_driver() {
 	rmmod virtio_net 2>/dev/null || true
 	modules virtio_vdpa
 	run late "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- --port net_null0 --name c1
-	wait_for 60 grep -q 'no interface yet: .*modprobe virtio_net' "$VM_RESULT/late.log" ||
+	wait_for "$patience" grep -q 'no interface yet: .*modprobe virtio_net' "$VM_RESULT/late.log" ||
 		fail "$(tail -n 5 "$VM_RESULT/late.log")"
-	wait_for 60 grep -q forwarding "$VM_RESULT/late.log" || fail "$(tail -n 5 "$VM_RESULT/late.log")"
+	wait_for "$patience" grep -q forwarding "$VM_RESULT/late.log" || fail "$(tail -n 5 "$VM_RESULT/late.log")"
 	modprobe virtio_net
 	need_netdev c1 late "$pid"
-	wait_for 60 grep -q "c1: attached to virtio_vdpa as interface $dev" "$VM_RESULT/late.log" ||
+	wait_for "$patience" grep -q "c1: attached to virtio_vdpa as interface $dev" "$VM_RESULT/late.log" ||
 		fail "$(tail -n 5 "$VM_RESULT/late.log")"
 	stop "$pid"
 	nothing_left
@@ -232,7 +232,7 @@ case_namespace() {
 	nothing_left
 	run namespace "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- --port net_null0 --name c1
 	need_netdev c1 namespace "$pid"
-	wait_for 60 grep -q forwarding "$VM_RESULT/namespace.log"
+	wait_for "$patience" grep -q forwarding "$VM_RESULT/namespace.log"
 	# who has it is said
 	"$app" --destroy c1 >/tmp/elsewhere 2>&1 && fail "a device in use is destroyed"
 	grep -q "c1: process $pid (dpdk-vduse-net) serves it" /tmp/elsewhere || fail "$(cat /tmp/elsewhere)"
@@ -249,7 +249,7 @@ case_files() {
 	modules virtio_vdpa virtio_net
 	run files "$app" "${eal[@]}" "${no_huge[@]}" "${port[@]}" -- --port net_null0 --name c1 --sandbox kill
 	need_netdev c1 files "$pid"
-	wait_for 60 grep -q forwarding "$VM_RESULT/files.log"
+	wait_for "$patience" grep -q forwarding "$VM_RESULT/files.log"
 	! grep -q 'stay open to it' "$VM_RESULT/files.log" || fail "this kernel has no Landlock"
 	stop "$pid"
 	nothing_left

@@ -19,7 +19,7 @@ serve() {
 }
 
 forwards() {
-	wait_for 30 grep -q forwarding "$VM_RESULT/app-$1.log" ||
+	wait_for "$patience" grep -q forwarding "$VM_RESULT/app-$1.log" ||
 		{ tail -n 20 "$VM_RESULT/app-$1.log"; fail "run $1 does not start"; }
 }
 
@@ -43,7 +43,7 @@ stream_start() {
 	in_ns c2 sh -c 'busybox nc -l -p 5001 <>/tmp/silence | sha256sum >/tmp/received' &
 	receiver=$!
 	background+=("$receiver")
-	wait_for 20 listening
+	wait_for "$patience" listening
 	in_ns c1 bash -c '
 		sha256sum </tmp/fifo >/tmp/sent &
 		n=0
@@ -86,13 +86,13 @@ case_kills() {
 	stream_start
 	for ((n = 1; n <= kills; n++)); do
 		at=$(received_bytes)
-		wait_for 30 more_than $((at + 100000)) || fail "no traffic before kill $n"
+		wait_for "$patience" more_than $((at + 100000)) || fail "no traffic before kill $n"
 		stop "$pid" KILL || true
 		[ -c /dev/vduse/c1 ] && [ -c /dev/vduse/c2 ] || fail "a device is gone"
 		serve "$n"
 		forwards "$n"
 		at=$(received_bytes)
-		wait_for 30 more_than "$at" || { tail "$VM_RESULT/app-$n.log"; fail "no traffic after kill $n"; }
+		wait_for "$patience" more_than "$at" || { tail "$VM_RESULT/app-$n.log"; fail "no traffic after kill $n"; }
 	done
 	grep -q 'c1: goes on where another process ended' "$VM_RESULT/app-$kills.log"
 	grep -q 'c2: goes on where another process ended' "$VM_RESULT/app-$kills.log"
@@ -109,7 +109,7 @@ case_takeover() {
 	stream_start
 	first=$pid
 	serve 1 ,takeover=1 --takeover
-	wait_for 30 is_gone running "$first" || fail "the first one does not end"
+	wait_for "$patience" is_gone running "$first" || fail "the first one does not end"
 	forwards 1
 	grep 'it rested for' "$VM_RESULT/app-1.log" | sed 's/^/# /'
 	grep -q 'c2: taken over; it rested for' "$VM_RESULT/app-1.log" ||
@@ -129,8 +129,8 @@ all_gone() {
 	stop "$pid" || fail "status $?"
 	nothing_left
 	[ ! -e $state/c1.state ] && [ ! -e $state/c2.state ] || fail "left: $(ls $state)"
-	wait_for 5 rmmod virtio_vdpa || fail "virtio_vdpa is in use: $(lsmod)"
-	wait_for 5 rmmod vduse || fail "vduse is in use: $(lsmod)"
+	wait_for "$patience" rmmod virtio_vdpa || fail "virtio_vdpa is in use: $(lsmod)"
+	wait_for "$patience" rmmod vduse || fail "vduse is in use: $(lsmod)"
 }
 
 after_case() {

@@ -51,7 +51,7 @@ mbufs_are() {
 
 rebind() {
 	echo c1 >"$bus/unbind"
-	wait_for 5 is_gone netdev_there c1 || fail "the interface stays after unbind"
+	wait_for "$patience" is_gone netdev_there c1 || fail "the interface stays after unbind"
 	echo c1 >"$bus/bind"
 	need_netdev c1 "$log" "$app_pid"
 	ip link set "$dev" netns c1 name eth0
@@ -81,8 +81,8 @@ repeat() {
 	traffic_stop
 	say "before: $before; mbufs $mbufs"
 	say "after: $(resources "$app_pid"); mbufs $(app_mbufs "$log" "$app_pid")"
-	wait_for 5 resources_are "$before" || fail "file descriptors or mappings have changed"
-	wait_for 5 mbufs_are "$mbufs" || fail "mbufs have changed"
+	wait_for "$patience" resources_are "$before" || fail "file descriptors or mappings have changed"
+	wait_for "$patience" mbufs_are "$mbufs" || fail "mbufs have changed"
 	teardown
 }
 
@@ -99,7 +99,7 @@ case_unload() {
 	setup unload
 	traffic_start
 	rmmod virtio_vdpa || fail "the driver does not unload"
-	wait_for 5 is_gone netdev_there c1 || fail "the interface stays"
+	wait_for "$patience" is_gone netdev_there c1 || fail "the interface stays"
 	modprobe virtio_vdpa
 	need_netdev c1 "$log" "$app_pid"
 	ip link set "$dev" netns c1 name eth0

@@ -18,6 +18,8 @@ huge=(--in-memory --huge-unlink)
 # EAL does not take --no-huge together with --in-memory (DPDK 22.11 to 25.11).
 no_huge=(--no-huge --no-shconf -m 256)
 skip_reason=/tmp/skip-reason
+# Seconds until what has to come counts as missing: there to fail at last, however slow the machine.
+patience=120
 # shellcheck source=../cases.sh
 . /vm/cases.sh
 
@@ -64,7 +66,7 @@ alive() {
 # stop PID [SIGNAL]: ask a process of ours to end, and wait; returns its exit status.
 stop() {
 	kill "-${2:-TERM}" "$1" 2>/dev/null || true
-	if ! wait_for 20 is_gone running "$1"; then
+	if ! wait_for "$patience" is_gone running "$1"; then
 		say "process $1 does not end on ${2:-TERM}:"
 		cat "/proc/$1/status" "/proc/$1"/task/*/stack 2>/dev/null | head -n 60
 		kill -KILL "$1"
@@ -97,7 +99,7 @@ netdev_there() {
 
 # need_netdev NAME LOG PID: wait for the interface; sets dev.
 need_netdev() {
-	local deadline=$((SECONDS + 20))
+	local deadline=$((SECONDS + patience))
 	until netdev_there "$1"; do
 		running "$3" || { tail -n 20 "$VM_RESULT/$2.log"; fail "the backend of $1 has ended"; }
 		if [ "$SECONDS" -ge "$deadline" ]; then
@@ -135,14 +137,14 @@ in_ns() {
 ping_ok() {
 	local ns=$1 address=$2 count=$3 out
 	shift 3
-	out=$(in_ns "$ns" ping -n -q -i 0.05 -W 5 -c "$count" "$@" "$address") || true
+	out=$(in_ns "$ns" ping -n -q -i 0.05 -W "$patience" -c "$count" "$@" "$address") || true
 	say "$(grep -E 'transmitted' <<<"$out")"
 	grep -q " $count received, 0% packet loss" <<<"$out"
 }
 
-# ping_back NAMESPACE ADDRESS: traffic is there (again); one answer within 10 s.
+# ping_back NAMESPACE ADDRESS: traffic is there (again); one answer at last.
 ping_back() {
-	wait_for 10 ip netns exec "$1" ping -n -q -c 1 -W 1 "$2"
+	wait_for "$patience" ip netns exec "$1" ping -n -q -c 1 -W 1 "$2"
 }
 
 # leftovers: nothing of ours is in /dev/vduse or on the vDPA bus.
@@ -167,7 +169,7 @@ app_mbufs() {
 	local before
 	before=$(grep -c '^mbufs:' "$VM_RESULT/$1.log" || true)
 	kill -USR1 "$2"
-	wait_for 5 more_mbufs_lines "$1" "$before" || return 1
+	wait_for "$patience" more_mbufs_lines "$1" "$before" || return 1
 	sed -n 's/^mbufs: //p' "$VM_RESULT/$1.log" | tail -n 1
 }
 

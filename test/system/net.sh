@@ -41,7 +41,7 @@ case_arp() {
 	for _ in 1 2 3 4 5; do
 		ip -n c1 neigh flush dev eth0
 		ip -n c2 neigh flush dev eth0
-		in_ns c1 ping -n -q -c 1 -W 5 10.0.0.2 >/dev/null
+		in_ns c1 ping -n -q -c 1 -W "$patience" 10.0.0.2 >/dev/null
 		ip -n c1 neigh show 10.0.0.2 dev eth0 | grep -q 02:00:00:00:00:02
 		ip -n c2 neigh show 10.0.0.1 dev eth0 | grep -q 02:00:00:00:00:01
 	done
@@ -51,7 +51,7 @@ case_ipv6() {
 	ping_ok c1 fd00::2 20
 	ping_ok c2 fd00::1 20
 	# Multicast: all nodes on the link.
-	in_ns c1 ping -n -q -c 2 -W 5 ff02::1%eth0 >/dev/null
+	in_ns c1 ping -n -q -c 2 -W "$patience" ff02::1%eth0 >/dev/null
 }
 
 case_frames() {
@@ -76,7 +76,7 @@ tcp() {
 	# An input that never ends: with it, the receiver would end the connection.
 	in_ns "$2" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
 	receiver=$!
-	wait_for 20 listening "$2" 5001
+	wait_for "$patience" listening "$2" 5001
 	SECONDS=0
 	in_ns "$1" busybox nc "$3" 5001 </tmp/data
 	wait "$receiver"
@@ -111,13 +111,13 @@ case_flood() {
 	before=$(app_mbufs app "$pid")
 	say "mbufs before: $before"
 	in_ns c2 iperf3 -s -D --logfile /dev/null
-	wait_for 20 listening c2 5201
+	wait_for "$patience" listening c2 5201
 	for length in 18 1400 4000; do
 		in_ns c1 iperf3 -c 10.0.0.2 -u -b 0 -l "$length" -t 2 2>/dev/null |
 			grep -E 'sender|receiver' | sed 's/^/# /'
 	done
 	in_ns c1 iperf3 -c 10.0.0.2 -u -b 0 -l 1400 -t 2 -R | grep receiver | sed 's/^/# /'
-	wait_for 5 quiet_mbufs || fail "mbufs after: $(app_mbufs app "$pid"), before: $before"
+	wait_for "$patience" quiet_mbufs || fail "mbufs after: $(app_mbufs app "$pid"), before: $before"
 	say "mbufs after: $(app_mbufs app "$pid")"
 	ping_ok c1 10.0.0.2 20
 }
@@ -125,8 +125,8 @@ case_flood() {
 # Many flows at once, both ways, and one of them through jumbo frames.
 case_iperf() {
 	mtu 1500
-	wait_for 5 listening c2 5201 || in_ns c2 iperf3 -s -D --logfile /dev/null
-	wait_for 20 listening c2 5201
+	listening c2 5201 || in_ns c2 iperf3 -s -D --logfile /dev/null
+	wait_for "$patience" listening c2 5201
 	in_ns c1 iperf3 -c 10.0.0.2 -P 4 -t 3 | grep -E 'SUM.*(sender|receiver)' | sed 's/^/# /'
 	in_ns c1 iperf3 -c 10.0.0.2 -P 4 -t 3 -R | grep -E 'SUM.*(sender|receiver)' | sed 's/^/# /'
 	mtu 9000
@@ -141,7 +141,7 @@ app_ended() {
 case_stop() {
 	pid=$(cat /tmp/app-pid)
 	kill -TERM "$pid"
-	wait_for 20 app_ended "$pid" || fail "the application does not end on SIGTERM"
+	wait_for "$patience" app_ended "$pid" || fail "the application does not end on SIGTERM"
 	nothing_left
 	[ ! -e /sys/class/net/eth0 ]
 	tail -n 5 "$VM_RESULT/app.log" | sed 's/^/# /'

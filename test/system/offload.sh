@@ -32,7 +32,7 @@ start_tap() {
 	ip addr add 10.0.0.2/24 dev tap0
 	ip addr add fd00::2/64 dev tap0 nodad
 	ip link set tap0 up
-	wait_for 5 carrier 1 || fail "no carrier in the container"
+	wait_for "$patience" carrier 1 || fail "no carrier in the container"
 	ping_back c1 10.0.0.2
 }
 
@@ -68,7 +68,7 @@ transfer() {
 	# An input that never ends: with it, the receiver would end the connection.
 	$2 busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
 	receiver=$!
-	wait_for 20 listening "$2" 5001
+	wait_for "$patience" listening "$2" 5001
 	$1 busybox nc "$3" 5001 </tmp/data
 	wait "$receiver"
 	say "${1:-here} > ${2:-here}, $3: $(stat -c %s /tmp/received) bytes in" \
@@ -325,10 +325,10 @@ case_link() {
 	in_ns c1 ethtool eth0 | grep -q 'Speed: 10000Mb/s'
 	in_ns c1 ethtool eth0 | grep -q 'Link detected: yes'
 	ip link set tap0 down
-	wait_for 5 carrier 0 || fail "the container still sees a carrier"
+	wait_for "$patience" carrier 0 || fail "the container still sees a carrier"
 	in_ns c1 ethtool eth0 | grep -q 'Link detected: no'
 	ip link set tap0 up
-	wait_for 5 carrier 1 || fail "the carrier does not come back"
+	wait_for "$patience" carrier 1 || fail "the carrier does not come back"
 	ping_back c1 10.0.0.2
 	finish
 }
@@ -341,7 +341,7 @@ port_seen_down() {
 case_link_up() {
 	start_tap --link up
 	ip link set tap0 down
-	wait_for 5 port_seen_down || fail "the application does not see the port's link"
+	wait_for "$patience" port_seen_down || fail "the application does not see the port's link"
 	# Three seconds in which the application looks at the link each second.
 	in_ns c1 ping -n -q -c 3 -W 1 10.0.0.2 >/dev/null || true
 	carrier 1
@@ -355,9 +355,9 @@ case_link_peer() {
 	carrier 1
 	bus=$(basename /sys/bus/vdpa/devices/c2/virtio*)
 	echo "$bus" >/sys/bus/virtio/drivers/virtio_net/unbind
-	wait_for 5 carrier 0 || fail "carrier without a driver at the other end"
+	wait_for "$patience" carrier 0 || fail "carrier without a driver at the other end"
 	echo "$bus" >/sys/bus/virtio/drivers/virtio_net/bind
-	wait_for 5 carrier 1 || fail "the carrier does not come back"
+	wait_for "$patience" carrier 1 || fail "the carrier does not come back"
 	finish
 }
 

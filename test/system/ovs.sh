@@ -35,7 +35,7 @@ ovs_stop() {
 	local pid
 	pid=$(ovs_pid)
 	ovs-appctl -t "$ctl" -T 20 exit
-	wait_for 20 is_gone running "$pid" || fail "ovs-vswitchd does not end"
+	wait_for "$patience" is_gone running "$pid" || fail "ovs-vswitchd does not end"
 }
 
 setup() {
@@ -63,7 +63,7 @@ port_add() {
 		"options:dpdk-devargs=net_vduse_$name,name=$name,mac=02:00:00:00:00:0$number,attach=virtio${devargs:+,$devargs}" \
 		"$@"
 	say "$name: $(ovs-vsctl get Interface "$name" error mtu | tr '\n' ' ')"
-	wait_for 20 netdev_there "$name" || {
+	wait_for "$patience" netdev_there "$name" || {
 		grep -E 'vduse|dpdk|WARN|ERR' "$log" | tail -n 20 | sed 's/^/# /'
 		fail "no interface of $name"
 	}
@@ -100,10 +100,10 @@ tcp() {
 		dd if=/dev/urandom of=/tmp/data bs=1000000 count=5 2>/dev/null
 		sha256sum </tmp/data >/tmp/sum
 	fi
-	in_ns "$2" timeout 120 busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
+	in_ns "$2" timeout "$patience" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
 	receiver=$!
-	wait_for 20 listening "$2" 5001
-	in_ns "$1" timeout 120 busybox nc "$3" 5001 </tmp/data
+	wait_for "$patience" listening "$2" 5001
+	in_ns "$1" timeout "$patience" busybox nc "$3" 5001 </tmp/data
 	wait "$receiver"
 	say "$1 > $2: $(stat -c %s /tmp/received) bytes"
 	sum=$(sha256sum </tmp/received)
@@ -148,7 +148,7 @@ case_too_long() {
 	ovs-vsctl -t 60 set Interface c3 mtu_request=1500
 	before=$(stat_of c3 rx_errors)
 	in_ns c3 ping -n -q -c 5 -i 0.1 -W 1 -M "do" -s 8000 10.0.0.1 >/dev/null && fail "answered"
-	wait_for 20 more_errors c3 "$before" || fail "no drop is counted"
+	wait_for "$patience" more_errors c3 "$before" || fail "no drop is counted"
 	ping_ok c3 10.0.0.1 10 -s 1400
 	ping_ok c1 10.0.0.2 10
 	ovs_lives
@@ -159,7 +159,7 @@ case_too_long() {
 case_refused() {
 	ovs-vsctl -t 60 add-port br0 c4 -- set Interface c4 type=dpdk \
 		options:dpdk-devargs=net_vduse_c4,name=c4,profile=bulk,attach=virtio || true
-	wait_for 20 grep -qE 'profile=bulk receives frames of up to 64 KiB' "$log" ||
+	wait_for "$patience" grep -qE 'profile=bulk receives frames of up to 64 KiB' "$log" ||
 		fail "no reason is logged"
 	netdev_there c4 && fail "a port that was refused has an interface"
 	ovs-vsctl -t 60 del-port br0 c4

@@ -25,7 +25,7 @@ testpmd_start() {
 mark() {
 	marks=$((marks + 1))
 	echo "show port summary $((100 + marks))" >&8
-	wait_for 20 grep -q "Invalid port $((100 + marks))\$" "$log" || {
+	wait_for "$patience" grep -q "Invalid port $((100 + marks))\$" "$log" || {
 		tail -n 30 "$log" | sed 's/^/# /'
 		fail "testpmd does not answer"
 	}
@@ -52,7 +52,7 @@ expect() {
 testpmd_quit() {
 	echo quit >&8
 	exec 8>&-
-	wait_for 20 is_gone running "$pid" || fail "testpmd does not quit"
+	wait_for "$patience" is_gone running "$pid" || fail "testpmd does not quit"
 	wait "$pid" || fail "testpmd ends with status $?"
 	nothing_left
 }
@@ -65,6 +65,11 @@ port_stat() {
 link_is() {
 	tell "show port info 0"
 	grep -q "Link status: $1" <<<"$answer"
+}
+
+# The interface in its container, or back here.
+netdev_anywhere() {
+	netdev_there c1 c1 || netdev_there c1
 }
 
 case_life() {
@@ -87,7 +92,7 @@ case_life() {
 	tell "port stop 0"
 	tell "port start 0"
 	tell start
-	wait_for 10 netdev_there c1 c1 || wait_for 5 netdev_there c1 || fail "no interface after restart"
+	wait_for "$patience" netdev_anywhere || fail "no interface after restart"
 	if netdev_there c1; then
 		ip link set "$(netdev c1)" netns c1 name eth0
 		container_up c1 1
@@ -107,11 +112,11 @@ case_link() {
 	need_netdev c1 testpmd "$pid"
 	ip link set "$dev" up
 	tell start
-	wait_for 5 link_is up || fail "link is not up with a driver"
+	wait_for "$patience" link_is up || fail "link is not up with a driver"
 	echo c1 >/sys/bus/vdpa/drivers/virtio_vdpa/unbind
-	wait_for 5 link_is down || fail "link is not down without a driver"
+	wait_for "$patience" link_is down || fail "link is not down without a driver"
 	echo c1 >/sys/bus/vdpa/drivers/virtio_vdpa/bind
-	wait_for 5 link_is up || fail "link is not up again"
+	wait_for "$patience" link_is up || fail "link is not up again"
 	# Three changes, or two if it was up before testpmd looked.
 	[ "$(grep -c 'link state change event' "$log")" -ge 2 ] || fail "no link interrupts"
 	testpmd_quit
@@ -175,7 +180,7 @@ case_hotplug() {
 		tell "set portlist 0"
 		tell "port stop 1"
 		tell "port detach 1"
-		wait_for 5 is_gone test -e /dev/vduse/c2 || fail "/dev/vduse/c2 stays"
+		wait_for "$patience" is_gone test -e /dev/vduse/c2 || fail "/dev/vduse/c2 stays"
 		ip netns del c2
 		after=$(resources "$pid")
 		say "round $i: $after"
@@ -205,7 +210,7 @@ case_devargs() {
 	for ((i = 0; i < ${#wanted[@]}; i += 2)); do
 		vdevs+=(--vdev "net_vduse$i,${wanted[i]}")
 	done
-	echo quit | timeout -s KILL 60 dpdk-testpmd -l 0,1 --no-pci --no-telemetry "${no_huge[@]}" \
+	echo quit | timeout -s KILL "$patience" dpdk-testpmd -l 0,1 --no-pci --no-telemetry "${no_huge[@]}" \
 		"${vdevs[@]}" -- -i --total-num-mbufs=2048 >/tmp/out 2>&1 || true
 	grep -E '^(net_)?vduse' /tmp/out | sed 's/^/# /'
 	for ((i = 0; i < ${#wanted[@]}; i += 2)); do

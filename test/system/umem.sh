@@ -45,7 +45,7 @@ pinned_is() {
 }
 
 need_pinned() {
-	wait_for 60 pinned_is "$1" && return
+	wait_for "$patience" pinned_is "$1" && return
 	tail -n 20 "$VM_RESULT/$log.log" | sed 's/^/# /'
 	fail "$(pinned) KiB are registered instead of $1"
 }
@@ -69,7 +69,7 @@ tcp() {
 	local receiver
 	in_ns "$2" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
 	receiver=$!
-	wait_for 20 listening "$2" 5001
+	wait_for "$patience" listening "$2" 5001
 	in_ns "$1" busybox nc "$3" 5001 </tmp/data
 	wait "$receiver"
 	say "$1 > $2: $(stat -c %s /tmp/received) bytes"
@@ -105,7 +105,7 @@ case_traffic() {
 
 rebind() {
 	echo c1 >"$bus/unbind"
-	wait_for 5 is_gone netdev_there c1 || fail "the interface stays after unbind"
+	wait_for "$patience" is_gone netdev_there c1 || fail "the interface stays after unbind"
 	need_pinned $region_kib
 	echo c1 >"$bus/bind"
 	need_netdev c1 "$log" "$app_pid"
@@ -132,7 +132,7 @@ case_rebind() {
 	say "traffic: $(tail -n 2 "$VM_RESULT/rebind-traffic.log" | tr '\n' ' ')"
 	say "before: $before"
 	say "after: $(state)"
-	wait_for 5 state_is "$before" || fail "something piled up"
+	wait_for "$patience" state_is "$before" || fail "something piled up"
 	teardown
 }
 
@@ -144,8 +144,8 @@ case_crash() {
 	setup crash "${huge[@]}"
 	need_pinned $((2 * region_kib))
 	kill -KILL "$app_pid"
-	wait_for 20 is_gone running "$app_pid"
-	wait_for 10 pages_are "$free" || fail "$(pages_free) hugepages free, $free before"
+	wait_for "$patience" is_gone running "$app_pid"
+	wait_for "$patience" pages_are "$free" || fail "$(pages_free) hugepages free, $free before"
 	run adopt "$app" "${eal[@]}" "${huge[@]}" \
 		--vdev net_vduse_p,name=c2,mac=02:00:00:00:00:02,umem=1,ring=split,adopt=1 -- \
 		--port net_vduse_p --name c1 --mac 02:00:00:00:00:01 --umem --adopt --attach none \
@@ -165,7 +165,7 @@ pages_are() {
 # Without it the devices work, and a line for each says why.
 without() {
 	local pattern=$1
-	wait_for 60 said_twice "$pattern" || fail "no two lines with '$pattern'"
+	wait_for "$patience" said_twice "$pattern" || fail "no two lines with '$pattern'"
 	[ "$(grep -c 'no umem' "$VM_RESULT/$log.log")" = 2 ]
 	grep 'no umem' "$VM_RESULT/$log.log" | sed 's/^/# /'
 	need_pinned 0

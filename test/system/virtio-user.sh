@@ -13,7 +13,7 @@ node=/dev/vhost-vdpa-0
 front() {
 	local name=$1
 	shift
-	wait_for 10 test -c "$node" || fail "no $node"
+	wait_for "$patience" test -c "$node" || fail "no $node"
 	run "$name" dpdk-testpmd -l 0,2 --no-pci --no-telemetry --in-memory --single-file-segments \
 		--iova-mode=va --file-prefix front -m 128 \
 		--vdev "net_virtio_user0,path=$node,queues=1,queue_size=1024" "$@"
@@ -80,7 +80,7 @@ flow() {
 	front front -- --total-num-mbufs=20000 --forward-mode="$2" --auto-start --stats-period 1
 	front_pid=$pid
 	[ "$1" = rxonly ] || receiver=front
-	wait_for 20 received "$receiver" 100000 || {
+	wait_for "$patience" received "$receiver" 100000 || {
 		tail -n 30 "$VM_RESULT/back.log" "$VM_RESULT/front.log"
 		fail "$receiver did not receive 100000 packets"
 	}
@@ -113,14 +113,14 @@ case_again() {
 	local back_pid=$pid i before=0 blocks
 	for i in 1 2 3; do
 		front "front$i" -- --total-num-mbufs=20000 --forward-mode=txonly --auto-start --stats-period 1
-		wait_for 20 received back $((before + 50000)) || {
+		wait_for "$patience" received back $((before + 50000)) || {
 			tail -n 20 "$VM_RESULT/front$i.log" "$VM_RESULT/back.log" | sed 's/^/# /'
 			fail "nothing from front end $i"
 		}
 		stop "$pid" KILL || true
 		# A block begun after the kill, and whole: what the killed one sent is in it.
 		blocks=$(stat_blocks back)
-		wait_for 10 more_blocks back $((blocks + 1)) || fail "no statistics"
+		wait_for "$patience" more_blocks back $((blocks + 1)) || fail "no statistics"
 		before=$(stat_of back RX)
 		say "front end $i killed, packets so far: $before"
 	done
