@@ -46,7 +46,7 @@ during_start() {
 
 # during_remap WORD...: a fault while memory is mapped under traffic.
 during_remap() {
-	back_start x2 1 ""
+	back_start x2 1 mtu=2000
 	traffic
 	back_ok start 1999
 	emu fault "$@"
@@ -122,7 +122,7 @@ traffic_again() {
 
 # The device is gone from under the back end: nothing more passes, and the process lives.
 gone() {
-	back_start x5 1 ""
+	back_start x5 1 mtu=2000
 	traffic
 	back_ok start 1999
 	emu "$1" x5
@@ -147,7 +147,7 @@ link_is_down() {
 # This device stops and says why; the process, and its other device, go on.
 case_cut() {
 	local before i
-	back_start x7 1 ""
+	back_start x7 1 mtu=2000
 	for i in 1 2 3; do
 		before=$(resources "$back_pid")
 		traffic

@@ -6,7 +6,7 @@
 
 # crossing PAGES: regions of so many pages in an order of their own (test/tools/front.c).
 crossing() {
-	back_start m1 1 ""
+	back_start m1 1 mtu=2000
 	small_start "$1"
 	small_ok features 0
 	small_ok start
@@ -25,7 +25,7 @@ crossing() {
 # Remapped while frames are under way: not one is lost, and the old memory stays as it is.
 case_remap() {
 	local i before
-	back_start m1 1 ""
+	back_start m1 1 mtu=2000
 	small_start 8
 	small_ok features 0
 	small_ok start
@@ -67,7 +67,7 @@ field() {
 # What was unmapped is not touched: the driver's memory is as it was while the back end still has
 # frames to send. When it is given back, they go on where they were.
 case_unmap() {
-	back_start m1 1 ""
+	back_start m1 1 mtu=2000
 	small_start 8
 	small_ok features 0
 	small_ok start
