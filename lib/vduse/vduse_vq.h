@@ -21,7 +21,7 @@
  * chain, whatever the ring's size; a longer one is dropped and counted. As many
  * as Linux's vhost takes (UIO_MAXIOV).
  */
-#define VDUSE_SEGS_MAX 1024
+#define VDUSE_SEGS_MAX 1024u
 
 /**
  * What one burst may read of the driver's descriptors, counted as
