@@ -281,8 +281,8 @@ int rte_vduse_dev_hand_over(struct rte_vduse_dev *dev);
  * Detach, stop and destroy. The caller's lcores have left their last burst. A
  * device that somebody else put on the bus is taken off it too: nobody would
  * serve it there. What is there for a process that follows stays as it is: one
- * with `keep`, one that was resumed or asked for and never attached
- * (rte_vduse_dev_attach()).
+ * with `keep`, one that was resumed or asked for and neither attached
+ * (rte_vduse_dev_attach()) nor polled.
  *
  * @return 0; -EBUSY where the device had to stay in /dev/vduse, with a line
  *   of log that says how to remove it. The memory of dev is freed in any case.

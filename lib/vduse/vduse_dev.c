@@ -249,6 +249,18 @@ free_dev:
 	return ret;
 }
 
+/* Whether its owner came so far as to attach it, or to poll one of its queues. */
+static bool
+dev_was_begun(const struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->first_control_queue; i++)
+		if (vduse_reader_has_read(dev->readers->readers[i]))
+			return true;
+	return dev->begun;
+}
+
 /*
  * Whether it is there for a process that follows. One that was resumed by a
  * process that did not come so far as to serve it is as it was found.
@@ -256,7 +268,8 @@ free_dev:
 static bool
 dev_stays(const struct rte_vduse_dev *dev)
 {
-	return dev->store != NULL && !dev->renewal.gone && (dev->begun ? dev->keep : dev->found);
+	return dev->store != NULL && !dev->renewal.gone &&
+	       (dev_was_begun(dev) ? dev->keep : dev->found);
 }
 
 static void

@@ -169,6 +169,7 @@ test_held_calls(void **state)
 	struct bench b;
 
 	(void)state;
+	unit_clock_stop();
 	bench_up(&b, &conf);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 100, 1000000), 0);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 100, 1000000), 0);
