@@ -275,6 +275,19 @@ driver_race(struct fuzz_dev *fd, const struct fuzz_rec *rec)
 	fuzz_race_add(&race, fd->thread);
 }
 
+/*
+ * The position is asked for. With zero-copy, and of a queue that was resumed, it may be unknown:
+ * the device says so. Anything but an answer is a fault.
+ */
+static void
+driver_asks(struct fuzz_dev *fd, uint16_t q)
+{
+	struct vduse_vq_state state;
+	const int ret = fk_get_vq_state(fd->dev, q, &state);
+
+	FUZZ_CHECK(ret == 0 || (ret == -EIO && (fd->zero_copy || fd->resumed)));
+}
+
 /* Reset by the driver, and what was negotiated before again. */
 static void
 driver_reset(struct fuzz_dev *fd, const struct fuzz_rec *rec)
@@ -297,7 +310,6 @@ fuzz_driver(struct fuzz_dev *fd, const struct fuzz_rec *rec, unsigned int own)
 	const unsigned int step = rec->op % (own + 9);
 	const uint16_t q = rec->b % fd->nb_vqs;
 	const uint64_t iova = fuzz_iova(rec->d);
-	struct vduse_vq_state state;
 
 	if (step < own)
 		return step;
@@ -335,7 +347,7 @@ fuzz_driver(struct fuzz_dev *fd, const struct fuzz_rec *rec, unsigned int own)
 		if (rec->a & 1)
 			driver_reset(fd, rec);
 		else
-			FUZZ_CHECK(fk_get_vq_state(fd->dev, q, &state) == 0 || fd->resumed);
+			driver_asks(fd, q);
 		break;
 	}
 	return -1;
