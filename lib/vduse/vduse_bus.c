@@ -227,7 +227,8 @@ bus_log_attached(const char *name, enum rte_vduse_attach how)
 	}
 	if (access("/sys/bus/virtio/drivers/virtio_net", F_OK) == 0)
 		VDUSE_LOG(NOTICE,
-				"%s: attached to virtio_vdpa; no interface yet, see the kernel log",
+				"%s: attached to virtio_vdpa; no interface here: it is in a "
+				"container, or not made yet (see the kernel log)",
 				name);
 	else
 		VDUSE_LOG(NOTICE,
