@@ -284,6 +284,20 @@ iotlb_check(const struct vduse_iotlb *tlb)
 	return tlb->open ? 0 : -ESHUTDOWN;
 }
 
+/* Whoever asked for all is refused. -E2BIG was said. */
+static void
+load_failed(const struct vduse_iotlb *tlb, int err)
+{
+	if (err == -E2BIG)
+		return;
+	VDUSE_LOG(ERR, "%s: the memory of its driver cannot be mapped: %s%s",
+			tlb->name != NULL ? tlb->name : "a device", strerror(-err),
+			err == -EMFILE || err == -ENFILE || err == -ENOMEM
+					? "; allow more open files, mappings or address space "
+					  "(ulimit -n, vm.max_map_count, ulimit -v)"
+					: "");
+}
+
 int
 vduse_iotlb_load(struct vduse_iotlb *tlb)
 {
@@ -291,8 +305,11 @@ vduse_iotlb_load(struct vduse_iotlb *tlb)
 
 	pthread_mutex_lock(&tlb->lock);
 	ret = iotlb_check(tlb);
-	if (ret == 0)
+	if (ret == 0) {
 		ret = iotlb_load(tlb);
+		if (ret < 0)
+			load_failed(tlb, ret);
+	}
 	pthread_mutex_unlock(&tlb->lock);
 	return ret;
 }

@@ -105,7 +105,8 @@ void vduse_iotlb_set_fd(struct vduse_iotlb *tlb, int fd);
  * Any thread outside of a burst; may block.
  *
  * @return regions added, or -errno (what was mapped before stays); -ESHUTDOWN: the map
- *   is closed; -E2BIG: more than the device's share, and that was said
+ *   is closed; -E2BIG: more than the device's share. Why nothing was mapped is said, but for
+ *   -ESHUTDOWN and -ENODEV
  */
 int vduse_iotlb_load(struct vduse_iotlb *tlb);
 

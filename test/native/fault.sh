@@ -185,7 +185,8 @@ case_no_memory() {
 	alive
 	prlimit --pid "$back_pid" --as="$(prlimit --pid "$back_pid" -o HARD --noheadings --as)":
 	small_end
-	grep -q '^vduse: cannot map IOVA' "$work/back.log" || fail "not a word about it"
+	grep -q "^vduse: x8: the memory of its driver cannot be mapped: .*allow more" "$work/back.log" ||
+		fail "not a word about it"
 	traffic
 	small_end
 	back_ok link down

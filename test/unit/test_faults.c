@@ -392,6 +392,8 @@ test_no_files(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	unit_log_clear();
 	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), -EIO);
+	unit_assert_logged_once("unit: the memory of its driver cannot be mapped: Too many open "
+				"files; allow more open files");
 	unit_assert_logged_once("unit: request type 1 refused: Too many open files");
 	assert_false(bench_info(&b).link_up);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
