@@ -141,6 +141,7 @@ case_name_in_use() {
 }
 
 case_memory() {
+	modules virtio_vdpa virtio_net
 	refused '(--mbufs|memory)' --port net_null0 --name c1 --mbufs 4000000
 	echo 0 >/proc/sys/vm/nr_hugepages
 	refused_with 'hugepages|--no-huge' -l 1 --no-pci --no-telemetry --in-memory "${port[@]}" -- \
