@@ -376,7 +376,9 @@ static const struct opt opts[] = {
 			"ethdev port to wire to a new VDUSE device; may be repeated" },
 	{ "name", "NAME", WIRE_ONLY, parse_name,
 			"VDUSE device to create (default: vduse<N>, N counts the ports from 0)" },
-	{ "mac", "MAC", WIRE_ONLY, parse_mac, "MAC address of the device (default: a random one)" },
+	{ "mac", "MAC", WIRE_ONLY, parse_mac,
+			"MAC address of the device (default: a random one; with --adopt "
+			"and --fd: that of its state file)" },
 	{ "mtu", "BYTES", WIRE, parse_mtu,
 			"MTU of the device, and of the port where its driver allows, 68 to 65535" },
 	{ "queue-size", "N", WIRE, parse_queue_size,

@@ -107,6 +107,15 @@ struct rte_vduse_ops {
 	 * with. In rte_vduse_dev_create(); NULL: any can.
 	 */
 	bool (*can_resume)(uint16_t nb_queues, uint16_t first_control_queue);
+	/**
+	 * Whether a device that somebody else made, and that no state file is of, can
+	 * be served: the kernel does not tell its configuration (VDUSE has no ioctl for
+	 * that), so that its owner has to know all of it. In rte_vduse_dev_create(),
+	 * before anything of the device is changed; NULL: any can.
+	 *
+	 * @return 0; -errno, with a line of log that names cause and cure
+	 */
+	int (*can_adopt)(void *priv, const char *name);
 };
 
 /** Attributes in /sys/class/vduse/NAME; zeroed: the kernel's own choice. */
@@ -158,7 +167,8 @@ struct rte_vduse_conf {
 	bool umem;
 	/**
 	 * Take over a device that somebody else created with this very name,
-	 * type, features, queues and configuration, where there is one.
+	 * type, features, queues and configuration, where there is one. The kernel does
+	 * not tell these: the owner gives them, or has a state file (state_dir).
 	 */
 	bool adopt;
 	/**

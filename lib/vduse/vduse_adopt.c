@@ -178,7 +178,9 @@ adopt_foreign(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	if (dev->fd < 0)
 		return dev->fd == -ENOENT ? 0 : dev->fd;
 	dev->adopted = true;
-	ret = vduse_adopt_creating(dev, conf);
+	ret = dev->ops.can_adopt != NULL ? dev->ops.can_adopt(dev->priv, dev->name) : 0;
+	if (ret == 0)
+		ret = vduse_adopt_creating(dev, conf);
 	if (ret == 0)
 		ret = vduse_adopt_served(dev, conf);
 	if (ret < 0) {

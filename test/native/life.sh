@@ -56,10 +56,15 @@ case_left_over() {
 }
 
 # adopt=1 goes on with the driver that is there, which notices nothing. What was adopted is
-# not destroyed at the end.
+# not destroyed at the end. Its address has to be given: the kernel does not tell it.
 case_adopt() {
-	killed l2 ""
-	back_attach=no back_start l2 1 adopt=1
+	local status=0
+	killed l2 mac=02:00:00:00:00:12
+	LD_PRELOAD=$preload "$loopback" -d "$pmd" -l 0 --no-pci --no-huge --no-shconf -m 64 \
+		--no-telemetry --vdev net_vduse0,name=l2,adopt=1 -- </dev/null >"$work/again.log" 2>&1 || status=$?
+	[ "$status" = 1 ] || { log again; fail "no address, and status $status"; }
+	grep -q 'l2.*does not tell.*MAC.*mac=ADDRESS' "$work/again.log" || { log again; fail "no cure"; }
+	back_attach=no back_start l2 1 adopt=1,mac=02:00:00:00:00:12
 	back_ok link up
 	back_ok run 64 1000
 	back_ok run 1518 1000

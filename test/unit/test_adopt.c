@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <linux/virtio_ids.h>
 
@@ -139,6 +142,78 @@ test_not_there(void **state)
 	/* it is ours then, and goes */
 	assert_int_equal(rte_vduse_net_destroy(net), 0);
 	assert_null(fk_find("unit"));
+}
+
+static void
+test_unknown_mac(void **state)
+{
+	struct rte_vduse_net_conf conf = good_conf;
+	struct rte_vduse_net_info info;
+	struct rte_vduse_net *net;
+	unsigned int how;
+	char dir[] = "/tmp/vduse-adopt-XXXXXX";
+	char file[PATH_MAX];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/unit.state", dir);
+	memset(&conf.mac, 0, sizeof(conf.mac));
+	conf.adopt = true;
+	foreign_create(true);
+	/* by name, by descriptor, with a folder that has no file of it, nor gets one that counts */
+	for (how = 0; how < 4; how++) {
+		unit_log_clear();
+		conf.adopt_fd_plus_1 = how == 1 ? fk_sys.open_device("unit") + 1 : 0;
+		conf.state_dir = how >= 2 ? dir : NULL;
+		assert_int_equal(rte_vduse_net_create(&conf, &net), -EINVAL);
+		unit_assert_logged_once("unit: somebody else made it");
+		unit_assert_logged_once("mac=ADDRESS");
+		unit_assert_logged_once("\n");
+	}
+	/* it was not touched: given the address it is served */
+	conf.state_dir = NULL;
+	unit_log_clear();
+	adopted_run(adopt(0));
+	foreign_destroy();
+	/* without a device there is one to be made, with an address of its own */
+	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
+	rte_vduse_net_info(net, &info);
+	assert_true(rte_is_valid_assigned_ether_addr(&info.mac));
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+	/* and without `adopt` no address is a mistake */
+	conf.adopt = false;
+	assert_int_equal(rte_vduse_net_create(&conf, &net), -EINVAL);
+	unit_assert_logged_once("is no unicast MAC address");
+	unlink(file);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* Its process before left a file: the address is there. */
+static void
+test_known_mac(void **state)
+{
+	struct rte_vduse_net_conf conf = good_conf;
+	char dir[] = "/tmp/vduse-adopt-XXXXXX";
+	struct rte_vduse_net_info info;
+	struct rte_vduse_net *net;
+	char file[PATH_MAX];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	conf.adopt = true;
+	conf.state_dir = dir;
+	foreign_create(true);
+	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+	memset(&conf.mac, 0, sizeof(conf.mac));
+	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
+	rte_vduse_net_info(net, &info);
+	assert_memory_equal(&info.mac, &good_conf.mac, sizeof(info.mac));
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+	foreign_destroy();
+	snprintf(file, sizeof(file), "%s/unit.state", dir);
+	assert_int_equal(unlink(file), 0); /* it stays with what was adopted */
+	assert_int_equal(rmdir(dir), 0);
 }
 
 static void
@@ -489,6 +564,8 @@ main(void)
 		UNIT_TEST(test_by_name),
 		UNIT_TEST(test_by_fd),
 		UNIT_TEST(test_not_there),
+		UNIT_TEST(test_unknown_mac),
+		UNIT_TEST(test_known_mac),
 		UNIT_TEST(test_in_use),
 		UNIT_TEST(test_continue_split),
 		UNIT_TEST(test_continue_unmapped),

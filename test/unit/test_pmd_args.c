@@ -104,6 +104,22 @@ test_numbers(void **state)
 	assert_int_equal(conf.net.adopt_fd_plus_1, 1);
 }
 
+/* The address of a device that is there is not made up. */
+static void
+test_unknown_mac(void **state)
+{
+	struct pmd_conf conf = parse("adopt=1");
+
+	(void)state;
+	assert_true(rte_is_zero_ether_addr(&conf.net.mac));
+	conf = parse("fd=0,name=x");
+	assert_true(rte_is_zero_ether_addr(&conf.net.mac));
+	conf = parse("mac=02:00:00:00:00:09,adopt=1");
+	assert_int_equal(conf.net.mac.addr_bytes[5], 9);
+	conf = parse("adopt=0");
+	assert_true(rte_is_valid_assigned_ether_addr(&conf.net.mac));
+}
+
 /* sysfs wants words of 32 bits with commas between, which devargs cannot have. */
 static void
 test_affinity(void **state)
@@ -252,7 +268,7 @@ test_fd(void **state)
 	fk_attach(fk_find("unit"), true);
 	assert_int_equal(rte_vduse_net_destroy(net), -EBUSY);
 	fd = fk_sys.open_device("unit");
-	snprintf(args, sizeof(args), "name=unit,queue-size=256,fd=%d", fd);
+	snprintf(args, sizeof(args), "name=unit,queue-size=256,fd=%d,mac=02:00:00:00:00:01", fd);
 	assert_int_equal(rte_vdev_init(VDEV, args), 0);
 	assert_int_equal(rte_vdev_uninit(VDEV), 0);
 	assert_non_null(fk_find("unit"));
@@ -372,6 +388,7 @@ main(void)
 		UNIT_TEST(test_defaults),
 		UNIT_TEST(test_choices),
 		UNIT_TEST(test_numbers),
+		UNIT_TEST(test_unknown_mac),
 		UNIT_TEST(test_affinity),
 		UNIT_TEST(test_bad),
 		UNIT_TEST(test_probe),

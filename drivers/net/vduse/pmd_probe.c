@@ -487,6 +487,9 @@ pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *args)
 		ret = -EINVAL;
 	}
 	conf->net.adopt |= conf->net.adopt_fd_plus_1 != 0;
+	/* one that is there has an address, and the library knows whether it has to be given */
+	if (conf->net.adopt && rte_kvargs_count(kvlist, PMD_ARG_MAC) == 0)
+		memset(&conf->net.mac, 0, sizeof(conf->net.mac));
 	rte_kvargs_free(kvlist);
 	if (ret == 0 && conf->net.keep && conf->state_dir[0] == '\0') {
 		PMD_LOG(ERR, PMD_ARG_KEEP

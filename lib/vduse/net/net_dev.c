@@ -222,6 +222,21 @@ net_can_resume(uint16_t nb_queues, uint16_t first_control_queue)
 	return pairs >= 1 && pairs <= RTE_VDUSE_NET_PAIRS_MAX && first_control_queue == 2 * pairs;
 }
 
+/* What a driver read of the address stays with it: one made up here would be another. */
+static int
+net_can_adopt(void *priv, const char *name)
+{
+	const struct rte_vduse_net *net = priv;
+
+	if (!net->made_up_mac)
+		return 0;
+	VDUSE_LOG(ERR,
+			"%s: somebody else made it, and the kernel does not tell with which MAC "
+			"address; give that address (mac=ADDRESS, --mac ADDRESS)",
+			name);
+	return -EINVAL;
+}
+
 static const struct rte_vduse_ops net_ops = {
 	.check_features = net_check_features,
 	.start = net_start,
@@ -232,6 +247,7 @@ static const struct rte_vduse_ops net_ops = {
 	.held = net_zc_held,
 	.successor = net_successor,
 	.can_resume = net_can_resume,
+	.can_adopt = net_can_adopt,
 };
 
 static int
@@ -256,7 +272,8 @@ net_check_conf(const struct rte_vduse_net_conf *conf)
 				RTE_VDUSE_NET_QUEUE_SIZE_MAX);
 		return -EINVAL;
 	}
-	if (!rte_is_valid_assigned_ether_addr(&conf->mac)) {
+	if (!rte_is_valid_assigned_ether_addr(&conf->mac) &&
+			!(conf->adopt && rte_is_zero_ether_addr(&conf->mac))) {
 		VDUSE_LOG(ERR,
 				"%.64s: " RTE_ETHER_ADDR_PRT_FMT " is no unicast MAC address; "
 				"use one like 02:00:00:00:00:01",
@@ -459,7 +476,11 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	net->wish.zero_copy = conf->zero_copy_min > 0;
 	net->wish.queue_size = conf->queue_size;
 	net->wish.fewer_pairs = conf->mq_fallback;
-	memcpy(net->config.mac, &conf->mac, sizeof(net->config.mac));
+	net->made_up_mac = rte_is_zero_ether_addr(&conf->mac);
+	if (net->made_up_mac)
+		rte_eth_random_addr(net->config.mac);
+	else
+		memcpy(net->config.mac, &conf->mac, sizeof(net->config.mac));
 	net->config.mtu = rte_cpu_to_le_16(conf->mtu);
 	net->config.speed = rte_cpu_to_le_32(conf->speed);
 	net->config.duplex = NET_DUPLEX_FULL;

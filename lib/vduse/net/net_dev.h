@@ -66,6 +66,7 @@ struct rte_vduse_net {
 	struct net_wish wish;     /* the owner's, as far as drivers have a say in it */
 	bool admin_up;            /* the owner set the link up */
 	bool driver_up;           /* DRIVER_OK */
+	bool made_up_mac;         /* its owner did not give one */
 	bool steers;              /* queue pairs can be other than the caller's (control queue) */
 	struct net_rss rss;       /* of the receive queues */
 	struct net_filter filter; /* active: heeded by the receive queues */

@@ -123,9 +123,14 @@ struct rte_vduse_net_conf {
 	/** Descriptors of each queue: a power of two, or any number with RING_PACKED. */
 	uint16_t queue_size;
 	enum rte_vduse_net_ring ring; /**< formats that are offered */
-	struct rte_ether_addr mac;    /**< unicast, not zero */
-	uint16_t mtu;                 /**< bytes of IP packet */
-	bool mq_fallback;             /**< one pair where the kernel refuses more */
+	/**
+	 * Unicast. With `adopt` it may be zero, where it is not known: a device that
+	 * is created gets a random one, one with a state file keeps its own, and one
+	 * that somebody else made is refused.
+	 */
+	struct rte_ether_addr mac;
+	uint16_t mtu;     /**< bytes of IP packet */
+	bool mq_fallback; /**< one pair where the kernel refuses more */
 	bool call_thread; /**< interrupts are injected by a thread, not by the polling lcore */
 	bool standby;     /**< offer VIRTIO_NET_F_STANDBY (virtio 1.2, 5.1.3) */
 	struct rte_vduse_tuning tuning;     /**< see struct rte_vduse_conf */
