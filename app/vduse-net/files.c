@@ -74,17 +74,18 @@ static int
 rule_add(int fd, uint64_t handled, const char *path, uint64_t rights)
 {
 	struct landlock_path_beneath_attr rule = { .allowed_access = rights & handled };
+	const int at = open(path, O_PATH | O_CLOEXEC);
 	struct stat st;
 	int ret = 0;
 
-	rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
-	if (rule.parent_fd < 0)
+	if (at < 0)
 		return errno == ENOENT || errno == EACCES || errno == ENOTDIR ? 0 : -errno;
-	if (fstat(rule.parent_fd, &st) == 0 && !S_ISDIR(st.st_mode))
+	if (fstat(at, &st) == 0 && !S_ISDIR(st.st_mode))
 		rule.allowed_access &= OF_FILE;
+	rule.parent_fd = at;
 	if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
 		ret = -errno;
-	close(rule.parent_fd);
+	close(at);
 	return ret;
 }
 

@@ -120,7 +120,7 @@ struct bus_watch {
 
 static struct {
 	pthread_mutex_t lock; /* of the list */
-	TAILQ_HEAD(, bus_watch) list;
+	TAILQ_HEAD(bus_watch_list, bus_watch) list;
 } bus_watches = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.list = TAILQ_HEAD_INITIALIZER(bus_watches.list),

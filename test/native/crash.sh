@@ -198,7 +198,7 @@ fails() {
 
 serve_first() {
 	mkdir -p -m 700 "$work/run"
-	app_start k1 "$@"
+	app_start k1
 	app_ready
 	echo_start split
 	echo_ok start

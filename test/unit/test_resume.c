@@ -484,7 +484,7 @@ other_version_run(bool version)
 	struct bench b;
 
 	if (version)
-		snprintf(aside, sizeof(aside), "unit.state.v%u", VDUSE_STORE_VERSION + 1);
+		snprintf(aside, sizeof(aside), "unit.state.v%d", VDUSE_STORE_VERSION + 1);
 	up(&b, &conf);
 	die(&b);
 	spoil(version);

@@ -324,13 +324,21 @@ no_space(void)
 {
 	static struct page page;
 	struct rlimit limit = { .rlim_max = RLIM_INFINITY };
-	FILE *statm = fopen("/proc/self/statm", "r");
+	FILE *statm;
 	unsigned long pages = 0;
+	int got;
 
-	if (!page_init(&page) || statm == NULL || fscanf(statm, "%lu", &pages) != 1)
+	if (!page_init(&page))
+		return 2;
+	statm = fopen("/proc/self/statm", "r");
+	if (statm == NULL)
+		return 2;
+	got = fscanf(statm, "%lu", &pages);
+	fclose(statm);
+	if (got != 1)
 		return 2;
 	/* what there is, and no page more */
-	limit.rlim_cur = pages * 4096;
+	limit.rlim_cur = pages * sysconf(_SC_PAGESIZE);
 	if (setrlimit(RLIMIT_AS, &limit) < 0)
 		return 2;
 	return page_lose(&page) ? 0 : 3;
