@@ -266,7 +266,6 @@ small_end() {
 app_start() {
 	local name=$1 port=${app_port:-net_null0}
 	shift
-	app_name=$name
 	mkdir -m 0700 -p "$work/run"
 	: >"$work/app.log"
 	RUNTIME_DIRECTORY=$work/run LD_PRELOAD=$preload ${app_as[@]+"${app_as[@]}"} "$app" \
