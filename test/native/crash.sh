@@ -20,7 +20,7 @@ app_start() {
 }
 
 app_ready() {
-	wait_for 30 grep -q 'forwarding' "$work/app.log" || { log app; fail "the program does not start"; }
+	wait_for "$patience" grep -q 'forwarding' "$work/app.log" || { log app; fail "the program does not start"; }
 }
 
 # app_kill: between any two instructions.
@@ -40,7 +40,7 @@ app_end() {
 echo_start() {
 	rm -f "$work/echo.in" "$work/echo.out"
 	mkfifo "$work/echo.in" "$work/echo.out"
-	wait_for 10 emu_has_vhost || fail "no vhost-vdpa device: $(emu show)"
+	wait_for "$patience" emu_has_vhost || fail "no vhost-vdpa device: $(emu show)"
 	LD_PRELOAD=$preload "$tools/echo" /dev/vhost-vdpa-0 "$1" \
 		<"$work/echo.in" >"$work/echo.out" 2>"$work/echo.log" &
 	echo_pid=$!
@@ -56,7 +56,7 @@ emu_has_vhost() {
 echo_ok() {
 	echo "$*" >&9
 	answer="no answer"
-	read -r -t 60 answer <&4 || true
+	read -r -t "$patience" answer <&4 || true
 	[[ $answer = ok* ]] || { log echo; log app; fail "$*: $answer"; }
 }
 
@@ -68,8 +68,8 @@ echo_end() {
 }
 
 # killed FORMAT OPTION...: a process is killed under traffic, and followed by another. Traffic goes
-# on in under a second after the new one polls. That is asked of the median: a machine with other
-# work may keep the processes from running; five seconds are too long all the same.
+# on in under a second after the new one polls. That is asked of the median, which is of a few
+# milliseconds: a machine with other work may keep single ones from running for as long as it likes.
 killed() {
 	local format=$1 n all=() ms slowest
 	shift
@@ -95,7 +95,6 @@ killed() {
 	echo_ok show
 	say "$kills kills, traffic at most $slowest ms after the start, the median $ms ms: $answer"
 	[ "$ms" -lt 1000 ] || fail "traffic took $ms ms to come back, as the median"
-	[ "$slowest" -lt 5000 ] || fail "traffic took $slowest ms to come back"
 	echo_end
 	app_end
 	nothing_left
@@ -117,7 +116,7 @@ taken() {
 		mv "$work/app.log" "$work/app-before.log"
 		app_start k1 --ring "$format" --takeover
 		# it goes when the other one has started
-		wait_for 30 is_gone running "$first" || { log app; fail "the first one does not go"; }
+		wait_for "$patience" is_gone running "$first" || { log app; fail "the first one does not go"; }
 		ended "$first" || { log app-before; fail "the first one does not end well"; }
 		app_ready
 		echo_ok back
@@ -188,7 +187,7 @@ second() {
 # fails WHAT: it has failed, and the first one serves the driver, which noticed nothing.
 fails() {
 	local status=0
-	wait_for 60 is_gone running "$second_pid" || { log second; fail "$1: it does not end"; }
+	wait_for "$patience" is_gone running "$second_pid" || { log second; fail "$1: it does not end"; }
 	wait "$second_pid" || status=$?
 	[ $status != 0 ] || { log second; fail "$1: it does not fail"; }
 	running "$app_pid" || { log app; fail "$1: the process that served has ended"; }
@@ -259,7 +258,7 @@ case_resumed() {
 	serve_first
 	app_kill
 	second --mbufs 60000000
-	wait_for 60 is_gone running "$second_pid" || { log second; fail "it does not end"; }
+	wait_for "$patience" is_gone running "$second_pid" || { log second; fail "it does not end"; }
 	wait "$second_pid" && fail "it does not fail"
 	emu show | grep -q '^k1: closed' || fail "the device is gone: $(emu show)"
 	[ -e "$work/run/k1.state" ] || fail "its state file is gone"

@@ -21,7 +21,7 @@ own_start() {
 		2>"$work/app.err.log" &
 	app_pid=$!
 	background+=("$app_pid")
-	wait_for 60 own_serves || { log app; log app.err; fail "it does not forward"; }
+	wait_for "$patience" own_serves || { log app; log app.err; fail "it does not forward"; }
 }
 
 # Whoever reads the output may be gone: it is confined, and then it forwards.
@@ -92,7 +92,7 @@ case_reader_gone() {
 	wait "$reader"
 	# each prints a line or two to nobody
 	kill -USR1 "$app_pid"
-	wait_for 20 statistics_done || fail "the statistics are not asked for"
+	wait_for "$patience" statistics_done || fail "the statistics are not asked for"
 	running "$app_pid" || fail "it has ended with its reader"
 	small_start 8
 	small_ok features 0
@@ -123,7 +123,7 @@ case_command() {
 	LD_PRELOAD=$preload "$app" --destroy c1 >"$work/destroy.log" 2>&1 &
 	app_pid=$!
 	background+=("$app_pid")
-	wait_for 20 grep -q 'waiting for the front end' "$work/destroy.log" || { log destroy; fail "it does not wait"; }
+	wait_for "$patience" grep -q 'waiting for the front end' "$work/destroy.log" || { log destroy; fail "it does not wait"; }
 	kill "-$1" "$app_pid"
 	app_ended 1
 	kill -KILL "$small_pid"

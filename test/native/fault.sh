@@ -32,7 +32,7 @@ during_start() {
 	small start || true
 	back patience 1
 	back run 64 10 || true
-	back patience 5
+	back patience 60
 	emu clear
 	small_end
 	alive
@@ -57,7 +57,7 @@ during_remap() {
 	back stop || true
 	alive
 	small_ok untouched
-	back_ok patience 5
+	back_ok patience 60
 	small_ok reset
 	small_ok features 0
 	small_ok start
@@ -126,7 +126,7 @@ gone() {
 	traffic
 	back_ok start 1999
 	emu "$1" x5
-	wait_for 10 link_is_down || fail "the link stays up: $answer"
+	wait_for "$patience" link_is_down || fail "the link stays up: $answer"
 	back patience 1
 	back stop || true
 	alive
@@ -156,11 +156,11 @@ case_cut() {
 		back patience 1
 		back stop || true
 		alive
-		wait_for 10 grep -q "x7: the driver's memory is gone" "$work/back.log" ||
+		wait_for "$patience" grep -q "x7: the driver's memory is gone" "$work/back.log" ||
 			fail "not a word about it"
 		small_end
 		back_ok link down
-		back_ok patience 5
+		back_ok patience 60
 		resources_back "$before" "$back_pid"
 	done
 	say "$(grep -c "memory is gone" "$work/back.log") times: $(grep -m 1 "memory is gone" "$work/back.log")"
@@ -203,7 +203,7 @@ case_write() {
 	emu fault write "errno=$1"
 	small reset || true
 	emu clear
-	wait_for 10 link_is_down || fail "the link stays up: $answer"
+	wait_for "$patience" link_is_down || fail "the link stays up: $answer"
 	alive
 	grep -E '^vduse: x9: .*given the device up' "$work/back.log" >/dev/null || fail "not a word about it"
 	kill -KILL "$small_pid"
@@ -222,15 +222,15 @@ case_write() {
 # frames as before.
 case_anew() {
 	back_attach=no back_start x7 1 attach=vhost,mac=02:00:00:00:00:77
-	wait_for 10 attached || { log back; fail "not on the bus: $(emu show)"; }
+	wait_for "$patience" attached || { log back; fail "not on the bus: $(emu show)"; }
 	traffic
 	emu break x7
-	wait_for 10 link_is_down || fail "the link stays up: $answer"
+	wait_for "$patience" link_is_down || fail "the link stays up: $answer"
 	# the front end has to let it go
 	kill -KILL "$small_pid"
 	wait "$small_pid" 2>/dev/null || true
 	exec 9>&- 4<&-
-	wait_for 20 grep -q 'x7: made anew, and back' "$work/back.log" || { log back; fail "not made anew"; }
+	wait_for "$patience" grep -q 'x7: made anew, and back' "$work/back.log" || { log back; fail "not made anew"; }
 	traffic
 	small_end
 	back_gone

@@ -52,7 +52,7 @@ sent_more() {
 	local from
 	back_ok show
 	from=$(field returned)
-	wait_for 10 returned_more $((from + 1000)) || { log back; fail "traffic has ended: $answer"; }
+	wait_for "$patience" returned_more $((from + 1000)) || { log back; fail "traffic has ended: $answer"; }
 }
 
 returned_more() {

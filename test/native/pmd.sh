@@ -9,7 +9,7 @@
 refused() {
 	local text=$1 devargs=$2 program=("${@:3}") status=0 lines
 	[ $# -gt 2 ] || program=("$loopback")
-	LD_PRELOAD=$preload timeout -s KILL 30 "${program[0]}" -d "$pmd" -l 0-1 --no-pci \
+	LD_PRELOAD=$preload timeout -s KILL "$patience" "${program[0]}" -d "$pmd" -l 0-1 --no-pci \
 		--no-telemetry --no-huge --no-shconf -m 64 --vdev "net_vduse0${devargs:+,$devargs}" \
 		-- "${program[@]:1}" </dev/null >"$work/refused.log" 2>&1 || status=$?
 	lines=$(grep -E '^(net_)?vduse: ' "$work/refused.log" || true)

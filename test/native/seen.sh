@@ -52,6 +52,7 @@ case_no_driver() {
 	back_ok xstats
 	[ -z "$lines" ] || fail "counters without a driver: $lines"
 	# frames for nobody
+	back_ok patience 1
 	back run 64 1 || true
 	is /vduse/info,s1 'd["speed_mbps"]' 2500
 	back_end

@@ -16,7 +16,7 @@ while True:
     print(s.recv(4096).decode())
 PYTHON
 	background+=("$!")
-	wait_for 20 grep -q listening "$work/manager.log" || { log manager; fail "no manager"; }
+	wait_for "$patience" grep -q listening "$work/manager.log" || { log manager; fail "no manager"; }
 	app_as=(env "NOTIFY_SOCKET=@vduse-notify-$$" WATCHDOG_USEC=200000)
 }
 
@@ -36,7 +36,7 @@ told() {
 
 # need_told LINE: within a while.
 need_told() {
-	wait_for 20 told "$1" || { log manager; log app; fail "not told: $1"; }
+	wait_for "$patience" told "$1" || { log manager; log app; fail "not told: $1"; }
 }
 
 alive_count() {
@@ -57,14 +57,14 @@ stuck() {
 	hold "$1"
 	complained=$(grep -c "no progress of $2" "$work/app.log" || true)
 	# one sign of life may have been on its way
-	wait_for 20 complaints "$2" $((complained + 1)) || { log app; fail "$1 is not missed"; }
+	wait_for "$patience" complaints "$2" $((complained + 1)) || { log app; fail "$1 is not missed"; }
 	manager_heard
 	before=$(alive_count)
-	wait_for 20 complaints "$2" $((complained + 6)) || { log app; fail "$1 is not missed any more"; }
+	wait_for "$patience" complaints "$2" $((complained + 6)) || { log app; fail "$1 is not missed any more"; }
 	manager_heard
 	[ "$(alive_count)" = "$before" ] || fail "$1 stands still and the manager hears of life"
 	let_go
-	wait_for 20 more_alive "$before" || { log app; fail "$1 goes on and the manager does not hear"; }
+	wait_for "$patience" more_alive "$before" || { log app; fail "$1 goes on and the manager does not hear"; }
 }
 
 case_watchdog() {
@@ -72,7 +72,7 @@ case_watchdog() {
 	app_start w1 --attach vhost
 	need_told READY=1
 	need_told 'STATUS=forwarding 1 wire(s) on 1 lcore(s)'
-	wait_for 20 more_alive 2 || { log manager; fail "no sign of life"; }
+	wait_for "$patience" more_alive 2 || { log manager; fail "no sign of life"; }
 	stuck rte-worker-1 'a lcore'
 	stuck vduse-ctl 'the control thread'
 	say "$(grep -c 'no progress' "$work/app.log") complaints, $(alive_count) signs of life"
@@ -97,7 +97,7 @@ case_drain() {
 	need_told STOPPING=1
 	sleep 0.03 # without waiting for it, it would be over by now
 	let_go
-	wait_for 20 grep -q '^mbufs:' "$work/app.log" || { log app; fail "no statistics at the end"; }
+	wait_for "$patience" grep -q '^mbufs:' "$work/app.log" || { log app; fail "no statistics at the end"; }
 	front_end
 	app_ended 0
 	n=$(grep '^wire 0' "$work/app.log" | tail -n 1)
@@ -117,7 +117,7 @@ case_second_signal() {
 	small_ok features 0
 	small_ok start
 	kill -TERM "$app_pid"
-	wait_for 20 waits_for_front || { log app; fail "it does not wait"; }
+	wait_for "$patience" waits_for_front || { log app; fail "it does not wait"; }
 	kill -TERM "$app_pid"
 	app_ended 1
 	grep -q 'b1: stays in /dev/vduse.*--destroy b1' "$work/app.log" || { log app; fail "no cure"; }
@@ -136,7 +136,7 @@ case_busy_front() {
 	small_ok features 0
 	small_ok start
 	kill -TERM "$app_pid"
-	wait_for 20 waits_for_front || { log app; fail "it does not wait"; }
+	wait_for "$patience" waits_for_front || { log app; fail "it does not wait"; }
 	small_end
 	app_ended 0
 	nothing_left

@@ -21,7 +21,7 @@ serve() {
 		${options[@]+"${options[@]}"} >"$work/$log.log" 2>&1 &
 	app_pid=$!
 	background+=("$app_pid")
-	wait_for 60 decided "$log" || { log "$log"; fail "$name neither serves nor ends"; }
+	wait_for "$patience" decided "$log" || { log "$log"; fail "$name neither serves nor ends"; }
 }
 
 decided() {

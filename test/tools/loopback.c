@@ -16,7 +16,7 @@
  *   to ADDRESS                destination of the frames from now on; the port's own at first
  *   vlan ID                   their VLAN tag; 0: none
  *   steered 0|1               frames may come back on any queue: the driver uses RSS
- *   patience SECONDS          before what does not come back counts as lost; 5 at first
+ *   patience SECONDS          before what does not come back counts as lost; 60 at first
  *   port stop|start           ethdev's calls
  *   xstats                    all that are not 0, a line each
  *   quit
@@ -508,7 +508,7 @@ options(int argc, char **argv)
 {
 	lb.queues = 1;
 	lb.seed = 0x5eed;
-	lb.patience = 5;
+	lb.patience = 60;
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--queues") == 0)
 			lb.queues = atoi(argv[i + 1]);
