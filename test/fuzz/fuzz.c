@@ -63,6 +63,7 @@ fuzz_init(void)
 	/* what an mbuf gets back that was attached to the driver's memory */
 	pool_private = rte_mempool_get_priv(fuzz_pool);
 	pool_private->mbuf_data_room_size -= RED_ZONE;
+	unit_clock_stop();
 	fk_start(&kernel);
 	fuzz_mem_init();
 	bench_up(&good, &conf);
@@ -112,6 +113,12 @@ fuzz_hold(struct rte_mbuf *m)
 }
 
 void
+fuzz_clock_pass(void)
+{
+	unit_clock_pass(rte_get_tsc_hz());
+}
+
+void
 fuzz_check_rest(void)
 {
 	struct fk_ledger ledger;
@@ -119,6 +126,7 @@ fuzz_check_rest(void)
 	fuzz_mem_check();
 	FUZZ_CHECK(vduse_grave_reap() == 0);
 	FUZZ_CHECK(rte_mempool_avail_count(fuzz_pool) == FUZZ_MBUFS);
+	fuzz_clock_pass();
 	bench_assert_traffic(&good);
 	FUZZ_CHECK(rte_mempool_avail_count(unit_pool) == UNIT_MBUFS);
 	fk_ledger(&ledger);

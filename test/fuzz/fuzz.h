@@ -66,6 +66,12 @@ void fuzz_init(void);
 void fuzz_hold(struct rte_mbuf *m);
 void fuzz_held_free(unsigned int n);
 
+/*
+ * The clock of bursts stands, so that an input does the same each time: a queue that rests does so
+ * until this is called, which is longer than any rest.
+ */
+void fuzz_clock_pass(void);
+
 /* Behind every input: nothing is lost, and the other device moves a frame each way. */
 void fuzz_check_rest(void);
 
@@ -191,7 +197,10 @@ void fuzz_driver_chain(struct fuzz_dev *fd, const struct fuzz_rec *rec);
 /* A frame of `len` bytes in mbufs of up to `seg` bytes. */
 struct rte_mbuf *fuzz_frame(uint32_t len, uint32_t seg);
 
-/* Dequeue and check what comes; _hold(): those whose bit is set in `held` stay out. */
+/*
+ * Dequeue and check what comes, of a queue that does not rest; _hold(): of one that may, and
+ * those whose bit is set in `held` stay out.
+ */
 void fuzz_dequeue(struct fuzz_dev *fd, uint16_t pair, uint16_t n);
 void fuzz_dequeue_hold(struct fuzz_dev *fd, uint16_t pair, uint16_t n, uint32_t held);
 

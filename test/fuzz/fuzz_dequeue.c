@@ -27,6 +27,15 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
+/* b: its first bit: no time has passed since the burst before */
+static void
+dequeue(struct fuzz_dev *fd, const struct fuzz_rec *rec)
+{
+	if (!(rec->b & 1))
+		fuzz_clock_pass();
+	fuzz_dequeue_hold(fd, 0, rec->a, fd->zero_copy ? rec->c : 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -43,7 +52,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (fd->zero_copy && rec.a & 0x80)
 			fuzz_held_free(rec.b);
 		else
-			fuzz_dequeue_hold(fd, 0, rec.a, fd->zero_copy ? rec.c : 0);
+			dequeue(fd, &rec);
 	}
 	fuzz_dequeue(fd, 0, 31);
 	fuzz_dev_down(fd);

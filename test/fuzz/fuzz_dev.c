@@ -383,8 +383,6 @@ fuzz_dequeue_hold(struct fuzz_dev *fd, uint16_t pair, uint16_t n, uint32_t held)
 	const char *reason;
 	uint16_t got, i;
 
-	/* an input does the same each time, however long its steps take */
-	fd->net->queues[2 * pair + 1].vq->holdoff = false;
 	fuzz_race_begin();
 	n = 1 + n % RTE_DIM(pkts);
 	got = rte_vduse_net_dequeue(fd->net, pair, fuzz_pool, pkts, n);
@@ -404,6 +402,7 @@ fuzz_dequeue_hold(struct fuzz_dev *fd, uint16_t pair, uint16_t n, uint32_t held)
 void
 fuzz_dequeue(struct fuzz_dev *fd, uint16_t pair, uint16_t n)
 {
+	fuzz_clock_pass();
 	fuzz_dequeue_hold(fd, pair, n, 0);
 }
 

@@ -343,6 +343,7 @@ state_burst(const struct fuzz_rec *rec)
 {
 	const uint16_t pair = rec->b % fd.pairs;
 
+	fuzz_clock_pass();
 	if (rec->a & 0x80)
 		fuzz_held_free(rec->c);
 	else if (rec->a & 0x40)
