@@ -26,15 +26,22 @@
 #define READY_STEP_MIN_MS 1
 #define READY_STEP_MAX_MS 128
 
+/* After this the device is the control thread's: it may be at it before this returns. */
 static void
-run_set_timer(struct rte_vduse_dev *dev, uint32_t ms)
+run_arm_timer(const struct rte_vduse_dev *dev, uint32_t ms)
 {
 	const struct itimerspec when = { .it_value = { .tv_sec = ms / 1000,
 							 .tv_nsec = ms % 1000 * 1000000L } };
 
-	dev->timer_ms = ms;
 	if (timerfd_settime(dev->timer_fd, 0, &when, NULL) < 0)
 		VDUSE_LOG(ERR, "%s: timer: %s", dev->name, strerror(errno));
+}
+
+static void
+run_set_timer(struct rte_vduse_dev *dev, uint32_t ms)
+{
+	dev->timer_ms = ms;
+	run_arm_timer(dev, ms);
 }
 
 static void
@@ -541,9 +548,9 @@ run_on_timer(void *arg, __rte_unused uint32_t events)
 	n = read(dev->timer_fd, &expirations, sizeof(expirations));
 	if (n != sizeof(expirations))
 		return;
-	if (dev->recover_pending) {
+	/* acquire: pairs with the release in vduse_run_ready() */
+	if (__atomic_exchange_n(&dev->recover_pending, false, __ATOMIC_ACQUIRE)) {
 		/* before any message: those that the process before did not answer come again */
-		dev->recover_pending = false;
 		vduse_recover(dev);
 		ret = vduse_run_watch(dev);
 		if (ret < 0)
@@ -564,8 +571,10 @@ vduse_run_ready(struct rte_vduse_dev *dev)
 	if (!dev->adopted && !dev->resumed)
 		return vduse_run_watch(dev);
 	/* on the control thread, which alone starts queues */
-	dev->recover_pending = true;
-	run_set_timer(dev, READY_STEP_MIN_MS);
+	dev->timer_ms = READY_STEP_MIN_MS;
+	/* release: it sees all that its owner has made */
+	__atomic_store_n(&dev->recover_pending, true, __ATOMIC_RELEASE);
+	run_arm_timer(dev, READY_STEP_MIN_MS);
 	return 0;
 }
 
