@@ -134,11 +134,12 @@ vduse_split_batch(struct vduse_vq *vq, const struct vduse_batch_want *want, uint
 		struct vduse_batch *batch)
 {
 	const uint16_t n = vduse_split_avail(vq, max), mask = vq->size - 1;
+	struct vduse_pos pos = vq->avail;
 	uint64_t raw[2];
 	uint16_t i, id;
 
 	for (i = 0; i < n; i++) {
-		id = __atomic_load_n(&vq->split.avail->ring[(uint16_t)(vq->avail.idx + i) & mask],
+		id = __atomic_load_n(&vq->split.avail->ring[(uint16_t)(pos.idx + i) & mask],
 				__ATOMIC_RELAXED);
 		if (unlikely(id >= vq->size))
 			break;
@@ -147,7 +148,8 @@ vduse_split_batch(struct vduse_vq *vq, const struct vduse_batch_want *want, uint
 			break;
 		batch->id[i] = id;
 	}
-	vq->avail.idx += i;
+	pos.idx = (uint16_t)(pos.idx + i);
+	vduse_vq_set_avail(vq, pos);
 	return i;
 }
 
@@ -156,24 +158,26 @@ vduse_packed_batch(struct vduse_vq *vq, const struct vduse_batch_want *want, uin
 		struct vduse_batch *batch)
 {
 	/* up to the ring's end */
-	const uint16_t n = vduse_len_min16(max, (uint16_t)(vq->size - vq->avail.idx));
+	struct vduse_pos pos = vq->avail;
+	const uint16_t n = vduse_len_min16(max, (uint16_t)(vq->size - pos.idx));
 	const uint64_t *words;
 	uint64_t raw[2];
 	uint16_t i, flags;
 
 	for (i = 0; i < n; i++) {
-		words = (const uint64_t *)&vq->packed.desc[vq->avail.idx + i];
+		words = (const uint64_t *)&vq->packed.desc[pos.idx + i];
 		/* acquire: the flags are in this word, the address may not be older than they */
 		raw[1] = __atomic_load_n(&words[1], __ATOMIC_ACQUIRE);
 		flags = (uint16_t)(raw[1] >> 48);
-		if (!vduse_packed_is_avail(flags, vq->avail.wrap))
+		if (!vduse_packed_is_avail(flags, pos.wrap))
 			break;
 		raw[0] = __atomic_load_n(&words[0], __ATOMIC_RELAXED);
 		if (!vduse_batch_add(vq, want, batch, i, raw, flags))
 			break;
 		batch->id[i] = (uint16_t)(raw[1] >> 32);
 	}
-	vq->avail.wrap ^= vduse_packed_step(vq, &vq->avail.idx, i);
+	pos.wrap ^= vduse_packed_step(vq, &pos.idx, i);
+	vduse_vq_set_avail(vq, pos);
 	return i;
 }
 
@@ -191,7 +195,7 @@ vduse_ring_batch(struct vduse_vq *vq, const struct vduse_batch_want *want, uint1
 
 	n = packed ? vduse_packed_batch(vq, want, max, batch)
 		   : vduse_split_batch(vq, want, max, batch);
-	vq->stats.iotlb_hits += n;
+	vduse_count(&vq->stats.iotlb_hits, n);
 	vq->stats.work += n;
 	return n;
 }
@@ -212,13 +216,15 @@ static __rte_always_inline void
 vduse_ring_untake(struct vduse_vq *vq, uint16_t n, uint16_t kept, const bool packed)
 {
 	const uint16_t back = n - kept;
+	struct vduse_pos pos = vq->avail;
 
-	if (!packed || vq->avail.idx >= back) {
-		vq->avail.idx -= back;
-		return;
+	if (!packed || pos.idx >= back) {
+		pos.idx -= back;
+	} else {
+		pos.idx = (uint16_t)(pos.idx + vq->size - back);
+		pos.wrap = !pos.wrap;
 	}
-	vq->avail.idx = (uint16_t)(vq->avail.idx + vq->size - back);
-	vq->avail.wrap = !vq->avail.wrap;
+	vduse_vq_set_avail(vq, pos);
 }
 
 #endif /* VDUSE_BATCH_H */

@@ -82,10 +82,10 @@ void
 vduse_call(struct vduse_vq *vq)
 {
 	if (vq->call_by_thread) {
-		vq->call_pending = false;
+		vduse_vq_set_call_pending(vq, false);
 		call_post(vq);
 	} else {
-		vq->call_pending = call_inject(vq) < 0;
+		vduse_vq_set_call_pending(vq, call_inject(vq) < 0);
 	}
 }
 
@@ -109,6 +109,19 @@ vduse_call_held_now(struct vduse_vq *vq)
 		vduse_call(vq);
 }
 
+/* The control thread may change them meanwhile: each value is the old one or the new one. */
+static uint32_t
+coal_frames(const struct vduse_vq *vq)
+{
+	return __atomic_load_n(&vq->coal_frames, __ATOMIC_RELAXED);
+}
+
+static uint64_t
+coal_cycles(const struct vduse_vq *vq)
+{
+	return __atomic_load_n(&vq->coal_cycles, __ATOMIC_RELAXED);
+}
+
 /* Whether calls are worth holding back: by the rate of the last usecs, none after a rest so long.
  */
 static bool
@@ -116,14 +129,14 @@ call_is_busy(struct vduse_vq *vq, uint16_t used)
 {
 	const uint64_t now = vduse_clock();
 	const uint64_t rest = now - vq->coal_last, window = now - vq->coal_window;
+	const uint64_t cycles = coal_cycles(vq);
 
 	vq->coal_last = now;
 	vq->coal_seen += used;
-	if (rest < vq->coal_cycles && window < vq->coal_cycles)
+	if (rest < cycles && window < cycles)
 		return vq->coal_busy;
 	/* without a rest the window is shorter than two, and the products fit */
-	vq->coal_busy = rest < vq->coal_cycles &&
-			vq->coal_seen * vq->coal_cycles >= vq->coal_frames * window / 2;
+	vq->coal_busy = rest < cycles && vq->coal_seen * cycles >= coal_frames(vq) * window / 2;
 	vq->coal_window = now;
 	vq->coal_seen = 0;
 	return vq->coal_busy;
@@ -148,12 +161,12 @@ call_hold(struct vduse_vq *vq)
 	struct vduse_caller *caller = vq->caller;
 	uint64_t deadline;
 
-	vq->stats.calls_held++;
+	vduse_count(&vq->stats.calls_held, 1);
 	if (vduse_call_held(vq)) {
 		vduse_call_due(vq);
 		return;
 	}
-	deadline = vduse_clock() + vq->coal_cycles;
+	deadline = vduse_clock() + coal_cycles(vq);
 	__atomic_store_n(&vq->coal_deadline, deadline, __ATOMIC_RELAXED);
 	/* the thread sees the deadline, or we see that it does not look in time */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -167,13 +180,13 @@ vduse_call_used(struct vduse_vq *vq, uint16_t used)
 	/* acquire: pairs with the release in vduse_call_set_coalesce() */
 	bool hold = __atomic_load_n(&vq->coal_usecs, __ATOMIC_ACQUIRE) != 0;
 
-	if (hold && vq->coal_adaptive)
+	if (hold && __atomic_load_n(&vq->coal_adaptive, __ATOMIC_RELAXED))
 		hold = call_is_busy(vq, used) || vduse_call_held(vq);
 	/* none is held: the last one was made, at its time by another lcore perhaps */
 	if (!vduse_call_held(vq))
 		vq->coal_pending = 0;
 	vq->coal_pending += used;
-	if (hold && vq->coal_pending < vq->coal_frames) {
+	if (hold && vq->coal_pending < coal_frames(vq)) {
 		call_hold(vq);
 		return;
 	}
@@ -332,10 +345,10 @@ vduse_call_set_coalesce(struct vduse_vq *vq, uint32_t frames, uint32_t usecs, bo
 
 	if (ret < 0)
 		return ret;
-	vq->coal_frames = RTE_MAX(frames, 1u);
-	vq->coal_cycles = (uint64_t)usecs * rte_get_tsc_hz() / US_PER_S;
-	vq->coal_adaptive = adaptive;
-	vq->coal_pending = 0;
+	__atomic_store_n(&vq->coal_frames, RTE_MAX(frames, 1u), __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->coal_cycles, (uint64_t)usecs * rte_get_tsc_hz() / US_PER_S,
+			__ATOMIC_RELAXED);
+	__atomic_store_n(&vq->coal_adaptive, adaptive, __ATOMIC_RELAXED);
 	/* release: whoever holds a call back sees the thread that looks after it */
 	__atomic_store_n(&vq->coal_usecs, usecs, __ATOMIC_RELEASE);
 	return 0;
@@ -354,7 +367,7 @@ vduse_call_set_thread(struct vduse_vq *vq, bool on)
 void
 vduse_call_reset(struct vduse_vq *vq)
 {
-	vq->call_pending = false;
+	vduse_vq_set_call_pending(vq, false);
 	vq->coal_pending = 0;
 	vq->coal_seen = 0;
 	vq->coal_busy = false;

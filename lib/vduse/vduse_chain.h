@@ -48,7 +48,7 @@ vduse_chain_init(const struct vduse_vq *vq, struct vduse_chain *chain, uint16_t 
 static inline int
 vduse_chain_bad(struct vduse_vq *vq, const char *what)
 {
-	vq->fault = what;
+	__atomic_store_n(&vq->fault, what, __ATOMIC_RELAXED);
 	return -EBADMSG;
 }
 
@@ -79,7 +79,7 @@ vduse_chain_add(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t addr, u
 			vq->missed_at = addr;
 			return -EAGAIN;
 		}
-		vq->stats.iotlb_hits++;
+		vduse_count(&vq->stats.iotlb_hits, 1);
 		vq->stats.work++;
 		if (unlikely(chain->nr + chain->nw == chain->room))
 			return -E2BIG;

@@ -4,7 +4,7 @@
 
 /*
  * Every difference between the DPDK releases served (22.11 to 25.11) that the
- * library meets.
+ * library meets, and between compilers.
  */
 
 #include <pthread.h>
@@ -13,6 +13,21 @@
 #include <rte_version.h>
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
 #include <rte_thread.h>
+#endif
+
+/**
+ * ThreadSanitizer looks on. It knows nothing of fences, the kernel's
+ * (membarrier(2)) least of all: what they order has an edge of its own there.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define VDUSE_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define VDUSE_TSAN 1
+#endif
+#endif
+#ifndef VDUSE_TSAN
+#define VDUSE_TSAN 0
 #endif
 
 /** Control thread handle and body, in the release's own types. */

@@ -7,6 +7,7 @@
 
 #include <rte_common.h>
 
+#include "vduse_count.h"
 #include "vduse_len.h"
 #include "vduse_log.h"
 #include "vduse_msg.h"
@@ -102,10 +103,11 @@ msg_count(struct vduse_msg_stats *stats, uint32_t type, bool refused, uint64_t n
 	if (stats == NULL)
 		return;
 	type = vduse_len_min32(type, VDUSE_MSG_TYPES - 1);
-	stats->answered[type]++;
-	stats->refused[type] += refused;
-	stats->ns_total += ns;
-	stats->ns_max = RTE_MAX(stats->ns_max, ns);
+	vduse_count(&stats->answered[type], 1);
+	vduse_count(&stats->refused[type], refused);
+	vduse_count(&stats->ns_total, ns);
+	if (ns > stats->ns_max)
+		vduse_count(&stats->ns_max, ns - stats->ns_max);
 }
 
 static int

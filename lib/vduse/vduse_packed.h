@@ -182,12 +182,14 @@ vduse_packed_put(struct vduse_vq *vq, uint16_t id, uint16_t slots, uint32_t len)
 {
 	const uint32_t n = vq->used_pending++ & vq->journal_mask;
 	uint16_t flags = vq->used_wrap ? VDUSE_PACKED_AVAIL | VDUSE_PACKED_USED : 0;
+	uint16_t slot = vq->used_idx;
 
 	if (len != 0)
 		flags |= VRING_DESC_F_WRITE;
 	vq->journal[n] = (uint64_t)flags << 48 | (uint64_t)id << 32 | len;
-	vq->journal_slots[n] = vq->used_idx;
-	vq->used_wrap ^= vduse_packed_step(vq, &vq->used_idx, slots);
+	vq->journal_slots[n] = slot;
+	vq->used_wrap ^= vduse_packed_step(vq, &slot, slots);
+	vduse_vq_set_used(vq, slot);
 }
 
 /** Where len, id and flags of a descriptor are: one word (2.8.13). */

@@ -10,6 +10,8 @@
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
+#include "vduse_compat.h"
+
 /*
  * Who reads what the control thread takes away: bursts read rings and maps,
  * the control thread publishes that they are gone, waits for the bursts, and
@@ -64,6 +66,10 @@ vduse_reader_has_read(const vduse_reader_t *reader)
 static __rte_always_inline void
 vduse_reader_enter(vduse_reader_t *reader)
 {
+	if (VDUSE_TSAN) {
+		__atomic_fetch_add(reader, 1, __ATOMIC_ACQ_REL);
+		return;
+	}
 	__atomic_store_n(reader, *reader + 1, __ATOMIC_RELAXED);
 	if (unlikely(vduse_reader_fences))
 		rte_atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -66,7 +66,7 @@ vduse_ring_flush(struct vduse_vq *vq, const bool packed)
 	bool call;
 
 	if (used == 0) {
-		if (unlikely(vq->call_pending))
+		if (unlikely(vduse_vq_call_pending(vq)))
 			vduse_call(vq);
 		else if (unlikely(vduse_call_held(vq)))
 			vduse_call_due(vq);
@@ -81,10 +81,10 @@ vduse_ring_flush(struct vduse_vq *vq, const bool packed)
 	vq->used_pending = 0;
 	call = packed ? vduse_packed_need_call(vq) : vduse_split_need_call(vq);
 	/* an event index asks once: what follows counts for the call that is held */
-	if (call || unlikely(vq->call_pending || vduse_call_held(vq)))
+	if (call || unlikely(vduse_vq_call_pending(vq) || vduse_call_held(vq)))
 		vduse_call_used(vq, used);
 	else
-		vq->stats.calls_suppressed++;
+		vduse_count(&vq->stats.calls_suppressed, 1);
 }
 
 #endif /* VDUSE_RING_H */

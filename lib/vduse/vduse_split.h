@@ -136,7 +136,7 @@ vduse_split_put(struct vduse_vq *vq, uint16_t id, uint32_t len)
 	struct vring_used_elem *elem = &vq->split.used->ring[vq->used_idx & (vq->size - 1)];
 
 	*elem = (struct vring_used_elem){ .id = id, .len = len };
-	vq->used_idx++;
+	vduse_vq_set_used(vq, (uint16_t)(vq->used_idx + 1));
 	vq->used_pending++;
 }
 

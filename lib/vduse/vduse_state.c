@@ -146,7 +146,7 @@ recover_packed(struct vduse_vq *vq)
 		if (idx >= vq->size || !recover_journal_valid(vq, count))
 			return -EBADMSG;
 	}
-	vq->used_idx = idx;
+	vduse_vq_set_used(vq, idx);
 	vq->used_wrap = wrap;
 	vq->used_pending = count;
 	if (count > 0 && !published)
@@ -164,7 +164,7 @@ recover_split(struct vduse_vq *vq)
 	const uint16_t now = __atomic_load_n(&vq->split.used->idx, __ATOMIC_ACQUIRE);
 	const uint16_t n = now - (uint16_t)vq->record->burst;
 
-	vq->used_idx = now;
+	vduse_vq_set_used(vq, now);
 	if (n > vq->size)
 		return vq->takes ? -EBADMSG : 0; /* somebody else served the ring since */
 	vq->used_pending = n;
@@ -275,8 +275,7 @@ vduse_state_vq_recover(struct vduse_vq *vq)
 	ret = vq->is_packed ? recover_packed(vq) : recover_split(vq);
 	if (ret == 0 && vq->takes)
 		ret = recover_taken(vq, take);
-	vq->avail.idx = vq->used_idx;
-	vq->avail.wrap = vq->used_wrap;
+	vduse_vq_set_avail(vq, (struct vduse_pos){ vq->used_idx, vq->used_wrap });
 	vq->avail_cached = vq->avail.idx;
 	vq->signalled = vq->used_idx;
 	return ret;

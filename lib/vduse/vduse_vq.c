@@ -199,8 +199,8 @@ ring_recover_position(struct vduse_vq *vq)
 				return -ENOTSUP;
 		return 0;
 	}
-	vq->used_idx = __atomic_load_n(&vq->split.used->idx, __ATOMIC_ACQUIRE);
-	vq->avail.idx = vq->used_idx;
+	vduse_vq_set_used(vq, __atomic_load_n(&vq->split.used->idx, __ATOMIC_ACQUIRE));
+	vduse_vq_set_avail(vq, (struct vduse_pos){ .idx = vq->used_idx });
 	vq->avail_cached = vq->used_idx;
 	vq->signalled = vq->used_idx;
 	return 0;
@@ -221,7 +221,7 @@ ring_continue(struct vduse_vq *vq)
 		ret = ring_recover_position(vq);
 	if (ret < 0)
 		return ret;
-	vq->call_pending = true; /* it may have died before it called */
+	vduse_vq_set_call_pending(vq, true); /* it may have died before it called */
 	if (!vduse_state_vq_matches(vq, vq->size))
 		vduse_state_vq_start(vq);
 	return 0;
@@ -394,9 +394,8 @@ packed_fill(const struct vduse_vq_view *view, bool wrap, const struct vring_pack
 
 /* The queue's lock is held: its ring stays what and where it is. */
 static int
-vq_fill(struct vduse_vq *vq, const struct vduse_vq_view *view)
+vq_fill(struct vduse_vq *vq, const struct vduse_vq_view *view, bool wrap)
 {
-	const bool wrap = __atomic_load_n(&vq->avail.wrap, __ATOMIC_RELAXED);
 	struct vduse_iotlb *tlb = vq->tlb;
 	struct ring_part part[3];
 	const struct vring_avail *avail;
@@ -426,6 +425,8 @@ unlock:
 void
 vduse_vq_look(struct vduse_vq *vq, struct vduse_vq_view *view)
 {
+	struct vduse_pos avail;
+
 	pthread_mutex_lock(&vq->ctl.lock);
 	view->ready = vq->ctl.ready;
 	view->running = __atomic_load_n(&vq->running, __ATOMIC_RELAXED);
@@ -434,10 +435,11 @@ vduse_vq_look(struct vduse_vq *vq, struct vduse_vq_view *view)
 	view->desc_addr = vq->ctl.desc_addr;
 	view->driver_addr = vq->ctl.driver_addr;
 	view->device_addr = vq->ctl.device_addr;
-	view->avail_idx = __atomic_load_n(&vq->avail.idx, __ATOMIC_RELAXED);
+	__atomic_load(&vq->avail, &avail, __ATOMIC_RELAXED);
+	view->avail_idx = avail.idx;
 	view->used_idx = __atomic_load_n(&vq->used_idx, __ATOMIC_RELAXED);
 	view->fault = __atomic_load_n(&vq->fault, __ATOMIC_RELAXED);
-	view->fill = vq_fill(vq, view);
+	view->fill = vq_fill(vq, view, avail.wrap);
 	pthread_mutex_unlock(&vq->ctl.lock);
 }
 
@@ -464,7 +466,7 @@ vq_wake(const struct vduse_vq *vq)
 void
 vduse_vq_set_miss(struct vduse_vq *vq)
 {
-	vq->stats.iotlb_misses++;
+	vduse_count(&vq->stats.iotlb_misses, 1);
 	/* release: pairs with the acquire in vduse_vq_resolve() */
 	__atomic_store_n(&vq->missed, true, __ATOMIC_RELEASE);
 	__atomic_store_n(&vq->running, false, __ATOMIC_RELEASE);
@@ -481,6 +483,7 @@ is_shortage(int err)
 int
 vduse_vq_resolve(struct vduse_vq *vq)
 {
+	const char *fault = vq->fault;
 	int ret;
 
 	if (!__atomic_load_n(&vq->missed, __ATOMIC_ACQUIRE))
@@ -488,24 +491,25 @@ vduse_vq_resolve(struct vduse_vq *vq)
 	vduse_vq_pause(vq, VDUSE_VQ_NONE);
 	ret = vduse_iotlb_load_at(vq->tlb, vq->missed_at);
 	if (is_shortage(ret)) {
-		vq->stats.iotlb_waits++;
+		vduse_count(&vq->stats.iotlb_waits, 1);
 		return ret;
 	}
 	__atomic_store_n(&vq->missed, false, __ATOMIC_RELAXED);
 	/* a miss in a map that is no longer the map, by whoever replaced it, is none */
 	if (ret < 0)
-		vq->fault = "IOVA regions that cannot be mapped";
+		fault = "IOVA regions that cannot be mapped";
 	else if (vq->tlb->map->generation == vq->map_generation)
-		vq->fault = "address outside of every IOVA region, or against its permission";
-	if (vq->fault != NULL)
-		vq->stats.faults++;
+		fault = "address outside of every IOVA region, or against its permission";
+	__atomic_store_n(&vq->fault, fault, __ATOMIC_RELAXED);
+	if (fault != NULL)
+		vduse_count(&vq->stats.faults, 1);
 	return 0;
 }
 
 void
 vduse_vq_set_fault(struct vduse_vq *vq)
 {
-	vq->stats.faults++;
+	vduse_count(&vq->stats.faults, 1);
 	__atomic_store_n(&vq->running, false, __ATOMIC_RELEASE);
 	vq_wake(vq);
 }

@@ -13,6 +13,7 @@
 
 #include <rte_common.h>
 
+#include "vduse_count.h"
 #include "vduse_iotlb.h"
 #include "vduse_sys.h"
 
@@ -66,7 +67,7 @@ struct vduse_vq_env {
 struct vduse_pos {
 	uint16_t idx; /**< split: free running; packed: below the size */
 	bool wrap;    /**< packed: driver ring wrap counter */
-};
+} __rte_aligned(4);
 
 struct vduse_state_buffer;
 struct vduse_state_vq;
@@ -97,13 +98,13 @@ struct vduse_vq {
 	bool event_idx;
 	bool indirect;
 	bool read_only;        /* set by the owner: it never writes to this queue's buffers */
-	bool call_pending;     /* an injection failed or waits */
+	bool call_pending;     /* an injection failed or waits; atomic, vduse_vq_call_pending() */
 	bool running;          /* set and cleared by the control thread, cleared by a fault */
 	vduse_reader_t reader; /* the bursts */
 
-	struct vduse_pos avail; /* next to take */
+	struct vduse_pos avail; /* next to take; vduse_vq_set_avail() */
 	uint16_t avail_cached;  /* split: avail->idx as last read */
-	uint16_t used_idx;      /* next to write; split: free running */
+	uint16_t used_idx;      /* next to write, vduse_vq_set_used(); split: free running */
 	uint16_t used_pending;  /* elements written and not published */
 	bool used_wrap;         /* packed: device ring wrap counter */
 	bool is_packed;         /* the ring format; fixed while the queue is ready */
@@ -133,10 +134,10 @@ struct vduse_vq {
 	bool signalled_valid;
 
 	/* calls: see vduse_call.h; coalescing is off where usecs is 0 */
-	bool call_by_thread; /* injected by the thread, not the lcore */
-	bool call_posted;    /* atomic; the thread is to inject */
-	uint32_t calling;    /* atomic; threads that inject at this moment */
-	bool coal_adaptive;
+	bool call_by_thread;  /* injected by the thread, not the lcore */
+	bool call_posted;     /* atomic; the thread is to inject */
+	uint32_t calling;     /* atomic; threads that inject at this moment */
+	bool coal_adaptive;   /* atomic, as coal_frames, coal_usecs and coal_cycles */
 	bool coal_busy;       /* adaptive: the rate of the last window is worth it */
 	uint64_t coal_seen;   /* adaptive: buffers used in this window */
 	uint64_t coal_window; /* adaptive: TSC of its start */
@@ -150,7 +151,7 @@ struct vduse_vq {
 	uint64_t map_generation;           /* of the map that hint belongs to */
 	uint32_t hint;                     /* extent of the last hit */
 	struct vduse_seg *segs;            /* VDUSE_SEGS_MAX */
-	const char *fault;                 /* what was malformed, NULL: nothing */
+	const char *fault;                 /* what was malformed, NULL: nothing; atomic */
 	uint64_t missed_at;                /* IOVA of the last address that was not mapped */
 	bool missed;                       /* atomic; the control thread is to look after it */
 	struct vduse_vq_stats stats;
@@ -320,6 +321,32 @@ vduse_vq_burst_map(struct vduse_vq *vq)
 		vq->map_generation = map->generation;
 		vq->hint = 0;
 	}
+}
+
+/** Whether a call is to be tried again; who looks after a held one may be another lcore. */
+static __rte_always_inline bool
+vduse_vq_call_pending(const struct vduse_vq *vq)
+{
+	return __atomic_load_n(&vq->call_pending, __ATOMIC_RELAXED);
+}
+
+static __rte_always_inline void
+vduse_vq_set_call_pending(struct vduse_vq *vq, bool pending)
+{
+	__atomic_store_n(&vq->call_pending, pending, __ATOMIC_RELAXED);
+}
+
+/** Where the burst is; whole, for vduse_vq_look() meanwhile. Plain moves. */
+static __rte_always_inline void
+vduse_vq_set_avail(struct vduse_vq *vq, struct vduse_pos pos)
+{
+	__atomic_store(&vq->avail, &pos, __ATOMIC_RELAXED);
+}
+
+static __rte_always_inline void
+vduse_vq_set_used(struct vduse_vq *vq, uint16_t idx)
+{
+	__atomic_store_n(&vq->used_idx, idx, __ATOMIC_RELAXED);
 }
 
 /** The two in one. @return as vduse_vq_burst_look() */

@@ -41,9 +41,9 @@ wake_ask(struct vduse_vq *vq)
 	ret = vduse_ring_ready(vq, &pos, vq->is_packed);
 	if (ret < 0)
 		vduse_vq_set_fault(vq);
-	if (vq->call_pending)
+	if (vduse_vq_call_pending(vq))
 		vduse_call(vq);
-	return ret > 0 || vq->call_pending;
+	return ret > 0 || vduse_vq_call_pending(vq);
 }
 
 void

@@ -37,8 +37,8 @@ net_is_idle(struct vduse_vq *vq)
 	if (!vduse_vq_burst_look(vq))
 		return true;
 	idle = vduse_holdoff_lasts(vq) ||
-	       (vduse_ring_ready(vq, &vq->avail, vq->is_packed) == 0 && !vq->call_pending &&
-			       !vq->holds && !vduse_call_held(vq));
+	       (vduse_ring_ready(vq, &vq->avail, vq->is_packed) == 0 &&
+			       !vduse_vq_call_pending(vq) && !vq->holds && !vduse_call_held(vq));
 	vduse_vq_burst_end(vq);
 	return idle;
 }
@@ -70,7 +70,7 @@ net_steer(const struct rte_vduse_net *net, uint16_t pair, const struct rte_mbuf 
 	uint16_t active;
 
 	/* one that does not add up is dropped by any pair */
-	if (net->rss.steer && net_frame_adds_up(m))
+	if (__atomic_load_n(&net->rss.steer, __ATOMIC_RELAXED) && net_frame_adds_up(m))
 		return vduse_len_min16(
 				net_rss_pair(&net->rss, m), (uint16_t)(net->queue_pairs - 1));
 	active = __atomic_load_n(&net->active_pairs, __ATOMIC_RELAXED);
@@ -123,9 +123,9 @@ rte_vduse_net_wake_enable(struct rte_vduse_net *net, uint16_t pair)
 	vduse_call_held_now(send);
 	vduse_wake_arm(send);
 	/* of this one the enqueuing lcore tries again only when there is another frame */
-	if (receive->call_pending)
+	if (vduse_vq_call_pending(receive))
 		vduse_call(receive);
-	if (receive->call_pending)
+	if (vduse_vq_call_pending(receive))
 		vduse_wake_signal(send);
 }
 

@@ -10,6 +10,7 @@
 
 #include "net_dev.h"
 #include "vduse_call.h"
+#include "vduse_count.h"
 #include "vduse_wake.h"
 
 /* A second without an interrupt is as good as none. */
@@ -265,9 +266,7 @@ rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *m)
 int
 rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac)
 {
-	/* a burst that sees half of the change filters as before or after it, or one frame wrongly
-	 */
-	net->filter.mac = *mac;
+	net_filter_set_mac(&net->filter, mac->addr_bytes);
 	return net_config_write(net, NET_FIELD(mac), mac);
 }
 
@@ -307,15 +306,15 @@ rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool d
 	const struct net_queue *q = &net->queues[2 * pair + dequeue];
 	const struct vduse_vq_stats *vq = &q->vq->stats;
 
-	*stats = q->stats;
+	vduse_count_read_all(stats, &q->stats, sizeof(*stats));
 	stats->kicks = vduse_wake_kicks(q->vq);
-	stats->calls = vq->calls;
-	stats->calls_suppressed = vq->calls_suppressed;
-	stats->calls_failed = vq->calls_failed;
-	stats->iotlb_hits = vq->iotlb_hits;
-	stats->iotlb_misses = vq->iotlb_misses;
-	stats->iotlb_waits = vq->iotlb_waits;
-	stats->faults = vq->faults;
-	stats->calls_held = vq->calls_held;
-	stats->calls_thread = vq->calls_thread;
+	stats->calls = vduse_count_read(&vq->calls);
+	stats->calls_suppressed = vduse_count_read(&vq->calls_suppressed);
+	stats->calls_failed = vduse_count_read(&vq->calls_failed);
+	stats->iotlb_hits = vduse_count_read(&vq->iotlb_hits);
+	stats->iotlb_misses = vduse_count_read(&vq->iotlb_misses);
+	stats->iotlb_waits = vduse_count_read(&vq->iotlb_waits);
+	stats->faults = vduse_count_read(&vq->faults);
+	stats->calls_held = vduse_count_read(&vq->calls_held);
+	stats->calls_thread = vduse_count_read(&vq->calls_thread);
 }

@@ -170,7 +170,7 @@ ctrl_mq_pairs(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 		return -EINVAL;
 	/* the two exclude each other: the last one counts */
 	net_pause_receive(net);
-	net->rss.steer = false;
+	__atomic_store_n(&net->rss.steer, false, __ATOMIC_RELAXED);
 	net_resume_receive(net);
 	__atomic_store_n(&net->active_pairs, pairs, __ATOMIC_RELAXED);
 	return 0;
@@ -210,7 +210,8 @@ ctrl_guest_offloads(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 		return -EINVAL;
 	net_pause_receive(net);
 	for (i = 0; i < 2 * net->queue_pairs; i += 2)
-		net->queues[i].features = (negotiated & ~NET_CTRL_OFFLOADS) | offloads;
+		__atomic_store_n(&net->queues[i].features,
+				(negotiated & ~NET_CTRL_OFFLOADS) | offloads, __ATOMIC_RELAXED);
 	net_resume_receive(net);
 	return 0;
 }
@@ -334,7 +335,7 @@ net_ctrl_reset(struct rte_vduse_net *net, uint64_t features)
 	f->vlan = features & RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN);
 	f->promisc = true;
 	net_config_read(net, &config);
-	memcpy(&f->mac, config.mac, sizeof(f->mac));
+	net_filter_set_mac(f, config.mac);
 	memset(&net->rss, 0, sizeof(net->rss));
 	__atomic_store_n(&net->active_pairs, 1, __ATOMIC_RELAXED);
 	/* what a driver before set is forgotten (virtio 1.3, 5.1.6.5.9) */
@@ -433,7 +434,7 @@ ctrl_serve_one(struct rte_vduse_net *net, struct vduse_vq *vq, const bool packed
 	if (ret == 0)
 		ret = ctrl_run(net, &cmd);
 	written = ctrl_answer(&chain, ret == 0 ? VIRTIO_NET_OK : VIRTIO_NET_ERR, &cmd);
-	vq->avail = pos;
+	vduse_vq_set_avail(vq, pos);
 	vduse_ring_put(vq, chain.id, chain.slots, written, packed);
 	return 1;
 }

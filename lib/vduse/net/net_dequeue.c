@@ -93,7 +93,7 @@ dequeue_offloads(struct net_queue *q, const struct virtio_net_hdr *hdr, struct r
 	uint32_t max;
 
 	if (unlikely(net_hdr_to_mbuf(hdr, q->features, q->complete, m) < 0)) {
-		q->stats.drop_header++;
+		vduse_count(&q->stats.drop_header, 1);
 		return false;
 	}
 	if (likely(hdr->gso_type == VIRTIO_NET_HDR_GSO_NONE))
@@ -102,7 +102,7 @@ dequeue_offloads(struct net_queue *q, const struct virtio_net_hdr *hdr, struct r
 	max = __atomic_load_n(&q->plain_max, __ATOMIC_RELAXED);
 	if (likely(m->ol_flags & RTE_MBUF_F_RX_LRO ? m->tso_segsz < max : m->pkt_len <= max))
 		return true;
-	q->stats.drop_long++;
+	vduse_count(&q->stats.drop_long, 1);
 	return false;
 }
 
@@ -139,13 +139,13 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 
 	*m = NULL;
 	if (unlikely(len < RTE_ETHER_HDR_LEN)) {
-		q->stats.drop_short++;
+		vduse_count(&q->stats.drop_short, 1);
 		return 0;
 	}
 	dequeue_header(chain, &hdr);
 	rte_compiler_barrier();
 	if (unlikely(len > dequeue_max(q, &hdr.hdr))) {
-		q->stats.drop_long++;
+		vduse_count(&q->stats.drop_long, 1);
 		return 0;
 	}
 	frame = rte_pktmbuf_alloc(pool);
@@ -163,7 +163,7 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 		return attached;
 	}
 	*m = frame;
-	q->stats.zero_copy += attached;
+	vduse_count(&q->stats.zero_copy, attached);
 	return attached;
 }
 
@@ -205,11 +205,11 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 	if (unlikely(ret < 0)) {
 		if (net_burst_stopped(q, ret))
 			return 0;
-		q->stats.drop_segments++;
+		vduse_count(&q->stats.drop_segments, 1);
 	} else {
 		ret = dequeue_frame(q, &chain, pool, m, zc);
 		if (unlikely(ret < 0)) {
-			q->stats.no_mbuf++;
+			vduse_count(&q->stats.no_mbuf, 1);
 			return 0;
 		}
 		if (likely(*m != NULL))
@@ -217,7 +217,7 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 	}
 	if (zc && unlikely(!vduse_state_inflight_set(vq, chain.id, chain.slots)))
 		return dequeue_bad_id(q, *m);
-	vq->avail = pos;
+	vduse_vq_set_avail(vq, pos);
 	if (!zc || ret <= 0)
 		vduse_ring_put(vq, chain.id, chain.slots, 0, packed);
 	return 1;
@@ -245,7 +245,7 @@ dequeue_plain_frame(struct net_queue *q, const uint8_t *addr, uint32_t len, stru
 	uint16_t data_len;
 
 	if (unlikely(!vduse_len16(len, &data_len))) {
-		q->stats.drop_long++;
+		vduse_count(&q->stats.drop_long, 1);
 		return false;
 	}
 	dequeue_mbuf_init(m, q->port, data_len, flags);
@@ -378,7 +378,7 @@ dequeue_attached(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf 
 		vduse_state_inflight_set(q->vq, batch.id[i], 1);
 		if (likely(ret > 0)) {
 			net_count(&q->stats, m);
-			q->stats.zero_copy++;
+			vduse_count(&q->stats.zero_copy, 1);
 			pkts[kept++] = m;
 		} else {
 			rte_pktmbuf_free(m);

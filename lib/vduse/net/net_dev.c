@@ -125,7 +125,7 @@ net_start(void *priv, uint64_t features)
 
 	net->bodies = net_bodies_select();
 	for (i = 0; i < 2 * net->queue_pairs; i++) {
-		net->queues[i].features = plan.features;
+		__atomic_store_n(&net->queues[i].features, plan.features, __ATOMIC_RELAXED);
 		net->queues[i].hdr_len = plan.hdr_len;
 		/* what a poll has to look at is of the body that sets it */
 		net->queues[i].vq->holds = false;

@@ -168,14 +168,14 @@ net_count(struct rte_vduse_net_queue_stats *stats, const struct rte_mbuf *m)
 {
 	const struct rte_ether_addr *to = rte_pktmbuf_mtod(m, const struct rte_ether_addr *);
 
-	stats->packets++;
-	stats->bytes += m->pkt_len;
-	stats->size_bins[net_size_bin(m->pkt_len)]++;
+	vduse_count(&stats->packets, 1);
+	vduse_count(&stats->bytes, m->pkt_len);
+	vduse_count(&stats->size_bins[net_size_bin(m->pkt_len)], 1);
 	if (unlikely(rte_is_multicast_ether_addr(to))) {
 		if (rte_is_broadcast_ether_addr(to))
-			stats->broadcast++;
+			vduse_count(&stats->broadcast, 1);
 		else
-			stats->multicast++;
+			vduse_count(&stats->multicast, 1);
 	}
 }
 

@@ -136,7 +136,7 @@ enqueue_reserve(struct net_queue *q, struct vduse_pos *pos, uint64_t need,
 			/* no frame will ever go into it: give it back, or all would wait behind it
 			 */
 			vduse_ring_put(vq, chain.id, chain.slots, 0, packed);
-			vq->avail = *pos;
+			vduse_vq_set_avail(vq, *pos);
 		}
 		if (unlikely(ret < 0))
 			return ret;
@@ -236,7 +236,7 @@ enqueue_frame(struct net_queue *q, const struct rte_mbuf *m, const bool packed,
 	for (i = 0; i < room.nb_buffers; i++)
 		vduse_ring_put(vq, q->pending[i].id, q->pending[i].slots, q->pending[i].len,
 				packed);
-	vq->avail = pos;
+	vduse_vq_set_avail(vq, pos);
 	return 0;
 }
 
@@ -246,22 +246,22 @@ enqueue_drop(struct net_queue *q, int why)
 {
 	switch (why) {
 	case -EMSGSIZE:
-		q->stats.drop_no_fit++;
+		vduse_count(&q->stats.drop_no_fit, 1);
 		break;
 	case -ERANGE:
-		q->stats.drop_short++;
+		vduse_count(&q->stats.drop_short, 1);
 		break;
 	case -EFBIG:
-		q->stats.drop_long++;
+		vduse_count(&q->stats.drop_long, 1);
 		break;
 	case -EPERM:
-		q->stats.drop_filter++;
+		vduse_count(&q->stats.drop_filter, 1);
 		break;
 	case -ENOTSUP:
-		q->stats.drop_offload++;
+		vduse_count(&q->stats.drop_offload, 1);
 		break;
 	default:
-		q->stats.drop_segments++;
+		vduse_count(&q->stats.drop_segments, 1);
 		break;
 	}
 }
@@ -391,7 +391,7 @@ enqueue_burst(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 		n++;
 	}
 	if (ret == -ENOBUFS)
-		q->stats.no_buffer += nb_pkts - n;
+		vduse_count(&q->stats.no_buffer, nb_pkts - n);
 	vduse_ring_flush(q->vq, packed);
 	return n;
 }

@@ -29,11 +29,35 @@ struct net_filter {
 	bool table_all_multicast; /**< the same */
 	uint16_t nb_unicast;
 	uint16_t nb_multicast;
-	struct rte_ether_addr mac; /**< the device's own */
+	uint64_t mac; /**< the device's own, net_filter_mac(); atomic, any thread sets it */
 	struct rte_ether_addr unicast[NET_FILTER_MACS];
 	struct rte_ether_addr multicast[NET_FILTER_MACS];
 	uint8_t vlans[RTE_ETHER_MAX_VLAN_ID / 8 + 1]; /**< bit map */
 };
+
+/** An address as one word. */
+static inline uint64_t
+net_filter_mac(const uint8_t mac[RTE_ETHER_ADDR_LEN])
+{
+	uint64_t word = 0;
+
+	memcpy(&word, mac, RTE_ETHER_ADDR_LEN);
+	return word;
+}
+
+/** Bursts may filter meanwhile: each by the old address or by the new one. */
+static inline void
+net_filter_set_mac(struct net_filter *f, const uint8_t mac[RTE_ETHER_ADDR_LEN])
+{
+	__atomic_store_n(&f->mac, net_filter_mac(mac), __ATOMIC_RELAXED);
+}
+
+/** Whether it is the device's own. */
+static inline bool
+net_filter_is_own(const struct net_filter *f, const struct rte_ether_addr *mac)
+{
+	return net_filter_mac(mac->addr_bytes) == __atomic_load_n(&f->mac, __ATOMIC_RELAXED);
+}
 
 static inline bool
 net_filter_has(const struct rte_ether_addr *macs, uint16_t nb, const struct rte_ether_addr *mac)
@@ -81,7 +105,7 @@ net_filter_wants(const struct net_filter *f, const struct rte_mbuf *m)
 	}
 	if (f->alluni)
 		return true;
-	return !f->nouni && (f->table_all_unicast || rte_is_same_ether_addr(&f->mac, to) ||
+	return !f->nouni && (f->table_all_unicast || net_filter_is_own(f, to) ||
 					    net_filter_has(f->unicast, f->nb_unicast, to));
 }
 

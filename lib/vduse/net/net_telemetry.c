@@ -16,6 +16,7 @@
 
 #include "net_list.h"
 #include "net_names.h"
+#include "vduse_count.h"
 #include "vduse_wake.h"
 
 /* Telemetry takes up to 256 elements; regions beyond these are only counted. */
@@ -124,8 +125,8 @@ tel_queue(const struct rte_vduse_net *net, uint16_t index, struct rte_tel_data *
 	tel_uint(d, "used_index", view.used_idx);
 	rte_tel_data_add_dict_int(d, "fill", view.fill);
 	tel_uint(d, "kicks", vduse_wake_kicks(vq));
-	tel_uint(d, "calls", vq->stats.calls);
-	tel_uint(d, "calls_suppressed", vq->stats.calls_suppressed);
+	tel_uint(d, "calls", vduse_count_read(&vq->stats.calls));
+	tel_uint(d, "calls_suppressed", vduse_count_read(&vq->stats.calls_suppressed));
 	if (view.fault != NULL)
 		rte_tel_data_add_dict_string(d, "fault", view.fault);
 }
@@ -198,7 +199,7 @@ tel_iotlb_one(const struct rte_vduse_net *net, void *arg)
 	uint16_t i;
 
 	for (i = 0; i < net->dev->nb_queues; i++)
-		misses += vduse_dev_vq(net->dev, i)->stats.iotlb_misses;
+		misses += vduse_count_read(&vduse_dev_vq(net->dev, i)->stats.iotlb_misses);
 	tel_uint(arg, "misses", misses);
 	tel_uint(arg, "umem_capable", tel_umem(net->dev));
 	for (i = 0; i < net->dev->nb_spaces; i++) {
@@ -224,21 +225,22 @@ tel_messages_one(const struct rte_vduse_net *net, void *arg)
 		"suspend",
 		"unknown",
 	};
-	const struct vduse_msg_stats *stats = &net->dev->msg_stats;
+	struct vduse_msg_stats now;
 	uint64_t answered = 0;
 	char name[40];
 	unsigned int i;
 
+	vduse_count_read_all(&now, &net->dev->msg_stats, sizeof(now));
 	for (i = 0; i < RTE_DIM(names); i++) {
-		answered += stats->answered[i];
-		tel_uint(arg, names[i], stats->answered[i]);
-		if (stats->refused[i] == 0)
+		answered += now.answered[i];
+		tel_uint(arg, names[i], now.answered[i]);
+		if (now.refused[i] == 0)
 			continue;
 		snprintf(name, sizeof(name), "%s_refused", names[i]);
-		tel_uint(arg, name, stats->refused[i]);
+		tel_uint(arg, name, now.refused[i]);
 	}
-	tel_uint(arg, "latency_ns_average", answered > 0 ? stats->ns_total / answered : 0);
-	tel_uint(arg, "latency_ns_max", stats->ns_max);
+	tel_uint(arg, "latency_ns_average", answered > 0 ? now.ns_total / answered : 0);
+	tel_uint(arg, "latency_ns_max", now.ns_max);
 }
 
 static const struct {
