@@ -10,6 +10,14 @@
 #define PACKED_USED  (1u << VRING_PACKED_DESC_F_USED)
 #define PACKED_WRAP  (1u << VRING_PACKED_EVENT_F_WRAP_CTR)
 
+/*
+ * What the driver writes to the ring, and reads there of the device's wishes:
+ * the other side does the same at any time, so each field by itself. What has
+ * an order has it by the barriers of the specification.
+ */
+#define RING_SET(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
+#define RING_GET(field)        __atomic_load_n(&(field), __ATOMIC_RELAXED)
+
 /* Offsets of the driver's and the device's area; each begins on its own cache line. */
 static size_t
 area_driver(uint16_t size)
@@ -86,7 +94,7 @@ mock_vq_fini(struct mock_vq *vq)
 static void
 split_publish(struct mock_vq *vq, uint16_t head)
 {
-	vq->avail->ring[vq->avail_idx % vq->conf.size] = head;
+	RING_SET(vq->avail->ring[vq->avail_idx % vq->conf.size], head);
 	__atomic_store_n(&vq->avail->idx, ++vq->avail_idx, __ATOMIC_RELEASE);
 }
 
@@ -99,10 +107,10 @@ split_add(struct mock_vq *vq, const struct mock_desc *descs, uint16_t n, uint16_
 	for (i = 0; i < n; i++) {
 		struct vring_desc *desc = &vq->desc[d];
 
-		desc->addr = descs[i].iova;
-		desc->len = descs[i].len;
-		desc->flags = flags | (descs[i].write ? VRING_DESC_F_WRITE : 0) |
-			      (i + 1 < n ? VRING_DESC_F_NEXT : 0);
+		RING_SET(desc->addr, descs[i].iova);
+		RING_SET(desc->len, descs[i].len);
+		RING_SET(desc->flags, flags | (descs[i].write ? VRING_DESC_F_WRITE : 0) |
+						      (i + 1 < n ? VRING_DESC_F_NEXT : 0));
 		d = desc->next;
 	}
 	vq->next_free = d;
@@ -123,13 +131,13 @@ packed_add(struct mock_vq *vq, const struct mock_desc *descs, uint16_t n, uint16
 				 (i + 1 < n ? VRING_DESC_F_NEXT : 0) |
 				 (vq->avail_wrap ? PACKED_AVAIL : PACKED_USED);
 
-		desc->addr = descs[i].iova;
-		desc->len = descs[i].len;
-		desc->id = id;
+		RING_SET(desc->addr, descs[i].iova);
+		RING_SET(desc->len, descs[i].len);
+		RING_SET(desc->id, id);
 		if (i == 0)
 			first_flags = flags;
 		else
-			desc->flags = flags;
+			RING_SET(desc->flags, flags);
 		if (++vq->avail_idx == vq->conf.size) {
 			vq->avail_idx = 0;
 			vq->avail_wrap = !vq->avail_wrap;
@@ -204,7 +212,7 @@ split_get(struct mock_vq *vq, struct mock_used *used)
 	used->len = elem->len;
 	for (i = 1, d = used->id; i < vq->ids[used->id].descs; i++)
 		d = vq->desc[d].next;
-	vq->desc[d].next = vq->next_free;
+	RING_SET(vq->desc[d].next, vq->next_free);
 	vq->next_free = used->id;
 	return true;
 }
@@ -253,7 +261,7 @@ packed_need_kick(const struct mock_vq *vq, uint16_t old, uint16_t now)
 	const uint16_t size = vq->conf.size;
 	uint16_t off_wrap, event;
 
-	switch (vq->device_event->flags) {
+	switch (RING_GET(vq->device_event->flags)) {
 	case VRING_PACKED_EVENT_FLAG_DISABLE:
 		return false;
 	case VRING_PACKED_EVENT_FLAG_DESC:
@@ -261,7 +269,7 @@ packed_need_kick(const struct mock_vq *vq, uint16_t old, uint16_t now)
 	default:
 		return true;
 	}
-	off_wrap = vq->device_event->off_wrap;
+	off_wrap = RING_GET(vq->device_event->off_wrap);
 	event = off_wrap & ~PACKED_WRAP;
 	if (!(off_wrap & PACKED_WRAP) == vq->avail_wrap)
 		event -= size;
@@ -283,18 +291,18 @@ mock_vq_need_kick(struct mock_vq *vq)
 	/* behind the used ring (2.7.8) */
 	avail_event = &vq->used->ring[vq->conf.size];
 	if (vq->conf.event_idx)
-		return vring_need_event(*(const uint16_t *)avail_event, now, old);
-	return !(vq->used->flags & VRING_USED_F_NO_NOTIFY);
+		return vring_need_event(RING_GET(*(const uint16_t *)avail_event), now, old);
+	return !(RING_GET(vq->used->flags) & VRING_USED_F_NO_NOTIFY);
 }
 
 void
 mock_vq_calls(struct mock_vq *vq, bool wanted)
 {
 	if (vq->conf.packed)
-		vq->driver_event->flags = wanted ? VRING_PACKED_EVENT_FLAG_ENABLE
-						 : VRING_PACKED_EVENT_FLAG_DISABLE;
+		RING_SET(vq->driver_event->flags, wanted ? VRING_PACKED_EVENT_FLAG_ENABLE
+							 : VRING_PACKED_EVENT_FLAG_DISABLE);
 	else
-		vq->avail->flags = wanted ? 0 : VRING_AVAIL_F_NO_INTERRUPT;
+		RING_SET(vq->avail->flags, wanted ? 0 : VRING_AVAIL_F_NO_INTERRUPT);
 }
 
 void
@@ -304,13 +312,13 @@ mock_vq_call_at(struct mock_vq *vq, uint16_t ahead)
 	bool wrap = vq->used_wrap;
 
 	if (!vq->conf.packed) {
-		vq->avail->ring[vq->conf.size] = slot;
+		RING_SET(vq->avail->ring[vq->conf.size], slot);
 		return;
 	}
 	if (slot >= vq->conf.size) {
 		slot -= vq->conf.size;
 		wrap = !wrap;
 	}
-	vq->driver_event->off_wrap = slot | (wrap ? PACKED_WRAP : 0);
-	vq->driver_event->flags = VRING_PACKED_EVENT_FLAG_DESC;
+	RING_SET(vq->driver_event->off_wrap, slot | (wrap ? PACKED_WRAP : 0));
+	RING_SET(vq->driver_event->flags, VRING_PACKED_EVENT_FLAG_DESC);
 }

@@ -123,6 +123,22 @@ guest_at(const struct guest *guest, uint64_t iova)
 	return guest_find(guest, iova, &left);
 }
 
+/* Another thread may write there too, as another processor of the guest. */
+static void
+shared_write(uint8_t *to, const uint8_t *from, size_t n)
+{
+	uint16_t half;
+
+	for (; n >= sizeof(half) && (uintptr_t)to % sizeof(half) == 0; n -= sizeof(half)) {
+		memcpy(&half, from, sizeof(half));
+		__atomic_store_n((uint16_t *)to, half, __ATOMIC_RELAXED);
+		to += sizeof(half);
+		from += sizeof(half);
+	}
+	for (; n > 0; n--)
+		__atomic_store_n(to++, *from++, __ATOMIC_RELAXED);
+}
+
 void
 guest_write(const struct guest *guest, uint64_t iova, const void *data, size_t len)
 {
@@ -132,7 +148,7 @@ guest_write(const struct guest *guest, uint64_t iova, const void *data, size_t l
 	for (done = 0; done < len; done += n) {
 		va = guest_find(guest, iova + done, &n);
 		n = RTE_MIN(n, len - done);
-		memcpy(va, (const uint8_t *)data + done, n);
+		shared_write(va, (const uint8_t *)data + done, n);
 	}
 }
 

@@ -443,17 +443,19 @@ test_flood(void **state)
 }
 
 /* Calls that set the configuration, and those of them that another could have come into. */
-static struct rte_vduse_net *config_net;
+static struct rte_vduse_net *config_net; /* atomic, as what follows */
 static unsigned int config_sets, config_open;
 
 static int
 config_ioctl(int fd, unsigned long request, void *arg)
 {
-	if (request == VDUSE_DEV_SET_CONFIG && config_net != NULL) {
-		config_sets++;
-		if (pthread_mutex_trylock(&config_net->config_lock) == 0) {
-			config_open++;
-			pthread_mutex_unlock(&config_net->config_lock);
+	struct rte_vduse_net *net = __atomic_load_n(&config_net, __ATOMIC_ACQUIRE);
+
+	if (request == VDUSE_DEV_SET_CONFIG && net != NULL) {
+		__atomic_fetch_add(&config_sets, 1, __ATOMIC_RELAXED);
+		if (pthread_mutex_trylock(&net->config_lock) == 0) {
+			__atomic_fetch_add(&config_open, 1, __ATOMIC_RELAXED);
+			pthread_mutex_unlock(&net->config_lock);
 		}
 	}
 	return fk_sys.ioctl(fd, request, arg);
@@ -464,7 +466,7 @@ static void
 test_config_lock(void **state)
 {
 	const struct rte_ether_addr mac = { { 2, 0, 0, 0, 0, 9 } };
-	struct vduse_sys sys;
+	static struct vduse_sys sys; /* the device's up to its end */
 	struct bench b;
 
 	(void)state;
@@ -472,7 +474,7 @@ test_config_lock(void **state)
 	sys = *b.net->dev->sys;
 	sys.ioctl = config_ioctl;
 	b.net->dev->sys = &sys;
-	config_net = b.net;
+	__atomic_store_n(&config_net, b.net, __ATOMIC_RELEASE);
 	assert_int_equal(rte_vduse_net_announce(b.net), 0);
 	assert_int_equal(rte_vduse_net_set_link(b.net, false), 0);
 	assert_int_equal(ask(&b, VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, NULL, 0),
@@ -483,10 +485,9 @@ test_config_lock(void **state)
 	assert_int_equal(ask(&b, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, &mac,
 					 sizeof(mac)),
 			VIRTIO_NET_OK);
-	assert_int_equal(config_sets, 7);
-	assert_int_equal(config_open, 0);
-	config_net = NULL;
-	b.net->dev->sys = &fk_sys;
+	assert_int_equal(__atomic_load_n(&config_sets, __ATOMIC_RELAXED), 7);
+	assert_int_equal(__atomic_load_n(&config_open, __ATOMIC_RELAXED), 0);
+	__atomic_store_n(&config_net, NULL, __ATOMIC_RELEASE);
 	bench_down(&b);
 }
 

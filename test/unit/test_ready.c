@@ -85,7 +85,7 @@ static ssize_t
 hasty_read(int fd, void *buf, size_t len)
 {
 	if (!__atomic_load_n(&hasty.constructed, __ATOMIC_RELAXED))
-		hasty.early++;
+		__atomic_fetch_add(&hasty.early, 1, __ATOMIC_RELAXED);
 	return fk_sys.read(fd, buf, len);
 }
 
@@ -185,7 +185,7 @@ test_recreated(void **state)
 	bench_up(&b, &conf);
 	unit_log_clear();
 	hasty_start();
-	hasty.constructed = true;
+	__atomic_store_n(&hasty.constructed, true, __ATOMIC_RELAXED);
 	fk_break(b.dev);
 	while (unit_log_count("unit: made anew") == 0)
 		sched_yield();

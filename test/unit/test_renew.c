@@ -269,15 +269,15 @@ test_stays_off(void **state)
 	fk_break(b.dev);
 	wait_renewed();
 	unit_assert_logged_once("back on the vDPA bus");
-	assert_int_equal(bus.attached, 2);
-	assert_int_equal(bus.detached, 1);
+	assert_int_equal(__atomic_load_n(&bus.attached, __ATOMIC_RELAXED), 2);
+	assert_int_equal(__atomic_load_n(&bus.detached, __ATOMIC_RELAXED), 1);
 	unit_log_clear();
 	assert_int_equal(rte_vduse_net_detach(b.net), 0);
 	bench_find(&b);
 	fk_break(b.dev);
 	wait_renewed();
 	unit_assert_logged_once("put it on the vDPA bus again");
-	assert_int_equal(bus.attached, 2);
+	assert_int_equal(__atomic_load_n(&bus.attached, __ATOMIC_RELAXED), 2);
 	bench_find(&b);
 	bench_destroy(&b);
 }
