@@ -6,6 +6,11 @@
 # such a build leaves out, and those whose matter the unit tests try as well.
 sanitize_native="matrix memory fault life crash service idle"
 
+# Unit tests that run with ThreadSanitizer too.
+tsan_tests="adopt burst call coalesce create ctrl ctrl_cmd ctrl_index handover hdr_from hdr_to headers
+	holdoff hostile hostile_race iotlb lying miss msg notify pairs profile quiesce_model ready renew
+	steps takeover telemetry work zero_copy"
+
 # unit_names BUILD: the tests that meson knows, a line each.
 unit_names() {
 	meson introspect "$1" --tests | python3 -c 'import json, sys
@@ -67,7 +72,54 @@ sanitizers() {
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:suppressions=$top/test/fuzz/ubsan.supp "$@"
 }
 
+# tsan_build FOLDER TEST...: these unit tests.
+tsan_build() {
+	local folder=$1
+	shift
+	config/fetch-sdk || return
+	if [ ! -f "$folder/build.ninja" ]; then
+		CC=clang-14 meson setup "$folder" "$top" -Dwerror=true -Dtests=enabled -Dbuildtype=debug \
+			-Doptimization=1 -Db_sanitize=thread -Db_lundef=false || return
+	fi
+	ninja -C "$folder" "${@/#/test/unit/test_}"
+}
+
+# run_tsan [NAME...]: unit tests with ThreadSanitizer.
+run_tsan() {
+	local start=$SECONDS log=$logs/sanitize-tsan-build.log folder tests
+	folder=$(folders_build "$top" build-tsan)
+	[ $# -gt 0 ] || read -rd "" -a tests <<<"$tsan_tests"
+	[ $# = 0 ] || tests=("$@")
+	if ! tsan_build "$folder" "${tests[@]%%/*}" >"$log" 2>&1; then
+		tail -n 40 "$log"
+		result fail sanitize/tsan/build $((SECONDS - start)) "see $log"
+		return
+	fi
+	spend sanitize/tsan/build $((SECONDS - start))
+	result pass sanitize/tsan/build $((SECONDS - start))
+	mkdir -p "$logs/sanitize"
+	run_meson sanitize/tsan "$folder" "${tests[@]}"
+}
+
 run_sanitize() {
+	local name tsan=() others=()
+	for name; do
+		case $name in
+		tsan) read -rd "" -a tsan <<<"$tsan_tests" ;;
+		tsan/*) tsan+=("${name#tsan/}") ;;
+		*) others+=("$name") ;;
+		esac
+	done
+	if [ $# = 0 ] || [ ${#others[@]} -gt 0 ]; then
+		run_san ${others[@]+"${others[@]}"}
+	fi
+	if [ ${#tsan[@]} -gt 0 ] || { [ $# = 0 ] && [ "$level" = all ]; }; then
+		run_tsan ${tsan[@]+"${tsan[@]}"}
+	fi
+}
+
+# run_san [NAME...]: unit tests and native groups with the address and undefined behaviour sanitizers.
+run_san() {
 	local start=$SECONDS log=$logs/sanitize-build.log name folder groups=() units=()
 	folder=$(folders_build "$top" build-san)
 	if ! BUILD=$folder test/fuzz/run --build >"$log" 2>&1; then

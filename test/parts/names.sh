@@ -66,7 +66,7 @@ choose_group() {
 	local name=$2
 	case $1 in
 	system) [[ ! $name =~ ^[0-9]+\.[0-9]+/ ]] || name=${name#*/} ;;
-	sanitize) [[ $name != native/* ]] || name=${name#*/} ;;
+	sanitize) [[ $name != native/* && $name != tsan/* ]] || name=${name#*/} ;;
 	esac
 	echo "${name%%/*}"
 }
