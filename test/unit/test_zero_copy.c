@@ -320,8 +320,6 @@ test_waits_as_it_is(void **state)
 	unsigned int i;
 
 	(void)state;
-	if (VDUSE_TSAN)
-		skip(); /* it maps memory of its own at any load, and ends the process without */
 	bench_up(&b, &conf);
 	take_long(&b, pkts, HELD);
 	assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
