@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# Kernels: all
 # Two containers joined by dpdk-vduse-net: what goes in at one side comes out at the other.
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
