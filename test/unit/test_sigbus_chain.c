@@ -19,6 +19,15 @@
 #include "unit.h"
 #include "vduse_sigbus.h"
 
+/* A build with a sanitizer would take SIGBUS for itself: here it is the process's. */
+const char *__asan_default_options(void);
+
+const char *
+__asan_default_options(void)
+{
+	return "handle_sigbus=0";
+}
+
 static sigjmp_buf jump;
 static volatile sig_atomic_t jumped;
 
