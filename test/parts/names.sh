@@ -27,10 +27,12 @@ groups_of() {
 	esac
 }
 
-# groups_now PART: those that a run of the whole part has, which is less without "all".
+# groups_now PART: those that a run of the whole part has, which is less without "all", and never one
+# that runs only where it is named.
 groups_now() {
 	local group
 	groups_of "$1" | while read -r group; do
+		[ ! -f "test/$1/$group.sh" ] || ! group_is "test/$1/$group.sh" named || continue
 		[ "$level" = all ] || [ ! -f "test/$1/$group.sh" ] || ! group_is "test/$1/$group.sh" all ||
 			continue
 		echo "$group"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Debian's own Open vSwitch with DPDK on the PMD: an application that nobody here wrote, with two
 # containers on one of its bridges.
-# Run: all
+# Run: named
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 
