@@ -35,7 +35,13 @@ static char dir[64], path[96];
 static void
 hasty_start(void)
 {
-	memset(&hasty, 0, sizeof(hasty));
+	/* the control thread of a device that is there already looks at these two */
+	__atomic_store_n(&hasty.early, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&hasty.constructed, false, __ATOMIC_RELAXED);
+	memset(hasty.msg, 0, sizeof(hasty.msg));
+	hasty.no_queues = false;
+	hasty.socket = NULL;
+	hasty.asked = 0;
 	hasty.wanted = true;
 }
 
