@@ -205,6 +205,12 @@ struct rte_vduse_conf {
 	 * with rte_vduse_dev_attach().
 	 */
 	bool keep;
+	/**
+	 * With state_dir: a device that was resumed stays as it was found, whatever
+	 * `keep` says, when it is destroyed before rte_vduse_dev_attach(), which is then
+	 * what an owner calls once nothing more can fail (RTE_VDUSE_ATTACH_NONE as well).
+	 */
+	bool keep_unattached;
 };
 
 /** State of a device at one moment. */
@@ -291,8 +297,8 @@ int rte_vduse_dev_hand_over(struct rte_vduse_dev *dev);
  * Detach, stop and destroy. The caller's lcores have left their last burst. A
  * device that somebody else put on the bus is taken off it too: nobody would
  * serve it there. What is there for a process that follows stays as it is: one
- * with `keep`, one that was resumed or asked for and neither attached
- * (rte_vduse_dev_attach()) nor polled.
+ * with `keep`, one that was asked for and has not come, one that was resumed and
+ * not attached (`keep_unattached`).
  *
  * @return 0; -EBUSY where the device had to stay in /dev/vduse, with a line
  *   of log that says how to remove it. The memory of dev is freed in any case.

@@ -221,7 +221,7 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	ret = vduse_run_begin(dev);
 	if (ret < 0)
 		goto fini_renew;
-	dev->found = dev->resumed;
+	dev->found = dev->resumed && conf.keep_unattached;
 	dev->renewal.gone = dev->waiting;
 	*out = dev;
 	return 0;
@@ -249,18 +249,6 @@ free_dev:
 	return ret;
 }
 
-/* Whether its owner came so far as to attach it, or to poll one of its queues. */
-static bool
-dev_was_begun(const struct rte_vduse_dev *dev)
-{
-	uint16_t i;
-
-	for (i = 0; i < dev->first_control_queue; i++)
-		if (vduse_reader_has_read(dev->readers->readers[i]))
-			return true;
-	return dev->begun;
-}
-
 /*
  * Whether it is there for a process that follows. One that was resumed by a
  * process that did not come so far as to serve it is as it was found.
@@ -268,8 +256,7 @@ dev_was_begun(const struct rte_vduse_dev *dev)
 static bool
 dev_stays(const struct rte_vduse_dev *dev)
 {
-	return dev->store != NULL && !dev->renewal.gone &&
-	       (dev_was_begun(dev) ? dev->keep : dev->found);
+	return dev->store != NULL && !dev->renewal.gone && (dev->found || dev->keep);
 }
 
 static void
@@ -344,7 +331,8 @@ rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how)
 	int ret;
 
 	ret = how == RTE_VDUSE_ATTACH_NONE ? 0 : vduse_place_attach(dev, how);
-	dev->begun |= ret == 0;
+	if (ret == 0)
+		dev->found = false;
 	return ret;
 }
 

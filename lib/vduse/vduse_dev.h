@@ -44,8 +44,7 @@ struct rte_vduse_dev {
 	struct vduse_takeover takeover;
 	bool waiting;        /* another process serves it until rte_vduse_dev_take_over() */
 	bool keep;           /* it stays in the kernel for a process that follows */
-	bool found;          /* it was resumed at creation: it was there before */
-	bool begun;          /* its owner came so far as to attach it */
+	bool found;          /* it was there before, and its owner has not attached it yet */
 	uint64_t stopped_ns; /* in the process that gave it to us, CLOCK_MONOTONIC; 0 */
 	struct vduse_renewal renewal; /* should the kernel give it up */
 

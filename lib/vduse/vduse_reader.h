@@ -55,13 +55,6 @@ void vduse_readers_setup(void);
  */
 void vduse_readers_wait(const struct vduse_readers *readers, unsigned int self);
 
-/** Whether there was a burst. Any thread; no burst runs. */
-static inline bool
-vduse_reader_has_read(const vduse_reader_t *reader)
-{
-	return __atomic_load_n(reader, __ATOMIC_RELAXED) != 0;
-}
-
 /** From here on the thread reads. */
 static __rte_always_inline void
 vduse_reader_enter(vduse_reader_t *reader)

@@ -91,6 +91,7 @@ takeover_create(struct rte_vduse_net **net, bool takeover, bool keep)
 		.mtu = 1500,
 		.takeover = takeover,
 		.keep = keep,
+		.keep_unattached = true,
 		.adopt = takeover,
 		.state_dir = takeover_dir };
 

@@ -241,8 +241,6 @@ resumed_run(bool adopt)
 	msg = fk_msg_send(b.dev, &req, sizeof(req));
 	hasty_start();
 	assert_int_equal(rte_vduse_net_create(&again, &b.net), 0);
-	/* that it serves it, and so destroys it */
-	assert_int_equal(rte_vduse_net_attach(b.net, RTE_VDUSE_ATTACH_NONE), 0);
 	assert_int_equal(hasty.early, 0);
 	assert_int_equal(fk_msg_wait(msg, &resp), 0);
 	assert_int_equal(resp.result, VDUSE_REQ_RESULT_OK);

@@ -57,8 +57,6 @@ resume(struct bench *b)
 
 	assert_int_equal(rte_vduse_net_create(&conf, &b->net), 0);
 	unit_assert_logged_once("goes on where another process ended");
-	/* that it serves it, and so destroys it */
-	assert_int_equal(rte_vduse_net_attach(b->net, RTE_VDUSE_ATTACH_NONE), 0);
 }
 
 static void

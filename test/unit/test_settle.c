@@ -522,8 +522,6 @@ die_and_resume(struct bench *b)
 	b->net->dev->handover.left = true;
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
 	assert_int_equal(rte_vduse_net_create(&conf, &b->net), 0);
-	/* that it serves it, and so destroys it */
-	assert_int_equal(rte_vduse_net_attach(b->net, RTE_VDUSE_ATTACH_NONE), 0);
 	/* it is served before the first request is answered */
 	assert_int_equal(fk_update_iotlb(b->dev, 0, UINT64_MAX), 0);
 	assert_false(bench_info(b).dev.broken);

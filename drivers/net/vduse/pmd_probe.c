@@ -498,6 +498,7 @@ pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *args)
 	}
 	if (!conf->keep_given)
 		conf->net.keep = conf->state_dir[0] != '\0';
+	conf->net.keep_unattached = true; /* the port that is not started yet may still fail */
 	if (ret == 0 && !rte_is_power_of_2(conf->net.queue_size) &&
 			conf->net.ring != RTE_VDUSE_NET_RING_PACKED) {
 		PMD_LOG(ERR,

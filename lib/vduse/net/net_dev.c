@@ -317,6 +317,7 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 		.state_dir = conf->state_dir,
 		.takeover = conf->takeover,
 		.keep = conf->keep,
+		.keep_unattached = conf->keep_unattached,
 	};
 
 	if (conf->ring == RTE_VDUSE_NET_RING_SPLIT)

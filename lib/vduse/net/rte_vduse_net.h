@@ -142,6 +142,7 @@ struct rte_vduse_net_conf {
 	const char *state_dir;              /**< see struct rte_vduse_conf */
 	bool takeover;                      /**< see struct rte_vduse_conf */
 	bool keep;                          /**< see struct rte_vduse_conf */
+	bool keep_unattached;               /**< see struct rte_vduse_conf */
 	enum rte_vduse_net_profile profile; /**< offloads that are offered */
 	/**
 	 * Frames from this length on, in bytes, are dequeued without a copy: see
