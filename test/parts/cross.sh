@@ -7,8 +7,8 @@
 cross_few="ring burst hdr_from hdr_to net_data store resume"
 # What qemu-user is not: it does not hand SIGBUS on (sigbus, sigbus_chain, zero_copy), knows no seccomp
 # and no ptrace (app_sandbox, steps), does not cut a message that brings too many descriptors
-# (takeover); and the emulator's preloaded library is for programs of this machine.
-cross_never="sigbus sigbus_chain zero_copy app_sandbox steps takeover emulator"
+# (handover, takeover); and the emulator's preloaded library is for programs of this machine.
+cross_never="sigbus sigbus_chain zero_copy app_sandbox steps handover takeover emulator"
 
 # cross_names: the tests that can run, a line each.
 cross_names() {
@@ -28,7 +28,8 @@ cross_targets() {
 	meson introspect "$1" --targets | python3 -c 'import json, sys
 names = sys.argv[1:]
 for target in json.load(sys.stdin):
-    if target["installed"] or target["name"].split("test_")[-1] in names:
+    test = target["name"].replace("replay_", "fuzz_").split("test_")[-1]
+    if target["installed"] or test in names:
         print(*target["filename"], sep="\n")
 ' "${@:2}"
 }
