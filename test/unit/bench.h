@@ -65,6 +65,7 @@ struct bench {
 	struct rte_vduse_net *net;
 	struct mock_vq vq[BENCH_VQS_MAX]; /* 2n: the driver receives, 2n + 1: it transmits */
 	uint16_t nb_vqs;
+	uint64_t settled_misses; /* bench_settle_misses() has waited for */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* an event came */
@@ -135,8 +136,15 @@ struct rte_mbuf *bench_mbuf(uint32_t seed, uint32_t len, uint32_t seg_len);
 /* Frame and pattern agree. */
 void bench_mbuf_check(const struct rte_mbuf *m, uint32_t seed, uint32_t len);
 
-/* Wait until the control thread has resolved what bursts have missed. */
-void bench_settle_misses(const struct bench *b);
+/*
+ * All that the control thread was woken for is done: it takes descriptors in
+ * the order in which they became readable. A message of the kernel would not
+ * do, for those that come while one is answered are answered at once.
+ */
+void bench_settle(void);
+
+/* The control thread has resolved what bursts have missed, and those queues run again. */
+void bench_settle_misses(struct bench *b);
 
 /* Dequeue once. */
 uint16_t bench_dequeue_burst(struct bench *b, struct rte_mbuf **pkts, uint16_t n);

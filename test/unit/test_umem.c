@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -161,37 +159,6 @@ wait_umem(struct bench *b)
 }
 
 static void
-on_settle(void *arg, uint32_t events)
-{
-	eventfd_t value;
-
-	(void)events;
-	eventfd_read(*(int *)arg, &value);
-	__atomic_store_n((int *)arg, -1, __ATOMIC_RELEASE);
-}
-
-/*
- * All that the control thread was woken for is done: it takes descriptors in
- * the order in which they became readable. A message of the kernel would not
- * do, for those that come while one is answered are answered at once.
- */
-static void
-settle(void)
-{
-	const uint64_t until = rte_get_timer_cycles() + UNIT_LIMIT_S * rte_get_timer_hz();
-	const int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-	vduse_ctl_id_t id;
-	int seen = fd;
-
-	assert_true(fd >= 0);
-	assert_int_equal(vduse_ctl_add(fd, EPOLLIN, on_settle, &seen, &id), 0);
-	while (__atomic_load_n(&seen, __ATOMIC_ACQUIRE) >= 0)
-		assert_true(rte_get_timer_cycles() < until);
-	vduse_ctl_del(id);
-	close(fd);
-}
-
-static void
 assert_calls(struct bench *b, unsigned int regs, unsigned int deregs)
 {
 	unsigned int did[2];
@@ -305,7 +272,7 @@ test_not_wanted(void **state)
 	driver_ok(&b);
 	bounce = bounce_map(&b, BOUNCE_SIZE, true);
 	traffic(&b, 1);
-	settle();
+	bench_settle();
 	assert_calls(&b, 0, 0);
 	assert_int_equal(extent_dma(&b), 0);
 	bounce_unmap(&b, &bounce);
@@ -350,7 +317,7 @@ test_refused(void **state)
 			fk_fail(VDUSE_IOTLB_REG_UMEM, 0, 1, cases[i].reg);
 		bounce = bounce_map(&b, cases[i].size, true);
 		traffic(&b, 1);
-		settle();
+		bench_settle();
 		unit_assert_logged_once(cases[i].line);
 		assert_true(fk_fail_done());
 		assert_int_equal(extent_dma(&b), 0);
@@ -358,7 +325,7 @@ test_refused(void **state)
 		/* it is not tried again for this driver */
 		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
 		traffic(&b, 5);
-		settle();
+		bench_settle();
 		unit_assert_logged_once("no umem");
 		assert_calls(&b, 0, 0);
 		bounce_unmap(&b, &bounce);
