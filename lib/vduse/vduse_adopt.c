@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "vduse_adopt.h"
+#include "vduse_birth.h"
 #include "vduse_kernel.h"
 #include "vduse_log.h"
 #include "vduse_takeover.h"
@@ -15,16 +16,6 @@
 /* A process that was killed keeps its descriptors until the kernel has taken it apart. */
 #define ADOPT_BUSY_WAIT_MS 3000
 #define ADOPT_BUSY_STEP_MS 5
-
-static int
-adopt_identify(const struct rte_vduse_dev *dev, struct vduse_store_id *id)
-{
-	int ret;
-
-	memset(id, 0, sizeof(*id));
-	ret = vduse_store_boot(id->boot);
-	return ret < 0 ? ret : dev->sys->identify(dev->name, id->node);
-}
 
 static int
 adopt_open(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf, bool wait)
@@ -93,7 +84,7 @@ adopt_is_same(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	struct vduse_store_id id;
 	int ret;
 
-	ret = adopt_identify(dev, &id);
+	ret = vduse_birth_identify(dev, &id);
 	/* of a descriptor from elsewhere the node may be out of sight */
 	if (ret == -ENOENT && conf->adopt_fd_plus_1 != 0)
 		memcpy(id.node, head->id.node, sizeof(id.node));
@@ -180,9 +171,9 @@ adopt_foreign(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	dev->adopted = true;
 	ret = dev->ops.can_adopt != NULL ? dev->ops.can_adopt(dev->priv, dev->name) : 0;
 	if (ret == 0)
-		ret = vduse_adopt_creating(dev, conf);
+		ret = vduse_birth_creating(dev, conf);
 	if (ret == 0)
-		ret = vduse_adopt_served(dev, conf);
+		ret = vduse_birth_served(dev, conf);
 	if (ret < 0) {
 		dev->sys->close(dev->fd);
 		return ret;
@@ -356,64 +347,4 @@ vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 		dev->store = NULL;
 	}
 	return ret;
-}
-
-static int
-adopt_store_failed(const struct rte_vduse_dev *dev, int err)
-{
-	VDUSE_LOG(ERR, "%s: cannot write its state file: %s; make room, or give another folder",
-			dev->name, strerror(-err));
-	return err;
-}
-
-int
-vduse_adopt_creating(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
-{
-	struct vduse_store_desc desc = {
-		.device_id = conf->device_id,
-		.api_version = dev->api_version,
-		.vduse_features = dev->vduse_features,
-		.features = conf->features,
-		.nb_queues = conf->nb_queues,
-		.queue_size = conf->queue_size,
-		.first_control_queue = conf->first_control_queue,
-		.nb_spaces = dev->nb_spaces,
-		.adopted = dev->adopted,
-	};
-	int ret;
-
-	if (dev->store == NULL)
-		return 0;
-	ret = vduse_store_format(dev->store, dev->name, &desc);
-	if (ret == 0)
-		ret = vduse_store_write(&dev->store->head->config, conf->config, conf->config_size);
-	return ret < 0 ? adopt_store_failed(dev, ret) : 0;
-}
-
-void
-vduse_adopt_renewing(struct rte_vduse_dev *dev)
-{
-	uint16_t i;
-
-	if (dev->store != NULL)
-		vduse_store_creating(dev->store);
-	for (i = 0; i < dev->nb_queues; i++)
-		vduse_state_vq_reset(dev->vqs[i]);
-}
-
-int
-vduse_adopt_served(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
-{
-	struct vduse_store_id id;
-	int ret;
-
-	if (dev->store == NULL)
-		return 0;
-	ret = adopt_identify(dev, &id);
-	if (ret == -ENOENT && conf->adopt_fd_plus_1 != 0)
-		ret = 0;
-	if (ret < 0)
-		return adopt_store_failed(dev, ret);
-	vduse_store_served(dev->store, &id);
-	return 0;
 }

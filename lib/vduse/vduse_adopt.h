@@ -2,9 +2,9 @@
 #ifndef VDUSE_ADOPT_H
 #define VDUSE_ADOPT_H
 
-#include "vduse_dev.h"
+#include "vduse_device.h"
 
-/* Devices that are there already, and the file that makes ours known again. */
+/* Devices that are there already. */
 
 /**
  * Take a device that is there already: one that a process before this one
@@ -23,14 +23,5 @@ int vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf);
  *   goes on
  */
 int vduse_adopt_take_over(struct rte_vduse_dev *dev);
-
-/** A device is about to be created: note it. @return 0 or -errno with a line of log */
-int vduse_adopt_creating(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);
-
-/** The device is about to be made anew: a successor has nothing to go on from. */
-void vduse_adopt_renewing(struct rte_vduse_dev *dev);
-
-/** It is there: a successor may take it. @return 0 or -errno with a line of log */
-int vduse_adopt_served(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);
 
 #endif /* VDUSE_ADOPT_H */

@@ -11,10 +11,13 @@
 #include <rte_malloc.h>
 
 #include "vduse_adopt.h"
-#include "vduse_dev.h"
-#include "vduse_kernel.h"
+#include "vduse_handover.h"
 #include "vduse_log.h"
-#include "vduse_run.h"
+#include "vduse_open.h"
+#include "vduse_place.h"
+#include "vduse_queue.h"
+#include "vduse_renew.h"
+#include "vduse_serve.h"
 
 RTE_LOG_REGISTER_DEFAULT(vduse_logtype, NOTICE);
 
@@ -188,13 +191,14 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	dev->ops = *conf.ops;
 	dev->priv = conf.priv;
 	dev->keep = conf.keep;
+	dev->lost = vduse_renew_start;
 	dev->handover.listen_fd = -1;
 	dev->handover.peer_fd = -1;
 	dev->offered = conf.features;
 	dev->nb_spaces = 1;
 	vduse_place_init(&dev->place);
 	dev->first_control_queue = conf.first_control_queue;
-	ret = vduse_kernel_open(dev, &conf);
+	ret = vduse_open(dev, &conf);
 	if (ret < 0)
 		goto free_dev;
 	ret = dev_alloc_queues(dev, &conf);
@@ -218,7 +222,7 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	ret = vduse_renew_init(dev, &conf);
 	if (ret < 0)
 		goto close_fault;
-	ret = vduse_run_begin(dev);
+	ret = vduse_serve_begin(dev);
 	if (ret < 0)
 		goto fini_renew;
 	dev->found = dev->resumed && conf.keep_unattached;
@@ -242,7 +246,7 @@ close_dev:
 		close(dev->takeover.fd);
 	free(dev->takeover.set);
 	dev->handover.left = dev->resumed; /* it is as it was found */
-	vduse_kernel_close(dev);
+	vduse_close(dev);
 free_dev:
 	vduse_place_fini(&dev->place);
 	free(dev);
@@ -282,7 +286,7 @@ rte_vduse_dev_ready(struct rte_vduse_dev *dev)
 	if (ret < 0)
 		VDUSE_LOG(WARNING, "%s: cannot be taken over: no socket beside its state file: %s",
 				dev->name, strerror(-ret));
-	ret = vduse_run_ready(dev);
+	ret = vduse_serve_ready(dev);
 	if (ret < 0) {
 		dev->ready = false;
 		vduse_handover_close(dev);
@@ -290,6 +294,13 @@ rte_vduse_dev_ready(struct rte_vduse_dev *dev)
 				dev_cure(ret));
 	}
 	return ret;
+}
+
+int
+rte_vduse_dev_hand_over(struct rte_vduse_dev *dev)
+{
+	vduse_handover_wait(dev);
+	return vduse_dev_is_out(dev) ? 0 : -ENOENT;
 }
 
 int
@@ -303,7 +314,7 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 		dev->handover.left = true; /* or rather, never came */
 	if (!dev->handover.left && !dev_stays(dev))
 		dev_leave_bus(dev);
-	vduse_run_end(dev);
+	vduse_serve_end(dev);
 	if (!dev->handover.left && dev_stays(dev)) {
 		dev->handover.left = true;
 		VDUSE_LOG(NOTICE,
@@ -317,7 +328,7 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 	close(dev->env.fault_fd);
 	dev_fini_tlbs(dev);
 	dev_free_queues(dev);
-	ret = vduse_kernel_close(dev);
+	ret = vduse_close(dev);
 	vduse_renew_fini(dev);
 	vduse_umem_fini(&dev->umem);
 	vduse_place_fini(&dev->place);
@@ -350,7 +361,7 @@ dev_set_config(struct rte_vduse_dev *dev, const struct vduse_config_data *config
 	uint8_t *kept = (uint8_t *)(uintptr_t)dev->renewal.conf.config + config->offset;
 	int ret = 0;
 
-	if (vduse_handover_is_out(dev))
+	if (vduse_dev_is_out(dev))
 		return -ENODEV;
 	if (!gone)
 		ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_SET_CONFIG, (void *)(uintptr_t)config);

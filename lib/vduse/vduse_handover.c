@@ -11,11 +11,10 @@
 #include <unistd.h>
 
 #include "vduse_bus.h"
-#include "vduse_dev.h"
+#include "vduse_handover.h"
 #include "vduse_handover_msg.h"
 #include "vduse_log.h"
-#include "vduse_recover.h"
-#include "vduse_run.h"
+#include "vduse_serve.h"
 
 /* Devices of this process that another has now: it comes for the others at once. */
 static unsigned int handover_gone;
@@ -30,13 +29,6 @@ static enum vduse_handover_step
 handover_step(const struct vduse_handover *h)
 {
 	return __atomic_load_n(&h->step, __ATOMIC_ACQUIRE);
-}
-
-bool
-vduse_handover_is_out(const struct rte_vduse_dev *dev)
-{
-	return __atomic_load_n(&dev->handover.left, __ATOMIC_RELAXED) ||
-	       handover_step(&dev->handover) == VDUSE_HANDOVER_SENT;
 }
 
 static void
@@ -61,7 +53,7 @@ handover_stay(struct rte_vduse_dev *dev, const char *why)
 			dev->name, why, sent ? " where it stopped" : "");
 	handover_drop_peer(h);
 	if (sent)
-		vduse_recover_again(dev);
+		vduse_serve_again(dev);
 }
 
 /* Why the device cannot be given away now; NULL: it can. */
@@ -72,7 +64,7 @@ handover_unfit(const struct rte_vduse_dev *dev, const struct vduse_handover_msg 
 		return "its state file has another version: stop it and start the new one";
 	if (hello->device_id != dev->store->head->desc.device_id)
 		return "it is a device of another type";
-	if (!vduse_run_is_watched(dev))
+	if (!vduse_serve_is_watched(dev))
 		return "it is not served at this moment: try again";
 	return NULL;
 }
@@ -126,7 +118,7 @@ handover_on_ready(struct rte_vduse_dev *dev)
 	const int fds[] = { dev->fd, h->listen_fd };
 	struct vduse_handover_msg msg;
 
-	if (!vduse_run_is_watched(dev)) {
+	if (!vduse_serve_is_watched(dev)) {
 		handover_say_refused(h->peer_fd, "it is not served at this moment: try again");
 		handover_stay(dev, "came at a bad moment");
 		return;
@@ -137,7 +129,7 @@ handover_on_ready(struct rte_vduse_dev *dev)
 	pthread_mutex_lock(&dev->renewal.lock);
 	handover_set_step(h, VDUSE_HANDOVER_SENT);
 	pthread_mutex_unlock(&dev->renewal.lock);
-	vduse_run_suspend(dev);
+	vduse_serve_suspend(dev);
 	if (vduse_handover_send(h->peer_fd, &msg, fds, RTE_DIM(fds)) < 0)
 		handover_stay(dev, "is gone");
 }
@@ -280,14 +272,13 @@ handover_is_awaited(const struct rte_vduse_dev *dev)
 			       __atomic_load_n(&handover_gone, __ATOMIC_RELAXED) > 0);
 }
 
-int
-rte_vduse_dev_hand_over(struct rte_vduse_dev *dev)
+void
+vduse_handover_wait(const struct rte_vduse_dev *dev)
 {
 	uint32_t waited = 0;
 
 	while (handover_is_awaited(dev) && vduse_bus_wait(&waited))
 		;
-	return vduse_handover_is_out(dev) ? 0 : -ENOENT;
 }
 
 void
@@ -295,12 +286,12 @@ vduse_handover_close(struct rte_vduse_dev *dev)
 {
 	struct vduse_handover *h = &dev->handover;
 
-	rte_vduse_dev_hand_over(dev);
+	vduse_handover_wait(dev);
 	vduse_ctl_del(h->listen_id); /* adds the peer */
 	vduse_ctl_del(h->peer_id);
 	h->listen_id = 0;
 	/* with the device in its hands, whether it said so or not: no other may touch it */
-	if (vduse_handover_is_out(dev))
+	if (vduse_dev_is_out(dev))
 		__atomic_store_n(&h->left, true, __ATOMIC_RELAXED);
 	if (h->listen_fd >= 0) {
 		/* what was sent away is the other's */

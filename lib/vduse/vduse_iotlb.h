@@ -2,7 +2,6 @@
 #ifndef VDUSE_IOTLB_H
 #define VDUSE_IOTLB_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,63 +9,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
-#include "vduse_grave.h"
-#include "vduse_reader.h"
-#include "vduse_sys.h"
-#include "vduse_umem.h"
-
-/**
- * A range of IOVA that is linear in the process's memory and has one
- * permission. Regions of the kernel that follow each other without a gap are
- * mapped into one window where their page sizes allow it, so that a buffer
- * or ring across their border is linear and a front end with hundreds of
- * pages still makes a handful of extents.
- */
-struct vduse_extent {
-	uint64_t start; /**< first IOVA */
-	uint64_t size;  /**< bytes; 0 in the unused extent of an empty map */
-	uint8_t *addr;  /**< where start is mapped */
-	uint8_t perm;   /**< VDUSE_ACCESS_RO, _WO or _RW, seen from the device */
-	bool dma;       /**< memory of DPDK's own: rte_mem_virt2iova() knows it (vduse_umem.h) */
-};
-
-/** What bursts read: sorted by start, immutable once published. */
-struct vduse_iotlb_map {
-	uint64_t generation; /**< differs between any two maps that differ; an address does not */
-	uint32_t nb;         /**< extents, at least 1 */
-	struct vduse_extent extents[];
-};
-
-struct vduse_region;
-
-/**
- * The IOVA map of one address space of a device.
- *
- * Readers are bursts. Writers hold the lock, publish a new map, wait for the
- * readers and only then unmap (design decision 4).
- */
-struct vduse_iotlb {
-	const struct vduse_iotlb_map *map; /**< published with release, read with acquire */
-	pthread_mutex_t lock;              /**< guards all below */
-	const struct vduse_sys *sys;
-	const char *name;                    /**< of the device, for the log; NULL: none */
-	struct vduse_share *share;           /**< limits, of all maps of the device; NULL: none */
-	int fd;                              /**< of the device */
-	int asid;                            /**< address space; negative: API 0 */
-	const struct vduse_readers *readers; /**< the bursts */
-	struct vduse_hold hold; /**< frames handed on without a copy; held NULL: never */
-	struct vduse_region *regions;
-	uint32_t nb_regions; /**< sorted */
-	bool open;           /**< a driver is there whose memory may be mapped */
-	bool hidden;         /**< regions are mapped that the map does not have yet */
-	uint64_t generation; /**< of the last map built */
-	/** Memory of a region is gone and reads as zeroes (vduse_sigbus.h), until all are removed;
-	 * atomic. */
-	bool lost;
-	uint64_t losses; /**< times that this was noticed; of the owner */
-	int lost_fd; /**< eventfd that is written then; set by the owner before the first load */
-	struct vduse_umem *umem; /**< for its bounce region; the owner's; NULL: none is wanted */
-};
+#include "vduse_map.h"
 
 /**
  * @param fd the device's descriptor; must outlive the map

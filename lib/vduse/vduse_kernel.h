@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-
 #ifndef VDUSE_KERNEL_H
 #define VDUSE_KERNEL_H
 
-#include "vduse_dev.h"
+#include "rte_vduse.h"
+#include "vduse_sys.h"
 
-/* The kernel's side of a device: API, creation, attributes, adoption, destruction. */
+/* What the kernel is asked about a device: API, creation, attributes, destruction. */
 
 /** A line of log about name: path cannot be opened, why, and the cure. */
 void vduse_kernel_log_open(const char *name, const char *path, int err);
@@ -13,21 +13,40 @@ void vduse_kernel_log_open(const char *name, const char *path, int err);
 /** Open /dev/vduse/control. @return descriptor, or -errno with a line of log about name */
 int vduse_kernel_control(const struct vduse_sys *sys, const char *name);
 
+/** What was agreed on with the kernel. */
+struct vduse_kernel_api {
+	uint64_t version;
+	uint64_t features; /**< VDUSE_F_* that it has */
+	uint64_t agreed;   /**< of these, what is on */
+};
+
 /**
- * Create or adopt the device: fills in control_fd, fd, api_version,
- * vduse_features, adopted, store. Mirror: vduse_kernel_close().
+ * Agree on the API version and, from Linux 7.3 on, on the framework's features.
  *
- * @param conf what is not as it says, in a device that is there already, is
- *   changed in it
- * @return 0, or as rte_vduse_dev_create()
+ * @param name of the device, for the log
+ * @return 0 or -errno with a line of log
  */
-int vduse_kernel_open(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf);
+int vduse_kernel_negotiate(const struct vduse_sys *sys, int control_fd, const char *name,
+		struct vduse_kernel_api *api);
 
-/** Create, open and set up, with control_fd; notes it in the state file. @return 0 or -errno */
-int vduse_kernel_make(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);
+/** What of a device follows from what was agreed on. */
+struct vduse_kernel_shape {
+	uint64_t api_version;
+	uint16_t nb_spaces; /**< address spaces, and groups of queues */
+};
 
-/** Close, and destroy what was created. @return 0 or -errno with a line of log */
-int vduse_kernel_close(struct rte_vduse_dev *dev);
+/**
+ * VDUSE_CREATE_DEV. Mirror: vduse_kernel_destroy().
+ *
+ * @return 0; -ENOTSUP a type or feature that the kernel refuses; -errno with a
+ *   line of log
+ */
+int vduse_kernel_create(const struct vduse_sys *sys, int control_fd,
+		const struct vduse_kernel_shape *shape, const struct rte_vduse_conf *conf);
+
+/** Set up its queues and attributes. @param fd of the device @return 0 or -errno, said */
+int vduse_kernel_setup(const struct vduse_sys *sys, int fd, uint16_t nb_spaces,
+		const struct rte_vduse_conf *conf);
 
 /** VDUSE_DESTROY_DEV. @return 0; -EBUSY attached or open; -EINVAL no such device */
 int vduse_kernel_destroy(const struct vduse_sys *sys, int control_fd, const char *name);

@@ -4,6 +4,7 @@
 
 #include "vduse_log.h"
 #include "vduse_miss.h"
+#include "vduse_queue.h"
 #include "vduse_remap.h"
 
 /* Said when the first queue begins to wait. */

@@ -2,7 +2,7 @@
 #ifndef VDUSE_MISS_H
 #define VDUSE_MISS_H
 
-#include "vduse_dev.h"
+#include "vduse_device.h"
 
 /**
  * Resolve what lcores have missed, and let those queues run again. A miss is one

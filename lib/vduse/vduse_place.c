@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "vduse_bus.h"
-#include "vduse_dev.h"
+#include "vduse_place.h"
 #include "vduse_remove.h"
 
 void

@@ -2,21 +2,7 @@
 #ifndef VDUSE_PLACE_H
 #define VDUSE_PLACE_H
 
-#include <pthread.h>
-#include <stdbool.h>
-
-#include "rte_vduse.h"
-
-/*
- * Where a device is: on the vDPA bus or not. Its owner puts it there and takes
- * it off, and so does the thread that makes it anew: one at a time. Never on
- * the control thread, whose answers the bus waits for.
- */
-struct vduse_place {
-	pthread_mutex_t lock;      /**< held while the bus is asked; guards all below */
-	bool attached;             /**< it is on the bus */
-	enum rte_vduse_attach how; /**< and belongs there, with this driver; NONE: it does not */
-};
+#include "vduse_device.h"
 
 void vduse_place_init(struct vduse_place *place);
 void vduse_place_fini(struct vduse_place *place);

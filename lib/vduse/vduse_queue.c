@@ -1,29 +1,487 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The end of a queue's life. */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <linux/virtio_config.h>
+
+#include <rte_byteorder.h>
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+
+#include "vduse_call.h"
+#include "vduse_holdoff.h"
+#include "vduse_len.h"
+#include "vduse_log.h"
 #include "vduse_queue.h"
+#include "vduse_restore.h"
+#include "vduse_ring.h"
+#include "vduse_wake.h"
+
+#if RTE_BYTE_ORDER != RTE_LITTLE_ENDIAN
+#error "the rings are little endian and are accessed as they are"
+#endif
+
+static_assert(sizeof(struct vring_desc) == 16, "virtio 1.2, 2.7.5");
+static_assert(sizeof(struct vring_packed_desc) == 16, "virtio 1.2, 2.8.13");
+static_assert(sizeof(struct vring_packed_desc_event) == 4, "virtio 1.2, 2.8.14");
+
+static void
+vq_free(struct vduse_vq *vq)
+{
+	rte_free(vq->ctl.room);
+	rte_free(vq->segs);
+}
 
 int
-vduse_queue_end(struct rte_vduse_dev *dev, uint16_t index, enum vduse_queue_end how)
+vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t index,
+		uint16_t max_size, void *room)
 {
-	struct vduse_vq *vq = dev->vqs[index];
-	const bool served = vq->ctl.ready;
-	bool unsettled = false;
-	int ret = 0;
-
-	vduse_vq_rest(vq);
-	if (served && !vq->ctl.unplaced) {
-		if (how == VDUSE_QUEUE_TAKEN_BACK && dev->ops.settle != NULL)
-			ret = dev->ops.settle(dev->priv, index);
-		unsettled = how == VDUSE_QUEUE_LEFT ? vq->takes : ret < 0;
+	memset(vq, 0, sizeof(*vq));
+	vq->env = env;
+	vq->index = index;
+	vq->ctl.max_size = max_size;
+	vq->segs = rte_malloc(
+			"vduse_segs", VDUSE_SEGS_MAX * sizeof(vq->segs[0]), RTE_CACHE_LINE_SIZE);
+	if (room == NULL)
+		room = vq->ctl.room = rte_zmalloc("vduse_record", vduse_state_vq_bytes(max_size),
+				RTE_CACHE_LINE_SIZE);
+	if (vq->segs == NULL || room == NULL) {
+		vq_free(vq);
+		return -ENOMEM;
 	}
-	vduse_vq_stop(vq);
-	if (!served)
+	vduse_state_vq_bind(vq, room);
+	vq->ctl.kickfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (vq->ctl.kickfd < 0) {
+		int ret = -errno;
+
+		vq_free(vq);
+		return ret;
+	}
+	pthread_mutex_init(&vq->ctl.lock, NULL);
+	return 0;
+}
+
+void
+vduse_vq_fini(struct vduse_vq *vq)
+{
+	vduse_call_fini(vq);
+	pthread_mutex_destroy(&vq->ctl.lock);
+	close(vq->ctl.kickfd);
+	vq_free(vq);
+}
+
+/* Sizes and alignments of the three parts (virtio 1.2, 2.7 and 2.8.10). */
+struct ring_part {
+	uint64_t iova;
+	uint64_t len;
+	uint64_t align;
+	uint8_t perm;
+};
+
+static void
+ring_parts(const struct vduse_vq *vq, struct ring_part part[3])
+{
+	const uint64_t n = vq->size;
+
+	part[0].iova = vq->ctl.desc_addr;
+	part[0].len = n * 16;
+	part[0].align = 16;
+	part[1].iova = vq->ctl.driver_addr;
+	part[1].perm = VDUSE_ACCESS_RO;
+	part[2].iova = vq->ctl.device_addr;
+	part[2].perm = VDUSE_ACCESS_WO;
+	if (vq->is_packed) {
+		part[0].perm = VDUSE_ACCESS_RW;
+		part[1].len = part[2].len = sizeof(struct vring_packed_desc_event);
+		part[1].align = part[2].align = 4;
+	} else {
+		part[0].perm = VDUSE_ACCESS_RO;
+		part[1].len = 6 + 2 * n;
+		part[1].align = 2;
+		part[2].len = 6 + 8 * n;
+		part[2].align = 4;
+	}
+}
+
+static int
+ring_check(const struct vduse_vq *vq, uint32_t num)
+{
+	struct ring_part part[3];
+	unsigned int i;
+
+	if (num == 0 || num > vq->ctl.max_size || (!vq->is_packed && !rte_is_power_of_2(num))) {
+		VDUSE_LOG(ERR, "queue %u: the driver's size %u is not one of 1 to %u%s", vq->index,
+				num, vq->ctl.max_size, vq->is_packed ? "" : ", a power of two");
+		return -EINVAL;
+	}
+	ring_parts(vq, part);
+	for (i = 0; i < RTE_DIM(part); i++) {
+		if ((part[i].iova & (part[i].align - 1)) == 0)
+			continue;
+		VDUSE_LOG(ERR, "queue %u: ring address 0x%" PRIx64 " is not aligned to %" PRIu64,
+				vq->index, part[i].iova, part[i].align);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Where the ring is in our memory. Addresses change with the IOTLB, positions do not. */
+static int
+ring_translate(struct vduse_vq *vq)
+{
+	struct ring_part part[3];
+	void *addr[3];
+	unsigned int i;
+
+	ring_parts(vq, part);
+	for (i = 0; i < RTE_DIM(part); i++) {
+		addr[i] = vduse_iotlb_linear(vq->tlb, part[i].iova, part[i].len, part[i].perm);
+		if (addr[i] == NULL)
+			return -EFAULT;
+	}
+	if (vq->is_packed) {
+		vq->packed.desc = addr[0];
+		vq->packed.driver = addr[1];
+		vq->packed.device = addr[2];
+	} else {
+		vq->split.desc = addr[0];
+		vq->split.avail = addr[1];
+		vq->split.used = addr[2];
+	}
+	return 0;
+}
+
+/* Positions of a fresh start, from the state that the driver set. */
+static void
+ring_set_position(struct vduse_vq *vq, const struct vduse_vq_info *info)
+{
+	memset(&vq->avail, 0, sizeof(vq->avail));
+	/*
+	 * What is taken is returned in the same burst: both positions are one.
+	 * DPDK's virtio-user up to 22.11 sets the available one only.
+	 */
+	if (vq->is_packed) {
+		vq->avail.idx = info->packed.last_avail_idx % vq->size;
+		vq->avail.wrap = info->packed.last_avail_counter & 1;
+		vq->used_idx = vq->avail.idx;
+		vq->used_wrap = vq->avail.wrap;
+	} else {
+		vq->avail.idx = info->split.avail_index;
+		vq->avail_cached = info->split.avail_index;
+		vq->used_idx = info->split.avail_index;
+	}
+	vq->used_pending = 0;
+	vq->signalled = vq->used_idx;
+	vq->signalled_valid = false;
+	vduse_call_reset(vq);
+	vq->fault = NULL;
+	vq->map_generation = UINT64_MAX;
+}
+
+/*
+ * Where the process before was: all that it took it also returned, but for a
+ * burst that it died in. A packed ring shows that only as long as nothing was
+ * returned at all.
+ */
+static int
+ring_recover_position(struct vduse_vq *vq)
+{
+	uint16_t i;
+
+	if (vq->is_packed) {
+		for (i = 0; i < vq->size; i++)
+			if (vq->packed.desc[i].flags & VDUSE_PACKED_USED)
+				return -ENOTSUP;
 		return 0;
-	vq->ctl.unsettled = unsettled;
-	if (how == VDUSE_QUEUE_TAKEN_BACK && !vq->ctl.unplaced)
-		vduse_state_vq_park(vq);
-	dev->ops.queue(dev->priv, index, false);
+	}
+	vduse_vq_set_used(vq, __atomic_load_n(&vq->split.used->idx, __ATOMIC_ACQUIRE));
+	vduse_vq_set_avail(vq, (struct vduse_pos){ .idx = vq->used_idx });
+	vq->avail_cached = vq->used_idx;
+	vq->signalled = vq->used_idx;
+	return 0;
+}
+
+/*
+ * Where a process before was. The ring is translated, the positions are those
+ * that the driver set.
+ */
+static int
+ring_continue(struct vduse_vq *vq)
+{
+	int ret;
+
+	if (vduse_state_vq_matches(vq, vq->size))
+		ret = vduse_state_vq_recover(vq);
+	else
+		ret = ring_recover_position(vq);
+	if (ret < 0)
+		return ret;
+	vduse_vq_set_call_pending(vq, true); /* it may have died before it called */
+	if (!vduse_state_vq_matches(vq, vq->size))
+		vduse_state_vq_start(vq);
+	return 0;
+}
+
+/* The queue's lock is held. What the ring is, and where; it is not touched yet. */
+static int
+vq_describe(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features)
+{
+	int ret;
+
+	vq->event_idx = features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
+	vq->indirect = features & (1ULL << VIRTIO_RING_F_INDIRECT_DESC);
+	vq->is_packed = features & (1ULL << VIRTIO_F_RING_PACKED);
+	vq->ctl.desc_addr = info->desc_addr;
+	vq->ctl.driver_addr = info->driver_addr;
+	vq->ctl.device_addr = info->device_addr;
+	ret = ring_check(vq, info->num);
+	if (ret < 0)
+		return ret;
+	if (!vduse_len16(info->num, &vq->size))
+		return -EINVAL;
+	vduse_holdoff_init(vq);
+	vq->skipped = 0;
+	ring_set_position(vq, info);
+	return 0;
+}
+
+/* The queue is served, or not; for who looks as well. */
+static void
+vq_set_ready(struct vduse_vq *vq, bool ready)
+{
+	pthread_mutex_lock(&vq->ctl.lock);
+	vq->ctl.ready = ready;
+	pthread_mutex_unlock(&vq->ctl.lock);
+}
+
+int
+vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features,
+		bool recover)
+{
+	int ret;
+
+	pthread_mutex_lock(&vq->ctl.lock);
+	ret = vq_describe(vq, info, features);
+	pthread_mutex_unlock(&vq->ctl.lock);
+	if (ret < 0)
+		return ret;
+	vq->life++;
+	vq->ctl.unsettled = false;
+	vq->ctl.unplaced = recover || vq->record->valid == VDUSE_STATE_RUNNING;
+	if (!vq->ctl.unplaced)
+		vduse_state_vq_start(vq);
+	vq_set_ready(vq, true);
+	ret = vduse_vq_resume(vq);
+	if (ret < 0 && ret != -EFAULT)
+		vq_set_ready(vq, false);
 	return ret;
+}
+
+void
+vduse_vq_stop(struct vduse_vq *vq)
+{
+	vduse_vq_pause(vq, VDUSE_VQ_NONE);
+	/* another lcore may look after a call that is held */
+	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->missed, false, __ATOMIC_RELAXED);
+	vq_set_ready(vq, false);
+	vq->ctl.rests = false;
+}
+
+void
+vduse_vq_halt(struct vduse_vq *vq)
+{
+	/* before the fence of the wait */
+	__atomic_store_n(&vq->running, false, __ATOMIC_RELEASE);
+}
+
+void
+vduse_vq_wait(const struct vduse_vq *vq, unsigned int self)
+{
+	vduse_readers_wait(vq->env->readers, self);
+}
+
+void
+vduse_vq_pause(struct vduse_vq *vq, unsigned int self)
+{
+	vduse_vq_halt(vq);
+	vduse_vq_wait(vq, self);
+}
+
+void
+vduse_vq_rest(struct vduse_vq *vq)
+{
+	vduse_vq_pause(vq, VDUSE_VQ_NONE);
+	vq->ctl.rests = true;
+}
+
+void
+vduse_vq_rest_end(struct vduse_vq *vq)
+{
+	vq->ctl.rests = false;
+}
+
+int
+vduse_vq_place(struct vduse_vq *vq)
+{
+	return ring_translate(vq);
+}
+
+int
+vduse_vq_resume(struct vduse_vq *vq)
+{
+	int ret;
+
+	if (!vq->ctl.ready || vq->fault != NULL)
+		return 0;
+	ret = ring_translate(vq);
+	if (ret == 0 && vq->ctl.unplaced)
+		ret = ring_continue(vq);
+	if (ret < 0)
+		return ret;
+	vq->ctl.unplaced = false;
+	vq->ctl.waits = false;
+	if (vq->ctl.rests)
+		return 0;
+	vduse_ring_set_kicks(vq, vq->ctl.kicks || vduse_wake_is_armed(vq));
+	/* release: pairs with the acquire in vduse_vq_burst_begin() */
+	__atomic_store_n(&vq->running, true, __ATOMIC_RELEASE);
+	/* pairs with the fence in vduse_wake_arm() */
+	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (vduse_wake_is_armed(vq))
+		vduse_wake_signal(vq); /* the driver may have kicked nobody while it rested */
+	return 0;
+}
+
+void
+vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state)
+{
+	if (vq->is_packed) {
+		state->packed.last_avail_idx = vq->avail.idx;
+		state->packed.last_avail_counter = vq->avail.wrap;
+		state->packed.last_used_idx = vq->used_idx;
+		state->packed.last_used_counter = vq->used_wrap;
+	} else {
+		state->split.avail_index = vq->avail.idx;
+	}
+}
+
+static int
+packed_fill(const struct vduse_vq_view *view, bool wrap, const struct vring_packed_desc *desc)
+{
+	uint16_t idx = view->avail_idx;
+	int fill;
+
+	/* the lcore may be about to move on, but not out of the ring */
+	if (idx >= view->size)
+		return -1;
+	for (fill = 0; fill < view->size; fill++) {
+		if (!vduse_packed_is_avail(
+				    __atomic_load_n(&desc[idx].flags, __ATOMIC_RELAXED), wrap))
+			break;
+		if (++idx == view->size) {
+			idx = 0;
+			wrap = !wrap;
+		}
+	}
+	return fill;
+}
+
+/* The queue's lock is held: its ring stays what and where it is. */
+static int
+vq_fill(struct vduse_vq *vq, const struct vduse_vq_view *view, bool wrap)
+{
+	struct vduse_iotlb *tlb = vq->tlb;
+	struct ring_part part[3];
+	const struct vring_avail *avail;
+	const void *ring;
+	int fill = -1;
+
+	if (!view->ready)
+		return -1;
+	ring_parts(vq, part);
+	/* regions are unmapped with the lock held: what is found now stays until it is released */
+	pthread_mutex_lock(&tlb->lock);
+	if (!__atomic_load_n(&vq->running, __ATOMIC_ACQUIRE))
+		goto unlock;
+	avail = vduse_iotlb_linear_locked(tlb, part[1].iova, part[1].len, part[1].perm);
+	ring = vduse_iotlb_linear_locked(tlb, part[0].iova, part[0].len, VDUSE_ACCESS_RO);
+	if (avail == NULL || ring == NULL)
+		goto unlock;
+	if (view->is_packed)
+		fill = packed_fill(view, wrap, ring);
+	else
+		fill = (uint16_t)(__atomic_load_n(&avail->idx, __ATOMIC_RELAXED) - view->avail_idx);
+unlock:
+	pthread_mutex_unlock(&tlb->lock);
+	return fill;
+}
+
+void
+vduse_vq_look(struct vduse_vq *vq, struct vduse_vq_view *view)
+{
+	struct vduse_pos avail;
+
+	pthread_mutex_lock(&vq->ctl.lock);
+	view->ready = vq->ctl.ready;
+	view->running = __atomic_load_n(&vq->running, __ATOMIC_RELAXED);
+	view->size = view->ready ? vq->size : 0;
+	view->is_packed = vq->is_packed;
+	view->desc_addr = vq->ctl.desc_addr;
+	view->driver_addr = vq->ctl.driver_addr;
+	view->device_addr = vq->ctl.device_addr;
+	__atomic_load(&vq->avail, &avail, __ATOMIC_RELAXED);
+	view->avail_idx = avail.idx;
+	view->used_idx = __atomic_load_n(&vq->used_idx, __ATOMIC_RELAXED);
+	view->fault = __atomic_load_n(&vq->fault, __ATOMIC_RELAXED);
+	view->fill = vq_fill(vq, view, avail.wrap);
+	pthread_mutex_unlock(&vq->ctl.lock);
+}
+
+void
+vduse_vq_set_space(struct vduse_vq *vq, struct vduse_iotlb *tlb)
+{
+	pthread_mutex_lock(&vq->ctl.lock);
+	vq->tlb = tlb;
+	vq->map_generation = UINT64_MAX;
+	pthread_mutex_unlock(&vq->ctl.lock);
+}
+
+/* Of the process, not of the driver. */
+static bool
+is_shortage(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EAGAIN;
+}
+
+int
+vduse_vq_resolve(struct vduse_vq *vq)
+{
+	const char *fault = vq->fault;
+	int ret;
+
+	if (!__atomic_load_n(&vq->missed, __ATOMIC_ACQUIRE))
+		return 0;
+	vduse_vq_pause(vq, VDUSE_VQ_NONE);
+	ret = vduse_iotlb_load_at(vq->tlb, vq->missed_at);
+	if (is_shortage(ret)) {
+		vduse_count(&vq->stats.iotlb_waits, 1);
+		return ret;
+	}
+	__atomic_store_n(&vq->missed, false, __ATOMIC_RELAXED);
+	/* a miss in a map that is no longer the map, by whoever replaced it, is none */
+	if (ret < 0)
+		fault = "IOVA regions that cannot be mapped";
+	else if (vq->tlb->map->generation == vq->map_generation)
+		fault = "address outside of every IOVA region, or against its permission";
+	__atomic_store_n(&vq->fault, fault, __ATOMIC_RELAXED);
+	if (fault != NULL)
+		vduse_count(&vq->stats.faults, 1);
+	return 0;
 }

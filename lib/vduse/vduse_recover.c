@@ -1,42 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 #include <time.h>
 
 #include <linux/virtio_config.h>
 
 #include "vduse_log.h"
+#include "vduse_queues.h"
 #include "vduse_recover.h"
-#include "vduse_run.h"
+#include "vduse_status.h"
 
 #define RECOVER_DRIVER_OK                                                                     \
 	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | \
 			VIRTIO_CONFIG_S_DRIVER_OK)
-
-static const char *
-recover_why(int err)
-{
-	switch (err) {
-	case -ENOTSUP:
-		return "a packed ring does not tell where the process before was";
-	case -EBADMSG:
-		return "the ring is not as the process before left it";
-	default:
-		return strerror(-err);
-	}
-}
-
-void
-vduse_recover_failed(struct rte_vduse_dev *dev, uint16_t index, int err)
-{
-	VDUSE_LOG(ERR,
-			"%s: queue %u cannot be served: %s; the device stops until its driver "
-			"resets it",
-			dev->name, index, recover_why(err));
-	vduse_run_fail(dev);
-}
 
 /* Whether a driver has its queues ready: so far it came, or further. */
 static bool
@@ -88,16 +64,16 @@ recover_go_on(struct rte_vduse_dev *dev, uint8_t status)
 				"resets it",
 				dev->name);
 		__atomic_store_n(&dev->status, status, __ATOMIC_RELAXED);
-		vduse_run_fail(dev);
+		vduse_queues_fail(dev);
 		return;
 	}
 	dev->recovering = true;
-	if (vduse_run_set_status(dev, status) < 0 && !dev->broken) {
+	if (vduse_status_set(dev, status) < 0 && !dev->broken) {
 		VDUSE_LOG(ERR,
 				"%s: cannot go on where another process was; its driver has to "
 				"reset it",
 				dev->name);
-		vduse_run_fail(dev);
+		vduse_queues_fail(dev);
 	}
 	dev->recovering = false;
 }
@@ -111,19 +87,4 @@ vduse_recover(struct rte_vduse_dev *dev)
 		recover_go_on(dev, status);
 	if (dev->stopped_ns != 0)
 		recover_say_rest(dev);
-}
-
-void
-vduse_recover_again(struct rte_vduse_dev *dev)
-{
-	int ret;
-
-	/* as the process that might have followed would */
-	dev->resumed = true;
-	__atomic_store_n(&dev->status, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
-	vduse_recover(dev);
-	ret = vduse_run_watch(dev);
-	if (ret < 0)
-		VDUSE_LOG(ERR, "%s: cannot wait for requests: %s", dev->name, strerror(-ret));
 }

@@ -2,7 +2,7 @@
 #ifndef VDUSE_REGION_H
 #define VDUSE_REGION_H
 
-#include "vduse_iotlb.h"
+#include "vduse_map.h"
 #include "vduse_mapping.h"
 
 /*

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <string.h>
 
 #include "vduse_log.h"
-#include "vduse_recover.h"
+#include "vduse_queue.h"
+#include "vduse_queues.h"
 #include "vduse_remap.h"
 
 void
@@ -14,7 +16,7 @@ vduse_remap_resume(struct rte_vduse_dev *dev, uint16_t index)
 
 	ret = vduse_vq_resume(vq);
 	if (ret < 0 && ret != -EFAULT) {
-		vduse_recover_failed(dev, index, ret);
+		vduse_queues_failed(dev, index, ret);
 	} else if (ret < 0) {
 		if (!vq->ctl.waits)
 			VDUSE_LOG(NOTICE,
@@ -83,4 +85,17 @@ vduse_remap_group(void *ctx, uint32_t group, uint32_t asid)
 			vduse_remap_resume(dev, i);
 	}
 	return 0;
+}
+
+void
+vduse_remap_umem(struct rte_vduse_dev *dev)
+{
+	int ret;
+
+	if (!dev->started || !vduse_umem_prepare(&dev->umem))
+		return;
+	ret = vduse_remap(dev, &dev->tlbs[0]);
+	if (ret < 0)
+		VDUSE_LOG(ERR, "%s: cannot map its bounce region: %s", dev->name, strerror(-ret));
+	vduse_umem_settle(&dev->umem);
 }

@@ -2,7 +2,7 @@
 #ifndef VDUSE_REMAP_H
 #define VDUSE_REMAP_H
 
-#include "vduse_dev.h"
+#include "vduse_device.h"
 
 /*
  * The driver's memory changes while the device runs: its queues pause, and go
@@ -24,5 +24,8 @@ void vduse_remap_resume(struct rte_vduse_dev *dev, uint16_t index);
  * @return 0 or -errno, and what could not be mapped is not served
  */
 int vduse_remap(struct rte_vduse_dev *dev, struct vduse_iotlb *tlb);
+
+/** The bounce region may be there: memory of ours takes its place, where that is wanted. */
+void vduse_remap_umem(struct rte_vduse_dev *dev);
 
 #endif /* VDUSE_REMAP_H */

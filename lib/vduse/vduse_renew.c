@@ -5,12 +5,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "vduse_adopt.h"
+#include "vduse_birth.h"
 #include "vduse_call.h"
-#include "vduse_dev.h"
 #include "vduse_kernel.h"
 #include "vduse_log.h"
-#include "vduse_run.h"
+#include "vduse_place.h"
+#include "vduse_renew.h"
+#include "vduse_serve.h"
 
 /* Between two looks whether whoever keeps the device has let it go. */
 #define RENEW_STEP_MS 100
@@ -101,7 +102,7 @@ renew_remove(struct rte_vduse_dev *dev)
 			return -ECANCELED;
 	if (ret < 0)
 		return ret;
-	vduse_adopt_renewing(dev);
+	vduse_birth_renewing(dev);
 	pthread_mutex_lock(&r->lock);
 	r->gone = true;
 	renew_let_go(dev);
@@ -145,7 +146,7 @@ renew_watch(struct rte_vduse_dev *dev)
 	__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&dev->status, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
-	return vduse_run_watch(dev);
+	return vduse_serve_watch(dev);
 }
 
 static int
@@ -155,7 +156,7 @@ renew_make(struct rte_vduse_dev *dev)
 	int ret;
 
 	pthread_mutex_lock(&r->lock);
-	ret = vduse_kernel_make(dev, &r->conf);
+	ret = vduse_birth_make(dev, &r->conf);
 	r->gone = ret < 0;
 	r->removed = ret < 0;
 	pthread_mutex_unlock(&r->lock);

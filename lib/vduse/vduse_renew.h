@@ -2,29 +2,13 @@
 #ifndef VDUSE_RENEW_H
 #define VDUSE_RENEW_H
 
-#include <pthread.h>
-
-#include "rte_vduse.h"
-#include "vduse_compat.h"
+#include "vduse_device.h"
 
 /*
  * A device that the kernel has given up is made anew: same name, same
  * configuration, back on the bus where we had put it. That waits for netlink
  * and for front ends, so it has a thread of its own, from the first time on.
  */
-
-/** What it takes to make the device again. */
-struct vduse_renewal {
-	struct rte_vduse_conf conf; /**< config is our copy */
-	pthread_mutex_t lock;       /**< guards all below, config, and dev->fd against its change */
-	pthread_cond_t changed;
-	bool gone;    /**< dev->fd is closed; the kernel may still have the device */
-	bool removed; /**< the kernel has it no more; of the thread, and its joiner */
-	bool stop;    /**< the owner destroys the device; no thread is started from then on */
-	bool wanted;  /**< the thread is to make it anew, once more perhaps */
-	bool started; /**< there is the thread, until the device is destroyed */
-	vduse_thread_t thread;
-};
 
 /** @return 0 or -errno; mirror: vduse_renew_fini() */
 int vduse_renew_init(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);

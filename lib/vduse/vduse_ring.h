@@ -5,7 +5,7 @@
 #include "vduse_call.h"
 #include "vduse_packed.h"
 #include "vduse_split.h"
-#include "vduse_state.h"
+#include "vduse_journal.h"
 
 /*
  * The verbs of both ring formats under one name. `packed` is a constant in

@@ -6,12 +6,6 @@
 
 /* An upgrade, the side that follows; vduse_handover.h is the other. */
 
-/** A device that is still served by the process that was asked for it. */
-struct vduse_takeover {
-	int fd;       /**< socket to that process; -1: there is none, or not any more */
-	uint8_t *set; /**< a byte of the configuration was set meanwhile: 1 */
-};
-
 /** What the process before gives. */
 struct vduse_takeover_gift {
 	int device_fd;

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "vduse_run.h"
+#include "vduse_serve.h"
 
 #define PAIRS         2
 #define POKES_MAX     64
@@ -244,7 +244,7 @@ state_die(void)
 {
 	struct rte_vduse_dev *dev = fd.net->dev;
 
-	vduse_run_end(dev);
+	vduse_serve_end(dev);
 	dev->handover.left = true;
 	FUZZ_CHECK(rte_vduse_net_destroy(fd.net) == 0);
 	fd.net = NULL;

@@ -14,7 +14,7 @@
 #include "bench.h"
 #include "net_zc.h"
 #include "vduse_grave.h"
-#include "vduse_run.h"
+#include "vduse_serve.h"
 
 #define LONG   1500
 #define ZC_MIN 512
@@ -69,7 +69,7 @@ first(struct bench *b, const struct rte_vduse_net_conf *with, const struct bench
 static void
 next(struct bench *b, const struct rte_vduse_net_conf *with)
 {
-	vduse_run_end(b->net->dev);
+	vduse_serve_end(b->net->dev);
 	b->net->dev->handover.left = true;
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
 	unit_log_clear();

@@ -14,7 +14,7 @@
 #include <rte_malloc.h>
 
 #include "bench.h"
-#include "vduse_run.h"
+#include "vduse_serve.h"
 
 /* Turns of the control thread that serve whatever it waits for. */
 #define TURNS 4
@@ -205,7 +205,7 @@ test_recreated(void **state)
 static void
 die(struct bench *b)
 {
-	vduse_run_end(b->net->dev);
+	vduse_serve_end(b->net->dev);
 	b->net->dev->handover.left = true;
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
 	b->net = NULL;

@@ -13,7 +13,7 @@
 #include "bench.h"
 #include "net_state.h"
 #include "vduse_grave.h"
-#include "vduse_run.h"
+#include "vduse_serve.h"
 
 static char dir[64];
 
@@ -32,7 +32,7 @@ die(struct bench *b)
 {
 	struct rte_vduse_dev *dev = b->net->dev;
 
-	vduse_run_end(dev);
+	vduse_serve_end(dev);
 	dev->handover.left = true;
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
 	b->net = NULL;

@@ -11,7 +11,7 @@
 #include "bench.h"
 #include "net_zc.h"
 #include "vduse_grave.h"
-#include "vduse_run.h"
+#include "vduse_serve.h"
 
 #define ZC_MIN 512
 #define LONG   1500
@@ -518,7 +518,7 @@ die_and_resume(struct bench *b)
 		.zero_copy_min = ZC_MIN,
 		.state_dir = dir };
 
-	vduse_run_end(b->net->dev);
+	vduse_serve_end(b->net->dev);
 	b->net->dev->handover.left = true;
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
 	assert_int_equal(rte_vduse_net_create(&conf, &b->net), 0);

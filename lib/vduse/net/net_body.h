@@ -47,4 +47,8 @@ NET_BODY_DECLARE(avx512);
  */
 const struct net_bodies *net_bodies_select(void);
 
+/** Burst of a queue that no lcore serves: it moves nothing. */
+uint16_t net_burst_none(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
+		uint16_t nb_pkts);
+
 #endif /* NET_BODY_H */

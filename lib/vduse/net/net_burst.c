@@ -2,7 +2,7 @@
 
 /* Frames in and out: which queue, and the frame around each burst's body. */
 
-#include "net_dev.h"
+#include "net.h"
 #include "net_frame.h"
 #include "vduse_holdoff.h"
 #include "vduse_len.h"

@@ -8,9 +8,10 @@
 #include <rte_bitops.h>
 #include <rte_byteorder.h>
 
-#include "net_dev.h"
+#include "net_config.h"
 #include "vduse_call.h"
 #include "vduse_count.h"
+#include "vduse_queue.h"
 #include "vduse_wake.h"
 
 /* A second without an interrupt is as good as none. */

@@ -7,9 +7,10 @@
 #include <rte_bitops.h>
 #include <rte_byteorder.h>
 
+#include "net_config.h"
 #include "net_ctrl.h"
-#include "vduse_len.h"
 #include "net_state.h"
+#include "vduse_len.h"
 #include "vduse_log.h"
 
 /* Commands of one turn; then the other devices have theirs. */

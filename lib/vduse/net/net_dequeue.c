@@ -3,12 +3,12 @@
 #include <rte_memcpy.h>
 
 #include "net_copy.h"
-#include "net_dev.h"
+#include "net.h"
 #include "net_zc.h"
 #include "vduse_batch.h"
 #include "vduse_holdoff.h"
 #include "vduse_len.h"
-#include "vduse_state.h"
+#include "vduse_journal.h"
 
 /* Buffers that a burst takes beyond those of its frames: what is dropped is copied before. */
 #define DEQUEUE_DROPS_MAX 32

@@ -12,14 +12,15 @@
 #include <rte_byteorder.h>
 #include <rte_malloc.h>
 
+#include "net_config.h"
 #include "net_ctrl.h"
-#include "net_dev.h"
 #include "net_list.h"
 #include "net_plan.h"
 #include "net_state.h"
 #include "net_zc.h"
 #include "vduse_call.h"
 #include "vduse_log.h"
+#include "vduse_queue.h"
 #include "vduse_remap.h"
 
 /* Offered always. */

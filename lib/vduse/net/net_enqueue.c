@@ -3,7 +3,7 @@
 #include <rte_memcpy.h>
 
 #include "net_copy.h"
-#include "net_dev.h"
+#include "net.h"
 #include "net_frame.h"
 #include "vduse_batch.h"
 #include "vduse_len.h"

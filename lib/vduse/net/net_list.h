@@ -2,7 +2,7 @@
 #ifndef NET_LIST_H
 #define NET_LIST_H
 
-#include "net_dev.h"
+#include "net.h"
 
 /* The network devices of the process, for those who look at them from other threads. */
 

@@ -7,7 +7,6 @@
 
 #include <rte_bitops.h>
 
-#include "net_dev.h"
 #include "net_plan.h"
 #include "vduse_log.h"
 

@@ -5,7 +5,7 @@
 
 #include <rte_byteorder.h>
 
-#include "net_ctrl.h"
+#include "net_config.h"
 #include "net_state.h"
 #include "vduse_log.h"
 

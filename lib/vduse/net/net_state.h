@@ -2,7 +2,7 @@
 #ifndef NET_STATE_H
 #define NET_STATE_H
 
-#include "net_dev.h"
+#include "net.h"
 
 /* What the control queue has set, in the device's state file. Nothing happens without one. */
 

@@ -14,9 +14,12 @@
 #include <rte_telemetry.h>
 #include <rte_version.h>
 
+#include "net_config.h"
 #include "net_list.h"
 #include "net_names.h"
 #include "vduse_count.h"
+#include "vduse_queue.h"
+#include "vduse_renew.h"
 #include "vduse_wake.h"
 
 /* Telemetry takes up to 256 elements; regions beyond these are only counted. */

@@ -6,7 +6,7 @@
 #include <rte_common.h>
 #include <rte_malloc.h>
 
-#include "net_dev.h"
+#include "net.h"
 #include "net_zc.h"
 #include "vduse_grave.h"
 #include "vduse_log.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef VDUSE_STATE_H
-#define VDUSE_STATE_H
+#ifndef VDUSE_JOURNAL_H
+#define VDUSE_JOURNAL_H
 
 #include <rte_atomic.h>
 #include <rte_bitops.h>
@@ -103,15 +103,6 @@ void vduse_state_vq_reset(struct vduse_vq *vq);
 /** Whether the record is of the very ring that is described. */
 bool vduse_state_vq_matches(const struct vduse_vq *vq, uint32_t size);
 
-/**
- * Take the positions from the record and the ring, finish the burst that the
- * process before died in, and give the buffers that it had in flight back to
- * the driver. The ring is translated.
- *
- * @return 0; -EBADMSG where record and ring contradict each other; -ENOMEM
- */
-int vduse_state_vq_recover(struct vduse_vq *vq);
-
 /** Out of line part of vduse_state_commit(). */
 void vduse_state_vq_clear_burst(struct vduse_vq *vq);
 
@@ -205,4 +196,4 @@ vduse_state_inflight_clear(struct vduse_vq *vq, uint16_t id)
 	__atomic_store_n(&vq->inflight[id & vq->journal_mask].flags, 0, __ATOMIC_RELAXED);
 }
 
-#endif /* VDUSE_STATE_H */
+#endif /* VDUSE_JOURNAL_H */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef NET_DEV_H
-#define NET_DEV_H
+#ifndef NET_NET_H
+#define NET_NET_H
 
 #include <pthread.h>
-#include <stddef.h>
 #include <sys/queue.h>
 
 #include <rte_spinlock.h>
@@ -11,14 +10,30 @@
 #include "net_body.h"
 #include "net_filter.h"
 #include "net_hdr.h"
-#include "net_plan.h"
 #include "net_rss.h"
 #include "rte_vduse_net.h"
-#include "vduse_dev.h"
+#include "vduse_device.h"
 #include "vduse_ring.h"
 
 struct net_zc;
 struct net_zc_set;
+
+/** What the owner asks for, as far as a driver has a say in it. */
+struct net_wish {
+	bool zero_copy;
+	bool packed_only;     /**< no driver without packed rings */
+	uint64_t features;    /**< that a device made now would offer */
+	uint16_t queue_pairs; /**< that it would have */
+	bool fewer_pairs;     /**< one will do where the kernel refuses more */
+	uint16_t queue_size;  /**< and theirs */
+};
+
+/** What holds for the driver that is there. */
+struct net_plan {
+	uint64_t features; /**< negotiated */
+	uint16_t hdr_len;  /**< bytes of the virtio_net_hdr */
+	bool zero_copy;    /**< frames towards the host may stay in the driver's memory */
+};
 
 /** A buffer taken for a frame and not given back yet. */
 struct net_pending {
@@ -94,46 +109,17 @@ struct rte_vduse_net {
 	(NET_FEATURES_SEGMENTS | RTE_BIT64(VIRTIO_NET_F_CSUM) | \
 			RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4))
 
-/** Where a field of the configuration is. */
-struct net_field {
-	uint32_t offset;
-	uint32_t len;
-};
-#define NET_FIELD(field)                                                \
-	((struct net_field){ offsetof(struct virtio_net_config, field), \
-			sizeof(((struct virtio_net_config *)NULL)->field) })
-
-/** Give a field this value, in the driver's view of it as well. Any thread. @return 0 or -errno */
-int net_config_write(struct rte_vduse_net *net, struct net_field field, const void *value);
-
-/** Clear bits of the status, then set others; the same. */
-int net_config_status(struct rte_vduse_net *net, uint16_t clear, uint16_t set);
-
-/** The configuration at one moment. Any thread. */
-void net_config_read(const struct rte_vduse_net *net, struct virtio_net_config *config);
+/** Offloads that VIRTIO_NET_CTRL_GUEST_OFFLOADS switches (virtio 1.2, 5.1.6.5.6.1). */
+#define NET_CTRL_OFFLOADS                                                                        \
+	(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4) |               \
+			RTE_BIT64(VIRTIO_NET_F_GUEST_TSO6) | RTE_BIT64(VIRTIO_NET_F_GUEST_ECN) | \
+			RTE_BIT64(VIRTIO_NET_F_GUEST_USO4) | RTE_BIT64(VIRTIO_NET_F_GUEST_USO6))
 
 /** No virtqueue is the control queue. */
 #define NET_CTRL_NONE UINT16_MAX
 
-/** Burst of a queue that no lcore serves: it moves nothing. */
-uint16_t net_burst_none(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
-		uint16_t nb_pkts);
-
 /** Pairs whose coalescing is kept in the state file; beyond, it is as the owner set it. */
 #define NET_STATE_COALESCE_PAIRS 64
-
-/** A driver came: what is dequeued follows from what it negotiated and what the owner takes. */
-void net_start_limits(struct rte_vduse_net *net, uint64_t features);
-
-/** Of one queue, by its driver. @return 0 or -EINVAL, -errno */
-int net_set_coalesce(struct rte_vduse_net *net, uint16_t index, const struct net_coalesce *coal);
-
-/** Of one queue, as its owner wants it. @return as net_set_coalesce() */
-int net_reset_coalesce(struct rte_vduse_net *net, uint16_t index);
-
-/** The receive queues rest, for a change by a command of the control queue, in its burst. */
-void net_pause_receive(struct rte_vduse_net *net);
-void net_resume_receive(struct rte_vduse_net *net);
 
 /** Note why a burst could not go on at a chain. @return true: stop the burst */
 static inline bool
@@ -179,4 +165,4 @@ net_count(struct rte_vduse_net_queue_stats *stats, const struct rte_mbuf *m)
 	}
 }
 
-#endif /* NET_DEV_H */
+#endif /* NET_NET_H */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NET_CONFIG_H
+#define NET_CONFIG_H
+
+#include <stddef.h>
+
+#include "net.h"
+
+/* What the owner and the driver set of a network device. */
+
+/** Where a field of the configuration is. */
+struct net_field {
+	uint32_t offset;
+	uint32_t len;
+};
+#define NET_FIELD(field)                                                \
+	((struct net_field){ offsetof(struct virtio_net_config, field), \
+			sizeof(((struct virtio_net_config *)NULL)->field) })
+
+/** Give a field this value, in the driver's view of it as well. Any thread. @return 0 or -errno */
+int net_config_write(struct rte_vduse_net *net, struct net_field field, const void *value);
+
+/** Clear bits of the status, then set others; the same. */
+int net_config_status(struct rte_vduse_net *net, uint16_t clear, uint16_t set);
+
+/** The configuration at one moment. Any thread. */
+void net_config_read(const struct rte_vduse_net *net, struct virtio_net_config *config);
+
+/** A driver came: what is dequeued follows from what it negotiated and what the owner takes. */
+void net_start_limits(struct rte_vduse_net *net, uint64_t features);
+
+/** Of one queue, by its driver. @return 0 or -EINVAL, -errno */
+int net_set_coalesce(struct rte_vduse_net *net, uint16_t index, const struct net_coalesce *coal);
+
+/** Of one queue, as its owner wants it. @return as net_set_coalesce() */
+int net_reset_coalesce(struct rte_vduse_net *net, uint16_t index);
+
+/** The receive queues rest, for a change by a command of the control queue, in its burst. */
+void net_pause_receive(struct rte_vduse_net *net);
+void net_resume_receive(struct rte_vduse_net *net);
+
+#endif /* NET_CONFIG_H */

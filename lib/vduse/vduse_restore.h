@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_RESTORE_H
+#define VDUSE_RESTORE_H
+
+#include "vduse_vq.h"
+
+/**
+ * Take the positions from the record and the ring, finish the burst that the
+ * process before died in, and give the buffers that it had in flight back to
+ * the driver. The ring is translated.
+ *
+ * @return 0; -EBADMSG where record and ring contradict each other; -ENOMEM
+ */
+int vduse_state_vq_recover(struct vduse_vq *vq);
+
+#endif /* VDUSE_RESTORE_H */
