@@ -10,7 +10,7 @@
 #include "vduse_adopt.h"
 #include "vduse_birth.h"
 #include "vduse_kernel.h"
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_takeover.h"
 
 /* A process that was killed keeps its descriptors until the kernel has taken it apart. */

@@ -4,7 +4,7 @@
 
 #include <rte_prefetch.h>
 
-#include "vduse_len.h"
+#include "len.h"
 #include "vduse_ring.h"
 
 /*

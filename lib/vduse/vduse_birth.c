@@ -5,7 +5,7 @@
 
 #include "vduse_birth.h"
 #include "vduse_kernel.h"
-#include "vduse_log.h"
+#include "log.h"
 
 int
 vduse_birth_identify(const struct rte_vduse_dev *dev, struct vduse_store_id *id)

@@ -21,7 +21,7 @@
 
 #include "vduse_bus.h"
 #include "vduse_ctl.h"
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_netlink.h"
 
 #define SYSFS_VDPA "/sys/bus/vdpa"

@@ -13,9 +13,9 @@
 #include <rte_cycles.h>
 
 #include "vduse_call.h"
-#include "vduse_clock.h"
-#include "vduse_compat.h"
-#include "vduse_log.h"
+#include "clock.h"
+#include "compat.h"
+#include "log.h"
 
 /* A call that is held back is the polling lcore's; the thread comes so much later. */
 #define CALL_LATE_MS 1

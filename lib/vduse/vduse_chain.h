@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "vduse_len.h"
+#include "len.h"
 #include "vduse_vq.h"
 
 /**

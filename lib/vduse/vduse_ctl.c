@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "rte_vduse.h"
-#include "vduse_compat.h"
+#include "compat.h"
 #include "vduse_ctl.h"
-#include "vduse_log.h"
+#include "log.h"
 
 struct ctl_entry {
 	TAILQ_ENTRY(ctl_entry) next;

@@ -12,7 +12,7 @@
 
 #include "vduse_adopt.h"
 #include "vduse_handover.h"
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_open.h"
 #include "vduse_place.h"
 #include "vduse_queue.h"

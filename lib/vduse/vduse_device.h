@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "rte_vduse.h"
-#include "vduse_compat.h"
+#include "compat.h"
 #include "vduse_ctl.h"
 #include "vduse_iotlb.h"
 #include "vduse_msg.h"

@@ -8,7 +8,7 @@
 #include <sys/queue.h>
 
 #include "vduse_grave.h"
-#include "vduse_log.h"
+#include "log.h"
 
 struct grave {
 	TAILQ_ENTRY(grave) next;

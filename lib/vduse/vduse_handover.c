@@ -13,7 +13,7 @@
 #include "vduse_bus.h"
 #include "vduse_handover.h"
 #include "vduse_handover_msg.h"
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_serve.h"
 
 /* Devices of this process that another has now: it comes for the others at once. */

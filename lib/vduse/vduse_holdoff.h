@@ -2,7 +2,7 @@
 #ifndef VDUSE_HOLDOFF_H
 #define VDUSE_HOLDOFF_H
 
-#include "vduse_clock.h"
+#include "clock.h"
 #include "vduse_packed.h"
 #include "vduse_split.h"
 

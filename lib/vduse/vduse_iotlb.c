@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "vduse_iotlb.h"
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_region.h"
 
 /* Times that a load begins anew because the kernel's map has changed meanwhile. */

@@ -9,7 +9,7 @@
 #include <linux/virtio_config.h>
 
 #include "vduse_kernel.h"
-#include "vduse_log.h"
+#include "log.h"
 
 /* "vendor" of devices without one of their own: none (virtio 1.2, 4.2.2) */
 #define DEV_VENDOR_NONE 0

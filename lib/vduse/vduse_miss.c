@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_miss.h"
 #include "vduse_queue.h"
 #include "vduse_remap.h"

@@ -7,9 +7,9 @@
 
 #include <rte_common.h>
 
-#include "vduse_count.h"
-#include "vduse_len.h"
-#include "vduse_log.h"
+#include "count.h"
+#include "len.h"
+#include "log.h"
 #include "vduse_msg.h"
 
 /* Requests answered a wake-up. The kernel keeps one in flight a device, rarely two. */

@@ -7,7 +7,7 @@
 #include "vduse_birth.h"
 #include "vduse_bus.h"
 #include "vduse_kernel.h"
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_open.h"
 #include "vduse_place.h"
 

@@ -16,8 +16,8 @@
 
 #include "vduse_call.h"
 #include "vduse_holdoff.h"
-#include "vduse_len.h"
-#include "vduse_log.h"
+#include "len.h"
+#include "log.h"
 #include "vduse_queue.h"
 #include "vduse_restore.h"
 #include "vduse_ring.h"

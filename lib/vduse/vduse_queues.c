@@ -8,7 +8,7 @@
 #include <sys/timerfd.h>
 
 #include "vduse_journal.h"
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_queue.h"
 #include "vduse_queues.h"
 

@@ -11,7 +11,7 @@
 
 #include <rte_pause.h>
 
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_reader.h"
 
 /* Looks at a reader before the processor is given to it. */

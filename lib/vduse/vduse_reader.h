@@ -10,7 +10,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
-#include "vduse_compat.h"
+#include "compat.h"
 
 /*
  * Who reads what the control thread takes away: bursts read rings and maps,

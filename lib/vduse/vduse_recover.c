@@ -5,7 +5,7 @@
 
 #include <linux/virtio_config.h>
 
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_queues.h"
 #include "vduse_recover.h"
 #include "vduse_status.h"

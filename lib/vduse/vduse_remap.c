@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_queue.h"
 #include "vduse_queues.h"
 #include "vduse_remap.h"

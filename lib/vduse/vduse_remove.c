@@ -11,7 +11,7 @@
 #include "vduse_ctl.h"
 #include "vduse_holder.h"
 #include "vduse_kernel.h"
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_msg.h"
 #include "vduse_remove.h"
 

@@ -8,7 +8,7 @@
 #include "vduse_birth.h"
 #include "vduse_call.h"
 #include "vduse_kernel.h"
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_place.h"
 #include "vduse_renew.h"
 #include "vduse_serve.h"

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vduse_len.h"
-#include "vduse_log.h"
+#include "len.h"
+#include "log.h"
 #include "vduse_restore.h"
 #include "vduse_ring.h"
 

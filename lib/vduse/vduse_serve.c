@@ -9,7 +9,7 @@
 
 #include <linux/virtio_config.h>
 
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_miss.h"
 #include "vduse_msg.h"
 #include "vduse_queue.h"

@@ -6,7 +6,7 @@
 #include <linux/virtio_config.h>
 
 #include "vduse_journal.h"
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_queues.h"
 #include "vduse_remap.h"
 #include "vduse_status.h"

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_store.h"
 
 #define STORE_MAGIC "VDUSEST"

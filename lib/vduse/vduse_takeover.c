@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "vduse_handover_msg.h"
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_store.h"
 #include "vduse_takeover.h"
 

@@ -12,7 +12,7 @@
 #include <rte_malloc.h>
 #include <rte_memory.h>
 
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_umem.h"
 
 /* drivers/vdpa/vdpa_user/vduse_dev.c: VDUSE_BOUNCE_SIZE, where none was asked for */

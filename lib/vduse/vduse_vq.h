@@ -13,7 +13,7 @@
 
 #include <rte_common.h>
 
-#include "vduse_count.h"
+#include "count.h"
 #include "vduse_iotlb.h"
 #include "vduse_sys.h"
 

@@ -4,7 +4,7 @@
 
 #include <rte_atomic.h>
 
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_ring.h"
 #include "vduse_wake.h"
 

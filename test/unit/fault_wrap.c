@@ -10,7 +10,7 @@
 #include <rte_malloc.h>
 
 #include "fault_wrap.h"
-#include "vduse_compat.h"
+#include "compat.h"
 
 static struct {
 	pthread_mutex_t lock;

@@ -15,7 +15,7 @@
 #include "unit.h"
 
 #define VDUSE_CLOCK_FAKED /* it is here */
-#include "vduse_clock.h"
+#include "clock.h"
 
 struct rte_mempool *unit_pool;
 

@@ -46,7 +46,7 @@ void unit_kernel(const struct fk_conf *conf);
 void unit_assert_clean(void);
 
 /*
- * The clock of bursts (vduse_clock.h). A test starts with one that is a second later at each look,
+ * The clock of bursts (clock.h). A test starts with one that is a second later at each look,
  * so that no moment lasts until the next; it may let it stand instead, and move it.
  */
 void unit_clock_stop(void);

@@ -5,7 +5,7 @@
 #include "net.h"
 #include "net_frame.h"
 #include "vduse_holdoff.h"
-#include "vduse_len.h"
+#include "len.h"
 #include "vduse_wake.h"
 
 uint16_t

@@ -10,7 +10,7 @@
 
 #include "net_config.h"
 #include "vduse_call.h"
-#include "vduse_count.h"
+#include "count.h"
 #include "vduse_queue.h"
 #include "vduse_wake.h"
 

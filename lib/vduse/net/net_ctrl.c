@@ -10,8 +10,8 @@
 #include "net_config.h"
 #include "net_ctrl.h"
 #include "net_state.h"
-#include "vduse_len.h"
-#include "vduse_log.h"
+#include "len.h"
+#include "log.h"
 
 /* Commands of one turn; then the other devices have theirs. */
 #define CTRL_TURN 64

@@ -7,7 +7,7 @@
 #include "net_zc.h"
 #include "vduse_batch.h"
 #include "vduse_holdoff.h"
-#include "vduse_len.h"
+#include "len.h"
 #include "vduse_journal.h"
 
 /* Buffers that a burst takes beyond those of its frames: what is dropped is copied before. */

@@ -19,7 +19,7 @@
 #include "net_state.h"
 #include "net_zc.h"
 #include "vduse_call.h"
-#include "vduse_log.h"
+#include "log.h"
 #include "vduse_queue.h"
 #include "vduse_remap.h"
 

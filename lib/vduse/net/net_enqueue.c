@@ -6,7 +6,7 @@
 #include "net.h"
 #include "net_frame.h"
 #include "vduse_batch.h"
-#include "vduse_len.h"
+#include "len.h"
 
 /* The buffers taken for one frame: their segments are one array. */
 struct enqueue_room {

@@ -11,7 +11,7 @@
 #include <rte_udp.h>
 
 #include "net_hdr.h"
-#include "vduse_len.h"
+#include "len.h"
 #include "rte_vduse_net.h"
 #include "rte_vduse_net_headers.h"
 

@@ -8,7 +8,7 @@
 #include <rte_bitops.h>
 
 #include "net_plan.h"
-#include "vduse_log.h"
+#include "log.h"
 
 /* What every driver of ours must take: VDUSE rings are addressed by IOVA only. */
 #define PLAN_REQUIRED (RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM))

@@ -7,7 +7,7 @@
 
 #include "net_config.h"
 #include "net_state.h"
-#include "vduse_log.h"
+#include "log.h"
 
 /* Changes of it change VDUSE_STORE_VERSION. */
 struct net_saved {

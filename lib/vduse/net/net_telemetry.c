@@ -17,7 +17,7 @@
 #include "net_config.h"
 #include "net_list.h"
 #include "net_names.h"
-#include "vduse_count.h"
+#include "count.h"
 #include "vduse_queue.h"
 #include "vduse_renew.h"
 #include "vduse_wake.h"

@@ -9,7 +9,7 @@
 #include "net.h"
 #include "net_zc.h"
 #include "vduse_grave.h"
-#include "vduse_log.h"
+#include "log.h"
 
 /* Slots for each descriptor of the ring: a table of descriptors has many pieces. */
 #define ZC_SLOTS_EACH 4

@@ -7,7 +7,7 @@
 #include "net_copy.h"
 #include "rte_vduse_net.h"
 #include "vduse_chain.h"
-#include "vduse_len.h"
+#include "len.h"
 
 /*
  * Zero-copy towards the host: long frames stay in the driver's memory, and
