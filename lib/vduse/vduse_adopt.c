@@ -9,7 +9,7 @@
 
 #include "vduse_adopt.h"
 #include "vduse_birth.h"
-#include "vduse_kernel.h"
+#include "os/kernel.h"
 #include "log.h"
 #include "vduse_takeover.h"
 

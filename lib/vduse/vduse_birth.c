@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "vduse_birth.h"
-#include "vduse_kernel.h"
+#include "os/kernel.h"
 #include "log.h"
 
 int

@@ -8,11 +8,11 @@
 
 #include "rte_vduse.h"
 #include "compat.h"
-#include "vduse_ctl.h"
+#include "os/ctl.h"
 #include "vduse_iotlb.h"
-#include "vduse_msg.h"
+#include "os/msg.h"
 #include "vduse_store.h"
-#include "vduse_sys.h"
+#include "os/sys.h"
 #include "vduse_umem.h"
 #include "vduse_vq.h"
 

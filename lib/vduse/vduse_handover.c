@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "vduse_bus.h"
+#include "os/bus.h"
 #include "vduse_handover.h"
 #include "vduse_handover_msg.h"
 #include "log.h"

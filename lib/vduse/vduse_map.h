@@ -8,7 +8,7 @@
 
 #include "vduse_grave.h"
 #include "vduse_reader.h"
-#include "vduse_sys.h"
+#include "os/sys.h"
 #include "vduse_umem.h"
 
 /* What the driver's memory is to this process; vduse_iotlb.h has the verbs. */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "vduse_sigbus.h"
-#include "vduse_sys.h"
+#include "os/sys.h"
 
 /**
  * What a device may take of the process's address space, and what it has. It is

@@ -5,8 +5,8 @@
 
 #include "vduse_adopt.h"
 #include "vduse_birth.h"
-#include "vduse_bus.h"
-#include "vduse_kernel.h"
+#include "os/bus.h"
+#include "os/kernel.h"
 #include "log.h"
 #include "vduse_open.h"
 #include "vduse_place.h"

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "vduse_bus.h"
+#include "os/bus.h"
 #include "vduse_place.h"
 #include "vduse_remove.h"
 

@@ -7,12 +7,12 @@
 
 #include <rte_common.h>
 
-#include "vduse_bus.h"
-#include "vduse_ctl.h"
-#include "vduse_holder.h"
-#include "vduse_kernel.h"
+#include "os/bus.h"
+#include "os/ctl.h"
+#include "os/holder.h"
+#include "os/kernel.h"
 #include "log.h"
-#include "vduse_msg.h"
+#include "os/msg.h"
 #include "vduse_remove.h"
 
 /* A device that nobody serves still has a driver that waits for answers while it leaves. */

@@ -2,7 +2,7 @@
 #ifndef VDUSE_REMOVE_H
 #define VDUSE_REMOVE_H
 
-#include "vduse_sys.h"
+#include "os/sys.h"
 
 /**
  * Take a device off the bus that no owner serves: what its driver asks as it

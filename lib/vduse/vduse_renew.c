@@ -7,7 +7,7 @@
 
 #include "vduse_birth.h"
 #include "vduse_call.h"
-#include "vduse_kernel.h"
+#include "os/kernel.h"
 #include "log.h"
 #include "vduse_place.h"
 #include "vduse_renew.h"

@@ -11,7 +11,7 @@
 
 #include "log.h"
 #include "vduse_miss.h"
-#include "vduse_msg.h"
+#include "os/msg.h"
 #include "vduse_queue.h"
 #include "vduse_queues.h"
 #include "vduse_recover.h"

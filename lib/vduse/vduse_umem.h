@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "vduse_grave.h"
-#include "vduse_sys.h"
+#include "os/sys.h"
 
 /*
  * Hugepage memory of DPDK's in the place of the bounce region, through which

@@ -15,7 +15,7 @@
 
 #include "count.h"
 #include "vduse_iotlb.h"
-#include "vduse_sys.h"
+#include "os/sys.h"
 
 /**
  * Segments of one burst step that a virtqueue can hold, and so descriptors of a

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vduse_sys.h"
+#include "os/sys.h"
 
 /*
  * Stands in for the kernel's vduse module inside of one process: a struct

@@ -11,7 +11,7 @@
 
 #include "bench.h"
 #include "vduse_call.h"
-#include "vduse_ctl.h"
+#include "os/ctl.h"
 
 #define BIT(name) (1ULL << (name))
 

@@ -14,7 +14,7 @@
 #include <linux/virtio_ids.h>
 
 #include "bench.h"
-#include "vduse_netlink.h"
+#include "os/netlink.h"
 
 static const struct rte_vduse_net_conf good_conf = {
 	.name = "unit",

@@ -21,7 +21,7 @@
 #include <linux/vdpa.h>
 
 #include "unit.h"
-#include "vduse_bus.h"
+#include "os/bus.h"
 
 #define FAMILY 30 /* of "vdpa" */
 #define SYSFS  "/sys/bus/vdpa"

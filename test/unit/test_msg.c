@@ -10,7 +10,7 @@
 #include <linux/virtio_ids.h>
 
 #include "unit.h"
-#include "vduse_msg.h"
+#include "os/msg.h"
 
 #define QUEUES 3
 #define SPACES 2

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vduse_holder.h"
+#include "os/holder.h"
 
 static bool
 holder_has(pid_t pid, const char *path)

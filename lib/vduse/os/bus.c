@@ -19,10 +19,10 @@
 
 #include <rte_string_fns.h>
 
-#include "vduse_bus.h"
-#include "vduse_ctl.h"
+#include "os/bus.h"
+#include "os/ctl.h"
 #include "log.h"
-#include "vduse_netlink.h"
+#include "os/netlink.h"
 
 #define SYSFS_VDPA "/sys/bus/vdpa"
 

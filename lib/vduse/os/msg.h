@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "vduse_sys.h"
+#include "os/sys.h"
 
 /**
  * What a device answers to the kernel's requests. Each handler returns 0 for

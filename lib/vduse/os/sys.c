@@ -13,7 +13,7 @@
 
 #include <linux/magic.h>
 
-#include "vduse_sys.h"
+#include "os/sys.h"
 
 static int
 sys_open(const char *path, int flags)

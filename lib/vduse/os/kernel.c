@@ -8,7 +8,7 @@
 
 #include <linux/virtio_config.h>
 
-#include "vduse_kernel.h"
+#include "os/kernel.h"
 #include "log.h"
 
 /* "vendor" of devices without one of their own: none (virtio 1.2, 4.2.2) */

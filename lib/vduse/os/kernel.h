@@ -3,7 +3,7 @@
 #define VDUSE_KERNEL_H
 
 #include "rte_vduse.h"
-#include "vduse_sys.h"
+#include "os/sys.h"
 
 /* What the kernel is asked about a device: API, creation, attributes, destruction. */
 

@@ -11,8 +11,8 @@
 #include <linux/genetlink.h>
 #include <linux/vdpa.h>
 
-#include "vduse_netlink.h"
-#include "vduse_sys.h"
+#include "os/netlink.h"
+#include "os/sys.h"
 
 struct nl {
 	struct mnl_socket *sock;

@@ -12,7 +12,7 @@
 
 #include "rte_vduse.h"
 #include "compat.h"
-#include "vduse_ctl.h"
+#include "os/ctl.h"
 #include "log.h"
 
 struct ctl_entry {

@@ -10,7 +10,7 @@
 #include "count.h"
 #include "len.h"
 #include "log.h"
-#include "vduse_msg.h"
+#include "os/msg.h"
 
 /* Requests answered a wake-up. The kernel keeps one in flight a device, rarely two. */
 #define MSG_BATCH 64
