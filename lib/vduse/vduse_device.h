@@ -9,11 +9,11 @@
 #include "rte_vduse.h"
 #include "compat.h"
 #include "os/ctl.h"
-#include "vduse_iotlb.h"
+#include "mem/iotlb.h"
 #include "os/msg.h"
 #include "vduse_store.h"
 #include "os/sys.h"
-#include "vduse_umem.h"
+#include "mem/umem.h"
 #include "vduse_vq.h"
 
 /** Address spaces of a device: its data queues', its control queues' own. */

@@ -14,7 +14,7 @@
 #include <rte_common.h>
 
 #include "count.h"
-#include "vduse_iotlb.h"
+#include "mem/iotlb.h"
 #include "os/sys.h"
 
 /**
@@ -216,7 +216,7 @@ vduse_vq_burst_look(struct vduse_vq *vq)
 static __rte_always_inline void
 vduse_vq_burst_map(struct vduse_vq *vq)
 {
-	/* acquire: pairs with the release in vduse_iotlb.c map_swap() */
+	/* acquire: pairs with the release in mem/iotlb.c map_swap() */
 	const struct vduse_iotlb_map *map = __atomic_load_n(&vq->tlb->map, __ATOMIC_ACQUIRE);
 
 	vq->map = map;

@@ -8,7 +8,7 @@
 #include <sanitizer/asan_interface.h>
 
 #include "fuzz.h"
-#include "vduse_grave.h"
+#include "mem/deferred.h"
 
 /* Bytes behind an mbuf's data that may not be touched. */
 #define RED_ZONE 64

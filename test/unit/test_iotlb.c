@@ -16,7 +16,7 @@
 #include <rte_malloc.h>
 
 #include "unit.h"
-#include "vduse_iotlb.h"
+#include "mem/iotlb.h"
 
 #define PAGE      4096ull
 #define FILE_SIZE (4ull << 20)

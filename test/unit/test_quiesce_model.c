@@ -9,7 +9,7 @@
  * vduse_vq_burst_end(); twice. Thread 1, the control thread, as
  * remap_range(): vduse_vq_halt(), vduse_vq_wait() (vduse_readers_wait()),
  * map_swap() with a wait of its own, unmapping, vduse_vq_resume(). Nothing may
- * be used after it is unmapped. Both forms of vduse_reader.h: with a fence in
+ * be used after it is unmapped. Both forms of mem/quiesce.h: with a fence in
  * the burst, and with membarrier(2), which drains the buffers of all threads.
  *
  * Each step below names its place in the code: whoever changes that changes

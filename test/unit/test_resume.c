@@ -12,7 +12,7 @@
 
 #include "bench.h"
 #include "net_state.h"
-#include "vduse_grave.h"
+#include "mem/deferred.h"
 #include "vduse_serve.h"
 
 static char dir[64];

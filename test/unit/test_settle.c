@@ -10,7 +10,7 @@
 
 #include "bench.h"
 #include "net_zc.h"
-#include "vduse_grave.h"
+#include "mem/deferred.h"
 #include "vduse_serve.h"
 
 #define ZC_MIN 512

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "vduse_iotlb.h"
+#include "mem/iotlb.h"
 
 #define PAGE    4096ull
 #define MANY    64000

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "vduse_sigbus.h"
+#include "mem/sigbus.h"
 
 #define HUGE_PAGE (2ul << 20)
 

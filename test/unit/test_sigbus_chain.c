@@ -17,7 +17,7 @@
 #include <rte_atomic.h>
 
 #include "unit.h"
-#include "vduse_sigbus.h"
+#include "mem/sigbus.h"
 
 /* A build with a sanitizer would take SIGBUS for itself: here it is the process's. */
 const char *__asan_default_options(void);

@@ -13,7 +13,7 @@
 
 #include "bench.h"
 #include "net_zc.h"
-#include "vduse_grave.h"
+#include "mem/deferred.h"
 
 #define ZC_MIN   512
 #define BUFFER   4096

@@ -8,7 +8,7 @@
 
 #include "net.h"
 #include "net_zc.h"
-#include "vduse_grave.h"
+#include "mem/deferred.h"
 #include "log.h"
 
 /* Slots for each descriptor of the ring: a table of descriptors has many pieces. */

@@ -33,7 +33,7 @@ struct vduse_sigbus_range {
 	int prot;      /**< PROT_READ, PROT_WRITE */
 	bool *lost;    /**< set, atomically, when the memory was replaced; NULL: nobody asks */
 	int fd;        /**< eventfd that is written then; negative: none */
-	bool replaced; /**< memory of our own is there; vduse_sigbus.c */
+	bool replaced; /**< memory of our own is there; mem/sigbus.c */
 };
 
 /** Register a range that is mapped. Any thread. @return 0 or -errno of sigaction(2) */
@@ -41,7 +41,7 @@ int vduse_sigbus_add(struct vduse_sigbus_range *range);
 
 /**
  * Mirror: when nobody uses the range any more, right before it is unmapped.
- * Only vduse_mapping.c does both. Any thread.
+ * Only mem/mapping.c does both. Any thread.
  */
 void vduse_sigbus_del(struct vduse_sigbus_range *range);
 

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <sys/queue.h>
 
-#include "vduse_grave.h"
+#include "mem/deferred.h"
 #include "log.h"
 
 struct grave {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef VDUSE_GRAVE_H
-#define VDUSE_GRAVE_H
+#ifndef VDUSE_DEFERRED_H
+#define VDUSE_DEFERRED_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "vduse_mapping.h"
+#include "mem/mapping.h"
 
 /*
  * What cannot go yet: frames that were handed on without a copy still use it.
@@ -47,4 +47,4 @@ int vduse_grave_add(bool (*used)(void *arg), void (*release)(void *arg), void *a
 /** Free what is used no more. Any thread, not in a burst. @return how many are left */
 unsigned int vduse_grave_reap(void);
 
-#endif /* VDUSE_GRAVE_H */
+#endif /* VDUSE_DEFERRED_H */

@@ -12,7 +12,7 @@
 #include <rte_pause.h>
 
 #include "log.h"
-#include "vduse_reader.h"
+#include "mem/quiesce.h"
 
 /* Looks at a reader before the processor is given to it. */
 #define READER_SPINS 1000

@@ -6,12 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vduse_grave.h"
-#include "vduse_reader.h"
+#include "mem/deferred.h"
+#include "mem/quiesce.h"
 #include "os/sys.h"
-#include "vduse_umem.h"
+#include "mem/umem.h"
 
-/* What the driver's memory is to this process; vduse_iotlb.h has the verbs. */
+/* What the driver's memory is to this process; mem/iotlb.h has the verbs. */
 
 /**
  * A range of IOVA that is linear in the process's memory and has one
@@ -25,7 +25,7 @@ struct vduse_extent {
 	uint64_t size;  /**< bytes; 0 in the unused extent of an empty map */
 	uint8_t *addr;  /**< where start is mapped */
 	uint8_t perm;   /**< VDUSE_ACCESS_RO, _WO or _RW, seen from the device */
-	bool dma;       /**< memory of DPDK's own: rte_mem_virt2iova() knows it (vduse_umem.h) */
+	bool dma;       /**< memory of DPDK's own: rte_mem_virt2iova() knows it (mem/umem.h) */
 };
 
 /** What bursts read: sorted by start, immutable once published. */
@@ -58,7 +58,7 @@ struct vduse_iotlb {
 	bool open;           /**< a driver is there whose memory may be mapped */
 	bool hidden;         /**< regions are mapped that the map does not have yet */
 	uint64_t generation; /**< of the last map built */
-	/** Memory of a region is gone and reads as zeroes (vduse_sigbus.h), until all are removed;
+	/** Memory of a region is gone and reads as zeroes (mem/sigbus.h), until all are removed;
 	 * atomic. */
 	bool lost;
 	uint64_t losses; /**< times that this was noticed; of the owner */

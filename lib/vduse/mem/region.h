@@ -2,12 +2,12 @@
 #ifndef VDUSE_REGION_H
 #define VDUSE_REGION_H
 
-#include "vduse_map.h"
-#include "vduse_mapping.h"
+#include "mem/map.h"
+#include "mem/mapping.h"
 
 /*
  * Regions of the kernel's IOVA map: ask for them, map them, alone or behind each
- * other. By the map (vduse_iotlb.c), with its lock.
+ * other. By the map (mem/iotlb.c), with its lock.
  */
 
 /** One region as the kernel gave it. */

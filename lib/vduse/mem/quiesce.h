@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef VDUSE_READER_H
-#define VDUSE_READER_H
+#ifndef VDUSE_QUIESCE_H
+#define VDUSE_QUIESCE_H
 
 #include <limits.h>
 #include <stdbool.h>
@@ -78,4 +78,4 @@ vduse_reader_leave(vduse_reader_t *reader)
 	__atomic_store_n(reader, *reader + 1, __ATOMIC_RELEASE);
 }
 
-#endif /* VDUSE_READER_H */
+#endif /* VDUSE_QUIESCE_H */

@@ -10,7 +10,7 @@
 #include <rte_common.h>
 #include <rte_spinlock.h>
 
-#include "vduse_sigbus.h"
+#include "mem/sigbus.h"
 
 /*
  * Entries of the one handler, so that each knows what to hand on to. BASE is

@@ -9,7 +9,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
-#include "vduse_map.h"
+#include "mem/map.h"
 
 /**
  * @param fd the device's descriptor; must outlive the map

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "vduse_region.h"
+#include "mem/region.h"
 
 static int
 region_prot(uint8_t perm)

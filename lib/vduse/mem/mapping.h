@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vduse_sigbus.h"
+#include "mem/sigbus.h"
 #include "os/sys.h"
 
 /**
@@ -30,7 +30,7 @@ void vduse_share_put(struct vduse_share *share);
 
 /**
  * Memory of a front end that is mapped here. The guard against its loss
- * (vduse_sigbus.h) comes with it and goes with it: it can be read from
+ * (mem/sigbus.h) comes with it and goes with it: it can be read from
  * vduse_mapping_map() to vduse_mapping_unmap(), whatever the front end does.
  */
 struct vduse_mapping {

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vduse_grave.h"
+#include "mem/deferred.h"
 #include "os/sys.h"
 
 /*

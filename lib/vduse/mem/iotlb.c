@@ -7,9 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vduse_iotlb.h"
+#include "mem/iotlb.h"
 #include "log.h"
-#include "vduse_region.h"
+#include "mem/region.h"
 
 /* Times that a load begins anew because the kernel's map has changed meanwhile. */
 #define LOAD_TRIES 4

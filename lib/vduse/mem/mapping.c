@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "vduse_mapping.h"
+#include "mem/mapping.h"
 
 struct vduse_share *
 vduse_share_new(uint32_t max_regions, uint64_t max_bytes)

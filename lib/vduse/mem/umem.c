@@ -13,7 +13,7 @@
 #include <rte_memory.h>
 
 #include "log.h"
-#include "vduse_umem.h"
+#include "mem/umem.h"
 
 /* drivers/vdpa/vdpa_user/vduse_dev.c: VDUSE_BOUNCE_SIZE, where none was asked for */
 #define UMEM_SIZE (64u << 20)
