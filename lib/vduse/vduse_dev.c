@@ -15,7 +15,7 @@
 #include "log.h"
 #include "vduse_open.h"
 #include "vduse_place.h"
-#include "vduse_queue.h"
+#include "ring/queue.h"
 #include "vduse_renew.h"
 #include "vduse_serve.h"
 

@@ -14,7 +14,7 @@
 #include "vduse_store.h"
 #include "os/sys.h"
 #include "mem/umem.h"
-#include "vduse_vq.h"
+#include "ring/vq.h"
 
 /** Address spaces of a device: its data queues', its control queues' own. */
 #define VDUSE_DEV_SPACES 2

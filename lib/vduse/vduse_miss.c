@@ -4,7 +4,7 @@
 
 #include "log.h"
 #include "vduse_miss.h"
-#include "vduse_queue.h"
+#include "ring/queue.h"
 #include "vduse_remap.h"
 
 /* Said when the first queue begins to wait. */

@@ -7,9 +7,9 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
-#include "vduse_journal.h"
+#include "ring/journal.h"
 #include "log.h"
-#include "vduse_queue.h"
+#include "ring/queue.h"
 #include "vduse_queues.h"
 
 int

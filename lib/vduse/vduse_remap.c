@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "log.h"
-#include "vduse_queue.h"
+#include "ring/queue.h"
 #include "vduse_queues.h"
 #include "vduse_remap.h"
 

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "vduse_birth.h"
-#include "vduse_call.h"
+#include "ring/notify.h"
 #include "os/kernel.h"
 #include "log.h"
 #include "vduse_place.h"

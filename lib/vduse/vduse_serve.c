@@ -12,7 +12,7 @@
 #include "log.h"
 #include "vduse_miss.h"
 #include "os/msg.h"
-#include "vduse_queue.h"
+#include "ring/queue.h"
 #include "vduse_queues.h"
 #include "vduse_recover.h"
 #include "vduse_remap.h"

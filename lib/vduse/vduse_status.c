@@ -5,7 +5,7 @@
 
 #include <linux/virtio_config.h>
 
-#include "vduse_journal.h"
+#include "ring/journal.h"
 #include "log.h"
 #include "vduse_queues.h"
 #include "vduse_remap.h"

@@ -3,7 +3,7 @@
 #define VDUSE_STORE_H
 
 #include "rte_vduse.h"
-#include "vduse_journal.h"
+#include "ring/journal.h"
 
 /*
  * The file that a device's state is in: folder, lock, check and layout. One

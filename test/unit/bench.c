@@ -10,7 +10,7 @@
 #include <linux/virtio_config.h>
 
 #include "bench.h"
-#include "vduse_call.h"
+#include "ring/notify.h"
 #include "os/ctl.h"
 
 #define BIT(name) (1ULL << (name))

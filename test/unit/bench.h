@@ -113,8 +113,8 @@ bool bench_is_served(struct bench *b, unsigned int index);
 const struct vduse_vq *bench_lib_vq(const struct bench *b, uint16_t index);
 
 /*
- * Wait until no call of the virtqueue is the thread's (vduse_call.h) any more: what it had taken is
- * made or given up. For queues whose calls are held back, or the thread's anyway.
+ * Wait until no call of the virtqueue is the thread's (ring/notify.h) any more: what it had taken
+ * is made or given up. For queues whose calls are held back, or the thread's anyway.
  */
 void bench_settle_calls(struct bench *b, uint16_t index);
 

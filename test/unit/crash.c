@@ -9,7 +9,7 @@
 #include <rte_memory.h>
 
 #include "crash.h"
-#include "vduse_queue.h"
+#include "ring/queue.h"
 
 /* Where a frame of ours has its seed: behind the Ethernet header. */
 #define SEED_AT RTE_ETHER_HDR_LEN

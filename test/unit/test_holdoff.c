@@ -5,7 +5,7 @@
 #include <poll.h>
 
 #include "bench.h"
-#include "vduse_holdoff.h"
+#include "ring/backoff.h"
 
 static struct vduse_vq *
 lib_vq(struct bench *b)

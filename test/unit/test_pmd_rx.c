@@ -274,7 +274,7 @@ port_down(struct bench *b)
 
 /*
  * What came of the one frame that the driver sent; NULL: its buffer came back, and nothing with
- * it. A queue may rest between two polls (vduse_holdoff.h).
+ * it. A queue may rest between two polls (ring/backoff.h).
  */
 static struct rte_mbuf *
 receive(struct bench *b, uint16_t port)

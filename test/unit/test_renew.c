@@ -13,7 +13,7 @@
 #include <rte_cycles.h>
 
 #include "bench.h"
-#include "vduse_call.h"
+#include "ring/notify.h"
 
 static void
 wait_renewed(void)

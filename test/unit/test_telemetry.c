@@ -16,7 +16,7 @@
 
 #include "ctrlq.h"
 #include "net_names.h"
-#include "vduse_queue.h"
+#include "ring/queue.h"
 
 /* The tests' EAL runs without; this starts what it would have. Later versions take fewer. */
 int rte_telemetry_init(const char *runtime_dir, const char *version, rte_cpuset_t *cpuset,

@@ -13,7 +13,7 @@
 #include "net_rss.h"
 #include "rte_vduse_net.h"
 #include "vduse_device.h"
-#include "vduse_ring.h"
+#include "ring/ring.h"
 
 struct net_zc;
 struct net_zc_set;

@@ -4,9 +4,9 @@
 
 #include "net.h"
 #include "net_frame.h"
-#include "vduse_holdoff.h"
+#include "ring/backoff.h"
 #include "len.h"
-#include "vduse_wake.h"
+#include "ring/wake.h"
 
 uint16_t
 net_burst_none(__rte_unused struct net_queue *q, __rte_unused struct rte_mempool *pool,

@@ -9,10 +9,10 @@
 #include <rte_byteorder.h>
 
 #include "net_config.h"
-#include "vduse_call.h"
+#include "ring/notify.h"
 #include "count.h"
-#include "vduse_queue.h"
-#include "vduse_wake.h"
+#include "ring/queue.h"
+#include "ring/wake.h"
 
 /* A second without an interrupt is as good as none. */
 #define NET_COALESCE_USECS_MAX 1000000

@@ -5,10 +5,10 @@
 #include "net_copy.h"
 #include "net.h"
 #include "net_zc.h"
-#include "vduse_batch.h"
-#include "vduse_holdoff.h"
+#include "ring/batch.h"
+#include "ring/backoff.h"
 #include "len.h"
-#include "vduse_journal.h"
+#include "ring/journal.h"
 
 /* Buffers that a burst takes beyond those of its frames: what is dropped is copied before. */
 #define DEQUEUE_DROPS_MAX 32

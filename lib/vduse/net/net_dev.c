@@ -18,9 +18,9 @@
 #include "net_plan.h"
 #include "net_state.h"
 #include "net_zc.h"
-#include "vduse_call.h"
+#include "ring/notify.h"
 #include "log.h"
-#include "vduse_queue.h"
+#include "ring/queue.h"
 #include "vduse_remap.h"
 
 /* Offered always. */

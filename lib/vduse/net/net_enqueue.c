@@ -5,7 +5,7 @@
 #include "net_copy.h"
 #include "net.h"
 #include "net_frame.h"
-#include "vduse_batch.h"
+#include "ring/batch.h"
 #include "len.h"
 
 /* The buffers taken for one frame: their segments are one array. */

@@ -18,9 +18,9 @@
 #include "net_list.h"
 #include "net_names.h"
 #include "count.h"
-#include "vduse_queue.h"
+#include "ring/queue.h"
 #include "vduse_renew.h"
-#include "vduse_wake.h"
+#include "ring/wake.h"
 
 /* Telemetry takes up to 256 elements; regions beyond these are only counted. */
 #define TEL_REGIONS_MAX 200

@@ -6,7 +6,7 @@
 
 #include "net_copy.h"
 #include "rte_vduse_net.h"
-#include "vduse_chain.h"
+#include "ring/chain.h"
 #include "len.h"
 
 /*

@@ -2,7 +2,7 @@
 #ifndef VDUSE_RESTORE_H
 #define VDUSE_RESTORE_H
 
-#include "vduse_vq.h"
+#include "ring/vq.h"
 
 /**
  * Take the positions from the record and the ring, finish the burst that the

@@ -5,8 +5,8 @@
 #include <rte_atomic.h>
 
 #include "log.h"
-#include "vduse_ring.h"
-#include "vduse_wake.h"
+#include "ring/ring.h"
+#include "ring/wake.h"
 
 /* Count what was read from the descriptor, less the signals of our own. */
 static void

@@ -4,7 +4,7 @@
 
 #include <rte_atomic.h>
 
-#include "vduse_chain.h"
+#include "ring/chain.h"
 
 /* Verbs of the packed virtqueue (virtio 1.2, 2.8). */
 

@@ -2,7 +2,7 @@
 #ifndef VDUSE_WAKE_H
 #define VDUSE_WAKE_H
 
-#include "vduse_vq.h"
+#include "ring/vq.h"
 
 /*
  * An lcore that sleeps on a queue's kick descriptor, and what is read of it.

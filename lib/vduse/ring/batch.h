@@ -5,7 +5,7 @@
 #include <rte_prefetch.h>
 
 #include "len.h"
-#include "vduse_ring.h"
+#include "ring/ring.h"
 
 /*
  * Plain buffers taken together: one descriptor each, linear in this process's

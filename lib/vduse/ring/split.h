@@ -5,12 +5,12 @@
 #include <rte_atomic.h>
 #include <rte_byteorder.h>
 
-#include "vduse_chain.h"
+#include "ring/chain.h"
 
 /*
  * Verbs of the split virtqueue (virtio 1.2, 2.7). The rings are little
  * endian; so is every machine VDUSE and this code are built for, and a check
- * in vduse_vq.c says so at compile time.
+ * in ring/vq.c says so at compile time.
  */
 
 /** Place of avail_event and used_event, behind the rings (2.7.7, 2.7.8). */

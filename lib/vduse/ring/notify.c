@@ -12,7 +12,7 @@
 #include <rte_atomic.h>
 #include <rte_cycles.h>
 
-#include "vduse_call.h"
+#include "ring/notify.h"
 #include "clock.h"
 #include "compat.h"
 #include "log.h"

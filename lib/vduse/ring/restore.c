@@ -8,8 +8,8 @@
 
 #include "len.h"
 #include "log.h"
-#include "vduse_restore.h"
-#include "vduse_ring.h"
+#include "ring/restore.h"
+#include "ring/ring.h"
 
 static bool
 recover_journal_valid(const struct vduse_vq *vq, uint32_t count)

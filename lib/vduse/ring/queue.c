@@ -14,14 +14,14 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
-#include "vduse_call.h"
-#include "vduse_holdoff.h"
+#include "ring/notify.h"
+#include "ring/backoff.h"
 #include "len.h"
 #include "log.h"
-#include "vduse_queue.h"
-#include "vduse_restore.h"
-#include "vduse_ring.h"
-#include "vduse_wake.h"
+#include "ring/queue.h"
+#include "ring/restore.h"
+#include "ring/ring.h"
+#include "ring/wake.h"
 
 #if RTE_BYTE_ORDER != RTE_LITTLE_ENDIAN
 #error "the rings are little endian and are accessed as they are"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef VDUSE_CALL_H
-#define VDUSE_CALL_H
+#ifndef VDUSE_NOTIFY_H
+#define VDUSE_NOTIFY_H
 
-#include "vduse_vq.h"
+#include "ring/vq.h"
 
 /*
  * Interrupts of a virtqueue: now, held back for a while, or by the thread.
@@ -58,4 +58,4 @@ void vduse_call_wait(const struct vduse_vq *vq);
 /** The thread has let go of the queue when this returns. */
 void vduse_call_fini(struct vduse_vq *vq);
 
-#endif /* VDUSE_CALL_H */
+#endif /* VDUSE_NOTIFY_H */

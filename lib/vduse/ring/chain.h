@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "len.h"
-#include "vduse_vq.h"
+#include "ring/vq.h"
 
 /**
  * One descriptor chain, copied out of shared memory and checked: readable

@@ -109,14 +109,14 @@ struct vduse_vq {
 	bool used_wrap;         /* packed: device ring wrap counter */
 	bool is_packed;         /* the ring format; fixed while the queue is ready */
 	bool holds;             /* set by the owner: an empty poll has to look at more than this */
-	bool holdoff;           /* the ring is left alone for a moment; vduse_holdoff.h */
+	bool holdoff;           /* the ring is left alone for a moment; ring/backoff.h */
 	uint64_t coal_deadline; /* TSC when a held call is due, 0: none; atomic, any lcore may take
 				 * it
 				 */
 	/* up to here one cache line, and all that an empty poll looks at */
 
 	/* what was put, packed: the last 8 bytes of each used descriptor, and its slot;
-	 * vduse_journal.h
+	 * ring/journal.h
 	 */
 	uint64_t *journal;
 	uint16_t *journal_slots;
@@ -133,7 +133,7 @@ struct vduse_vq {
 	uint16_t signalled; /* used_idx at the last decision about a call */
 	bool signalled_valid;
 
-	/* calls: see vduse_call.h; coalescing is off where usecs is 0 */
+	/* calls: see ring/notify.h; coalescing is off where usecs is 0 */
 	bool call_by_thread;  /* injected by the thread, not the lcore */
 	bool call_posted;     /* atomic; the thread is to inject */
 	uint32_t calling;     /* atomic; threads that inject at this moment */
@@ -157,7 +157,7 @@ struct vduse_vq {
 	struct vduse_vq_stats stats;
 
 	struct vduse_caller *caller;     /* looks after its calls; NULL: nobody has to */
-	TAILQ_ENTRY(vduse_vq) call_next; /* vduse_call.c */
+	TAILQ_ENTRY(vduse_vq) call_next; /* ring/notify.c */
 	const struct vduse_vq_env *env;
 	struct vduse_iotlb *tlb; /* of the queue's address space; changes while it is stopped */
 	struct {

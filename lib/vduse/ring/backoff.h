@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef VDUSE_HOLDOFF_H
-#define VDUSE_HOLDOFF_H
+#ifndef VDUSE_BACKOFF_H
+#define VDUSE_BACKOFF_H
 
 #include "clock.h"
-#include "vduse_packed.h"
-#include "vduse_split.h"
+#include "ring/packed.h"
+#include "ring/split.h"
 
 /*
  * An lcore that is faster than its driver empties the ring with each burst.
@@ -70,4 +70,4 @@ vduse_holdoff_begin(struct vduse_vq *vq)
 		vq->holdoff_until = vduse_clock() + vq->holdoff_cycles;
 }
 
-#endif /* VDUSE_HOLDOFF_H */
+#endif /* VDUSE_BACKOFF_H */

@@ -2,7 +2,7 @@
 #ifndef VDUSE_QUEUE_H
 #define VDUSE_QUEUE_H
 
-#include "vduse_vq.h"
+#include "ring/vq.h"
 
 /* A virtqueue's life, from where the kernel says that it is: all on the control thread. */
 
@@ -19,7 +19,7 @@ void vduse_vq_fini(struct vduse_vq *vq);
  * Take over the ring that VDUSE_VQ_GET_INFO describes and let bursts run.
  * Control thread.
  *
- * A record that a process before left of this ring (vduse_journal.h) says where
+ * A record that a process before left of this ring (ring/journal.h) says where
  * it was, otherwise the driver's state does.
  *
  * @param features negotiated

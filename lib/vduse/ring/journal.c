@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "vduse_journal.h"
+#include "ring/journal.h"
 
 static_assert(sizeof(struct vduse_state_vq) == VDUSE_STATE_ALIGN, "the arrays follow it");
 

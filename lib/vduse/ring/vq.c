@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "vduse_vq.h"
+#include "ring/vq.h"
 
 static void
 vq_wake(const struct vduse_vq *vq)

@@ -5,7 +5,7 @@
 #include <rte_atomic.h>
 #include <rte_bitops.h>
 
-#include "vduse_vq.h"
+#include "ring/vq.h"
 
 /*
  * What survives the process: a file, mapped shared, that holds a device's
