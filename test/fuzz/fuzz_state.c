@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "vduse_serve.h"
+#include "life/serve.h"
 
 #define PAIRS         2
 #define POKES_MAX     64

@@ -8,7 +8,7 @@
 #include <sys/un.h>
 
 #include "bench.h"
-#include "vduse_handover_msg.h"
+#include "life/handover_msg.h"
 
 /*
  * The socket where a device changes hands, for tests that play one of the two processes. poll(2)

@@ -14,7 +14,7 @@
 #include "bench.h"
 #include "net_zc.h"
 #include "mem/deferred.h"
-#include "vduse_serve.h"
+#include "life/serve.h"
 
 #define LONG   1500
 #define ZC_MIN 512

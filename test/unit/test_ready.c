@@ -14,7 +14,7 @@
 #include <rte_malloc.h>
 
 #include "bench.h"
-#include "vduse_serve.h"
+#include "life/serve.h"
 
 /* Turns of the control thread that serve whatever it waits for. */
 #define TURNS 4

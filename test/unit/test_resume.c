@@ -13,7 +13,7 @@
 #include "bench.h"
 #include "net_state.h"
 #include "mem/deferred.h"
-#include "vduse_serve.h"
+#include "life/serve.h"
 
 static char dir[64];
 

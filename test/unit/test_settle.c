@@ -11,7 +11,7 @@
 #include "bench.h"
 #include "net_zc.h"
 #include "mem/deferred.h"
-#include "vduse_serve.h"
+#include "life/serve.h"
 
 #define ZC_MIN 512
 #define LONG   1500

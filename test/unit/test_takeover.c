@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "takeover.h"
-#include "vduse_takeover.h"
+#include "life/takeover.h"
 
 #define PATIENCE_S 60
 

@@ -18,7 +18,7 @@
  * is after DRIVER_OK, and from then on its own file of the region has no pages
  * (SIGBUS). So the region is registered at the moment when it would be mapped:
  * nothing of its file is in our memory then. Who finds the region first maps
- * the file, and the control thread then maps the region again (vduse_remap.c). The memory is there
+ * the file, and the control thread then maps the region again (life/remap.c). The memory is there
  * from the device's creation on: a process that has given up its privileges since then may get none
  * (IOVA as PA wants CAP_SYS_ADMIN to learn where a page is).
  */

@@ -12,7 +12,7 @@
 #include "net_hdr.h"
 #include "net_rss.h"
 #include "rte_vduse_net.h"
-#include "vduse_device.h"
+#include "life/device.h"
 #include "ring/ring.h"
 
 struct net_zc;

@@ -21,7 +21,7 @@
 #include "ring/notify.h"
 #include "log.h"
 #include "ring/queue.h"
-#include "vduse_remap.h"
+#include "life/remap.h"
 
 /* Offered always. */
 #define NET_FEATURES                                                                             \

@@ -19,7 +19,7 @@
 #include "net_names.h"
 #include "count.h"
 #include "ring/queue.h"
-#include "vduse_renew.h"
+#include "life/recreate.h"
 #include "ring/wake.h"
 
 /* Telemetry takes up to 256 elements; regions beyond these are only counted. */

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "life/adopt.h"
+#include "life/birth.h"
+#include "os/kernel.h"
+#include "log.h"
+#include "life/takeover.h"
+
+/* A process that was killed keeps its descriptors until the kernel has taken it apart. */
+#define ADOPT_BUSY_WAIT_MS 3000
+#define ADOPT_BUSY_STEP_MS 5
+
+static int
+adopt_open(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf, bool wait)
+{
+	unsigned int waited = 0;
+	uint64_t features;
+	int fd = conf->adopt_fd_plus_1 - 1;
+
+	while (fd < 0) {
+		fd = dev->sys->open_device(dev->name);
+		if (fd != -EBUSY || !wait || waited >= ADOPT_BUSY_WAIT_MS)
+			break;
+		usleep(ADOPT_BUSY_STEP_MS * 1000);
+		waited += ADOPT_BUSY_STEP_MS;
+	}
+	if (fd == -ENOENT || fd == -ENODEV)
+		return -ENOENT;
+	if (fd < 0) {
+		vduse_kernel_log_open(dev->name, "its file in /dev/vduse", fd);
+		return fd;
+	}
+	/* whether it is one */
+	if (conf->adopt_fd_plus_1 != 0 &&
+			dev->sys->ioctl(fd, VDUSE_DEV_GET_FEATURES, &features) < 0)
+		VDUSE_LOG(WARNING, "%s: file descriptor %d: is it a VDUSE device?", dev->name, fd);
+	/* what is waited for with epoll must not block; a descriptor from elsewhere may */
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+		int ret = -errno;
+
+		VDUSE_LOG(ERR, "%s: file descriptor %d: %s; is it open?", dev->name, fd,
+				strerror(-ret));
+		return ret;
+	}
+	return fd;
+}
+
+/* The kernel's device stands, whatever was asked for. */
+static void
+adopt_desc(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+{
+	const struct vduse_store_desc *desc = &dev->store->head->desc;
+
+	if (desc->nb_queues != conf->nb_queues || desc->queue_size != conf->queue_size ||
+			desc->features != conf->features)
+		VDUSE_LOG(NOTICE,
+				"%s: has %u queues of size %u and offers features 0x%" PRIx64
+				", not what was asked for; that is as it was created and stays",
+				dev->name, desc->nb_queues, desc->queue_size, desc->features);
+	conf->nb_queues = desc->nb_queues;
+	conf->queue_size = desc->queue_size;
+	conf->first_control_queue = desc->first_control_queue;
+	conf->features = desc->features;
+	dev->offered = desc->features;
+	dev->api_version = desc->api_version;
+	dev->vduse_features = desc->vduse_features;
+	dev->nb_spaces = desc->nb_spaces;
+	dev->first_control_queue = desc->first_control_queue;
+	dev->adopted = desc->adopted != 0;
+}
+
+/* Whether the file is of the device that is there, and of this type. */
+static bool
+adopt_is_same(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+{
+	const struct vduse_store_head *head = dev->store->head;
+	struct vduse_store_id id;
+	int ret;
+
+	ret = vduse_birth_identify(dev, &id);
+	/* of a descriptor from elsewhere the node may be out of sight */
+	if (ret == -ENOENT && conf->adopt_fd_plus_1 != 0)
+		memcpy(id.node, head->id.node, sizeof(id.node));
+	else if (ret < 0)
+		return false;
+	return memcmp(&id, &head->id, sizeof(id)) == 0 && head->desc.device_id == conf->device_id &&
+	       head->desc.nb_spaces >= 1 && head->desc.nb_spaces <= VDUSE_DEV_SPACES;
+}
+
+/* Whether its owner can serve what the file describes. */
+static bool
+adopt_can_resume(const struct rte_vduse_dev *dev)
+{
+	const struct vduse_store_desc *desc = &dev->store->head->desc;
+
+	return dev->ops.can_resume == NULL ||
+	       dev->ops.can_resume(desc->nb_queues, desc->first_control_queue);
+}
+
+/*
+ * Whether the open device is as the file describes it, as far as can be seen:
+ * the checksum of a file tells accidents, not who wrote it.
+ */
+static bool
+adopt_is_described(const struct rte_vduse_dev *dev)
+{
+	struct vduse_vq_info info = { .index = dev->store->head->desc.nb_queues - 1 };
+
+	/* the kernel refuses an index beyond its queues with EINVAL */
+	return dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info) != -EINVAL &&
+	       adopt_can_resume(dev);
+}
+
+static void
+adopt_resumed(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+{
+	adopt_desc(dev, conf);
+	dev->resumed = true;
+	dev->control_fd = -1;
+	if (dev->adopted)
+		return;
+	dev->control_fd = dev->sys->open_control();
+	/* without the right to destroy it, it stays */
+	dev->adopted = dev->control_fd < 0;
+}
+
+/* Go on where the process was whose state file there is. Returns 1; 0: not so; -errno. */
+static int
+adopt_resume(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+{
+	if (!adopt_is_same(dev, conf)) {
+		VDUSE_LOG(NOTICE, "%s: its state file is of a device that is gone: it is ignored",
+				dev->name);
+		return 0;
+	}
+	dev->fd = adopt_open(dev, conf, true);
+	if (dev->fd < 0)
+		return dev->fd == -ENOENT ? 0 : dev->fd;
+	if (!adopt_is_described(dev)) {
+		VDUSE_LOG(NOTICE, "%s: its state file describes another device: it is ignored",
+				dev->name);
+		if (conf->adopt_fd_plus_1 == 0)
+			dev->sys->close(dev->fd);
+		return 0;
+	}
+	adopt_resumed(dev, conf);
+	VDUSE_LOG(NOTICE, "%s: goes on where another process ended%s", dev->name,
+			dev->adopted ? "; it stays in /dev/vduse when this process ends" : "");
+	return 1;
+}
+
+/* A device that somebody else made, by descriptor or name. Returns 1; 0: there is none. */
+static int
+adopt_foreign(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+{
+	int ret;
+
+	if (!conf->adopt)
+		return 0;
+	dev->control_fd = -1;
+	dev->fd = adopt_open(dev, conf, false);
+	if (dev->fd < 0)
+		return dev->fd == -ENOENT ? 0 : dev->fd;
+	dev->adopted = true;
+	ret = dev->ops.can_adopt != NULL ? dev->ops.can_adopt(dev->priv, dev->name) : 0;
+	if (ret == 0)
+		ret = vduse_birth_creating(dev, conf);
+	if (ret == 0)
+		ret = vduse_birth_served(dev, conf);
+	if (ret < 0) {
+		dev->sys->close(dev->fd);
+		return ret;
+	}
+	VDUSE_LOG(NOTICE, "%s: adopted; it stays in /dev/vduse when this process ends", dev->name);
+	return 1;
+}
+
+/* A process that died while it created, perhaps anew: what it made is in the way. */
+static void
+adopt_clean(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+{
+	int control, ret;
+
+	if (adopt_is_same(dev, conf)) {
+		ret = rte_vduse_dev_remove(dev->name);
+	} else {
+		control = dev->sys->open_control();
+		if (control < 0)
+			return; /* creating says why */
+		/* nobody has it open and it is not on the bus, or it stays */
+		ret = vduse_kernel_destroy(dev->sys, control, dev->name);
+		dev->sys->close(control);
+	}
+	if (ret == 0)
+		VDUSE_LOG(NOTICE, "%s: removed what a process left that died while it created it",
+				dev->name);
+}
+
+/*
+ * The device may be there whose state file cannot be used: of another version,
+ * or damaged. Off the bus nobody misses it, and it is created anew. On the bus
+ * it has a driver, and buffers under way of which nothing is known.
+ */
+static int
+adopt_unknown(struct rte_vduse_dev *dev)
+{
+	const int control = dev->sys->open_control();
+	int ret;
+
+	if (control < 0)
+		return 0; /* creating says why */
+	ret = vduse_kernel_destroy(dev->sys, control, dev->name);
+	dev->sys->close(control);
+	if (ret == -EBUSY)
+		VDUSE_LOG(ERR,
+				"%s: is in use, and its state file cannot be read (another "
+				"version, or "
+				"damaged): start the version that wrote it, or take the device off "
+				"the "
+				"vDPA bus (vdpa dev del %s) and start again; the file stays",
+				dev->name, dev->name);
+	else if (ret == 0)
+		VDUSE_LOG(NOTICE, "%s: was off the vDPA bus: created anew", dev->name);
+	return ret == -EBUSY ? ret : 0;
+}
+
+/*
+ * The process that serves the device goes on until rte_vduse_dev_take_over(): its
+ * state file is looked at, no more. Returns 1; 0: there is none; -errno.
+ */
+static int
+adopt_ask(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+{
+	struct vduse_takeover *takeover = &dev->takeover;
+	int store_fd, ret;
+
+	/* a device whose descriptor is here is nobody else's */
+	if (!conf->takeover || conf->adopt_fd_plus_1 != 0)
+		return 0;
+	ret = vduse_takeover_hello(
+			conf->state_dir, dev->name, conf->device_id, &takeover->fd, &store_fd);
+	if (ret <= 0)
+		return ret;
+	takeover->set = calloc(1, conf->config_size + 1);
+	ret = vduse_store_open(&dev->store, conf->state_dir, dev->name, store_fd);
+	if (ret == 0 && takeover->set == NULL)
+		ret = -ENOMEM;
+	if (ret == 0 && (vduse_store_stage(dev->store) != VDUSE_STORE_SERVED ||
+					!adopt_is_same(dev, conf) || !adopt_can_resume(dev))) {
+		VDUSE_LOG(ERR,
+				"%s: the process that serves it goes on: its state file does not "
+				"describe the device; stop it, and start this one again",
+				dev->name);
+		ret = -EPROTO;
+	}
+	if (ret < 0) {
+		close(takeover->fd);
+		free(takeover->set);
+		takeover->set = NULL;
+		return ret;
+	}
+	adopt_resumed(dev, conf);
+	dev->fd = -1;
+	dev->waiting = true;
+	return 1;
+}
+
+/* The process before ended without a word, so the device is as it left it. */
+static int
+adopt_reopen(struct rte_vduse_dev *dev, struct vduse_takeover_gift *gift)
+{
+	memset(gift, 0, sizeof(*gift));
+	gift->listen_fd = -1;
+	gift->device_fd = adopt_open(dev, &dev->renewal.conf, true);
+	if (gift->device_fd == -ENOENT)
+		VDUSE_LOG(ERR,
+				"%s: the process that served it has ended, and destroyed it; start "
+				"this one again to create it",
+				dev->name);
+	else if (gift->device_fd >= 0)
+		VDUSE_LOG(NOTICE, "%s: goes on where another process ended", dev->name);
+	return RTE_MIN(gift->device_fd, 0);
+}
+
+int
+vduse_adopt_take_over(struct rte_vduse_dev *dev)
+{
+	struct vduse_takeover_gift gift;
+	int ret;
+
+	ret = vduse_takeover_ready(dev->takeover.fd, dev->name, &gift);
+	if (ret == 0)
+		ret = adopt_reopen(dev, &gift);
+	if (ret < 0)
+		return ret;
+	dev->fd = gift.device_fd;
+	if (!adopt_is_same(dev, &dev->renewal.conf) || !adopt_is_described(dev)) {
+		VDUSE_LOG(ERR,
+				"%s: what was handed over is another device than was asked for; "
+				"start this process again",
+				dev->name);
+		dev->sys->close(dev->fd);
+		if (gift.listen_fd >= 0)
+			close(gift.listen_fd);
+		dev->fd = -1;
+		return -EPROTO;
+	}
+	dev->handover.listen_fd = gift.listen_fd;
+	dev->stopped_ns = gift.stopped_ns;
+	vduse_takeover_done(dev->takeover.fd);
+	close(dev->takeover.fd);
+	dev->takeover.fd = -1;
+	return 0;
+}
+
+int
+vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+{
+	enum vduse_store_stage stage = VDUSE_STORE_EMPTY;
+	int ret = 0;
+
+	dev->takeover.fd = -1;
+	if (conf->state_dir != NULL) {
+		ret = adopt_ask(dev, conf);
+		if (ret == 0)
+			ret = vduse_store_open(&dev->store, conf->state_dir, dev->name, -1);
+	}
+	if (ret == 0 && dev->store != NULL)
+		stage = vduse_store_stage(dev->store);
+	if (stage == VDUSE_STORE_SERVED)
+		ret = adopt_resume(dev, conf);
+	if (stage == VDUSE_STORE_CREATING && !conf->adopt)
+		adopt_clean(dev, conf);
+	if (ret == 0 && dev->store != NULL && dev->store->aside[0] != '\0' && !conf->adopt)
+		ret = adopt_unknown(dev);
+	if (ret == 0)
+		ret = adopt_foreign(dev, conf);
+	if (ret < 0) {
+		vduse_store_close(dev->store, false);
+		dev->store = NULL;
+	}
+	return ret;
+}

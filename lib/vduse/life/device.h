@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_DEVICE_H
+#define VDUSE_DEVICE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rte_vduse.h"
+#include "compat.h"
+#include "os/ctl.h"
+#include "mem/iotlb.h"
+#include "os/msg.h"
+#include "life/statefile.h"
+#include "os/sys.h"
+#include "mem/umem.h"
+#include "ring/vq.h"
+
+/** Address spaces of a device: its data queues', its control queues' own. */
+#define VDUSE_DEV_SPACES 2
+
+/** What is awaited from the process that takes the device over. */
+enum vduse_handover_step {
+	VDUSE_HANDOVER_NOBODY, /**< none is there */
+	VDUSE_HANDOVER_ASKED,  /**< its hello */
+	VDUSE_HANDOVER_WAITS,  /**< that it is ready; it has the state file */
+	VDUSE_HANDOVER_SENT,   /**< its acknowledgement; it has the device, and no queue runs */
+};
+
+/*
+ * An upgrade, the side that serves: a device's descriptor goes to the process
+ * that follows, with the state file and its lock. They meet at a socket in the
+ * state folder; each makes sure that the other is the same user or root. All
+ * is done on the control thread, and the owner is told when the device is gone.
+ */
+struct vduse_handover {
+	int listen_fd; /**< -1: none */
+	int peer_fd;   /**< who asked, -1: nobody */
+	vduse_ctl_id_t listen_id, peer_id;
+	enum vduse_handover_step
+			step; /**< written by the control thread; others read it atomically */
+	bool left;            /**< the device is no longer ours; the same */
+};
+
+/*
+ * Where a device is: on the vDPA bus or not. Its owner puts it there and takes
+ * it off, and so does the thread that makes it anew: one at a time. Never on
+ * the control thread, whose answers the bus waits for.
+ */
+struct vduse_place {
+	pthread_mutex_t lock;      /**< held while the bus is asked; guards all below */
+	bool attached;             /**< it is on the bus */
+	enum rte_vduse_attach how; /**< and belongs there, with this driver; NONE: it does not */
+};
+
+/** A device that is still served by the process that was asked for it. */
+struct vduse_takeover {
+	int fd;       /**< socket to that process; -1: there is none, or not any more */
+	uint8_t *set; /**< a byte of the configuration was set meanwhile: 1 */
+};
+
+/** What it takes to make the device again. */
+struct vduse_renewal {
+	struct rte_vduse_conf conf; /**< config is our copy */
+	pthread_mutex_t lock;       /**< guards all below, config, and dev->fd against its change */
+	pthread_cond_t changed;
+	bool gone;    /**< dev->fd is closed; the kernel may still have the device */
+	bool removed; /**< the kernel has it no more; of the thread, and its joiner */
+	bool stop;    /**< the owner destroys the device; no thread is started from then on */
+	bool wanted;  /**< the thread is to make it anew, once more perhaps */
+	bool started; /**< there is the thread, until the device is destroyed */
+	vduse_thread_t thread;
+};
+
+/**
+ * A device. After creation the fields below `status` belong to the control
+ * thread; what other threads read of them is read and written atomically.
+ */
+struct rte_vduse_dev {
+	char name[RTE_VDUSE_NAME_MAX + 1];
+	const struct vduse_sys *sys;
+	int control_fd; /* /dev/vduse/control; -1 for an adopted device */
+	int fd;         /* /dev/vduse/NAME */
+	uint64_t api_version;
+	uint64_t vduse_features; /* VDUSE_F_* agreed on */
+	uint64_t offered;        /* virtio features */
+	struct rte_vduse_ops ops;
+	void *priv;
+	bool adopted;              /* somebody else made it; it stays */
+	bool resumed;              /* a process before served it, and left its state file */
+	bool ready;                /* its owner is ready for callbacks: it is served */
+	bool recover_pending;      /* where it was is to be looked at first */
+	bool recovering;           /* queues start where another process left them */
+	struct vduse_store *store; /* the state file; NULL: none */
+	struct vduse_handover handover;
+	struct vduse_place place; /* on the bus, or not */
+	struct vduse_takeover takeover;
+	bool waiting;        /* another process serves it until rte_vduse_dev_take_over() */
+	bool keep;           /* it stays in the kernel for a process that follows */
+	bool found;          /* it was there before, and its owner has not attached it yet */
+	uint64_t stopped_ns; /* in the process that gave it to us, CLOCK_MONOTONIC; 0 */
+	struct vduse_renewal renewal;            /* should the kernel give it up */
+	void (*lost)(struct rte_vduse_dev *dev); /* it has; on the control thread */
+
+	struct vduse_readers *readers; /* the queues' bursts */
+	struct vduse_iotlb tlbs[VDUSE_DEV_SPACES];
+	struct vduse_share *share; /* of the process's address space, for all of them */
+	uint16_t nb_spaces;        /* address spaces, and groups of queues: data, control */
+	struct vduse_umem umem;    /* of the first */
+	struct vduse_vq_env env;
+	uint16_t nb_queues;
+	uint16_t first_control_queue;
+	struct vduse_vq **vqs;
+
+	uint8_t status;
+	bool started;
+	bool broken;
+	uint64_t driver_features;
+	struct vduse_msg_stats msg_stats;
+	int timer_fd; /* looks again at queues that are not ready */
+	uint32_t timer_ms;
+	bool misses_wait; /* for what the process lacks; the timer tries again */
+	vduse_ctl_id_t msg_id, fault_id, timer_id;
+	vduse_ctl_id_t *kick_ids; /* of the queues that are not ready yet */
+};
+
+/** The virtqueue; index is below nb_queues. */
+static inline struct vduse_vq *
+vduse_dev_vq(const struct rte_vduse_dev *dev, uint16_t index)
+{
+	return dev->vqs[index];
+}
+
+/** Whether the device is another process's, or may be. Any thread. */
+static inline bool
+vduse_dev_is_out(const struct rte_vduse_dev *dev)
+{
+	return __atomic_load_n(&dev->handover.left, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&dev->handover.step, __ATOMIC_ACQUIRE) == VDUSE_HANDOVER_SENT;
+}
+
+#endif /* VDUSE_DEVICE_H */

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <string.h>
+
+#include "life/adopt.h"
+#include "life/birth.h"
+#include "os/bus.h"
+#include "os/kernel.h"
+#include "log.h"
+#include "life/open.h"
+#include "life/place.h"
+
+int
+vduse_open(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+{
+	struct vduse_kernel_api api;
+	int ret;
+
+	ret = vduse_adopt(dev, conf);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	dev->control_fd = vduse_kernel_control(dev->sys, dev->name);
+	if (dev->control_fd < 0) {
+		ret = dev->control_fd;
+		goto close_store;
+	}
+	ret = vduse_kernel_negotiate(dev->sys, dev->control_fd, dev->name, &api);
+	if (ret < 0)
+		goto close_control;
+	dev->api_version = api.version;
+	dev->vduse_features = api.agreed;
+	if (dev->api_version >= VDUSE_API_VERSION_1 && conf->first_control_queue < conf->nb_queues)
+		dev->nb_spaces = 2;
+	ret = vduse_birth_creating(dev, conf);
+	if (ret == 0)
+		ret = vduse_birth_make(dev, conf);
+	if (ret < 0)
+		goto close_control;
+	return 0;
+
+close_control:
+	dev->sys->close(dev->control_fd);
+close_store:
+	vduse_store_close(dev->store, true);
+	dev->store = NULL;
+	return ret;
+}
+
+int
+vduse_close(struct rte_vduse_dev *dev)
+{
+	uint32_t waited = 0;
+	int ret = 0;
+
+	if (dev->fd >= 0)
+		dev->sys->close(dev->fd);
+	if (dev->adopted || dev->handover.left) {
+		vduse_store_close(dev->store, false);
+		if (dev->control_fd >= 0)
+			dev->sys->close(dev->control_fd);
+		return 0;
+	}
+	/* off the bus it is busy only while somebody else has its file open, to look at it perhaps
+	 */
+	do {
+		if (dev->renewal.removed)
+			break;
+		ret = vduse_kernel_destroy(dev->sys, dev->control_fd, dev->name);
+	} while (ret == -EBUSY && !vduse_place_is_attached(dev) && vduse_bus_wait(&waited));
+	if (ret < 0)
+		VDUSE_LOG(ERR,
+				"%s: stays in /dev/vduse: %s; take it off the vDPA bus and run "
+				"dpdk-vduse-net --destroy %s",
+				dev->name, strerror(-ret), dev->name);
+	vduse_store_close(dev->store, ret == 0);
+	dev->sys->close(dev->control_fd);
+	return ret;
+}

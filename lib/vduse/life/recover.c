@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <inttypes.h>
+#include <time.h>
+
+#include <linux/virtio_config.h>
+
+#include "log.h"
+#include "life/queues.h"
+#include "life/recover.h"
+#include "life/status.h"
+
+#define RECOVER_DRIVER_OK                                                                     \
+	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | \
+			VIRTIO_CONFIG_S_DRIVER_OK)
+
+/* Whether a driver has its queues ready: so far it came, or further. */
+static bool
+recover_any_ready(struct rte_vduse_dev *dev)
+{
+	uint64_t features = 0;
+	bool ready = false;
+	uint16_t i;
+
+	if (dev->sys->ioctl(dev->fd, VDUSE_DEV_GET_FEATURES, &features) < 0 || features == 0)
+		return false;
+	for (i = 0; i < dev->nb_queues; i++) {
+		struct vduse_vq_info info = { .index = i };
+
+		ready |= dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info) == 0 && info.ready;
+	}
+	return ready;
+}
+
+/* The device status to go on with; 0: what is to come comes as messages. */
+static uint8_t
+recover_status(struct rte_vduse_dev *dev)
+{
+	if (dev->resumed)
+		return dev->store->head->status;
+	return recover_any_ready(dev) ? RECOVER_DRIVER_OK : 0;
+}
+
+/* How long nobody served a device that another process handed over. */
+static void
+recover_say_rest(struct rte_vduse_dev *dev)
+{
+	struct timespec now;
+	uint64_t ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ns = now.tv_sec * UINT64_C(1000000000) + now.tv_nsec - dev->stopped_ns;
+	dev->stopped_ns = 0;
+	VDUSE_LOG(NOTICE, "%s: taken over; it rested for %" PRIu64 ".%03" PRIu64 " ms", dev->name,
+			ns / 1000000, ns / 1000 % 1000);
+}
+
+static void
+recover_go_on(struct rte_vduse_dev *dev, uint8_t status)
+{
+	if (dev->resumed && dev->store->head->failed) {
+		VDUSE_LOG(ERR,
+				"%s: had a malformed ring; it stays stopped until its driver "
+				"resets it",
+				dev->name);
+		__atomic_store_n(&dev->status, status, __ATOMIC_RELAXED);
+		vduse_queues_fail(dev);
+		return;
+	}
+	dev->recovering = true;
+	if (vduse_status_set(dev, status) < 0 && !dev->broken) {
+		VDUSE_LOG(ERR,
+				"%s: cannot go on where another process was; its driver has to "
+				"reset it",
+				dev->name);
+		vduse_queues_fail(dev);
+	}
+	dev->recovering = false;
+}
+
+void
+vduse_recover(struct rte_vduse_dev *dev)
+{
+	const uint8_t status = recover_status(dev);
+
+	if (status != 0)
+		recover_go_on(dev, status);
+	if (dev->stopped_ns != 0)
+		recover_say_rest(dev);
+}

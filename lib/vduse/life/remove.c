@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+
+#include <rte_common.h>
+
+#include "os/bus.h"
+#include "os/ctl.h"
+#include "os/holder.h"
+#include "os/kernel.h"
+#include "log.h"
+#include "os/msg.h"
+#include "life/remove.h"
+
+/* A device that nobody serves still has a driver that waits for answers while it leaves. */
+static int
+remove_get_vq_state(__rte_unused void *ctx, __rte_unused uint16_t index,
+		__rte_unused struct vduse_vq_state *state)
+{
+	return 0;
+}
+
+static int
+remove_set_status(__rte_unused void *ctx, __rte_unused uint8_t status)
+{
+	return 0;
+}
+
+static int
+remove_update_iotlb(__rte_unused void *ctx, __rte_unused uint32_t asid, __rte_unused uint64_t start,
+		__rte_unused uint64_t last)
+{
+	return 0;
+}
+
+static int
+remove_set_group_asid(
+		__rte_unused void *ctx, __rte_unused uint32_t group, __rte_unused uint32_t asid)
+{
+	return 0;
+}
+
+static int
+remove_set_vq_ready(__rte_unused void *ctx, __rte_unused uint16_t index, __rte_unused bool ready)
+{
+	return 0;
+}
+
+static const struct vduse_msg_ops remove_ops = {
+	.get_vq_state = remove_get_vq_state,
+	.set_status = remove_set_status,
+	.update_iotlb = remove_update_iotlb,
+	.set_group_asid = remove_set_group_asid,
+	.set_vq_ready = remove_set_vq_ready,
+};
+
+static void
+remove_on_message(void *arg, __rte_unused uint32_t events)
+{
+	vduse_msg_serve(arg);
+}
+
+/* EBUSY has causes that want another cure each. */
+static void
+remove_log_busy(const char *name, int ret)
+{
+	char path[PATH_MAX], holder[64];
+
+	if (ret != -EBUSY)
+		return;
+	if (vduse_bus_front_end(name, path, sizeof(path))) {
+		vduse_holder(path, holder, sizeof(holder));
+		VDUSE_LOG(ERR, "%s: %s has %s open; stop that front end first", name, holder, path);
+	} else if (vduse_bus_has(name)) {
+		VDUSE_LOG(ERR, "%s: is on the vDPA bus; take it off first: vdpa dev del %s", name,
+				name);
+	} else {
+		snprintf(path, sizeof(path), "/dev/vduse/%s", name);
+		vduse_holder(path, holder, sizeof(holder));
+		VDUSE_LOG(ERR, "%s: %s has it open; stop that one first", name, holder);
+	}
+}
+
+/* Another process serves it, on the bus or not. */
+static int
+remove_log_served(const char *name, int ret)
+{
+	char path[PATH_MAX], holder[64];
+
+	if (ret == -ENOENT)
+		return -ENODEV;
+	if (ret != -EBUSY)
+		return ret;
+	snprintf(path, sizeof(path), "/dev/vduse/%s", name);
+	vduse_holder(path, holder, sizeof(holder));
+	VDUSE_LOG(ERR, "%s: %s serves it; stop that one first", name, holder);
+	return ret;
+}
+
+int
+vduse_remove_detach(const struct vduse_sys *sys, int fd, const char *name)
+{
+	struct vduse_msg_port port = { .name = name,
+		.sys = sys,
+		.fd = fd,
+		.nb_queues = UINT16_MAX,
+		.nb_spaces = UINT16_MAX,
+		.ops = &remove_ops };
+	vduse_ctl_id_t id;
+	int ret;
+
+	ret = vduse_ctl_add(fd, EPOLLIN, remove_on_message, &port, &id);
+	if (ret < 0)
+		return ret;
+	ret = vduse_bus_detach(name);
+	vduse_ctl_del(id);
+	return ret;
+}
+
+int
+rte_vduse_dev_remove(const char *name)
+{
+	const struct vduse_sys *sys = vduse_sys_get();
+	int control_fd, fd, ret;
+
+	control_fd = vduse_kernel_control(sys, name);
+	if (control_fd < 0)
+		return control_fd;
+	/* opens once only: what opens is served by nobody */
+	fd = sys->open_device(name);
+	if (fd < 0) {
+		ret = remove_log_served(name, fd);
+		goto close_control;
+	}
+	ret = vduse_remove_detach(sys, fd, name);
+	sys->close(fd);
+	if (ret == 0)
+		ret = vduse_kernel_destroy(sys, control_fd, name);
+	remove_log_busy(name, ret);
+close_control:
+	sys->close(control_fd);
+	return ret;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include <linux/virtio_config.h>
+
+#include "ring/journal.h"
+#include "log.h"
+#include "life/queues.h"
+#include "life/remap.h"
+#include "life/status.h"
+
+/* Drop every region of every address space. Mirror: status_load(). */
+static void
+status_clear(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_spaces; i++)
+		vduse_iotlb_close(&dev->tlbs[i]);
+}
+
+static int
+status_load(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+	int ret = 0;
+
+	for (i = 0; i < dev->nb_spaces && ret >= 0; i++) {
+		vduse_iotlb_open(&dev->tlbs[i]);
+		ret = vduse_iotlb_load(&dev->tlbs[i]);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+/* DRIVER_OK. Mirror: vduse_status_stop(). */
+static int
+status_start(struct rte_vduse_dev *dev)
+{
+	int ret;
+
+	ret = status_load(dev);
+	if (ret < 0)
+		goto clear;
+	ret = dev->ops.start(dev->priv, dev->driver_features);
+	if (ret < 0)
+		goto clear;
+	ret = vduse_queues_watch(dev);
+	if (ret < 0)
+		goto stop;
+	__atomic_store_n(&dev->started, true, __ATOMIC_RELAXED);
+	vduse_queues_try(dev, VDUSE_READY_STEP_MIN_MS);
+	vduse_remap_umem(dev);
+	return dev->broken ? -EINVAL : 0;
+
+stop:
+	dev->ops.stop(dev->priv);
+clear:
+	status_clear(dev);
+	return ret;
+}
+
+/* What a successor would go on from is no more. */
+static void
+status_reset_records(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_queues; i++)
+		vduse_state_vq_reset(dev->vqs[i]);
+}
+
+void
+vduse_status_stop(struct rte_vduse_dev *dev, bool tell)
+{
+	vduse_queues_stop(dev, tell);
+	vduse_queues_unwatch(dev);
+	vduse_umem_close(&dev->umem);
+	status_clear(dev);
+	vduse_umem_release(&dev->umem);
+}
+
+/* FEATURES_OK: refused where the driver took what was not offered, or cannot be served. */
+static int
+status_check_features(struct rte_vduse_dev *dev)
+{
+	uint64_t features;
+	int ret;
+
+	ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_GET_FEATURES, &features);
+	if (ret < 0)
+		return ret;
+	if (features & ~dev->offered) {
+		VDUSE_LOG(ERR, "%s: the driver wants features 0x%" PRIx64 " that were not offered",
+				dev->name, features & ~dev->offered);
+		return -EINVAL;
+	}
+	ret = dev->ops.check_features(dev->priv, features);
+	if (ret < 0)
+		return ret;
+	__atomic_store_n(&dev->driver_features, features, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/*
+ * Reset: what a burst met before is the past driver's. The event of it may be
+ * still to come (serve_on_fault()).
+ */
+static void
+status_forget_faults(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_queues; i++)
+		dev->vqs[i]->fault = NULL;
+	__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
+}
+
+int
+vduse_status_set(struct rte_vduse_dev *dev, uint8_t status)
+{
+	const uint8_t set = status & ~dev->status;
+	int ret = 0;
+
+	VDUSE_LOG(DEBUG, "%s: status 0x%02x -> 0x%02x", dev->name, dev->status, status);
+	if (status == 0) {
+		/* first: a successor must not start queues that are half way through this */
+		vduse_store_set_status(dev->store, 0, false);
+		vduse_status_stop(dev, true);
+		status_reset_records(dev);
+		status_forget_faults(dev);
+		__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);
+	}
+	/* virtio 1.2, 3.1.1: features are agreed on before DRIVER_OK, and once */
+	if ((set & VIRTIO_CONFIG_S_FEATURES_OK) && (dev->started || dev->broken))
+		return -EINVAL;
+	if ((set & VIRTIO_CONFIG_S_DRIVER_OK) &&
+			(dev->started || dev->broken || !(status & VIRTIO_CONFIG_S_FEATURES_OK)))
+		return -EINVAL;
+	if (set & VIRTIO_CONFIG_S_FEATURES_OK)
+		ret = status_check_features(dev);
+	if (ret == 0 && (set & VIRTIO_CONFIG_S_DRIVER_OK))
+		ret = status_start(dev);
+	if (ret < 0)
+		return ret;
+	__atomic_store_n(&dev->status, status, __ATOMIC_RELAXED);
+	vduse_store_set_status(dev->store, status, dev->broken);
+	return 0;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VDUSE_STATUS_H
+#define VDUSE_STATUS_H
+
+#include "life/device.h"
+
+/* The virtio device status (virtio 1.2, 2.1), and what each of its steps means here. */
+
+/** Go to this virtio device status. On the control thread. @return 0 or -errno: refused */
+int vduse_status_set(struct rte_vduse_dev *dev, uint8_t status);
+
+/** As a reset does, the status stays: no queue runs, nothing is mapped. tell: the owner. */
+void vduse_status_stop(struct rte_vduse_dev *dev, bool tell);
+
+#endif /* VDUSE_STATUS_H */
