@@ -12,7 +12,7 @@
 
 #define _RTE_MEMCPY_X86_64_H_ /* DPDK's header is not read */
 
-/* A sanitizer sees no bounds of inline assembler (net_copy.h). */
+/* A sanitizer sees no bounds of inline assembler (net/copy.h). */
 #define NET_COPY_PLAIN
 
 #define rte_memcpy(dst, src, n) memcpy(dst, src, n)

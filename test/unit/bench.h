@@ -6,7 +6,7 @@
 
 #include "guest.h"
 #include "mock_driver.h"
-#include "net.h"
+#include "net/net.h"
 #include "unit.h"
 
 /* A network device on the fake kernel with a mock driver at its queues. */

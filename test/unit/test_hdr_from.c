@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "hdr_frame.h"
-#include "net_hdr.h"
+#include "net/hdr.h"
 
 #define BIT(name) (1ULL << (name))
 

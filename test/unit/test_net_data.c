@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "bench.h"
-#include "net_copy.h"
+#include "net/copy.h"
 
 /* Frame lengths: bounds of header, mbuf, patch and 16 bits; up to the longest IP packet. */
 static const uint32_t lengths[] = { 14, 15, 59, 60, 61, 64, 127, 128, 1500, 1514, 1518, 2035, 2036,

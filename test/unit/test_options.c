@@ -12,7 +12,7 @@
 #include <linux/virtio_net.h>
 
 #include "bench.h"
-#include "net_zc.h"
+#include "net/zc.h"
 #include "mem/deferred.h"
 #include "life/serve.h"
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "net_state.h"
+#include "net/ctrl/saved.h"
 #include "mem/deferred.h"
 #include "life/serve.h"
 

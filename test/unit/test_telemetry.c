@@ -15,7 +15,7 @@
 #include <rte_version.h>
 
 #include "ctrlq.h"
-#include "net_names.h"
+#include "net/names.h"
 #include "ring/queue.h"
 
 /* The tests' EAL runs without; this starts what it would have. Later versions take fewer. */

@@ -7,10 +7,10 @@
 
 #include <rte_spinlock.h>
 
-#include "net_body.h"
-#include "net_filter.h"
-#include "net_hdr.h"
-#include "net_rss.h"
+#include "net/isa.h"
+#include "net/ctrl/filter.h"
+#include "net/hdr.h"
+#include "net/ctrl/rss.h"
 #include "rte_vduse_net.h"
 #include "life/device.h"
 #include "ring/ring.h"
@@ -73,7 +73,7 @@ struct rte_vduse_net {
 	struct vduse_vq *first;   /* the first transmit queue */
 	bool holds_calls;         /* calls of some queue may be held back */
 
-	TAILQ_ENTRY(rte_vduse_net) next; /* net_list.c */
+	TAILQ_ENTRY(rte_vduse_net) next; /* net/list.c */
 	struct rte_vduse_dev *dev;
 	uint16_t queue_pairs;     /* offered */
 	uint16_t ctrl_index;      /* of the control queue, which follows from what is negotiated */
@@ -88,7 +88,7 @@ struct rte_vduse_net {
 	struct net_coalesce coalesce[2]; /* the owner's, [1]: dequeue; at every start */
 	bool adaptive[2];                /* the same */
 	pthread_mutex_t config_lock;     /* its owner and its driver's commands change it */
-	struct virtio_net_config config; /* as the driver sees it; net_config.c */
+	struct virtio_net_config config; /* as the driver sees it; net/config.c */
 	rte_vduse_net_event_cb event;
 	void *event_arg;
 	const struct net_bodies *bodies; /* of the bursts, chosen at DRIVER_OK */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef NET_BODY_H
-#define NET_BODY_H
+#ifndef NET_ISA_H
+#define NET_ISA_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@ typedef uint16_t (*net_burst_t)(struct net_queue *q, struct rte_mempool *pool,
 		struct rte_mbuf **pkts, uint16_t nb_pkts);
 
 /*
- * net_enqueue.c and net_dequeue.c are compiled once for each instruction set,
+ * net/enqueue.c and net/dequeue.c are compiled once for each instruction set,
  * which NET_BODY names; meson.build has the list. The code is the same: the
  * compiler makes of the copies and stores what the set has.
  */
@@ -51,4 +51,4 @@ const struct net_bodies *net_bodies_select(void);
 uint16_t net_burst_none(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
 		uint16_t nb_pkts);
 
-#endif /* NET_BODY_H */
+#endif /* NET_ISA_H */

@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "net_list.h"
+#include "net/list.h"
 
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static TAILQ_HEAD(net_list, rte_vduse_net) list = TAILQ_HEAD_INITIALIZER(list);

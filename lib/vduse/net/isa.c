@@ -4,8 +4,8 @@
 #include <rte_cpuflags.h>
 #include <rte_vect.h>
 
-#include "net_body.h"
-#include "net_copy.h"
+#include "net/isa.h"
+#include "net/copy.h"
 
 #define BODIES(body)                                          \
 	{                                                     \

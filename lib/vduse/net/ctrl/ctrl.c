@@ -7,9 +7,9 @@
 #include <rte_bitops.h>
 #include <rte_byteorder.h>
 
-#include "net_config.h"
-#include "net_ctrl.h"
-#include "net_state.h"
+#include "net/config.h"
+#include "net/ctrl/ctrl.h"
+#include "net/ctrl/saved.h"
 #include "len.h"
 #include "log.h"
 

@@ -43,7 +43,7 @@ net_copy(uint8_t *dst, const uint8_t *src, uint32_t n)
 /**
  * Whether the processor's string instruction is the better copy for long
  * pieces, whose destination it need not read first. Set when the library is
- * loaded (net_body.c).
+ * loaded (net/isa.c).
  */
 extern bool net_copy_string;
 

@@ -2,7 +2,7 @@
 #ifndef NET_CTRL_H
 #define NET_CTRL_H
 
-#include "net.h"
+#include "net/net.h"
 
 /** Serve the control queue (virtio 1.2, 5.1.6.5). Control thread. */
 void net_ctrl_serve(struct rte_vduse_net *net, struct vduse_vq *vq);

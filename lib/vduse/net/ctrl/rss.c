@@ -9,7 +9,7 @@
 #include <rte_net.h>
 #include <rte_thash.h>
 
-#include "net_rss.h"
+#include "net/ctrl/rss.h"
 
 /* Words of the longest input: two IPv6 addresses and two ports. */
 #define TUPLE_WORDS 9

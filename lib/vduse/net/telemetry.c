@@ -14,9 +14,9 @@
 #include <rte_telemetry.h>
 #include <rte_version.h>
 
-#include "net_config.h"
-#include "net_list.h"
-#include "net_names.h"
+#include "net/config.h"
+#include "net/list.h"
+#include "net/names.h"
 #include "count.h"
 #include "ring/queue.h"
 #include "life/recreate.h"

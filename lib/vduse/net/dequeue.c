@@ -2,9 +2,9 @@
 
 #include <rte_memcpy.h>
 
-#include "net_copy.h"
-#include "net.h"
-#include "net_zc.h"
+#include "net/copy.h"
+#include "net/net.h"
+#include "net/zc.h"
 #include "ring/batch.h"
 #include "ring/backoff.h"
 #include "len.h"

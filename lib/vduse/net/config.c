@@ -8,7 +8,7 @@
 #include <rte_bitops.h>
 #include <rte_byteorder.h>
 
-#include "net_config.h"
+#include "net/config.h"
 #include "ring/notify.h"
 #include "count.h"
 #include "ring/queue.h"

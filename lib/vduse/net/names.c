@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "net_names.h"
+#include "net/names.h"
 #include "rte_vduse_net.h"
 
 /* virtio 1.2, 5.1.3 and 6; 1.3 for 50 to 52, 54 to 56 and 58. */

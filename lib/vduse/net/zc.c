@@ -6,8 +6,8 @@
 #include <rte_common.h>
 #include <rte_malloc.h>
 
-#include "net.h"
-#include "net_zc.h"
+#include "net/net.h"
+#include "net/zc.h"
 #include "mem/deferred.h"
 #include "log.h"
 

@@ -2,7 +2,7 @@
 #ifndef NET_PLAN_H
 #define NET_PLAN_H
 
-#include "net.h"
+#include "net/net.h"
 
 /*
  * What is on. The owner's options say what is offered when a device is made;

@@ -10,7 +10,7 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-#include "net_hdr.h"
+#include "net/hdr.h"
 #include "len.h"
 #include "rte_vduse_net.h"
 #include "rte_vduse_net_headers.h"

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "net.h"
+#include "net/net.h"
 
 /* What the owner and the driver set of a network device. */
 

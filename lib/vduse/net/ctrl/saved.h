@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef NET_STATE_H
-#define NET_STATE_H
+#ifndef NET_SAVED_H
+#define NET_SAVED_H
 
-#include "net.h"
+#include "net/net.h"
 
 /* What the control queue has set, in the device's state file. Nothing happens without one. */
 
@@ -15,4 +15,4 @@ void net_state_restore(struct rte_vduse_net *net);
 /** The device is another process's: pairs and configuration as they were. */
 void net_state_adopt(struct rte_vduse_net *net);
 
-#endif /* NET_STATE_H */
+#endif /* NET_SAVED_H */

@@ -2,9 +2,9 @@
 
 #include <rte_memcpy.h>
 
-#include "net_copy.h"
-#include "net.h"
-#include "net_frame.h"
+#include "net/copy.h"
+#include "net/net.h"
+#include "net/frame.h"
 #include "ring/batch.h"
 #include "len.h"
 

@@ -12,12 +12,12 @@
 #include <rte_byteorder.h>
 #include <rte_malloc.h>
 
-#include "net_config.h"
-#include "net_ctrl.h"
-#include "net_list.h"
-#include "net_plan.h"
-#include "net_state.h"
-#include "net_zc.h"
+#include "net/config.h"
+#include "net/ctrl/ctrl.h"
+#include "net/list.h"
+#include "net/plan.h"
+#include "net/ctrl/saved.h"
+#include "net/zc.h"
 #include "ring/notify.h"
 #include "log.h"
 #include "ring/queue.h"

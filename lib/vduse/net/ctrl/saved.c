@@ -5,8 +5,8 @@
 
 #include <rte_byteorder.h>
 
-#include "net_config.h"
-#include "net_state.h"
+#include "net/config.h"
+#include "net/ctrl/saved.h"
 #include "log.h"
 
 /* Changes of it change VDUSE_STORE_VERSION. */

@@ -4,7 +4,7 @@
 
 #include <rte_mbuf.h>
 
-#include "net_copy.h"
+#include "net/copy.h"
 #include "rte_vduse_net.h"
 #include "ring/chain.h"
 #include "len.h"

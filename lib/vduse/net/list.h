@@ -2,7 +2,7 @@
 #ifndef NET_LIST_H
 #define NET_LIST_H
 
-#include "net.h"
+#include "net/net.h"
 
 /* The network devices of the process, for those who look at them from other threads. */
 

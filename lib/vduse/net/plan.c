@@ -7,7 +7,7 @@
 
 #include <rte_bitops.h>
 
-#include "net_plan.h"
+#include "net/plan.h"
 #include "log.h"
 
 /* What every driver of ours must take: VDUSE rings are addressed by IOVA only. */

@@ -2,8 +2,8 @@
 
 /* Frames in and out: which queue, and the frame around each burst's body. */
 
-#include "net.h"
-#include "net_frame.h"
+#include "net/net.h"
+#include "net/frame.h"
 #include "ring/backoff.h"
 #include "len.h"
 #include "ring/wake.h"
