@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Memory of the process's in the place of the bounce region (life/dev.c, vduse_dev_reg_umem()). */
+/* Memory of the process's in the place of the bounce region (vduse_dev_reg_umem() of the kernel).
+ */
 
 #include <assert.h>
 #include <errno.h>

@@ -19,8 +19,6 @@
 #include "life/recreate.h"
 #include "life/serve.h"
 
-RTE_LOG_REGISTER_DEFAULT(vduse_logtype, NOTICE);
-
 static const char *
 dev_cure(int err)
 {

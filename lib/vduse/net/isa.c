@@ -5,7 +5,6 @@
 #include <rte_vect.h>
 
 #include "net/isa.h"
-#include "net/copy.h"
 
 #define BODIES(body)                                          \
 	{                                                     \
@@ -14,16 +13,7 @@
 
 static const struct net_bodies plain = BODIES(plain);
 
-bool net_copy_string;
-
 #ifdef RTE_ARCH_X86_64
-/* It pays on Zen 4, and did not on Intel's (doc/benchmarks.md). */
-RTE_INIT(net_copy_choose)
-{
-	__builtin_cpu_init();
-	net_copy_string = __builtin_cpu_is("amd") && rte_cpu_get_flag_enabled(RTE_CPUFLAG_ERMS) > 0;
-}
-
 static bool
 has_avx512(void)
 {
