@@ -9,6 +9,7 @@
 
 #include "bench.h"
 #include "ctrlq.h"
+#include "net/config.h"
 
 #define GUARD 0xa5
 #define ROOM  4096 /* from one buffer to the next, guard bytes included */
@@ -269,8 +270,7 @@ test_steered(void **state)
 	(void)state;
 	unit_kernel(&(struct fk_conf){ .allow_ctrl_vq = true });
 	bench_up(&b, &conf);
-	b.net->rss.steer = true;
-	b.net->rss.types = NET_RSS_TYPES;
+	net_set_rss(b.net, &(struct net_rss){ .steer = true, .types = NET_RSS_TYPES });
 	for (k = 0; k < RTE_DIM(lies); k++) {
 		if (lies[k].delivered)
 			continue;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "net/config.h"
 #include "net/ctrl/saved.h"
 #include "mem/deferred.h"
 #include "life/serve.h"
@@ -215,7 +216,7 @@ test_control_state(void **state)
 	b.net->active_pairs = 3;
 	b.net->filter.promisc = false;
 	b.net->filter.allmulti = true;
-	b.net->rss.types = 5;
+	net_set_rss(b.net, &(struct net_rss){ .types = 5 });
 	net_state_save(b.net);
 	die(&b);
 	resume(&b);
@@ -226,7 +227,7 @@ test_control_state(void **state)
 	assert_int_equal(b.net->dev->nb_spaces, 2);
 	assert_true(b.net->steers && b.net->filter.active && b.net->filter.allmulti);
 	assert_false(b.net->filter.promisc);
-	assert_int_equal(b.net->rss.types, 5);
+	assert_int_equal(b.net->rss->types, 5);
 	/* and a new driver begins afresh */
 	assert_int_equal(fk_reset(b.dev), 0);
 	bench_negotiate(&b);
@@ -580,7 +581,7 @@ owner_state(size_t offset, uint8_t value)
 	resume(&b);
 	wait_for(&b, is_served);
 	assert_true(b.net->queues[0].features == bench_features(&conf));
-	memcpy(&steer, &b.net->rss.steer, sizeof(steer));
+	memcpy(&steer, &b.net->rss->steer, sizeof(steer));
 	assert_int_equal(steer, 0);
 	memcpy(&steer, &b.net->filter.active, sizeof(steer));
 	assert_int_equal(steer, 0);

@@ -3,6 +3,7 @@
 /* The hash of a frame, and where it takes the frame. */
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include "ctrlq.h"
@@ -430,6 +431,83 @@ test_report(void **state)
 		report_run(v);
 }
 
+/* Sends the same frame again and again, as a lcore does. */
+struct steering {
+	struct rte_vduse_net *net;
+	struct rte_mbuf *m;
+	bool stop;      /* atomic */
+	uint32_t tries; /* the same */
+};
+
+static void *
+steering_main(void *arg)
+{
+	struct steering *s = arg;
+
+	while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED)) {
+		rte_vduse_net_enqueue(s->net, 0, &s->m, 1);
+		__atomic_fetch_add(&s->tries, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* What came, and where: only to the pairs that some table has. */
+static unsigned int
+collect(struct bench *b)
+{
+	unsigned int n = 0;
+	uint16_t pair;
+	uint32_t len;
+
+	for (pair = 0; pair < CTRLQ_PAIRS; pair++) {
+		if (ctrlq_got(b, pair, &len) == NULL)
+			continue;
+		assert_in_range(pair, 1, 2);
+		ctrlq_offer(b, pair);
+		n++;
+	}
+	return n;
+}
+
+/* A frame goes by one table, all of it, while the next one is set. */
+static void
+test_changed_meanwhile(void **state)
+{
+	const struct frame_spec tcp = { .protocol = FRAME_TCP, .payload = 10 };
+	struct config tables[2] = { config_rss(NET_RSS_TYPES, 1, 1, 1, 4),
+		config_rss(NET_RSS_TYPES, 128, 2, 1, 4) };
+	struct steering s = { 0 };
+	pthread_t thread;
+	struct bench b;
+	uint32_t seen, i, got = 0;
+	uint16_t pair;
+
+	(void)state;
+	/* little-endian entries behind types, mask and the pair of what has no type */
+	for (i = 0; i < 128; i++)
+		tables[1].data[8 + 2 * i] = 2;
+	tables[0].data[8] = 1;
+	ctrlq_up(&b, 0, FEATURES);
+	for (pair = 0; pair < CTRLQ_PAIRS; pair++)
+		ctrlq_offer(&b, pair);
+	assert_int_equal(ask_rss(&b, &tables[0]), VIRTIO_NET_OK);
+	s.net = b.net;
+	s.m = suite_mbuf(&suite4[0], &tcp, 2000);
+	unit_thread(&thread, steering_main, &s);
+	for (i = 0; i < 200; i++) {
+		seen = __atomic_load_n(&s.tries, __ATOMIC_RELAXED);
+		while (__atomic_load_n(&s.tries, __ATOMIC_RELAXED) - seen < 4)
+			sched_yield();
+		assert_int_equal(ask_rss(&b, &tables[i & 1]), VIRTIO_NET_OK);
+		got += collect(&b);
+	}
+	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_true(got > 0);
+	rte_pktmbuf_free(s.m);
+	bench_down(&b);
+}
+
 int
 main(void)
 {
@@ -439,6 +517,7 @@ main(void)
 		UNIT_TEST(test_malformed),
 		UNIT_TEST(test_not_negotiated),
 		UNIT_TEST(test_report),
+		UNIT_TEST(test_changed_meanwhile),
 	};
 
 	return UNIT_RUN("rss", tests);

@@ -61,20 +61,41 @@ rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempo
 
 /*
  * The pair that a frame goes to: the table's, or the caller's among those that
- * the driver uses. Reads what the control thread may change at this moment;
- * whatever it gives is a pair that exists.
+ * the driver uses. The number of those may change at this moment; whatever it
+ * gives is a pair that exists.
  */
 static uint16_t
-net_steer(const struct rte_vduse_net *net, uint16_t pair, const struct rte_mbuf *m)
+net_steer(const struct rte_vduse_net *net, const struct net_rss *rss, uint16_t pair,
+		const struct rte_mbuf *m)
 {
 	uint16_t active;
 
 	/* one that does not add up is dropped by any pair */
-	if (__atomic_load_n(&net->rss.steer, __ATOMIC_RELAXED) && net_frame_adds_up(m))
-		return vduse_len_min16(
-				net_rss_pair(&net->rss, m), (uint16_t)(net->queue_pairs - 1));
+	if (rss->steer && net_frame_adds_up(m))
+		return vduse_len_min16(net_rss_pair(rss, m), (uint16_t)(net->queue_pairs - 1));
 	active = __atomic_load_n(&net->active_pairs, __ATOMIC_RELAXED);
 	return pair < active ? pair : active == 0 ? 0 : pair % active;
+}
+
+/* The first frames that go to the same pair, and which. @return how many */
+static uint16_t
+net_steer_run(struct rte_vduse_net *net, uint16_t pair, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		uint16_t *to)
+{
+	vduse_reader_t *steerer = &net->queues[2 * pair].steerer;
+	const struct net_rss *rss;
+	uint16_t run;
+
+	/* no lock is taken in here: the control thread waits for it, perhaps with that lock */
+	vduse_reader_enter(steerer);
+	/* acquire: pairs with the release in net_set_rss() */
+	rss = __atomic_load_n(&net->rss, __ATOMIC_ACQUIRE);
+	*to = net_steer(net, rss, pair, pkts[0]);
+	for (run = 1; run < nb_pkts; run++)
+		if (net_steer(net, rss, pair, pkts[run]) != *to)
+			break;
+	vduse_reader_leave(steerer);
+	return run;
 }
 
 /* Runs of frames for the same pair. Another lcore may be at that pair. */
@@ -85,10 +106,7 @@ net_enqueue_steered(
 	uint16_t done, run, taken, to;
 
 	for (done = 0; done < nb_pkts; done += run) {
-		to = net_steer(net, pair, pkts[done]);
-		for (run = 1; done + run < nb_pkts; run++)
-			if (net_steer(net, pair, pkts[done + run]) != to)
-				break;
+		run = net_steer_run(net, pair, &pkts[done], (uint16_t)(nb_pkts - done), &to);
 		rte_spinlock_lock(&net->queues[2 * to].lock);
 		taken = net_burst(&net->queues[2 * to], NULL, &pkts[done], run);
 		rte_spinlock_unlock(&net->queues[2 * to].lock);

@@ -3,6 +3,7 @@
 /* What the owner sets and reads while a device lives. */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_bitops.h>
@@ -91,6 +92,37 @@ net_resume_receive(struct rte_vduse_net *net)
 	for (i = 0; i < 2 * net->queue_pairs; i += 2)
 		if (i != net->ctrl_index)
 			vduse_vq_resume(net->queues[i].vq);
+}
+
+int
+net_alloc_steerers(struct rte_vduse_net *net)
+{
+	struct vduse_readers *steerers;
+	uint16_t i;
+
+	steerers = calloc(1, sizeof(*steerers) + net->queue_pairs * sizeof(steerers->readers[0]));
+	if (steerers == NULL)
+		return -ENOMEM;
+	for (i = 0; i < net->queue_pairs; i++)
+		steerers->readers[steerers->nb++] = &net->queues[2 * i].steerer;
+	net->steerers = steerers;
+	net_set_rss(net, &(struct net_rss){ 0 });
+	return 0;
+}
+
+void
+net_set_rss(struct rte_vduse_net *net, const struct net_rss *rss)
+{
+	struct net_rss *next = &net->rss_slots[net->rss == net->rss_slots];
+	uint16_t i;
+
+	*next = *rss;
+	for (i = 0; i < 2 * net->queue_pairs; i += 2)
+		net->queues[i].rss = next;
+	/* release: pairs with the acquire in net_steer_run() */
+	__atomic_store_n(&net->rss, next, __ATOMIC_RELEASE);
+	/* the other slot is written next time */
+	vduse_readers_wait(net->steerers, VDUSE_READER_NONE);
 }
 
 static int

@@ -399,6 +399,7 @@ net_free_queues(struct rte_vduse_net *net)
 	for (i = 0; net->queues != NULL && i < 2 * net->queue_pairs; i += 2)
 		rte_free(net->queues[i].pending);
 	rte_free(net->queues);
+	free(net->steerers);
 }
 
 /* Of the device that there is, which may not be quite the one that was asked for. */
@@ -441,10 +442,9 @@ net_alloc_queues(struct rte_vduse_net *net, bool call_thread)
 		if (net_alloc_pending(q) < 0)
 			goto fail;
 		q->filter = &net->filter;
-		q->rss = &net->rss;
 		rte_spinlock_init(&q->lock);
 	}
-	if (net->queues != NULL && net_alloc_zc(net) == 0)
+	if (net->queues != NULL && net_alloc_steerers(net) == 0 && net_alloc_zc(net) == 0)
 		return 0;
 
 fail:

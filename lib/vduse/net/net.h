@@ -56,7 +56,8 @@ struct net_queue {
 	uint16_t nb_pending;             /* room in the array */
 	struct net_pending *pending;     /* enqueue only */
 	const struct net_filter *filter; /* enqueue only */
-	const struct net_rss *rss;       /* enqueue only */
+	const struct net_rss *rss;       /* enqueue only; net_set_rss() */
+	vduse_reader_t steerer;          /* enqueue: the caller looks where frames go */
 	struct net_zc *zc;               /* dequeue: frames handed on without a copy, or NULL */
 	struct rte_vduse_net_queue_stats stats;
 } __rte_cache_aligned;
@@ -75,16 +76,18 @@ struct rte_vduse_net {
 
 	TAILQ_ENTRY(rte_vduse_net) next; /* net/list.c */
 	struct rte_vduse_dev *dev;
-	uint16_t queue_pairs;     /* offered */
-	uint16_t ctrl_index;      /* of the control queue, which follows from what is negotiated */
-	uint16_t active_pairs;    /* in use by the driver (VIRTIO_NET_CTRL_MQ) */
-	struct net_wish wish;     /* the owner's, as far as drivers have a say in it */
-	bool admin_up;            /* the owner set the link up */
-	bool driver_up;           /* DRIVER_OK */
-	bool made_up_mac;         /* its owner did not give one */
-	bool steers;              /* queue pairs can be other than the caller's (control queue) */
-	struct net_rss rss;       /* of the receive queues */
-	struct net_filter filter; /* active: heeded by the receive queues */
+	uint16_t queue_pairs;      /* offered */
+	uint16_t ctrl_index;       /* of the control queue, which follows from what is negotiated */
+	uint16_t active_pairs;     /* in use by the driver (VIRTIO_NET_CTRL_MQ) */
+	struct net_wish wish;      /* the owner's, as far as drivers have a say in it */
+	bool admin_up;             /* the owner set the link up */
+	bool driver_up;            /* DRIVER_OK */
+	bool made_up_mac;          /* its owner did not give one */
+	bool steers;               /* queue pairs can be other than the caller's (control queue) */
+	const struct net_rss *rss; /* of the receive queues; atomic, net_set_rss() */
+	struct net_rss rss_slots[2];     /* that one, and the next */
+	struct vduse_readers *steerers;  /* who looks at it outside of a burst; by pair */
+	struct net_filter filter;        /* active: heeded by the receive queues */
 	struct net_coalesce coalesce[2]; /* the owner's, [1]: dequeue; at every start */
 	bool adaptive[2];                /* the same */
 	pthread_mutex_t config_lock;     /* its owner and its driver's commands change it */

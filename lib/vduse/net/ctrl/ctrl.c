@@ -161,6 +161,7 @@ ctrl_announce_ack(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 static int
 ctrl_mq_pairs(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
+	struct net_rss rss = *net->rss;
 	uint16_t pairs;
 
 	if (cmd->len != sizeof(pairs))
@@ -170,8 +171,9 @@ ctrl_mq_pairs(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 	if (pairs < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || pairs > net->queue_pairs)
 		return -EINVAL;
 	/* the two exclude each other: the last one counts */
+	rss.steer = false;
 	net_pause_receive(net);
-	__atomic_store_n(&net->rss.steer, false, __ATOMIC_RELAXED);
+	net_set_rss(net, &rss);
 	net_resume_receive(net);
 	__atomic_store_n(&net->active_pairs, pairs, __ATOMIC_RELAXED);
 	return 0;
@@ -188,7 +190,7 @@ ctrl_rss(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 	if (net_rss_parse(&rss, cmd->data, cmd->len, steer, net->queue_pairs, &active) < 0)
 		return -EINVAL;
 	net_pause_receive(net);
-	net->rss = rss;
+	net_set_rss(net, &rss);
 	net_resume_receive(net);
 	if (steer)
 		__atomic_store_n(&net->active_pairs, active, __ATOMIC_RELAXED);
@@ -337,7 +339,7 @@ net_ctrl_reset(struct rte_vduse_net *net, uint64_t features)
 	f->promisc = true;
 	net_config_read(net, &config);
 	net_filter_set_mac(f, config.mac);
-	memset(&net->rss, 0, sizeof(net->rss));
+	net_set_rss(net, &(struct net_rss){ 0 });
 	__atomic_store_n(&net->active_pairs, 1, __ATOMIC_RELAXED);
 	/* what a driver before set is forgotten (virtio 1.3, 5.1.6.5.9) */
 	for (i = 0; i < 2 * net->queue_pairs; i++)

@@ -24,7 +24,7 @@
 			VIRTIO_NET_RSS_HASH_TYPE_UDPv4 | VIRTIO_NET_RSS_HASH_TYPE_IPv6 | \
 			VIRTIO_NET_RSS_HASH_TYPE_TCPv6 | VIRTIO_NET_RSS_HASH_TYPE_UDPv6)
 
-/** Changed by the control thread while the receive queues are paused. */
+/** Not changed once it is published: net_set_rss(). */
 struct net_rss {
 	bool steer;     /**< by the table; else by the caller's choice of queue */
 	uint32_t types; /**< VIRTIO_NET_RSS_HASH_TYPE_*; 0: no hash */

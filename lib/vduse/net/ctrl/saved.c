@@ -35,7 +35,7 @@ net_state_save(const struct rte_vduse_net *net)
 	saved.offloads = net->queues[0].features;
 	saved.active_pairs = net->active_pairs;
 	saved.nb_coalesce = RTE_MIN(2 * net->queue_pairs, (int)RTE_DIM(saved.coalesce));
-	saved.rss = net->rss;
+	saved.rss = *net->rss;
 	saved.filter = net->filter;
 	for (i = 0; i < saved.nb_coalesce; i++) {
 		saved.coalesce[i].frames = net->queues[i].vq->coal_frames;
@@ -86,7 +86,7 @@ net_state_restore(struct rte_vduse_net *net)
 	if (store == NULL || vduse_store_read(&store->head->owner, &saved, sizeof(saved)) == 0 ||
 			!net_state_valid(net, &saved))
 		return;
-	net->rss = saved.rss;
+	net_set_rss(net, &saved.rss);
 	net->filter = saved.filter;
 	for (i = 0; i < 2 * net->queue_pairs; i += 2)
 		net->queues[i].features = saved.offloads;
