@@ -127,7 +127,7 @@ set_word(const char *key, const char *text)
 		return emu_deny(EINVAL, "set: %s=%s is no number", key, text);
 	if (strcmp(key, "ctrl_vq") == 0)
 		emu.conf.ctrl_vq = value;
-	else if (strcmp(key, "api") == 0 && value <= VDUSE_API_VERSION_1)
+	else if (strcmp(key, "api") == 0 && value <= VDUSE_ABI_VERSION_1)
 		emu.conf.api = value;
 	else if (strcmp(key, "vduse_features") == 0) {
 		emu.conf.features = value;

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include <linux/vhost.h>
-#include <linux/vduse.h>
+#include "os/abi.h"
 
 #include "emu_rpc.h"
 #include "emu_wire.h"
@@ -55,7 +55,7 @@ struct emu_vq {
 	uint64_t desc;
 	uint64_t driver;
 	uint64_t device;
-	struct vduse_vq_state_packed packed;
+	struct vduse_abi_pos_packed packed;
 	uint16_t split;
 	uint32_t group;
 	bool ready;
@@ -70,8 +70,8 @@ struct emu_vq {
 
 /* A request on its way. Lives on the stack of the thread that waits for it. */
 struct emu_msg {
-	struct vduse_dev_request req;
-	struct vduse_dev_response rsp;
+	struct vduse_abi_request req;
+	struct vduse_abi_response rsp;
 	bool sent;
 	bool completed;
 	struct emu_msg *next;
@@ -79,7 +79,7 @@ struct emu_msg {
 
 struct emu_dev {
 	bool used;
-	char name[VDUSE_NAME_MAX];
+	char name[VDUSE_ABI_NAME_MAX];
 	uint64_t api;
 	uint64_t vduse_features;
 	uint64_t features;

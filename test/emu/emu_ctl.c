@@ -46,7 +46,7 @@ is_zero(const void *buf, size_t len)
 }
 
 static int
-check_features(const struct vduse_dev_config *config)
+check_features(const struct vduse_abi_create *config)
 {
 	bool net = config->device_id == VIRTIO_ID_NET;
 
@@ -63,9 +63,9 @@ check_features(const struct vduse_dev_config *config)
 }
 
 static int
-check_groups(const struct vduse_dev_config *config, uint64_t api)
+check_groups(const struct vduse_abi_create *config, uint64_t api)
 {
-	if (api < VDUSE_API_VERSION_1) {
+	if (api < VDUSE_ABI_VERSION_1) {
 		if (config->ngroups != 0 || config->nas != 0)
 			return emu_deny(EINVAL, "ngroups or nas set with API version 0");
 		return 0;
@@ -80,7 +80,7 @@ check_groups(const struct vduse_dev_config *config, uint64_t api)
 }
 
 static int
-check_config(const struct vduse_dev_config *config, uint64_t api)
+check_config(const struct vduse_abi_create *config, uint64_t api)
 {
 	int ret;
 
@@ -175,7 +175,7 @@ free_slot(void)
 
 /* Condition and mutex of a slot are made once and live as long as the broker. */
 static void
-init_slot(struct emu_dev *dev, const struct vduse_dev_config *config, uint64_t api)
+init_slot(struct emu_dev *dev, const struct vduse_abi_create *config, uint64_t api)
 {
 	size_t keep = offsetof(struct emu_dev, cond);
 
@@ -183,23 +183,23 @@ init_slot(struct emu_dev *dev, const struct vduse_dev_config *config, uint64_t a
 	dev->front_open = dev->has_owner = dev->in_batch = false;
 	dev->config_call = dev->sock = dev->minor = dev->shm_fd = -1;
 	memcpy(dev->name, config->name, sizeof(dev->name));
-	dev->name[VDUSE_NAME_MAX - 1] = '\0';
+	dev->name[VDUSE_ABI_NAME_MAX - 1] = '\0';
 	dev->api = api;
 	dev->features = config->features;
 	dev->device_id = config->device_id;
 	dev->vendor_id = config->vendor_id;
 	dev->vq_num = config->vq_num;
 	dev->vq_align = config->vq_align;
-	dev->ngroups = api < VDUSE_API_VERSION_1 ? 1 : config->ngroups;
-	dev->nas = api < VDUSE_API_VERSION_1 ? 1 : config->nas;
+	dev->ngroups = api < VDUSE_ABI_VERSION_1 ? 1 : config->ngroups;
+	dev->nas = api < VDUSE_ABI_VERSION_1 ? 1 : config->nas;
 	dev->config_size = config->config_size;
 }
 
 static int
 create(struct emu_file *file, struct emu_call *call)
 {
-	const struct vduse_dev_config *config = (const void *)call->req->data;
-	size_t head = offsetof(struct vduse_dev_config, config);
+	const struct vduse_abi_create *config = (const void *)call->req->data;
+	size_t head = offsetof(struct vduse_abi_create, config);
 	struct emu_dev *dev;
 	int ret;
 
@@ -267,7 +267,7 @@ feature_ioctl(struct emu_file *file, struct emu_call *call, uint64_t value)
 {
 	if (!emu.conf.feature_ioctls)
 		return -EINVAL; /* as an older kernel: a question, not a mistake */
-	if (call->req->cmd == VDUSE_GET_FEATURES)
+	if (call->req->cmd == VDUSE_IOC_GET_FEATURES)
 		return set_u64(call, emu.conf.features);
 	if (value & ~emu.conf.features)
 		return emu_deny(EINVAL, "VDUSE features %#llx, offered %#llx",
@@ -279,29 +279,29 @@ feature_ioctl(struct emu_file *file, struct emu_call *call, uint64_t value)
 int
 ctl_ioctl(struct emu_file *file, struct emu_call *call)
 {
-	char name[VDUSE_NAME_MAX];
+	char name[VDUSE_ABI_NAME_MAX];
 	uint64_t value = 0;
 
 	if (call->req->len >= sizeof(value))
 		memcpy(&value, call->req->data, sizeof(value));
 	switch (call->req->cmd) {
-	case VDUSE_GET_API_VERSION:
+	case VDUSE_IOC_GET_API_VERSION:
 		return set_u64(call, file->api == EMU_API_NOT_ASKED ? emu.conf.api : file->api);
-	case VDUSE_SET_API_VERSION:
+	case VDUSE_IOC_SET_API_VERSION:
 		if (value > emu.conf.api)
 			return -EINVAL; /* how a back end finds out */
 		file->api = value;
 		return 0;
-	case VDUSE_CREATE_DEV:
+	case VDUSE_IOC_CREATE:
 		if (file->api == EMU_API_NOT_ASKED)
-			file->api = VDUSE_API_VERSION;
+			file->api = VDUSE_ABI_VERSION_0;
 		return create(file, call);
-	case VDUSE_DESTROY_DEV:
+	case VDUSE_IOC_DESTROY:
 		memcpy(name, call->req->data, sizeof(name));
 		name[sizeof(name) - 1] = '\0';
 		return destroy(name);
-	case VDUSE_GET_FEATURES:
-	case VDUSE_SET_FEATURES:
+	case VDUSE_IOC_GET_FEATURES:
+	case VDUSE_IOC_SET_FEATURES:
 		return feature_ioctl(file, call, value);
 	default:
 		return emu_deny(EINVAL, "unknown ioctl %#llx on control",

@@ -101,7 +101,7 @@ dev_config_irq(struct emu_dev *dev)
 static int
 setup_kickfd(struct emu_dev *dev, struct emu_call *call)
 {
-	struct vduse_vq_eventfd arg;
+	struct vduse_abi_kickfd arg;
 	struct emu_vq *vq;
 
 	memcpy(&arg, call->req->data, sizeof(arg));
@@ -113,7 +113,7 @@ setup_kickfd(struct emu_dev *dev, struct emu_call *call)
 			return emu_deny(EBADF, "kickfd %d is not open", arg.fd);
 		if (!fd_is_eventfd(call->in->fd[0]))
 			return emu_deny(EINVAL, "kickfd %d is not an eventfd", arg.fd);
-	} else if (arg.fd != VDUSE_EVENTFD_DEASSIGN) {
+	} else if (arg.fd != VDUSE_ABI_NO_FD) {
 		return 0;
 	}
 	drop_fd(&vq->kickfd);
@@ -131,15 +131,15 @@ setup_kickfd(struct emu_dev *dev, struct emu_call *call)
 static int
 setup_vq(struct emu_dev *dev, struct emu_call *call)
 {
-	struct vduse_vq_config arg;
+	struct vduse_abi_vq_setup arg;
 	uint32_t bad = 0;
 
 	memcpy(&arg, call->req->data, sizeof(arg));
 	if (arg.index >= dev->vq_num)
 		return emu_deny(EINVAL, "VQ_SETUP of queue %u of %u", arg.index, dev->vq_num);
-	if (dev->api < VDUSE_API_VERSION_1 && arg.group != 0)
+	if (dev->api < VDUSE_ABI_VERSION_1 && arg.group != 0)
 		return emu_deny(EINVAL, "VQ_SETUP: group %u with API version 0", arg.group);
-	if (dev->api >= VDUSE_API_VERSION_1) {
+	if (dev->api >= VDUSE_ABI_VERSION_1) {
 		if (arg.group >= dev->ngroups)
 			return emu_deny(EINVAL, "VQ_SETUP: group %u of %u", arg.group,
 					dev->ngroups);
@@ -160,7 +160,7 @@ setup_vq(struct emu_dev *dev, struct emu_call *call)
 static int
 get_info(struct emu_dev *dev, struct emu_call *call)
 {
-	struct vduse_vq_info info;
+	struct vduse_abi_vq info;
 	const struct emu_vq *vq;
 
 	memcpy(&info, call->req->data, sizeof(info));
@@ -184,7 +184,7 @@ get_info(struct emu_dev *dev, struct emu_call *call)
 static int
 set_config(struct emu_dev *dev, struct emu_call *call)
 {
-	const struct vduse_config_data *arg = (const void *)call->req->data;
+	const struct vduse_abi_config *arg = (const void *)call->req->data;
 
 	if (arg->offset > dev->config_size || arg->length == 0 ||
 			arg->length > dev->config_size - arg->offset)
@@ -217,7 +217,7 @@ inject_irq(struct emu_dev *dev, struct emu_call *call)
 /* Give the region that `entry` names first; the fd keeps the access the front end opened it with.
  */
 static int
-get_fd(struct emu_dev *dev, struct emu_call *call, struct vduse_iotlb_entry_v2 *entry)
+get_fd(struct emu_dev *dev, struct emu_call *call, struct vduse_abi_region_v2 *entry)
 {
 	const struct emu_region *region;
 	uint64_t shrink = emu.conf.shrink;
@@ -247,12 +247,12 @@ get_fd(struct emu_dev *dev, struct emu_call *call, struct vduse_iotlb_entry_v2 *
 static int
 iotlb_get_fd(struct emu_dev *dev, struct emu_call *call)
 {
-	bool v2 = call->req->cmd == VDUSE_IOTLB_GET_FD2;
-	size_t size = v2 ? sizeof(struct vduse_iotlb_entry_v2) : sizeof(struct vduse_iotlb_entry);
-	struct vduse_iotlb_entry_v2 entry = { 0 };
+	bool v2 = call->req->cmd == VDUSE_IOC_REGION_V2;
+	size_t size = v2 ? sizeof(struct vduse_abi_region_v2) : sizeof(struct vduse_abi_region);
+	struct vduse_abi_region_v2 entry = { 0 };
 	int ret;
 
-	if (v2 && dev->api < VDUSE_API_VERSION_1)
+	if (v2 && dev->api < VDUSE_ABI_VERSION_1)
 		return -ENOTTY;
 	memcpy(&entry, call->req->data, size);
 	for (unsigned int i = 0; v2 && i < 11; i++)
@@ -269,7 +269,7 @@ iotlb_get_fd(struct emu_dev *dev, struct emu_call *call)
 static int
 iotlb_get_info(struct emu_dev *dev, struct emu_call *call)
 {
-	struct vduse_iova_info info;
+	struct vduse_abi_iova info;
 	const struct emu_region *region;
 	uint32_t bad = 0;
 
@@ -297,7 +297,7 @@ iotlb_get_info(struct emu_dev *dev, struct emu_call *call)
 static int
 umem(struct emu_dev *dev, struct emu_call *call)
 {
-	struct vduse_iova_umem arg;
+	struct vduse_abi_umem arg;
 	uint32_t bad = 0;
 
 	memcpy(&arg, call->req->data, sizeof(arg));
@@ -306,7 +306,7 @@ umem(struct emu_dev *dev, struct emu_call *call)
 	if (bad != 0 || arg.asid >= dev->nas)
 		return emu_deny(EINVAL, "UMEM: reserved not zero, or ASID %u of %u", arg.asid,
 				dev->nas);
-	if (call->req->cmd == VDUSE_IOTLB_DEREG_UMEM)
+	if (call->req->cmd == VDUSE_IOC_DEREG_UMEM)
 		return -ENOENT;
 	return -EINVAL;
 }
@@ -338,29 +338,29 @@ dev_ioctl(struct emu_dev *dev, struct emu_call *call)
 	if (dev->broken)
 		return emu_deny(EPERM, "%s is broken", dev->name);
 	switch (call->req->cmd) {
-	case VDUSE_IOTLB_GET_FD:
-	case VDUSE_IOTLB_GET_FD2:
+	case VDUSE_IOC_REGION:
+	case VDUSE_IOC_REGION_V2:
 		return iotlb_get_fd(dev, call);
-	case VDUSE_DEV_GET_FEATURES:
+	case VDUSE_IOC_DRIVER_FEATURES:
 		memcpy(call->rsp->data, &dev->driver_features, sizeof(dev->driver_features));
 		call->rsp->len = sizeof(dev->driver_features);
 		return 0;
-	case VDUSE_DEV_SET_CONFIG:
+	case VDUSE_IOC_SET_CONFIG:
 		return set_config(dev, call);
-	case VDUSE_DEV_INJECT_CONFIG_IRQ:
+	case VDUSE_IOC_CONFIG_IRQ:
 		return config_irq(dev);
-	case VDUSE_VQ_SETUP:
+	case VDUSE_IOC_VQ_SETUP:
 		return setup_vq(dev, call);
-	case VDUSE_VQ_GET_INFO:
+	case VDUSE_IOC_VQ_INFO:
 		return get_info(dev, call);
-	case VDUSE_VQ_SETUP_KICKFD:
+	case VDUSE_IOC_VQ_KICKFD:
 		return setup_kickfd(dev, call);
-	case VDUSE_VQ_INJECT_IRQ:
+	case VDUSE_IOC_VQ_IRQ:
 		return inject_irq(dev, call);
-	case VDUSE_IOTLB_REG_UMEM:
-	case VDUSE_IOTLB_DEREG_UMEM:
+	case VDUSE_IOC_REG_UMEM:
+	case VDUSE_IOC_DEREG_UMEM:
 		return umem(dev, call);
-	case VDUSE_IOTLB_GET_INFO:
+	case VDUSE_IOC_IOVA:
 		return iotlb_get_info(dev, call);
 	default:
 		emu_warn("%s: unknown ioctl %#llx", dev->name, (unsigned long long)call->req->cmd);

@@ -348,7 +348,7 @@ init_slots(void)
 
 	pthread_mutex_init(&emu.lock, NULL);
 	pthread_cond_init(&emu.released, NULL);
-	emu.conf = (struct emu_conf){ .api = VDUSE_API_VERSION, .msg_timeout = 30, .caps = true };
+	emu.conf = (struct emu_conf){ .api = VDUSE_ABI_VERSION_0, .msg_timeout = 30, .caps = true };
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);

@@ -66,7 +66,7 @@ msg_break(struct emu_dev *dev)
 	atomic_store_explicit(&dev->shm->broken, 1, memory_order_release);
 	for (struct emu_msg *msg = dev->msgs; msg != NULL; msg = msg->next) {
 		msg->completed = true;
-		msg->rsp.result = VDUSE_REQ_RESULT_FAILED;
+		msg->rsp.result = VDUSE_MSG_FAILED;
 	}
 	dev->msgs = NULL;
 	if (dev->sock >= 0)
@@ -101,12 +101,12 @@ msg_sync(struct emu_dev *dev, struct emu_msg *msg)
 				   : pthread_cond_timedwait(&dev->cond, &emu.lock, &at);
 	if (!msg->completed) {
 		msg_unlink(dev, msg);
-		msg->rsp.result = VDUSE_REQ_RESULT_FAILED;
+		msg->rsp.result = VDUSE_MSG_FAILED;
 		emu_warn("%s: request %u of type %u not answered within %u s", dev->name,
 				msg->req.request_id, msg->req.type, seconds);
 		msg_break(dev);
 	}
-	return msg->rsp.result == VDUSE_REQ_RESULT_OK ? 0 : -EIO;
+	return msg->rsp.result == VDUSE_MSG_OK ? 0 : -EIO;
 }
 
 /* write(2) on the device. Return: bytes taken, or -errno. */
@@ -114,7 +114,7 @@ int
 msg_reply(struct emu_dev *dev, const void *buf, size_t len)
 {
 	static const uint32_t zero[4];
-	struct vduse_dev_response rsp;
+	struct vduse_abi_response rsp;
 	struct emu_msg *msg;
 
 	if (len < sizeof(rsp))
@@ -130,7 +130,7 @@ msg_reply(struct emu_dev *dev, const void *buf, size_t len)
 	if (msg == NULL)
 		return emu_deny(ENOENT, "%s: reply to request %u, which nobody waits for",
 				dev->name, rsp.request_id);
-	if (rsp.result > VDUSE_REQ_RESULT_FAILED)
+	if (rsp.result > VDUSE_MSG_FAILED)
 		emu_warn("%s: reply to request %u with result %u, neither OK nor FAILED", dev->name,
 				rsp.request_id, rsp.result);
 	msg_unlink(dev, msg);
@@ -144,7 +144,7 @@ msg_reply(struct emu_dev *dev, const void *buf, size_t len)
 int
 msg_status(struct emu_dev *dev, uint8_t status)
 {
-	struct emu_msg msg = { .req.type = VDUSE_SET_STATUS };
+	struct emu_msg msg = { .req.type = VDUSE_MSG_SET_STATUS };
 
 	msg.req.s.status = status;
 	return msg_sync(dev, &msg);
@@ -153,11 +153,11 @@ msg_status(struct emu_dev *dev, uint8_t status)
 int
 msg_iotlb(struct emu_dev *dev, uint32_t asid, uint64_t start, uint64_t last)
 {
-	struct emu_msg msg = { .req.type = VDUSE_UPDATE_IOTLB };
+	struct emu_msg msg = { .req.type = VDUSE_MSG_UPDATE_IOTLB };
 
 	if (last < start)
 		return -EINVAL;
-	if (dev->api < VDUSE_API_VERSION_1) {
+	if (dev->api < VDUSE_ABI_VERSION_1) {
 		msg.req.iova.start = start;
 		msg.req.iova.last = last;
 	} else {

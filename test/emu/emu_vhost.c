@@ -164,7 +164,7 @@ backend_features(const struct emu_dev *dev)
 	uint64_t features = BIT(VHOST_BACKEND_F_IOTLB_MSG_V2) | BIT(VHOST_BACKEND_F_IOTLB_BATCH) |
 			    BIT(VHOST_BACKEND_F_IOTLB_ASID);
 
-	if (dev->vduse_features & BIT(VDUSE_F_SUSPEND))
+	if (dev->vduse_features & BIT(VDUSE_ABI_F_SUSPEND))
 		features |= BIT(VHOST_BACKEND_F_SUSPEND);
 	return features;
 }
@@ -208,12 +208,12 @@ set_config_call(struct emu_dev *dev, struct emu_call *call)
 static int
 suspend(struct emu_dev *dev)
 {
-	struct emu_msg msg = { .req.type = VDUSE_SUSPEND };
+	struct emu_msg msg = { .req.type = VDUSE_MSG_SUSPEND };
 	int ret;
 
 	if (!(dev->status & EMU_S_DRIVER_OK))
 		return 0;
-	if (!(dev->vduse_features & BIT(VDUSE_F_SUSPEND)))
+	if (!(dev->vduse_features & BIT(VDUSE_ABI_F_SUSPEND)))
 		return emu_deny(EOPNOTSUPP, "VHOST_VDPA_SUSPEND: the back end did not ask for it");
 	ret = msg_sync(dev, &msg);
 	if (ret == 0)

@@ -69,7 +69,7 @@ set_base(struct emu_dev *dev, struct emu_vq *vq, const struct vhost_vring_state 
 static int
 get_base(struct emu_dev *dev, struct emu_call *call, uint32_t index)
 {
-	struct emu_msg msg = { .req.type = VDUSE_GET_VQ_STATE };
+	struct emu_msg msg = { .req.type = VDUSE_MSG_GET_VQ_STATE };
 	struct vhost_vring_state state = { .index = index };
 	struct emu_vq *vq = &dev->vq[index];
 	int ret;
@@ -79,7 +79,7 @@ get_base(struct emu_dev *dev, struct emu_call *call, uint32_t index)
 	if (ret < 0)
 		return ret;
 	if (dev->driver_features & EMU_F_RING_PACKED) {
-		const struct vduse_vq_state_packed *packed = &msg.rsp.vq_state.packed;
+		const struct vduse_abi_pos_packed *packed = &msg.rsp.vq_state.packed;
 
 		vq->base_avail = (packed->last_avail_idx & 0x7fff) |
 				 (packed->last_avail_counter & 1) << 15;
@@ -152,10 +152,10 @@ set_call(struct emu_dev *dev, struct emu_call *call, const struct vhost_vring_fi
 static int
 set_enable(struct emu_dev *dev, const struct vhost_vring_state *state)
 {
-	struct emu_msg msg = { .req.type = VDUSE_SET_VQ_READY };
+	struct emu_msg msg = { .req.type = VDUSE_MSG_SET_VQ_READY };
 	int ret;
 
-	if (dev->vduse_features & (1ULL << VDUSE_F_QUEUE_READY)) {
+	if (dev->vduse_features & (1ULL << VDUSE_ABI_F_QUEUE_READY)) {
 		msg.req.vq_ready.num = state->index;
 		msg.req.vq_ready.ready = state->num != 0;
 		ret = msg_sync(dev, &msg);
@@ -170,11 +170,11 @@ set_enable(struct emu_dev *dev, const struct vhost_vring_state *state)
 static int
 group_ioctl(struct emu_dev *dev, struct emu_call *call, struct vhost_vring_state *state)
 {
-	struct emu_msg msg = { .req.type = VDUSE_SET_VQ_GROUP_ASID };
+	struct emu_msg msg = { .req.type = VDUSE_MSG_SET_VQ_GROUP_ASID };
 	int ret;
 
 	if (call->req->cmd == VHOST_VDPA_GET_VRING_GROUP) {
-		state->num = dev->api < VDUSE_API_VERSION_1 ? 0 : dev->vq[state->index].group;
+		state->num = dev->api < VDUSE_ABI_VERSION_1 ? 0 : dev->vq[state->index].group;
 		memcpy(call->rsp->data, state, sizeof(*state));
 		call->rsp->len = sizeof(*state);
 		return 0;
@@ -182,7 +182,7 @@ group_ioctl(struct emu_dev *dev, struct emu_call *call, struct vhost_vring_state
 	if (state->index >= dev->ngroups || state->num >= dev->nas)
 		return emu_deny(EINVAL, "SET_GROUP_ASID: group %u of %u, ASID %u of %u",
 				state->index, dev->ngroups, state->num, dev->nas);
-	if (dev->api < VDUSE_API_VERSION_1)
+	if (dev->api < VDUSE_ABI_VERSION_1)
 		return emu_deny(EINVAL, "SET_GROUP_ASID with API version 0");
 	if (dev->status & EMU_S_DRIVER_OK)
 		return emu_deny(EBUSY, "SET_GROUP_ASID after DRIVER_OK");

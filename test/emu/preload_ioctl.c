@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include <linux/vhost.h>
-#include <linux/vduse.h>
+#include "os/abi.h"
 
 #include "preload.h"
 
@@ -68,14 +68,14 @@ copy_out(void *to, const void *from, size_t len)
 static size_t
 tail_of(unsigned long cmd, const void *data)
 {
-	const struct vduse_dev_config *dev = data;
-	const struct vduse_config_data *config = data;
+	const struct vduse_abi_create *dev = data;
+	const struct vduse_abi_config *config = data;
 	const struct vhost_vdpa_config *vhost = data;
 	size_t tail = 0;
 
-	if (cmd == VDUSE_CREATE_DEV)
+	if (cmd == VDUSE_IOC_CREATE)
 		tail = dev->config_size;
-	else if (cmd == VDUSE_DEV_SET_CONFIG)
+	else if (cmd == VDUSE_IOC_SET_CONFIG)
 		tail = config->length;
 	else if (cmd == VHOST_VDPA_SET_CONFIG)
 		tail = vhost->len;
@@ -87,8 +87,8 @@ static int
 fd_offset(unsigned long cmd)
 {
 	switch (cmd) {
-	case VDUSE_VQ_SETUP_KICKFD:
-		return offsetof(struct vduse_vq_eventfd, fd);
+	case VDUSE_IOC_VQ_KICKFD:
+		return offsetof(struct vduse_abi_kickfd, fd);
 	case VHOST_SET_VRING_KICK:
 	case VHOST_SET_VRING_CALL:
 	case VHOST_SET_VRING_ERR:
@@ -203,7 +203,7 @@ ioctl_call(struct emu_fd *dev, unsigned long cmd, void *arg)
 	struct emu_fds fds, got;
 	int64_t ret;
 
-	if (cmd == VDUSE_VQ_INJECT_IRQ && arg != NULL && inject(dev, arg) == 0)
+	if (cmd == VDUSE_IOC_VQ_IRQ && arg != NULL && inject(dev, arg) == 0)
 		return 0;
 	ret = load(&req, cmd, arg);
 	if (ret < 0)
@@ -211,7 +211,7 @@ ioctl_call(struct emu_fd *dev, unsigned long cmd, void *arg)
 	load_fd(&req, cmd, &fds);
 	ret = emu_call(&req, &fds, &rsp, &got);
 	ret = store(ret, cmd, arg, &rsp);
-	if (cmd == VDUSE_IOTLB_GET_FD || cmd == VDUSE_IOTLB_GET_FD2)
+	if (cmd == VDUSE_IOC_REGION || cmd == VDUSE_IOC_REGION_V2)
 		return take_region(dev, &got, ret);
 	emu_fds_close(&got);
 	return ret;

@@ -49,7 +49,7 @@ emu_admin(const char *fmt, ...)
 }
 
 void
-config_init(struct vduse_dev_config *config, const char *name)
+config_init(struct vduse_abi_create *config, const char *name)
 {
 	memset(config, 0, sizeof(*config) + config->config_size);
 	snprintf(config->name, sizeof(config->name), "%s", name);
@@ -63,16 +63,16 @@ config_init(struct vduse_dev_config *config, const char *name)
 static void
 setup_queues(struct back *back)
 {
-	struct vduse_vq_config vq = { .max_size = QUEUE_MAX };
+	struct vduse_abi_vq_setup vq = { .max_size = QUEUE_MAX };
 
 	for (vq.index = 0; vq.index < QUEUES; vq.index++)
-		assert_int_equal(ioctl(back->fd, VDUSE_VQ_SETUP, &vq), 0);
+		assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_SETUP, &vq), 0);
 }
 
 void
 back_create(struct back *back, uint64_t api, uint64_t vduse_features)
 {
-	struct vduse_dev_config *config = calloc(1, sizeof(*config) + 64);
+	struct vduse_abi_create *config = calloc(1, sizeof(*config) + 64);
 	static unsigned int number;
 	char path[64];
 
@@ -82,13 +82,13 @@ back_create(struct back *back, uint64_t api, uint64_t vduse_features)
 	snprintf(back->name, sizeof(back->name), "t%u", number++);
 	back->control = open("/dev/vduse/control", O_RDWR | O_CLOEXEC);
 	assert_true(back->control >= 0);
-	assert_int_equal(ioctl(back->control, VDUSE_SET_API_VERSION, &api), 0);
+	assert_int_equal(ioctl(back->control, VDUSE_IOC_SET_API_VERSION, &api), 0);
 	if (vduse_features != 0)
-		assert_int_equal(ioctl(back->control, VDUSE_SET_FEATURES, &vduse_features), 0);
+		assert_int_equal(ioctl(back->control, VDUSE_IOC_SET_FEATURES, &vduse_features), 0);
 	config_init(config, back->name);
 	config->ngroups = api >= 1 ? 2 : 0;
 	config->nas = api >= 1 ? 2 : 0;
-	assert_int_equal(ioctl(back->control, VDUSE_CREATE_DEV, config), 0);
+	assert_int_equal(ioctl(back->control, VDUSE_IOC_CREATE, config), 0);
 	free(config);
 	snprintf(path, sizeof(path), "/dev/vduse/%s", back->name);
 	back->fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -97,16 +97,16 @@ back_create(struct back *back, uint64_t api, uint64_t vduse_features)
 }
 
 static void
-answer(struct back *back, const struct vduse_dev_request *req)
+answer(struct back *back, const struct vduse_abi_request *req)
 {
-	struct vduse_dev_response rsp = { .request_id = req->request_id };
+	struct vduse_abi_response rsp = { .request_id = req->request_id };
 
 	pthread_mutex_lock(&back->lock);
 	if (back->count < LOG_MAX)
 		back->log[back->count++] = *req;
 	if (back->fail & 1U << req->type)
-		rsp.result = VDUSE_REQ_RESULT_FAILED;
-	if (req->type == VDUSE_GET_VQ_STATE)
+		rsp.result = VDUSE_MSG_FAILED;
+	if (req->type == VDUSE_MSG_GET_VQ_STATE)
 		rsp.vq_state = back->state;
 	pthread_cond_broadcast(&back->cond);
 	pthread_mutex_unlock(&back->lock);
@@ -119,7 +119,7 @@ serve(void *arg)
 	struct back *back = arg;
 	struct pollfd pfd[2] = { { .fd = back->fd, .events = POLLIN },
 		{ .fd = back->stop, .events = POLLIN } };
-	struct vduse_dev_request req;
+	struct vduse_abi_request req;
 
 	while (poll(pfd, 2, -1) > 0 && pfd[1].revents == 0) {
 		if (read(back->fd, &req, sizeof(req)) == sizeof(req))
@@ -162,7 +162,7 @@ back_attach(struct back *back)
 void
 back_destroy(struct back *back)
 {
-	char name[VDUSE_NAME_MAX] = "";
+	char name[VDUSE_ABI_NAME_MAX] = "";
 
 	if (front_fd >= 0)
 		front_close(front_fd);
@@ -171,7 +171,7 @@ back_destroy(struct back *back)
 	if (back->fd >= 0)
 		close(back->fd);
 	memcpy(name, back->name, sizeof(back->name));
-	assert_int_equal(ioctl(back->control, VDUSE_DESTROY_DEV, name), 0);
+	assert_int_equal(ioctl(back->control, VDUSE_IOC_DESTROY, name), 0);
 	close(back->control);
 }
 
@@ -187,10 +187,10 @@ back_seen(struct back *back, uint32_t type)
 	return seen;
 }
 
-struct vduse_dev_request
+struct vduse_abi_request
 back_last(struct back *back, uint32_t type)
 {
-	struct vduse_dev_request req = { .type = UINT32_MAX };
+	struct vduse_abi_request req = { .type = UINT32_MAX };
 
 	pthread_mutex_lock(&back->lock);
 	for (unsigned int i = 0; i < back->count; i++)

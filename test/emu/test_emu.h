@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include <linux/vhost.h>
-#include <linux/vduse.h>
+#include "os/abi.h"
 
 #include "emu_wire.h"
 
@@ -50,10 +50,10 @@ struct back {
 	pthread_t thread;
 	pthread_mutex_t lock; /* of everything below */
 	pthread_cond_t cond;
-	struct vduse_dev_request log[LOG_MAX];
+	struct vduse_abi_request log[LOG_MAX];
 	unsigned int count;
-	uint32_t fail;               /* bit 1 << type: answer FAILED */
-	struct vduse_vq_state state; /* answer to GET_VQ_STATE */
+	uint32_t fail;                   /* bit 1 << type: answer FAILED */
+	struct vduse_abi_vq_state state; /* answer to GET_VQ_STATE */
 };
 
 /* errno of a call that has to fail, 0 if it did not. */
@@ -63,7 +63,7 @@ int err_of(long ret);
 int emu_admin(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* A valid configuration of a net device. */
-void config_init(struct vduse_dev_config *config, const char *name);
+void config_init(struct vduse_abi_create *config, const char *name);
 
 /* Create a device of API version `api` with its queues set up, attached as vhost-vdpa-0 or not. */
 void back_create(struct back *back, uint64_t api, uint64_t vduse_features);
@@ -75,7 +75,7 @@ void back_attach(struct back *back);
 /* Requests of a type seen so far. */
 unsigned int back_seen(struct back *back, uint32_t type);
 /* The latest request of a type; there has to be one. */
-struct vduse_dev_request back_last(struct back *back, uint32_t type);
+struct vduse_abi_request back_last(struct back *back, uint32_t type);
 /* Wait until `count` requests of a type came, at most 5 s. */
 void back_wait(struct back *back, uint32_t type, unsigned int count);
 

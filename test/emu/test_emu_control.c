@@ -12,10 +12,10 @@
 
 #include "test_emu.h"
 
-static struct vduse_dev_config *
+static struct vduse_abi_create *
 new_config(const char *name)
 {
-	struct vduse_dev_config *config = calloc(1, sizeof(*config) + 8192);
+	struct vduse_abi_create *config = calloc(1, sizeof(*config) + 8192);
 
 	assert_non_null(config);
 	config_init(config, name);
@@ -23,17 +23,17 @@ new_config(const char *name)
 }
 
 static int
-try_create(struct vduse_dev_config *config)
+try_create(struct vduse_abi_create *config)
 {
-	char name[VDUSE_NAME_MAX];
+	char name[VDUSE_ABI_NAME_MAX];
 	int fd = open("/dev/vduse/control", O_RDWR);
 	int err;
 
 	assert_true(fd >= 0);
-	err = err_of(ioctl(fd, VDUSE_CREATE_DEV, config));
+	err = err_of(ioctl(fd, VDUSE_IOC_CREATE, config));
 	memcpy(name, config->name, sizeof(name));
 	if (err == 0)
-		assert_int_equal(ioctl(fd, VDUSE_DESTROY_DEV, name), 0);
+		assert_int_equal(ioctl(fd, VDUSE_IOC_DESTROY, name), 0);
 	close(fd);
 	return err;
 }
@@ -42,7 +42,7 @@ try_create(struct vduse_dev_config *config)
 static void
 test_config_rules(void **state)
 {
-	struct vduse_dev_config *good = new_config("rules"), *bad = new_config("rules");
+	struct vduse_abi_create *good = new_config("rules"), *bad = new_config("rules");
 	size_t size = sizeof(*good);
 
 	(void)state;
@@ -80,36 +80,36 @@ test_api_version(void **state)
 	uint64_t version = 99;
 
 	(void)state;
-	assert_int_equal(ioctl(fd, VDUSE_GET_API_VERSION, &version), 0);
+	assert_int_equal(ioctl(fd, VDUSE_IOC_GET_API_VERSION, &version), 0);
 	assert_int_equal(version, 0);
 	version = 1;
-	assert_int_equal(err_of(ioctl(fd, VDUSE_SET_API_VERSION, &version)), EINVAL);
-	assert_int_equal(err_of(ioctl(fd, VDUSE_GET_FEATURES, &version)), EINVAL);
-	assert_int_equal(err_of(ioctl(fd, VDUSE_SET_API_VERSION, NULL)), EFAULT);
-	assert_int_equal(err_of(ioctl(fd, _IO(VDUSE_BASE, 0x7f), NULL)), EINVAL);
+	assert_int_equal(err_of(ioctl(fd, VDUSE_IOC_SET_API_VERSION, &version)), EINVAL);
+	assert_int_equal(err_of(ioctl(fd, VDUSE_IOC_GET_FEATURES, &version)), EINVAL);
+	assert_int_equal(err_of(ioctl(fd, VDUSE_IOC_SET_API_VERSION, NULL)), EFAULT);
+	assert_int_equal(err_of(ioctl(fd, _IO(VDUSE_IOC, 0x7f), NULL)), EINVAL);
 	close(fd);
 }
 
 static void
 test_life_cycle(void **state)
 {
-	struct vduse_dev_config *config = new_config("");
-	char path[64], name[VDUSE_NAME_MAX] = "nobody";
+	struct vduse_abi_create *config = new_config("");
+	char path[64], name[VDUSE_ABI_NAME_MAX] = "nobody";
 	struct back back;
 
 	(void)state;
 	back_create(&back, 0, 0);
-	assert_int_equal(err_of(ioctl(back.control, VDUSE_DESTROY_DEV, name)), EINVAL);
+	assert_int_equal(err_of(ioctl(back.control, VDUSE_IOC_DESTROY, name)), EINVAL);
 	memcpy(config->name, back.name, sizeof(back.name));
-	assert_int_equal(err_of(ioctl(back.control, VDUSE_CREATE_DEV, config)), EEXIST);
+	assert_int_equal(err_of(ioctl(back.control, VDUSE_IOC_CREATE, config)), EEXIST);
 	snprintf(path, sizeof(path), "/dev/vduse/%s", back.name);
 	assert_int_equal(err_of(open(path, O_RDWR)), EBUSY);
 	memcpy(name, back.name, sizeof(back.name));
-	assert_int_equal(err_of(ioctl(back.control, VDUSE_DESTROY_DEV, name)), EBUSY);
+	assert_int_equal(err_of(ioctl(back.control, VDUSE_IOC_DESTROY, name)), EBUSY);
 	back_attach(&back);
 	assert_int_equal(emu_admin("attach %s", back.name), -EEXIST);
 	close(back.fd);
-	assert_int_equal(err_of(ioctl(back.control, VDUSE_DESTROY_DEV, name)), EBUSY);
+	assert_int_equal(err_of(ioctl(back.control, VDUSE_IOC_DESTROY, name)), EBUSY);
 	back.fd = -1;
 	back_destroy(&back);
 	assert_int_equal(err_of(open(path, O_RDWR)), ENOENT);
@@ -119,14 +119,14 @@ test_life_cycle(void **state)
 static void
 test_attach_needs_queues(void **state)
 {
-	struct vduse_dev_config *config = new_config("noqueues");
-	char name[VDUSE_NAME_MAX] = "noqueues";
+	struct vduse_abi_create *config = new_config("noqueues");
+	char name[VDUSE_ABI_NAME_MAX] = "noqueues";
 	int fd = open("/dev/vduse/control", O_RDWR);
 
 	(void)state;
-	assert_int_equal(ioctl(fd, VDUSE_CREATE_DEV, config), 0);
+	assert_int_equal(ioctl(fd, VDUSE_IOC_CREATE, config), 0);
 	assert_int_equal(emu_admin("attach noqueues"), -EINVAL);
-	assert_int_equal(ioctl(fd, VDUSE_DESTROY_DEV, name), 0);
+	assert_int_equal(ioctl(fd, VDUSE_IOC_DESTROY, name), 0);
 	close(fd);
 	free(config);
 }
@@ -157,34 +157,34 @@ test_nodes(void **state)
 static void
 test_queue_rules(void **state)
 {
-	struct vduse_vq_eventfd kick = { .index = 0, .fd = STDERR_FILENO };
-	struct vduse_config_data *data = calloc(1, sizeof(*data) + 64);
-	struct vduse_vq_config vq = { .index = QUEUES, .max_size = 8 };
-	struct vduse_vq_info info = { .index = QUEUES };
+	struct vduse_abi_kickfd kick = { .index = 0, .fd = STDERR_FILENO };
+	struct vduse_abi_config *data = calloc(1, sizeof(*data) + 64);
+	struct vduse_abi_vq_setup vq = { .index = QUEUES, .max_size = 8 };
+	struct vduse_abi_vq info = { .index = QUEUES };
 	struct back *back = *state;
 
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_VQ_SETUP, &vq)), EINVAL);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_VQ_SETUP, &vq)), EINVAL);
 	vq.index = 0;
 	vq.reserved1 = 1;
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_VQ_SETUP, &vq)), EINVAL);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_VQ_SETUP, &vq)), EINVAL);
 	vq.reserved1 = 0;
 	vq.group = 1;
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_VQ_SETUP, &vq)), EINVAL);
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_VQ_GET_INFO, &info)), EINVAL);
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_VQ_SETUP_KICKFD, &kick)), EINVAL);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_VQ_SETUP, &vq)), EINVAL);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_VQ_INFO, &info)), EINVAL);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_VQ_KICKFD, &kick)), EINVAL);
 	kick.fd = 9999;
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_VQ_SETUP_KICKFD, &kick)), EBADF);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_VQ_KICKFD, &kick)), EBADF);
 	kick.fd = -7; /* neither a descriptor nor DEASSIGN: ignored */
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_SETUP_KICKFD, &kick), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_KICKFD, &kick), 0);
 	data->length = 65;
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_DEV_SET_CONFIG, data)), EINVAL);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_SET_CONFIG, data)), EINVAL);
 	data->length = 0;
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_DEV_SET_CONFIG, data)), EINVAL);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_SET_CONFIG, data)), EINVAL);
 	data->length = 8;
 	data->offset = 56;
-	assert_int_equal(ioctl(back->fd, VDUSE_DEV_SET_CONFIG, data), 0);
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_DEV_INJECT_CONFIG_IRQ)), EINVAL);
-	assert_int_equal(err_of(ioctl(back->fd, _IO(VDUSE_BASE, 0x7f), NULL)), ENOTTY);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_SET_CONFIG, data), 0);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_CONFIG_IRQ)), EINVAL);
+	assert_int_equal(err_of(ioctl(back->fd, _IO(VDUSE_IOC, 0x7f), NULL)), ENOTTY);
 	free(data);
 }
 
@@ -207,8 +207,8 @@ wait_readable(int fd)
 static void
 test_requeue(void **state)
 {
-	struct vduse_dev_request first, again;
-	struct vduse_dev_response rsp = { 0 };
+	struct vduse_abi_request first, again;
+	struct vduse_abi_response rsp = { 0 };
 	struct back back;
 	pthread_t asker;
 	char path[64];
@@ -248,7 +248,7 @@ static void
 test_timeout(void **state)
 {
 	struct pollfd pfd = { .events = POLLIN };
-	struct vduse_dev_request req;
+	struct vduse_abi_request req;
 	uint64_t features;
 	struct back back;
 	char path[80];
@@ -262,7 +262,7 @@ test_timeout(void **state)
 	fputs("1\n", file);
 	fclose(file);
 	assert_int_equal(emu_admin("update %s", back.name), -EIO);
-	assert_int_equal(err_of(ioctl(back.fd, VDUSE_DEV_GET_FEATURES, &features)), EPERM);
+	assert_int_equal(err_of(ioctl(back.fd, VDUSE_IOC_DRIVER_FEATURES, &features)), EPERM);
 	pfd.fd = back.fd;
 	assert_int_equal(poll(&pfd, 1, TEST_LIMIT_S * 1000), 1);
 	assert_true(pfd.revents & POLLERR);
@@ -277,7 +277,7 @@ test_burst(void **state)
 	struct back *back = *state;
 
 	assert_int_equal(emu_admin("burst %s 200", back->name), 0);
-	back_wait(back, VDUSE_UPDATE_IOTLB, 200);
+	back_wait(back, VDUSE_MSG_UPDATE_IOTLB, 200);
 	for (unsigned int i = 1; i < 200; i++)
 		assert_int_equal(back->log[i].request_id, back->log[i - 1].request_id + 1);
 }
@@ -291,7 +291,7 @@ test_adoption(void **state)
 	char path[64];
 	uint64_t features = 1;
 
-	assert_int_equal(ioctl(other, VDUSE_DEV_GET_FEATURES, &features), 0);
+	assert_int_equal(ioctl(other, VDUSE_IOC_DRIVER_FEATURES, &features), 0);
 	assert_int_equal(features, 0);
 	back_stop(back);
 	close(back->fd);

@@ -55,12 +55,12 @@ test_status(void **state)
 	struct back *back = *state;
 	int fd = front_open();
 
-	assert_int_equal(back_last(back, VDUSE_SET_STATUS).s.status, 0);
+	assert_int_equal(back_last(back, VDUSE_MSG_SET_STATUS).s.status, 0);
 	assert_int_equal(front_status(fd, ACK), 0);
 	assert_int_equal(front_get_status(fd), ACK);
-	back->fail = 1U << VDUSE_SET_STATUS;
+	back->fail = 1U << VDUSE_MSG_SET_STATUS;
 	assert_int_equal(front_status(fd, ACK | DRIVER), 0);
-	assert_int_equal(back_last(back, VDUSE_SET_STATUS).s.status, ACK | DRIVER);
+	assert_int_equal(back_last(back, VDUSE_MSG_SET_STATUS).s.status, ACK | DRIVER);
 	assert_int_equal(front_get_status(fd), ACK);
 	back->fail = 0;
 	assert_int_equal(front_status(fd, DRIVER), -EINVAL);
@@ -70,7 +70,7 @@ test_status(void **state)
 	assert_int_equal(front_status(fd, 0), 0);
 	assert_int_equal(front_get_status(fd), 0);
 	front_close(fd);
-	assert_int_equal(back_last(back, VDUSE_SET_STATUS).s.status, 0);
+	assert_int_equal(back_last(back, VDUSE_MSG_SET_STATUS).s.status, 0);
 }
 
 static void
@@ -84,7 +84,7 @@ test_features(void **state)
 	assert_int_equal(ioctl(fd, VHOST_GET_FEATURES, &features), 0);
 	assert_int_equal(features, FEATURES);
 	assert_int_equal(set_features(fd, F_VERSION_1), 0);
-	assert_int_equal(ioctl(back->fd, VDUSE_DEV_GET_FEATURES, &features), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_DRIVER_FEATURES, &features), 0);
 	assert_int_equal(features, F_VERSION_1);
 	assert_int_equal(ioctl(fd, VHOST_VDPA_GET_VRING_NUM, &num), 0);
 	assert_int_equal(num, QUEUE_MAX);
@@ -96,7 +96,7 @@ test_features(void **state)
 static void
 test_config_space(void **state)
 {
-	struct vduse_config_data *data = calloc(1, sizeof(*data) + 8);
+	struct vduse_abi_config *data = calloc(1, sizeof(*data) + 8);
 	struct vhost_vdpa_config *config = calloc(1, sizeof(*config) + 64);
 	struct back *back = *state;
 	int fd = front_open();
@@ -104,7 +104,7 @@ test_config_space(void **state)
 	data->offset = 2;
 	data->length = 2;
 	memcpy(data->buffer, "\x12\x34", 2);
-	assert_int_equal(ioctl(back->fd, VDUSE_DEV_SET_CONFIG, data), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_SET_CONFIG, data), 0);
 	config->len = 64;
 	assert_int_equal(ioctl(fd, VHOST_VDPA_GET_CONFIG, config), 0);
 	assert_memory_equal(config->buf, "\0\0\x12\x34\0", 5);
@@ -127,7 +127,7 @@ check_position(struct back *back, uint64_t features, uint32_t base)
 		.desc_user_addr = 0x1000, .avail_user_addr = 0x2000, .used_user_addr = 0x3000
 	};
 	struct vhost_vring_state state = { .num = base };
-	struct vduse_vq_info info = { .index = 0 };
+	struct vduse_abi_vq info = { .index = 0 };
 	int fd = front_open();
 
 	assert_int_equal(set_features(fd, features), 0);
@@ -136,7 +136,7 @@ check_position(struct back *back, uint64_t features, uint32_t base)
 	assert_int_equal(ioctl(fd, VHOST_SET_VRING_NUM, &state), 0);
 	assert_int_equal(ioctl(fd, VHOST_SET_VRING_ADDR, &addr), 0);
 	front_enable(fd, 0, 1);
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_GET_INFO, &info), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_INFO, &info), 0);
 	assert_int_equal(info.num, 128);
 	assert_int_equal(info.desc_addr, 0x1000);
 	assert_int_equal(info.driver_addr, 0x2000);
@@ -151,12 +151,12 @@ check_position(struct back *back, uint64_t features, uint32_t base)
 		assert_int_equal(info.split.avail_index, base);
 	}
 	assert_int_equal(ioctl(fd, VHOST_GET_VRING_BASE, &state), 0);
-	assert_int_equal(back_last(back, VDUSE_GET_VQ_STATE).vq_state.index, 0);
+	assert_int_equal(back_last(back, VDUSE_MSG_GET_VQ_STATE).vq_state.index, 0);
 	assert_int_equal(state.num, features & F_PACKED ? 0x80058006 : 0x8006);
 	assert_int_equal(front_status(fd, DRIVER_OK), 0);
 	assert_int_equal(err_of(ioctl(fd, VHOST_SET_VRING_ADDR, &addr)), EINVAL);
 	front_close(fd);
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_GET_INFO, &info), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_INFO, &info), 0);
 	assert_int_equal(info.ready + info.num + info.desc_addr, 0);
 }
 
@@ -175,7 +175,7 @@ test_position_packed(void **state)
 	struct back *back = *state;
 
 	/* bits beyond the masks are the kernel's to drop */
-	back->state.packed = (struct vduse_vq_state_packed){ .last_avail_counter = 3,
+	back->state.packed = (struct vduse_abi_pos_packed){ .last_avail_counter = 3,
 		.last_avail_idx = 0x8006,
 		.last_used_counter = 3,
 		.last_used_idx = 5 };
@@ -207,13 +207,13 @@ static void
 test_kick(void **state)
 {
 	int front = eventfd(0, EFD_NONBLOCK), kick = eventfd(0, EFD_NONBLOCK);
-	struct vduse_vq_eventfd arg = { .index = 0, .fd = kick };
+	struct vduse_abi_kickfd arg = { .index = 0, .fd = kick };
 	struct back *back = *state;
 	int fd = front_open();
 
 	assert_int_equal(set_file(fd, VHOST_SET_VRING_KICK, STDERR_FILENO), -EINVAL);
 	assert_int_equal(set_file(fd, VHOST_SET_VRING_KICK, front), 0);
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_SETUP_KICKFD, &arg), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_KICKFD, &arg), 0);
 	assert_int_equal(eventfd_write(front, 1), 0);
 	kicks_settle(fd);
 	assert_int_equal(event_wait(kick, 200), 0); /* not ready: dropped */
@@ -222,12 +222,12 @@ test_kick(void **state)
 		assert_int_equal(eventfd_write(front, 1), 0);
 		assert_true(event_wait(kick, TEST_LIMIT_S * 1000) > 0);
 	}
-	arg.fd = VDUSE_EVENTFD_DEASSIGN;
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_SETUP_KICKFD, &arg), 0);
+	arg.fd = VDUSE_ABI_NO_FD;
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_KICKFD, &arg), 0);
 	assert_int_equal(eventfd_write(front, 1), 0);
 	assert_int_equal(event_wait(kick, 200), 0);
 	arg.fd = kick;
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_SETUP_KICKFD, &arg), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_KICKFD, &arg), 0);
 	assert_int_equal(event_wait(kick, TEST_LIMIT_S * 1000), 1);
 	front_close(fd);
 	close(front);
@@ -242,24 +242,24 @@ test_interrupt(void **state)
 	uint32_t index = QUEUES;
 	int fd = front_open();
 
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_VQ_INJECT_IRQ, &index)), EINVAL);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_VQ_IRQ, &index)), EINVAL);
 	index = 0;
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_VQ_INJECT_IRQ, &index)), EINVAL);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_VQ_IRQ, &index)), EINVAL);
 	assert_int_equal(set_file(fd, VHOST_SET_VRING_CALL, one), 0);
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_VQ_INJECT_IRQ, &index)), EINVAL);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_VQ_IRQ, &index)), EINVAL);
 	front_enable(fd, 0, 1);
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_INJECT_IRQ, &index), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_IRQ, &index), 0);
 	assert_int_equal(event_wait(one, TEST_LIMIT_S * 1000), 1);
 	assert_int_equal(set_file(fd, VHOST_SET_VRING_CALL, two), 0);
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_INJECT_IRQ, &index), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_IRQ, &index), 0);
 	assert_int_equal(event_wait(two, TEST_LIMIT_S * 1000), 1);
 	assert_int_equal(event_wait(one, 0), 0);
 	assert_int_equal(set_file(fd, VHOST_SET_VRING_CALL, -1), 0);
 	assert_int_equal(front_status(fd, DRIVER_OK), 0);
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_INJECT_IRQ, &index), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_IRQ, &index), 0);
 	assert_int_equal(event_wait(two, 0), 0);
 	assert_int_equal(ioctl(fd, VHOST_VDPA_SET_CONFIG_CALL, &one), 0);
-	assert_int_equal(ioctl(back->fd, VDUSE_DEV_INJECT_CONFIG_IRQ), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_CONFIG_IRQ), 0);
 	assert_int_equal(event_wait(one, TEST_LIMIT_S * 1000), 1);
 	front_close(fd);
 	close(one);
@@ -301,12 +301,12 @@ test_front_dies(void **state)
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	assert_int_equal(byte, '+');
 	assert_int_equal(pthread_create(&detacher, NULL, detach, back->name), 0);
-	assert_int_equal(back_seen(back, VDUSE_SET_STATUS), 1);
+	assert_int_equal(back_seen(back, VDUSE_MSG_SET_STATUS), 1);
 	kill(child, SIGKILL);
 	waitpid(child, &status, 0);
 	pthread_join(detacher, &ret);
 	assert_int_equal((intptr_t)ret, 0);
-	assert_int_equal(back_seen(back, VDUSE_SET_STATUS), 2);
+	assert_int_equal(back_seen(back, VDUSE_MSG_SET_STATUS), 2);
 	close(ready[0]);
 	close(ready[1]);
 }

@@ -22,24 +22,24 @@
 #define IOVA 0x100000000ULL
 
 static int
-get_fd(struct back *back, struct vduse_iotlb_entry *entry, uint64_t start, uint64_t last)
+get_fd(struct back *back, struct vduse_abi_region *entry, uint64_t start, uint64_t last)
 {
-	*entry = (struct vduse_iotlb_entry){ .start = start, .last = last };
-	return ioctl(back->fd, VDUSE_IOTLB_GET_FD, entry);
+	*entry = (struct vduse_abi_region){ .start = start, .last = last };
+	return ioctl(back->fd, VDUSE_IOC_REGION, entry);
 }
 
 static void
 test_map(void **state)
 {
 	uint8_t *front = shared_memory(MEM, NULL), *mapped;
-	struct vduse_iotlb_entry entry;
-	struct vduse_dev_request req;
+	struct vduse_abi_region entry;
+	struct vduse_abi_request req;
 	struct back *back = *state;
 	int fd = front_open(), mem;
 
 	assert_int_equal(err_of(get_fd(back, &entry, 0, UINT64_MAX)), EINVAL);
 	assert_int_equal(front_map(fd, IOVA, MEM, front), 0);
-	req = back_last(back, VDUSE_UPDATE_IOTLB);
+	req = back_last(back, VDUSE_MSG_UPDATE_IOTLB);
 	assert_int_equal(req.iova.start, 0);
 	assert_int_equal(req.iova.last, UINT64_MAX);
 	assert_int_equal(front_map(fd, IOVA + MEM - 1, 4096, front), -EFAULT);
@@ -47,7 +47,7 @@ test_map(void **state)
 	assert_true(mem >= 0);
 	assert_int_equal(entry.start, IOVA);
 	assert_int_equal(entry.last, IOVA + MEM - 1);
-	assert_int_equal(entry.perm, VDUSE_ACCESS_RW);
+	assert_int_equal(entry.perm, VDUSE_ABI_RW);
 	mapped = mmap(NULL, MEM, PROT_READ | PROT_WRITE, MAP_SHARED, mem, entry.offset);
 	assert_ptr_not_equal(mapped, MAP_FAILED);
 	front[MEM - 1] = 42;
@@ -71,7 +71,7 @@ test_private_memory(void **state)
 {
 	/* cppcheck-suppress invalidFunctionArg */
 	void *private = mmap(NULL, MEM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct vduse_iotlb_entry entry;
+	struct vduse_abi_region entry;
 	int fd = front_open();
 
 	assert_int_equal(front_map(fd, IOVA, MEM, private), 0);
@@ -85,7 +85,7 @@ test_batch(void **state)
 {
 	uint8_t *one = shared_memory(MEM, NULL), *two = shared_memory(MEM, NULL);
 	struct vhost_iotlb_msg none = { 0 }, all = { .size = UINT64_MAX };
-	struct vduse_iotlb_entry entry;
+	struct vduse_abi_region entry;
 	struct back *back = *state;
 	int fd = front_open(), mem;
 
@@ -94,9 +94,9 @@ test_batch(void **state)
 	assert_int_equal(front_iotlb(fd, VHOST_IOTLB_INVALIDATE, 0, all), 0);
 	assert_int_equal(front_map(fd, IOVA, MEM, one), 0);
 	assert_int_equal(front_map(fd, IOVA + MEM, MEM, two), 0);
-	assert_int_equal(back_seen(back, VDUSE_UPDATE_IOTLB), 0);
+	assert_int_equal(back_seen(back, VDUSE_MSG_UPDATE_IOTLB), 0);
 	assert_int_equal(front_iotlb(fd, VHOST_IOTLB_BATCH_END, 0, none), 0);
-	assert_int_equal(back_seen(back, VDUSE_UPDATE_IOTLB), 1);
+	assert_int_equal(back_seen(back, VDUSE_MSG_UPDATE_IOTLB), 1);
 	mem = get_fd(back, &entry, IOVA + MEM - 1, IOVA + MEM);
 	assert_true(mem >= 0); /* the first that overlaps */
 	assert_int_equal(entry.start, IOVA);
@@ -104,7 +104,7 @@ test_batch(void **state)
 	assert_int_equal(front_iotlb(fd, VHOST_IOTLB_INVALIDATE, 0,
 					 (struct vhost_iotlb_msg){ .iova = IOVA, .size = 1 }),
 			0);
-	assert_int_equal(back_seen(back, VDUSE_UPDATE_IOTLB), 2);
+	assert_int_equal(back_seen(back, VDUSE_MSG_UPDATE_IOTLB), 2);
 	mem = get_fd(back, &entry, 0, UINT64_MAX);
 	assert_true(mem >= 0);
 	assert_int_equal(entry.start, IOVA + MEM);
@@ -119,11 +119,11 @@ static void
 test_map_refused(void **state)
 {
 	uint8_t *front = shared_memory(MEM, NULL);
-	struct vduse_iotlb_entry entry;
+	struct vduse_abi_region entry;
 	struct back *back = *state;
 	int fd = front_open();
 
-	back->fail = 1U << VDUSE_UPDATE_IOTLB;
+	back->fail = 1U << VDUSE_MSG_UPDATE_IOTLB;
 	assert_int_equal(front_map(fd, IOVA, MEM, front), -EFAULT);
 	assert_int_equal(err_of(get_fd(back, &entry, 0, UINT64_MAX)), EINVAL);
 	back->fail = 0;
@@ -136,7 +136,7 @@ static void
 test_regions(void **state)
 {
 	uint8_t *front = shared_memory(MEM, NULL);
-	struct vduse_iotlb_entry entry;
+	struct vduse_abi_region entry;
 	struct back *back = *state;
 	uint64_t at = IOVA;
 	int fd, mem;
@@ -163,13 +163,13 @@ static void
 test_unmap_and_shrink(void **state)
 {
 	uint8_t *front = shared_memory(MEM, NULL);
-	struct vduse_iova_info info = { .last = UINT64_MAX };
-	struct vduse_iotlb_entry entry;
+	struct vduse_abi_iova info = { .last = UINT64_MAX };
+	struct vduse_abi_region entry;
 	struct back *back = *state;
 	int fd = front_open(), mem;
 
 	assert_int_equal(front_map(fd, IOVA, MEM, front), 0);
-	assert_int_equal(ioctl(back->fd, VDUSE_IOTLB_GET_INFO, &info), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_IOVA, &info), 0);
 	assert_int_equal(info.start, IOVA);
 	assert_int_equal(info.capability, 0);
 	assert_int_equal(emu_admin("set shrink=4096"), 0);
@@ -179,7 +179,7 @@ test_unmap_and_shrink(void **state)
 	close(mem);
 	assert_int_equal(emu_admin("clear"), 0);
 	assert_int_equal(emu_admin("unmap %s 0 0xffffffffffffffff", back->name), 0);
-	assert_int_equal(back_seen(back, VDUSE_UPDATE_IOTLB), 2);
+	assert_int_equal(back_seen(back, VDUSE_MSG_UPDATE_IOTLB), 2);
 	assert_int_equal(err_of(get_fd(back, &entry, 0, UINT64_MAX)), EINVAL);
 	front_close(fd);
 	munmap(front, MEM);
@@ -208,7 +208,7 @@ api1_up(void **state)
 
 	assert_non_null(back);
 	assert_int_equal(emu_admin("set api=1 vduse_features=3"), 0);
-	back_create(back, 1, 1U << VDUSE_F_QUEUE_READY | 1U << VDUSE_F_SUSPEND);
+	back_create(back, 1, 1U << VDUSE_ABI_F_QUEUE_READY | 1U << VDUSE_ABI_F_SUSPEND);
 	back_start(back);
 	back_attach(back);
 	*state = back;
@@ -227,7 +227,7 @@ test_asid(void **state)
 {
 	uint64_t features =
 			1ULL << VHOST_BACKEND_F_IOTLB_MSG_V2 | 1ULL << VHOST_BACKEND_F_IOTLB_ASID;
-	struct vduse_iotlb_entry_v2 entry = { .last = UINT64_MAX, .asid = 1 };
+	struct vduse_abi_region_v2 entry = { .last = UINT64_MAX, .asid = 1 };
 	struct vhost_vring_state group = { .index = 1, .num = 1 };
 	struct vhost_iotlb_msg msg = { .iova = IOVA, .size = MEM, .perm = VHOST_ACCESS_RO };
 	uint8_t *front = shared_memory(MEM, NULL);
@@ -236,22 +236,22 @@ test_asid(void **state)
 
 	assert_int_equal(ioctl(fd, VHOST_SET_BACKEND_FEATURES, &features), 0);
 	assert_int_equal(ioctl(fd, VHOST_VDPA_SET_GROUP_ASID, &group), 0);
-	assert_int_equal(back_last(back, VDUSE_SET_VQ_GROUP_ASID).vq_group_asid.group, 1);
-	assert_int_equal(back_last(back, VDUSE_SET_VQ_GROUP_ASID).vq_group_asid.asid, 1);
+	assert_int_equal(back_last(back, VDUSE_MSG_SET_VQ_GROUP_ASID).vq_group_asid.group, 1);
+	assert_int_equal(back_last(back, VDUSE_MSG_SET_VQ_GROUP_ASID).vq_group_asid.asid, 1);
 	group.num = 2;
 	assert_int_equal(err_of(ioctl(fd, VHOST_VDPA_SET_GROUP_ASID, &group)), EINVAL);
 	msg.uaddr = (uintptr_t)front;
 	assert_int_equal(front_iotlb(fd, VHOST_IOTLB_UPDATE, 1, msg), 0);
-	assert_int_equal(back_last(back, VDUSE_UPDATE_IOTLB).iova_v2.asid, 1);
-	mem = ioctl(back->fd, VDUSE_IOTLB_GET_FD2, &entry);
+	assert_int_equal(back_last(back, VDUSE_MSG_UPDATE_IOTLB).iova_v2.asid, 1);
+	mem = ioctl(back->fd, VDUSE_IOC_REGION_V2, &entry);
 	assert_true(mem >= 0);
 	assert_int_equal(entry.start, IOVA);
-	assert_int_equal(entry.perm, VDUSE_ACCESS_RO);
+	assert_int_equal(entry.perm, VDUSE_ABI_RO);
 	close(mem);
-	entry = (struct vduse_iotlb_entry_v2){ .last = UINT64_MAX };
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOTLB_GET_FD2, &entry)), EINVAL);
+	entry = (struct vduse_abi_region_v2){ .last = UINT64_MAX };
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_REGION_V2, &entry)), EINVAL);
 	entry.asid = 2;
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOTLB_GET_FD2, &entry)), EINVAL);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_REGION_V2, &entry)), EINVAL);
 	front_close(fd);
 	munmap(front, MEM);
 }
@@ -260,19 +260,19 @@ test_asid(void **state)
 static void
 test_queue_ready(void **state)
 {
-	struct vduse_vq_info info = { .index = 1 };
+	struct vduse_abi_vq info = { .index = 1 };
 	struct back *back = *state;
 	int fd = front_open();
 
-	back->fail = 1U << VDUSE_SET_VQ_READY;
+	back->fail = 1U << VDUSE_MSG_SET_VQ_READY;
 	front_enable(fd, 1, 1);
-	assert_int_equal(back_last(back, VDUSE_SET_VQ_READY).vq_ready.num, 1);
-	assert_int_equal(back_last(back, VDUSE_SET_VQ_READY).vq_ready.ready, 1);
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_GET_INFO, &info), 0);
+	assert_int_equal(back_last(back, VDUSE_MSG_SET_VQ_READY).vq_ready.num, 1);
+	assert_int_equal(back_last(back, VDUSE_MSG_SET_VQ_READY).vq_ready.ready, 1);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_INFO, &info), 0);
 	assert_int_equal(info.ready, 0);
 	back->fail = 0;
 	front_enable(fd, 1, 1);
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_GET_INFO, &info), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_INFO, &info), 0);
 	assert_int_equal(info.ready, 1);
 	front_close(fd);
 }
@@ -284,10 +284,10 @@ test_suspend(void **state)
 	int fd = front_open();
 
 	assert_int_equal(ioctl(fd, VHOST_VDPA_SUSPEND, NULL), 0);
-	assert_int_equal(back_seen(back, VDUSE_SUSPEND), 0);
+	assert_int_equal(back_seen(back, VDUSE_MSG_SUSPEND), 0);
 	assert_int_equal(front_status(fd, 4), 0);
 	assert_int_equal(ioctl(fd, VHOST_VDPA_SUSPEND, NULL), 0);
-	assert_int_equal(back_seen(back, VDUSE_SUSPEND), 1);
+	assert_int_equal(back_seen(back, VDUSE_MSG_SUSPEND), 1);
 	front_close(fd);
 }
 
@@ -306,17 +306,17 @@ api1_tests(void)
 static void
 test_fault_ioctl(void **state)
 {
-	struct vduse_vq_info info = { .index = 0 };
+	struct vduse_abi_vq info = { .index = 0 };
 	struct back *back = *state;
 	struct timespec from, to;
 
 	assert_int_equal(emu_admin("fault ioctl ioctl=VQ_GET_INFO nth=2 errno=EIO"), 0);
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_GET_INFO, &info), 0);
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_VQ_GET_INFO, &info)), EIO);
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_GET_INFO, &info), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_INFO, &info), 0);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_VQ_INFO, &info)), EIO);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_INFO, &info), 0);
 	assert_int_equal(emu_admin("fault ioctl delay=50"), 0);
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	assert_int_equal(ioctl(back->fd, VDUSE_VQ_GET_INFO, &info), 0);
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_VQ_INFO, &info), 0);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	assert_true((to.tv_sec - from.tv_sec) * 1000000000L + to.tv_nsec - from.tv_nsec >=
 			50000000);
@@ -328,9 +328,9 @@ static void
 test_fault_files(void **state)
 {
 	uint8_t *front = shared_memory(MEM, NULL);
-	struct vduse_dev_response rsp = { 0 };
-	struct vduse_iotlb_entry entry;
-	struct vduse_dev_request req;
+	struct vduse_abi_response rsp = { 0 };
+	struct vduse_abi_region entry;
+	struct vduse_abi_request req;
 	struct back *back = *state;
 	int fd = front_open(), mem;
 
@@ -359,7 +359,7 @@ test_lose(void **state)
 	char path[64];
 
 	assert_int_equal(emu_admin("lose %s", back->name), 0);
-	assert_int_equal(err_of(ioctl(back->fd, VDUSE_DEV_GET_FEATURES, &features)), EPERM);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_DRIVER_FEATURES, &features)), EPERM);
 	snprintf(path, sizeof(path), "/dev/vduse/%s", back->name);
 	assert_int_equal(err_of(open(path, O_RDWR)), ENOENT);
 	assert_int_equal(err_of(open("/dev/vhost-vdpa-0", O_RDWR)), EIO);

@@ -46,8 +46,8 @@ void
 fuzz_init(void)
 {
 	static const struct fk_conf kernel = {
-		.api_newest = VDUSE_API_VERSION_1,
-		.vduse_features = 1ULL << VDUSE_F_QUEUE_READY,
+		.api_newest = VDUSE_ABI_VERSION_1,
+		.vduse_features = 1ULL << VDUSE_ABI_F_QUEUE_READY,
 		.allow_ctrl_vq = true,
 	};
 	static const struct bench_conf conf = { .name = "good", .variant.mergeable = true };

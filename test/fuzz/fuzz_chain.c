@@ -29,7 +29,7 @@ chain_check(const struct vduse_chain *chain)
 	for (i = 0; i < (unsigned int)chain->nr + chain->nw; i++) {
 		FUZZ_CHECK(chain->seg[i].len > 0);
 		FUZZ_CHECK(fuzz_is_inside(chain->seg[i].addr, chain->seg[i].len,
-				i < chain->nr ? VDUSE_ACCESS_RO : VDUSE_ACCESS_WO));
+				i < chain->nr ? VDUSE_ABI_RO : VDUSE_ABI_WO));
 		len += chain->seg[i].len;
 	}
 	FUZZ_CHECK(len == chain->len);

@@ -57,7 +57,7 @@ static void
 kick(void)
 {
 	const time_t until = time(NULL) + 30;
-	struct vduse_vq_state state;
+	struct vduse_abi_vq_state state;
 
 	fuzz_race_begin();
 	fk_kick(fd.dev, CVQ);

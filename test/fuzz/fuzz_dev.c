@@ -83,7 +83,7 @@ dev_features(const struct fuzz_rec *rec)
 static void
 dev_ring(struct fuzz_dev *fd, uint16_t q, uint16_t start)
 {
-	struct vduse_vq_info info = { .index = q,
+	struct vduse_abi_vq info = { .index = q,
 		.num = fd->size,
 		.ready = true,
 		.desc_addr = ring_iova(q),
@@ -282,7 +282,7 @@ driver_race(struct fuzz_dev *fd, const struct fuzz_rec *rec)
 static void
 driver_asks(struct fuzz_dev *fd, uint16_t q)
 {
-	struct vduse_vq_state state;
+	struct vduse_abi_vq_state state;
 	const int ret = fk_get_vq_state(fd->dev, q, &state);
 
 	FUZZ_CHECK(ret == 0 || (ret == -EIO && (fd->zero_copy || fd->resumed)));

@@ -101,20 +101,20 @@ fuzz_mem_init(void)
 	fuzz_mem.file = memfd_create("fuzz", MFD_CLOEXEC);
 	FUZZ_CHECK(fuzz_mem.file >= 0 && fstat(fuzz_mem.file, &st) == 0);
 	file_ino = st.st_ino;
-	region_add(FUZZ_RINGS, FUZZ_RINGS_SIZE, offset, VDUSE_ACCESS_RW);
+	region_add(FUZZ_RINGS, FUZZ_RINGS_SIZE, offset, VDUSE_ABI_RW);
 	offset += FUZZ_RINGS_SIZE;
-	region_add(FUZZ_DATA, FUZZ_DATA_SIZE, offset, VDUSE_ACCESS_RW);
+	region_add(FUZZ_DATA, FUZZ_DATA_SIZE, offset, VDUSE_ABI_RW);
 	offset += FUZZ_DATA_SIZE;
 	for (i = 0; i < FUZZ_PATCHES; i++)
 		region_add(FUZZ_PATCH + i * FUZZ_PATCH_SIZE, FUZZ_PATCH_SIZE,
 				offset + (FUZZ_PATCHES - 1 - i) * PATCH_PAGES + 0x100 * (i % 8),
-				VDUSE_ACCESS_RW);
+				VDUSE_ABI_RW);
 	offset += FUZZ_PATCHES * PATCH_PAGES;
-	region_add(FUZZ_RO, FUZZ_PERM_SIZE, offset, VDUSE_ACCESS_RO);
+	region_add(FUZZ_RO, FUZZ_PERM_SIZE, offset, VDUSE_ABI_RO);
 	offset += FUZZ_PERM_SIZE;
-	region_add(FUZZ_WO, FUZZ_PERM_SIZE, offset, VDUSE_ACCESS_WO);
+	region_add(FUZZ_WO, FUZZ_PERM_SIZE, offset, VDUSE_ABI_WO);
 	offset += FUZZ_PERM_SIZE;
-	region_add(FUZZ_TOP, FUZZ_TOP_SIZE, offset, VDUSE_ACCESS_RW);
+	region_add(FUZZ_TOP, FUZZ_TOP_SIZE, offset, VDUSE_ABI_RW);
 	file_size = offset + FUZZ_TOP_SIZE;
 	FUZZ_CHECK(ftruncate(fuzz_mem.file, file_size) == 0);
 	fuzz_mem.va = mmap(NULL, file_size, PROT_READ | PROT_WRITE, MAP_SHARED, fuzz_mem.file, 0);

@@ -31,9 +31,9 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 static void
 request(const struct fuzz_rec *rec)
 {
-	struct vduse_dev_request req = { .type = rec->b & 0xff };
+	struct vduse_abi_request req = { .type = rec->b & 0xff };
 	const bool cut = rec->a & 0x80;
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 	struct fk_msg *msg;
 
 	/* the union's bytes: index, status or num in front, addresses behind */
@@ -49,7 +49,7 @@ request(const struct fuzz_rec *rec)
 		return;
 	}
 	FUZZ_CHECK(fk_msg_wait(msg, &resp) == 0);
-	FUZZ_CHECK(resp.result == VDUSE_REQ_RESULT_OK || resp.result == VDUSE_REQ_RESULT_FAILED);
+	FUZZ_CHECK(resp.result == VDUSE_MSG_OK || resp.result == VDUSE_MSG_FAILED);
 }
 
 /* Refused or not, it is answered. */
@@ -62,7 +62,7 @@ answered(int ret)
 static void
 set_vq(const struct fuzz_rec *rec)
 {
-	struct vduse_vq_info info = { .index = rec->b % fd.nb_vqs,
+	struct vduse_abi_vq info = { .index = rec->b % fd.nb_vqs,
 		.num = rec->c & 0xffff,
 		.desc_addr = fuzz_iova(rec->d),
 		.driver_addr = fuzz_iova(rec->d) + (rec->c >> 16 & 0xff) * 64,
@@ -94,9 +94,9 @@ map_region(const struct fuzz_rec *rec)
 static void
 fail_call(const struct fuzz_rec *rec)
 {
-	static const unsigned long calls[] = { VDUSE_IOTLB_GET_FD2, VDUSE_DEV_GET_FEATURES,
-		VDUSE_VQ_GET_INFO, VDUSE_VQ_SETUP_KICKFD, VDUSE_VQ_INJECT_IRQ, FK_MAP, FK_PAGE_SIZE,
-		VDUSE_DEV_SET_CONFIG };
+	static const unsigned long calls[] = { VDUSE_IOC_REGION_V2, VDUSE_IOC_DRIVER_FEATURES,
+		VDUSE_IOC_VQ_INFO, VDUSE_IOC_VQ_KICKFD, VDUSE_IOC_VQ_IRQ, FK_MAP, FK_PAGE_SIZE,
+		VDUSE_IOC_SET_CONFIG };
 	static const int errs[] = { -ENOMEM, -EMFILE, -EINTR, -EPERM, -EIO, -EBUSY };
 
 	fk_fail(calls[rec->b % RTE_DIM(calls)], rec->a % 8, 1 + rec->c % 4,
@@ -117,7 +117,7 @@ static void
 step(const struct fuzz_rec *rec)
 {
 	const uint16_t q = rec->b % fd.nb_vqs;
-	struct vduse_vq_state state;
+	struct vduse_abi_vq_state state;
 
 	switch (rec->op % 12) {
 	case 0:

@@ -254,14 +254,14 @@ state_die(void)
 static void
 state_ask(const struct fuzz_rec *rec)
 {
-	struct vduse_dev_request req = { .type = VDUSE_GET_VQ_STATE };
+	struct vduse_abi_request req = { .type = VDUSE_MSG_GET_VQ_STATE };
 
 	if (asked != NULL)
 		return;
 	if (rec->a & 2)
 		req.vq_state.index = rec->b % 8;
 	else
-		req = (struct vduse_dev_request){ .type = VDUSE_SET_STATUS, .s.status = 0 };
+		req = (struct vduse_abi_request){ .type = VDUSE_MSG_SET_STATUS, .s.status = 0 };
 	asked = fk_msg_send(fd.dev, &req, sizeof(req));
 }
 
@@ -269,8 +269,8 @@ state_ask(const struct fuzz_rec *rec)
 static void
 state_wait_recovered(void)
 {
-	const struct vduse_dev_request nothing = { .type = UINT8_MAX };
-	struct vduse_dev_response resp;
+	const struct vduse_abi_request nothing = { .type = UINT8_MAX };
+	struct vduse_abi_response resp;
 
 	if (asked == NULL)
 		asked = fk_msg_send(fd.dev, &nothing, sizeof(nothing));

@@ -33,7 +33,7 @@ fk_region_find(const struct fk_dev *dev, uint64_t start, uint64_t last, uint32_t
 }
 
 static int
-device_iotlb_get_fd(struct fk_dev *dev, struct vduse_iotlb_entry *entry, uint32_t asid)
+device_iotlb_get_fd(struct fk_dev *dev, struct vduse_abi_region *entry, uint32_t asid)
 {
 	const struct fk_region *first = fk_region_find(dev, entry->start, entry->last, asid);
 	int fd;
@@ -49,10 +49,10 @@ device_iotlb_get_fd(struct fk_dev *dev, struct vduse_iotlb_entry *entry, uint32_
 }
 
 static int
-device_iotlb_get_fd2(struct fk_dev *dev, struct vduse_iotlb_entry_v2 *v2)
+device_iotlb_get_fd2(struct fk_dev *dev, struct vduse_abi_region_v2 *v2)
 {
 	static const uint32_t zero[RTE_DIM(v2->reserved)];
-	struct vduse_iotlb_entry entry = { .start = v2->start, .last = v2->last };
+	struct vduse_abi_region entry = { .start = v2->start, .last = v2->last };
 	int fd;
 
 	if (v2->asid >= dev->nas || memcmp(v2->reserved, zero, sizeof(zero)) != 0)
@@ -66,7 +66,7 @@ device_iotlb_get_fd2(struct fk_dev *dev, struct vduse_iotlb_entry_v2 *v2)
 }
 
 static int
-device_set_config(struct fk_dev *dev, const struct vduse_config_data *config)
+device_set_config(struct fk_dev *dev, const struct vduse_abi_config *config)
 {
 	if (config->offset > dev->config_size || config->length == 0 ||
 			config->length > dev->config_size - config->offset)
@@ -76,7 +76,7 @@ device_set_config(struct fk_dev *dev, const struct vduse_config_data *config)
 }
 
 static int
-device_vq_setup(struct fk_dev *dev, const struct vduse_vq_config *config)
+device_vq_setup(struct fk_dev *dev, const struct vduse_abi_vq_setup *config)
 {
 	static const uint16_t zero[RTE_DIM(config->reserved2)];
 
@@ -93,7 +93,7 @@ device_vq_setup(struct fk_dev *dev, const struct vduse_vq_config *config)
 }
 
 static int
-device_vq_get_info(struct fk_dev *dev, struct vduse_vq_info *info)
+device_vq_get_info(struct fk_dev *dev, struct vduse_abi_vq *info)
 {
 	const uint32_t index = info->index;
 
@@ -105,7 +105,7 @@ device_vq_get_info(struct fk_dev *dev, struct vduse_vq_info *info)
 }
 
 static int
-device_kickfd(struct fk_dev *dev, const struct vduse_vq_eventfd *kick)
+device_kickfd(struct fk_dev *dev, const struct vduse_abi_kickfd *kick)
 {
 	struct fk_vq *vq;
 	int fd = -1;
@@ -117,7 +117,7 @@ device_kickfd(struct fk_dev *dev, const struct vduse_vq_eventfd *kick)
 		fd = fcntl(kick->fd, F_DUPFD_CLOEXEC, 0);
 		if (fd < 0)
 			return -errno;
-	} else if (kick->fd != VDUSE_EVENTFD_DEASSIGN) {
+	} else if (kick->fd != VDUSE_ABI_NO_FD) {
 		return 0;
 	}
 	if (vq->kickfd >= 0)
@@ -138,35 +138,35 @@ fk_dev_ioctl(struct fk_dev *dev, unsigned long request, void *arg)
 	if (dev->broken)
 		return -EPERM;
 	switch (request) {
-	case VDUSE_IOTLB_GET_FD:
+	case VDUSE_IOC_REGION:
 		dev->map_reads[0]++;
 		return device_iotlb_get_fd(dev, arg, 0);
-	case VDUSE_IOTLB_GET_FD2:
+	case VDUSE_IOC_REGION_V2:
 		dev->map_reads[1]++;
 		return device_iotlb_get_fd2(dev, arg);
-	case VDUSE_IOTLB_GET_INFO:
+	case VDUSE_IOC_IOVA:
 		return fk_umem_info(dev, arg);
-	case VDUSE_IOTLB_REG_UMEM:
+	case VDUSE_IOC_REG_UMEM:
 		return fk_umem_reg(dev, arg);
-	case VDUSE_IOTLB_DEREG_UMEM:
+	case VDUSE_IOC_DEREG_UMEM:
 		return fk_umem_dereg(dev, arg);
-	case VDUSE_DEV_GET_FEATURES:
+	case VDUSE_IOC_DRIVER_FEATURES:
 		*(uint64_t *)arg = dev->features;
 		return 0;
-	case VDUSE_DEV_SET_CONFIG:
+	case VDUSE_IOC_SET_CONFIG:
 		return device_set_config(dev, arg);
-	case VDUSE_DEV_INJECT_CONFIG_IRQ:
+	case VDUSE_IOC_CONFIG_IRQ:
 		if (!(dev->status & VIRTIO_CONFIG_S_DRIVER_OK))
 			return -EINVAL;
 		dev->config_irqs++;
 		return 0;
-	case VDUSE_VQ_SETUP:
+	case VDUSE_IOC_VQ_SETUP:
 		return device_vq_setup(dev, arg);
-	case VDUSE_VQ_GET_INFO:
+	case VDUSE_IOC_VQ_INFO:
 		return device_vq_get_info(dev, arg);
-	case VDUSE_VQ_SETUP_KICKFD:
+	case VDUSE_IOC_VQ_KICKFD:
 		return device_kickfd(dev, arg);
-	case VDUSE_VQ_INJECT_IRQ:
+	case VDUSE_IOC_VQ_IRQ:
 		index = *(const uint32_t *)arg;
 		if (index >= dev->nb_vqs || !(dev->status & VIRTIO_CONFIG_S_DRIVER_OK))
 			return -EINVAL;

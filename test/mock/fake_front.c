@@ -17,7 +17,7 @@
 #include "fake_kernel_priv.h"
 
 struct fk_msg *
-fk_msg_send(struct fk_dev *dev, const struct vduse_dev_request *req, size_t len)
+fk_msg_send(struct fk_dev *dev, const struct vduse_abi_request *req, size_t len)
 {
 	struct fk_msg *msg = calloc(1, sizeof(*msg));
 
@@ -29,7 +29,7 @@ fk_msg_send(struct fk_dev *dev, const struct vduse_dev_request *req, size_t len)
 	msg->len = len;
 	if (dev->broken) {
 		msg->state = FK_MSG_DONE;
-		msg->resp.result = VDUSE_REQ_RESULT_FAILED;
+		msg->resp.result = VDUSE_MSG_FAILED;
 	}
 	TAILQ_INSERT_TAIL(&fk.msgs, msg, next);
 	fk_msg_ring(dev);
@@ -89,7 +89,7 @@ msg_queue_goes_on(const struct fk_msg *msg)
 {
 	const struct timespec until = time_in(FK_TIMEOUT_S * 1000);
 
-	if (msg->req.type != VDUSE_GET_VQ_STATE || msg->resp.result != VDUSE_REQ_RESULT_OK)
+	if (msg->req.type != VDUSE_MSG_GET_VQ_STATE || msg->resp.result != VDUSE_MSG_OK)
 		return;
 	while (msg->dev != NULL && msg->dev->answered)
 		if (pthread_cond_timedwait(&fk.changed, &fk.lock, &until) != 0)
@@ -97,7 +97,7 @@ msg_queue_goes_on(const struct fk_msg *msg)
 }
 
 int
-fk_msg_wait(struct fk_msg *msg, struct vduse_dev_response *resp)
+fk_msg_wait(struct fk_msg *msg, struct vduse_abi_response *resp)
 {
 	bool done;
 
@@ -144,13 +144,13 @@ fk_patience(unsigned int ms)
 
 /* vduse_dev_msg_sync() */
 static int
-msg_sync(struct fk_dev *dev, const struct vduse_dev_request *req, struct vduse_dev_response *resp)
+msg_sync(struct fk_dev *dev, const struct vduse_abi_request *req, struct vduse_abi_response *resp)
 {
 	int ret = fk_msg_wait(fk_msg_send(dev, req, sizeof(*req)), resp);
 
 	if (ret < 0)
 		return ret;
-	return resp->result == VDUSE_REQ_RESULT_OK ? 0 : -EIO;
+	return resp->result == VDUSE_MSG_OK ? 0 : -EIO;
 }
 
 void
@@ -182,7 +182,7 @@ fk_dev_break(struct fk_dev *dev)
 		if (msg->dev != dev || msg->state > FK_MSG_READ)
 			continue;
 		msg->state = FK_MSG_DONE;
-		msg->resp.result = VDUSE_REQ_RESULT_FAILED;
+		msg->resp.result = VDUSE_MSG_FAILED;
 	}
 	pthread_cond_broadcast(&fk.changed);
 	/* the kernel raises EPOLLERR; a closed peer, EPOLLHUP */
@@ -316,7 +316,7 @@ fk_set_features(struct fk_dev *dev, uint64_t features)
 }
 
 void
-fk_set_vq(struct fk_dev *dev, const struct vduse_vq_info *info)
+fk_set_vq(struct fk_dev *dev, const struct vduse_abi_vq *info)
 {
 	struct fk_vq *vq;
 
@@ -331,17 +331,17 @@ fk_set_vq(struct fk_dev *dev, const struct vduse_vq_info *info)
 int
 fk_set_ready(struct fk_dev *dev, uint32_t index, bool ready)
 {
-	const struct vduse_dev_request req = {
-		.type = VDUSE_SET_VQ_READY,
+	const struct vduse_abi_request req = {
+		.type = VDUSE_MSG_SET_VQ_READY,
 		.vq_ready = { .num = index, .ready = ready },
 	};
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 
 	pthread_mutex_lock(&fk.lock);
 	assert(index < dev->nb_vqs);
 	dev->vqs[index].info.ready = ready;
 	pthread_mutex_unlock(&fk.lock);
-	if (!(dev->vduse_features & (1ULL << VDUSE_F_QUEUE_READY)))
+	if (!(dev->vduse_features & (1ULL << VDUSE_ABI_F_QUEUE_READY)))
 		return 0;
 	return msg_sync(dev, &req, &resp);
 }
@@ -349,8 +349,8 @@ fk_set_ready(struct fk_dev *dev, uint32_t index, bool ready)
 int
 fk_set_status(struct fk_dev *dev, uint8_t status)
 {
-	const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS, .s.status = status };
-	struct vduse_dev_response resp;
+	const struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS, .s.status = status };
+	struct vduse_abi_response resp;
 	int ret;
 
 	ret = msg_sync(dev, &req, &resp);
@@ -376,11 +376,11 @@ fk_reset(struct fk_dev *dev)
 int
 fk_update_space(struct fk_dev *dev, uint32_t asid, uint64_t start, uint64_t last)
 {
-	const struct vduse_dev_request req = {
-		.type = VDUSE_UPDATE_IOTLB,
+	const struct vduse_abi_request req = {
+		.type = VDUSE_MSG_UPDATE_IOTLB,
 		.iova_v2 = { .start = start, .last = last, .asid = asid },
 	};
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 
 	return msg_sync(dev, &req, &resp);
 }
@@ -394,23 +394,23 @@ fk_update_iotlb(struct fk_dev *dev, uint64_t start, uint64_t last)
 int
 fk_set_group_asid(struct fk_dev *dev, uint32_t group, uint32_t asid)
 {
-	const struct vduse_dev_request req = {
-		.type = VDUSE_SET_VQ_GROUP_ASID,
+	const struct vduse_abi_request req = {
+		.type = VDUSE_MSG_SET_VQ_GROUP_ASID,
 		.vq_group_asid = { .group = group, .asid = asid },
 	};
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 
 	return msg_sync(dev, &req, &resp);
 }
 
 int
-fk_get_vq_state(struct fk_dev *dev, uint32_t index, struct vduse_vq_state *state)
+fk_get_vq_state(struct fk_dev *dev, uint32_t index, struct vduse_abi_vq_state *state)
 {
-	const struct vduse_dev_request req = {
-		.type = VDUSE_GET_VQ_STATE,
+	const struct vduse_abi_request req = {
+		.type = VDUSE_MSG_GET_VQ_STATE,
 		.vq_state.index = index,
 	};
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 	int ret;
 
 	ret = msg_sync(dev, &req, &resp);

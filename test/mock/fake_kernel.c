@@ -182,7 +182,7 @@ fk_open_device(const char *name)
 
 /* vduse_validate_config(), features_is_valid() */
 static bool
-create_valid(const struct vduse_dev_config *config, uint64_t api_version)
+create_valid(const struct vduse_abi_create *config, uint64_t api_version)
 {
 	static const uint32_t zero[RTE_DIM(config->reserved)];
 	const uint64_t required = (1ULL << VIRTIO_F_ACCESS_PLATFORM) | (1ULL << VIRTIO_F_VERSION_1);
@@ -204,7 +204,7 @@ create_valid(const struct vduse_dev_config *config, uint64_t api_version)
 }
 
 static int
-control_create(unsigned int control, const struct vduse_dev_config *config)
+control_create(unsigned int control, const struct vduse_abi_create *config)
 {
 	struct fk_dev *dev;
 	unsigned int i;
@@ -260,7 +260,7 @@ control_destroy(const char *name)
 			continue;
 		if (msg->state <= FK_MSG_READ) {
 			msg->state = FK_MSG_DONE;
-			msg->resp.result = VDUSE_REQ_RESULT_FAILED;
+			msg->resp.result = VDUSE_MSG_FAILED;
 		}
 		msg->dev = NULL;
 	}
@@ -277,27 +277,27 @@ control_ioctl(unsigned int control, unsigned long request, void *arg)
 	uint64_t *value = arg;
 
 	switch (request) {
-	case VDUSE_GET_API_VERSION:
+	case VDUSE_IOC_GET_API_VERSION:
 		*value = controls[control].api_version;
 		return 0;
-	case VDUSE_SET_API_VERSION:
+	case VDUSE_IOC_SET_API_VERSION:
 		if (*value > fk.conf.api_newest)
 			return -EINVAL;
 		controls[control].api_version = *value;
 		return 0;
-	case VDUSE_GET_FEATURES:
+	case VDUSE_IOC_GET_FEATURES:
 		if (fk.conf.vduse_features == 0)
 			return -EINVAL;
 		*value = fk.conf.vduse_features;
 		return 0;
-	case VDUSE_SET_FEATURES:
+	case VDUSE_IOC_SET_FEATURES:
 		if (fk.conf.vduse_features == 0 || (*value & ~fk.conf.vduse_features))
 			return -EINVAL;
 		controls[control].features = *value;
 		return 0;
-	case VDUSE_CREATE_DEV:
+	case VDUSE_IOC_CREATE:
 		return control_create(control, arg);
-	case VDUSE_DESTROY_DEV:
+	case VDUSE_IOC_DESTROY:
 		return control_destroy(arg);
 	default:
 		return -EINVAL;
@@ -366,7 +366,7 @@ fk_read(int fd, void *buf, size_t len)
 }
 
 static ssize_t
-device_write(struct fk_dev *dev, const struct vduse_dev_response *resp, size_t len)
+device_write(struct fk_dev *dev, const struct vduse_abi_response *resp, size_t len)
 {
 	static const uint32_t zero[RTE_DIM(resp->reserved)];
 	struct fk_msg *msg;

@@ -142,7 +142,7 @@ void fk_bounce_read(struct fk_dev *dev, uint64_t iova, void *data, size_t len);
 
 /* The front end. What asks the process returns 0, or -EIO for a failed request. */
 void fk_set_features(struct fk_dev *dev, uint64_t features);
-void fk_set_vq(struct fk_dev *dev, const struct vduse_vq_info *info);
+void fk_set_vq(struct fk_dev *dev, const struct vduse_abi_vq *info);
 int fk_set_ready(struct fk_dev *dev, uint32_t index, bool ready);
 int fk_set_status(struct fk_dev *dev, uint8_t status);
 int fk_reset(struct fk_dev *dev);
@@ -150,7 +150,7 @@ int fk_reset(struct fk_dev *dev);
 int fk_update_iotlb(struct fk_dev *dev, uint64_t start, uint64_t last);
 int fk_update_space(struct fk_dev *dev, uint32_t asid, uint64_t start, uint64_t last);
 int fk_set_group_asid(struct fk_dev *dev, uint32_t group, uint32_t asid);
-int fk_get_vq_state(struct fk_dev *dev, uint32_t index, struct vduse_vq_state *state);
+int fk_get_vq_state(struct fk_dev *dev, uint32_t index, struct vduse_abi_vq_state *state);
 void fk_kick(struct fk_dev *dev, uint32_t index);
 
 /* Whether the process has read the kicks that there were. */
@@ -160,10 +160,10 @@ bool fk_kick_is_taken(struct fk_dev *dev, uint32_t index);
 void fk_break(struct fk_dev *dev);
 
 /* Requests by hand. `len` shorter than the request makes a short read of it. */
-struct fk_msg *fk_msg_send(struct fk_dev *dev, const struct vduse_dev_request *req, size_t len);
+struct fk_msg *fk_msg_send(struct fk_dev *dev, const struct vduse_abi_request *req, size_t len);
 
 /* Wait for the answer and free the message: 0, or -ETIMEDOUT after 60 s without one. */
-int fk_msg_wait(struct fk_msg *msg, struct vduse_dev_response *resp);
+int fk_msg_wait(struct fk_msg *msg, struct vduse_abi_response *resp);
 
 /* Give up waiting, as a killed front end does; the message is freed by fk_end(). */
 void fk_msg_cancel(struct fk_msg *msg);

@@ -26,8 +26,8 @@ enum fk_msg_state {
 struct fk_msg {
 	TAILQ_ENTRY(fk_msg) next;
 	struct fk_dev *dev;
-	struct vduse_dev_request req;
-	struct vduse_dev_response resp;
+	struct vduse_abi_request req;
+	struct vduse_abi_response resp;
 	size_t len; /* that a read gives */
 	enum fk_msg_state state;
 	bool tried; /* an answer came, in time or not */
@@ -36,7 +36,7 @@ struct fk_msg {
 struct fk_vq {
 	uint16_t num_max;
 	uint32_t group;
-	struct vduse_vq_info info;
+	struct vduse_abi_vq info;
 	bool kicked;
 	int kickfd; /* our duplicate; -1: none */
 	unsigned int irqs;
@@ -50,7 +50,7 @@ struct fk_attr {
 struct fk_dev {
 	bool used;
 	uint64_t life; /* no two devices have the same */
-	char name[VDUSE_NAME_MAX];
+	char name[VDUSE_ABI_NAME_MAX];
 	uint64_t api_version;
 	uint64_t vduse_features;
 	uint64_t offered;
@@ -72,7 +72,7 @@ struct fk_dev {
 	bool answered; /* and what belongs to the answer may not be done: no read came since */
 	struct fk_region regions[FK_REGIONS_MAX];
 	unsigned int nb_regions;
-	struct vduse_iova_umem umem; /* size 0: none */
+	struct vduse_abi_umem umem; /* size 0: none */
 	unsigned int umem_regs, umem_deregs;
 	unsigned int map_reads[2];          /* by GET_FD, GET_FD2 */
 	struct fk_attr attrs[FK_ATTRS_MAX]; /* as written, one behind the other */
@@ -113,9 +113,9 @@ const struct fk_region *fk_region_find(
 		const struct fk_dev *dev, uint64_t start, uint64_t last, uint32_t asid);
 
 /* Locked: VDUSE_IOTLB_REG_UMEM, _DEREG_UMEM, _GET_INFO. */
-int fk_umem_reg(struct fk_dev *dev, const struct vduse_iova_umem *arg);
-int fk_umem_dereg(struct fk_dev *dev, const struct vduse_iova_umem *arg);
-int fk_umem_info(const struct fk_dev *dev, struct vduse_iova_info *info);
+int fk_umem_reg(struct fk_dev *dev, const struct vduse_abi_umem *arg);
+int fk_umem_dereg(struct fk_dev *dev, const struct vduse_abi_umem *arg);
+int fk_umem_info(const struct fk_dev *dev, struct vduse_abi_iova *info);
 
 /* Locked: the memory goes back, as on close. */
 void fk_umem_drop(struct fk_dev *dev);

@@ -28,7 +28,7 @@ umem_bounce(const struct fk_dev *dev)
 }
 
 static bool
-umem_valid(const struct fk_dev *dev, const struct vduse_iova_umem *arg)
+umem_valid(const struct fk_dev *dev, const struct vduse_abi_umem *arg)
 {
 	static const uint32_t zero[RTE_DIM(arg->reserved)];
 
@@ -54,7 +54,7 @@ umem_copy(const struct fk_dev *dev, bool to_user)
 }
 
 int
-fk_umem_reg(struct fk_dev *dev, const struct vduse_iova_umem *arg)
+fk_umem_reg(struct fk_dev *dev, const struct vduse_abi_umem *arg)
 {
 	const struct fk_region *bounce = umem_bounce(dev);
 
@@ -76,7 +76,7 @@ fk_umem_reg(struct fk_dev *dev, const struct vduse_iova_umem *arg)
 }
 
 int
-fk_umem_dereg(struct fk_dev *dev, const struct vduse_iova_umem *arg)
+fk_umem_dereg(struct fk_dev *dev, const struct vduse_abi_umem *arg)
 {
 	if (fk.conf.no_umem)
 		return -ENOTTY;
@@ -101,7 +101,7 @@ fk_umem_drop(struct fk_dev *dev)
 }
 
 int
-fk_umem_info(const struct fk_dev *dev, struct vduse_iova_info *info)
+fk_umem_info(const struct fk_dev *dev, struct vduse_abi_iova *info)
 {
 	const struct fk_region *first;
 
@@ -112,7 +112,7 @@ fk_umem_info(const struct fk_dev *dev, struct vduse_iova_info *info)
 		return -EINVAL;
 	info->start = first->iova;
 	info->last = first->iova + (first->size - 1);
-	info->capability = first->bounce ? VDUSE_IOVA_CAP_UMEM : 0;
+	info->capability = first->bounce ? VDUSE_ABI_CAP_UMEM : 0;
 	return 0;
 }
 

@@ -31,9 +31,8 @@ tree_match() {
 	done
 }
 
-# The kernel's header is vendored as it is.
 c_files() {
-	tree_files '*.c' '*.h' | grep -v '^lib/vduse/uapi/'
+	tree_files '*.c' '*.h'
 }
 
 need() {

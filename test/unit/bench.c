@@ -173,7 +173,7 @@ bench_ring(struct bench *b, uint16_t index, bool ready)
 		.start_wrap = b->conf.variant.packed ? b->conf.start_wrap : false,
 	};
 	struct mock_vq *vq = &b->vq[index];
-	struct vduse_vq_info info = { .index = index, .num = conf.size, .ready = ready };
+	struct vduse_abi_vq info = { .index = index, .num = conf.size, .ready = ready };
 
 	mock_vq_fini(vq);
 	assert_int_equal(mock_vq_init(vq, &conf), 0);

@@ -74,12 +74,12 @@ void
 crash_recover(struct crash *c)
 {
 	struct rte_vduse_dev *dev = c->b.net->dev;
-	struct vduse_vq_info info;
+	struct vduse_abi_vq info;
 	uint16_t i;
 
 	for (i = 0; i < 2; i++) {
-		info = (struct vduse_vq_info){ .index = i };
-		assert_int_equal(dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info), 0);
+		info = (struct vduse_abi_vq){ .index = i };
+		assert_int_equal(dev->sys->ioctl(dev->fd, VDUSE_IOC_VQ_INFO, &info), 0);
 		vduse_vq_stop(dev->vqs[i]);
 		assert_int_equal(
 				vduse_vq_start(dev->vqs[i], &info, dev->driver_features, false), 0);

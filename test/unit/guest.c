@@ -49,7 +49,7 @@ void
 guest_init(struct guest *guest)
 {
 	const uint64_t patches = GUEST_PATCHES * PATCH_STRIDE;
-	struct fk_region r = { .perm = VDUSE_ACCESS_RW };
+	struct fk_region r = { .perm = VDUSE_ABI_RW };
 	unsigned int i;
 
 	memset(guest, 0, sizeof(*guest));
@@ -68,11 +68,11 @@ guest_init(struct guest *guest)
 	r = (struct fk_region){ .iova = GUEST_RO,
 		.size = GUEST_RO_SIZE,
 		.offset = patches + GUEST_RO_SIZE,
-		.perm = VDUSE_ACCESS_RO };
+		.perm = VDUSE_ABI_RO };
 	region_init(guest, 1, &r);
 	r.iova = GUEST_WO;
 	r.offset = patches;
-	r.perm = VDUSE_ACCESS_WO;
+	r.perm = VDUSE_ABI_WO;
 	region_init(guest, 1, &r);
 	guest->mem = (struct mock_mem){ .write = mem_write, .at = mem_at, .arg = guest };
 }

@@ -28,8 +28,8 @@ static const struct rte_vduse_net_conf good_conf = {
 static struct fk_dev *
 foreign_create(bool attached)
 {
-	struct vduse_vq_config vq = { .max_size = BENCH_QUEUE_SIZE };
-	struct vduse_dev_config *config;
+	struct vduse_abi_vq_setup vq = { .max_size = BENCH_QUEUE_SIZE };
+	struct vduse_abi_create *config;
 	struct rte_vduse_net *net;
 	struct fk_dev *dev;
 	int control, fd;
@@ -45,11 +45,11 @@ foreign_create(bool attached)
 	config->config_size = sizeof(net->config);
 	assert_int_equal(rte_vduse_net_destroy(net), 0);
 	control = fk_sys.open_control();
-	assert_int_equal(fk_sys.ioctl(control, VDUSE_CREATE_DEV, config), 0);
+	assert_int_equal(fk_sys.ioctl(control, VDUSE_IOC_CREATE, config), 0);
 	free(config);
 	fd = fk_sys.open_device("unit");
 	for (vq.index = 0; vq.index < 2; vq.index++)
-		assert_int_equal(fk_sys.ioctl(fd, VDUSE_VQ_SETUP, &vq), 0);
+		assert_int_equal(fk_sys.ioctl(fd, VDUSE_IOC_VQ_SETUP, &vq), 0);
 	fk_sys.close(fd);
 	fk_sys.close(control);
 	dev = fk_find("unit");
@@ -61,11 +61,11 @@ foreign_create(bool attached)
 static void
 foreign_destroy(void)
 {
-	char name[VDUSE_NAME_MAX] = "unit";
+	char name[VDUSE_ABI_NAME_MAX] = "unit";
 	int control = fk_sys.open_control();
 
 	fk_attach(fk_find("unit"), false);
-	assert_int_equal(fk_sys.ioctl(control, VDUSE_DESTROY_DEV, name), 0);
+	assert_int_equal(fk_sys.ioctl(control, VDUSE_IOC_DESTROY, name), 0);
 	fk_sys.close(control);
 }
 
@@ -513,7 +513,7 @@ int
 __wrap_vduse_netlink_del(const char *name)
 {
 	struct fk_dev *dev = fk_find(name);
-	struct vduse_vq_state s;
+	struct vduse_abi_vq_state s;
 
 	netlink_dels++;
 	if (netlink_ret < 0)

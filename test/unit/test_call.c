@@ -192,7 +192,7 @@ test_refused(void **state)
 
 	(void)state;
 	bench_up(&b, &conf);
-	fk_fail(VDUSE_VQ_INJECT_IRQ, 0, 3, -EINVAL);
+	fk_fail(VDUSE_IOC_VQ_IRQ, 0, 3, -EINVAL);
 	sent(&b, 1);
 	assert_true(wait_calls(&b, TX, 1));
 	assert_int_equal(bench_stats(&b, true).calls_failed, 3);

@@ -111,7 +111,7 @@ test_kernels(void **state)
 	assert_refused(&good_conf, -EACCES, "run as root");
 	fk_fail(FK_OPEN_DEVICE, 0, 1, -EMFILE);
 	assert_refused(&good_conf, -EMFILE, "limits of the process");
-	fk_fail(VDUSE_CREATE_DEV, 0, 1, -ENOMEM);
+	fk_fail(VDUSE_IOC_CREATE, 0, 1, -ENOMEM);
 	assert_refused(&good_conf, -ENOMEM, "cannot create it");
 
 	assert_int_equal(rte_vduse_net_create(&good_conf, &net), 0);
@@ -182,7 +182,7 @@ test_set_config(void **state)
 	assert_int_equal(rte_vduse_net_set_link(b.net, false), 0);
 	assert_int_equal(fk_config_irqs(b.dev), 1);
 	assert_false(bench_info(&b).link_up);
-	fk_fail(VDUSE_DEV_SET_CONFIG, 0, 1, -EPERM);
+	fk_fail(VDUSE_IOC_SET_CONFIG, 0, 1, -EPERM);
 	assert_int_equal(rte_vduse_net_set_mtu(b.net, 1400), -EPERM);
 	bench_down(&b);
 }
@@ -297,7 +297,7 @@ test_no_memory(void **state)
 static void
 test_destroy_busy(void **state)
 {
-	char name[VDUSE_NAME_MAX] = "unit";
+	char name[VDUSE_ABI_NAME_MAX] = "unit";
 	struct rte_vduse_net *net;
 	struct fk_ledger left;
 	int control;
@@ -314,7 +314,7 @@ test_destroy_busy(void **state)
 	assert_int_equal(left.devices, 1);
 	fk_attach(fk_find("unit"), false);
 	control = fk_sys.open_control();
-	assert_int_equal(fk_sys.ioctl(control, VDUSE_DESTROY_DEV, name), 0);
+	assert_int_equal(fk_sys.ioctl(control, VDUSE_IOC_DESTROY, name), 0);
 	fk_sys.close(control);
 }
 

@@ -162,7 +162,7 @@ test_unmapped(void **state)
 {
 	static const uint8_t cmd[] = { VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, 3, 0 };
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
-	struct vduse_vq_state s;
+	struct vduse_abi_vq_state s;
 	struct mock_used used;
 	struct bench b;
 

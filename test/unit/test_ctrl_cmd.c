@@ -286,7 +286,7 @@ test_mac_addr(void **state)
 				VIRTIO_NET_ERR);
 	fk_config(b.dev, 0, &config, sizeof(config));
 	assert_memory_equal(config.mac, mac, 6);
-	fk_fail(VDUSE_DEV_SET_CONFIG, 0, 1, -EPERM);
+	fk_fail(VDUSE_IOC_SET_CONFIG, 0, 1, -EPERM);
 	assert_int_equal(ask(&b, 1, VIRTIO_NET_CTRL_MAC_ADDR_SET, own_mac, 6), VIRTIO_NET_ERR);
 	bench_down(&b);
 }
@@ -411,7 +411,7 @@ flood_main(void *arg)
 static void
 test_flood(void **state)
 {
-	struct vduse_vq_state s;
+	struct vduse_abi_vq_state s;
 	struct flood flood = { .stop = false };
 	pthread_t thread;
 	uint16_t before;
@@ -451,7 +451,7 @@ config_ioctl(int fd, unsigned long request, void *arg)
 {
 	struct rte_vduse_net *net = __atomic_load_n(&config_net, __ATOMIC_ACQUIRE);
 
-	if (request == VDUSE_DEV_SET_CONFIG && net != NULL) {
+	if (request == VDUSE_IOC_SET_CONFIG && net != NULL) {
 		__atomic_fetch_add(&config_sets, 1, __ATOMIC_RELAXED);
 		if (pthread_mutex_trylock(&net->config_lock) == 0) {
 			__atomic_fetch_add(&config_open, 1, __ATOMIC_RELAXED);

@@ -42,26 +42,26 @@ static const struct fault_call calls[] = {
 	{ .name = "open device",
 			.call = FK_OPEN_DEVICE,
 			.errnos = { EBUSY, ENODEV, EACCES, EPERM, EMFILE, ENFILE, ENOMEM } },
-	{ IOCTL(VDUSE_SET_API_VERSION), .quiet = true, .errnos = { EINVAL, EFAULT } },
-	{ IOCTL(VDUSE_GET_FEATURES), .quiet = true, .errnos = { EINVAL, EFAULT } },
-	{ IOCTL(VDUSE_SET_FEATURES), .quiet = true, .errnos = { EINVAL, EFAULT } },
-	{ IOCTL(VDUSE_CREATE_DEV), .errnos = { EINVAL, EFAULT, EPERM, EEXIST, ENOMEM, ENOSPC } },
-	{ IOCTL(VDUSE_DESTROY_DEV), .errnos = { EINVAL, EFAULT } },
+	{ IOCTL(VDUSE_IOC_SET_API_VERSION), .quiet = true, .errnos = { EINVAL, EFAULT } },
+	{ IOCTL(VDUSE_IOC_GET_FEATURES), .quiet = true, .errnos = { EINVAL, EFAULT } },
+	{ IOCTL(VDUSE_IOC_SET_FEATURES), .quiet = true, .errnos = { EINVAL, EFAULT } },
+	{ IOCTL(VDUSE_IOC_CREATE), .errnos = { EINVAL, EFAULT, EPERM, EEXIST, ENOMEM, ENOSPC } },
+	{ IOCTL(VDUSE_IOC_DESTROY), .errnos = { EINVAL, EFAULT } },
 	/* waited for: it goes by itself in a moment */
-	{ IOCTL(VDUSE_DESTROY_DEV), .quiet = true, .errnos = { EBUSY } },
-	{ IOCTL(VDUSE_VQ_SETUP), .errnos = { EINVAL, EFAULT, EPERM } },
-	{ IOCTL(VDUSE_DEV_SET_CONFIG), .errnos = { EINVAL, EFAULT, EPERM } },
-	{ IOCTL(VDUSE_DEV_INJECT_CONFIG_IRQ), .quiet = true, .errnos = { EINVAL, EPERM } },
-	{ IOCTL(VDUSE_DEV_GET_FEATURES), .errnos = { EFAULT, EPERM } },
-	{ IOCTL(VDUSE_VQ_GET_INFO), .errnos = { EINVAL, EFAULT, EPERM } },
+	{ IOCTL(VDUSE_IOC_DESTROY), .quiet = true, .errnos = { EBUSY } },
+	{ IOCTL(VDUSE_IOC_VQ_SETUP), .errnos = { EINVAL, EFAULT, EPERM } },
+	{ IOCTL(VDUSE_IOC_SET_CONFIG), .errnos = { EINVAL, EFAULT, EPERM } },
+	{ IOCTL(VDUSE_IOC_CONFIG_IRQ), .quiet = true, .errnos = { EINVAL, EPERM } },
+	{ IOCTL(VDUSE_IOC_DRIVER_FEATURES), .errnos = { EFAULT, EPERM } },
+	{ IOCTL(VDUSE_IOC_VQ_INFO), .errnos = { EINVAL, EFAULT, EPERM } },
 	/* the kernel forgets them by itself at a reset */
-	{ IOCTL(VDUSE_VQ_SETUP_KICKFD), .quiet = true, .loud = 2,
+	{ IOCTL(VDUSE_IOC_VQ_KICKFD), .quiet = true, .loud = 2,
 			.errnos = { EINVAL, EFAULT, EBADF, EPERM, ENOMEM } },
-	{ IOCTL(VDUSE_VQ_INJECT_IRQ), .quiet = true, .errnos = { EINVAL, EFAULT, EPERM } },
+	{ IOCTL(VDUSE_IOC_VQ_IRQ), .quiet = true, .errnos = { EINVAL, EFAULT, EPERM } },
 	/* EINVAL is the end of the list: less memory than there is, which is not seen at once */
-	{ IOCTL(VDUSE_IOTLB_GET_FD), .quiet = true, .errnos = { EINVAL } },
-	{ IOCTL(VDUSE_IOTLB_GET_FD), .errnos = { EFAULT, EPERM, EMFILE, ENFILE, EACCES } },
-	{ IOCTL(VDUSE_IOTLB_GET_FD2), .errnos = { EFAULT, EPERM, EMFILE, ENFILE, EACCES } },
+	{ IOCTL(VDUSE_IOC_REGION), .quiet = true, .errnos = { EINVAL } },
+	{ IOCTL(VDUSE_IOC_REGION), .errnos = { EFAULT, EPERM, EMFILE, ENFILE, EACCES } },
+	{ IOCTL(VDUSE_IOC_REGION_V2), .errnos = { EFAULT, EPERM, EMFILE, ENFILE, EACCES } },
 	{ .name = "read", .call = FK_READ, .quiet = true, .errnos = { EAGAIN } },
 	{ .name = "read", .call = FK_READ, .fatal = true, .errnos = { EFAULT, EINVAL } },
 	{ .name = "write", .call = FK_WRITE, .quiet = true, .fatal = true, .errnos = { ENOENT } },
@@ -166,7 +166,7 @@ static void
 driver_try(struct bench *b)
 {
 	const struct rte_ether_addr mac = { { 2, 0, 0, 0, 0, 2 } };
-	struct vduse_vq_state vq_state;
+	struct vduse_abi_vq_state vq_state;
 	unsigned int i;
 
 	(void)fk_set_status(b->dev, BENCH_ACK);
@@ -330,8 +330,8 @@ sweep_all(unsigned int times)
 	for (i = 0; i < RTE_DIM(calls); i++) {
 		n = sweep(&calls[i], times);
 		/* GET_FD2 belongs to API 1, and the features to a kernel that has them */
-		if (n == 0 && calls[i].call != VDUSE_IOTLB_GET_FD2 &&
-				calls[i].call != VDUSE_SET_FEATURES)
+		if (n == 0 && calls[i].call != VDUSE_IOC_REGION_V2 &&
+				calls[i].call != VDUSE_IOC_SET_FEATURES)
 			fail_msg("%s: never called", calls[i].name);
 		lives += n;
 	}
@@ -360,7 +360,7 @@ test_newest(void **state)
 {
 	const struct fk_conf conf = {
 		.api_newest = 1,
-		.vduse_features = (1ULL << VDUSE_F_QUEUE_READY) | (1ULL << VDUSE_F_SUSPEND),
+		.vduse_features = (1ULL << VDUSE_ABI_F_QUEUE_READY) | (1ULL << VDUSE_ABI_F_SUSPEND),
 	};
 	size_t i;
 

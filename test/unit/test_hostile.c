@@ -74,7 +74,7 @@ test_cve_2026_86567_ring_unmapped(void **state)
 static void
 start_with_size(struct bench *b, uint32_t num)
 {
-	struct vduse_vq_info info = { .num = num,
+	struct vduse_abi_vq info = { .num = num,
 		.ready = true,
 		.desc_addr = GUEST_MAIN,
 		.driver_addr = GUEST_MAIN + 0x100000,
@@ -196,7 +196,7 @@ test_cve_2026_86563_part_over_end(void **state)
 {
 	struct bench_conf conf = { 0 };
 	const uint64_t end = GUEST_MAIN + GUEST_MAIN_SIZE;
-	struct vduse_vq_info info = { .num = BENCH_QUEUE_SIZE, .ready = true };
+	struct vduse_abi_vq info = { .num = BENCH_QUEUE_SIZE, .ready = true };
 	unsigned int packed, part;
 	struct bench b;
 
@@ -270,7 +270,7 @@ test_cve_2018_1059_end_of_buffer(void **state)
 static void
 flood(struct bench *b)
 {
-	struct vduse_vq_state s;
+	struct vduse_abi_vq_state s;
 	unsigned int i;
 
 	for (i = 0; i < 200; i++) {
@@ -324,7 +324,7 @@ test_cve_2020_10722_overflow(void **state)
 {
 	const uint64_t top = UINT64_MAX - 0xfff;
 	const struct bench_conf conf = { 0 };
-	struct fk_region r = { .iova = top, .size = 0x1000, .perm = VDUSE_ACCESS_RW };
+	struct fk_region r = { .iova = top, .size = 0x1000, .perm = VDUSE_ABI_RW };
 	struct mock_desc desc = { .iova = top };
 	struct rte_mbuf *m;
 	struct bench b;
@@ -348,9 +348,9 @@ test_cve_2020_10722_overflow(void **state)
 }
 
 static uint32_t
-ask(struct bench *b, const struct vduse_dev_request *req)
+ask(struct bench *b, const struct vduse_abi_request *req)
 {
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 
 	assert_int_equal(fk_msg_wait(fk_msg_send(b->dev, req, sizeof(*req)), &resp), 0);
 	return resp.result;
@@ -361,31 +361,31 @@ static void
 test_cve_2020_10723_index(void **state)
 {
 	static const uint32_t bad[] = { 2, 0x100, 0x10000, 0x10001, 0x80000000, UINT32_MAX };
-	struct vduse_dev_request req = { 0 };
+	struct vduse_abi_request req = { 0 };
 	const struct bench_conf conf = { 0 };
 	struct bench b;
 	size_t i;
 
 	(void)state;
-	unit_kernel(&(struct fk_conf){ .api_newest = VDUSE_API_VERSION_1,
-			.vduse_features = 1ULL << VDUSE_F_QUEUE_READY });
+	unit_kernel(&(struct fk_conf){ .api_newest = VDUSE_ABI_VERSION_1,
+			.vduse_features = 1ULL << VDUSE_ABI_F_QUEUE_READY });
 	bench_up(&b, &conf);
 	for (i = 0; i < RTE_DIM(bad); i++) {
 		memset(&req, 0, sizeof(req));
-		req.type = VDUSE_GET_VQ_STATE;
+		req.type = VDUSE_MSG_GET_VQ_STATE;
 		req.vq_state.index = bad[i];
-		assert_int_equal(ask(&b, &req), VDUSE_REQ_RESULT_FAILED);
+		assert_int_equal(ask(&b, &req), VDUSE_MSG_FAILED);
 		memset(&req, 0, sizeof(req));
-		req.type = VDUSE_SET_VQ_READY;
+		req.type = VDUSE_MSG_SET_VQ_READY;
 		req.vq_ready.num = bad[i];
-		assert_int_equal(ask(&b, &req), VDUSE_REQ_RESULT_FAILED);
+		assert_int_equal(ask(&b, &req), VDUSE_MSG_FAILED);
 		memset(&req, 0, sizeof(req));
-		req.type = VDUSE_SET_VQ_GROUP_ASID;
+		req.type = VDUSE_MSG_SET_VQ_GROUP_ASID;
 		req.vq_group_asid.group = bad[i];
-		assert_int_equal(ask(&b, &req), VDUSE_REQ_RESULT_FAILED);
+		assert_int_equal(ask(&b, &req), VDUSE_MSG_FAILED);
 		req.vq_group_asid.group = 0;
 		req.vq_group_asid.asid = bad[i];
-		assert_int_equal(ask(&b, &req), VDUSE_REQ_RESULT_FAILED);
+		assert_int_equal(ask(&b, &req), VDUSE_MSG_FAILED);
 		/* no queue was stopped by a request for another */
 		bench_assert_traffic(&b);
 	}
@@ -521,13 +521,13 @@ test_cve_2022_2308_config(void **state)
 static void
 test_reset_before_fault_is_seen(void **state)
 {
-	const struct vduse_dev_request get = { .type = VDUSE_GET_VQ_STATE };
-	const struct vduse_dev_request reset = { .type = VDUSE_SET_STATUS };
+	const struct vduse_abi_request get = { .type = VDUSE_MSG_GET_VQ_STATE };
+	const struct vduse_abi_request reset = { .type = VDUSE_MSG_SET_STATUS };
 	const struct mock_desc bad = { .iova = BENCH_BUFFERS, .len = 1 };
 	const struct bench_conf conf = { 0 };
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 	struct fk_msg *msgs[2];
-	struct vduse_vq_state s;
+	struct vduse_abi_vq_state s;
 	struct bench b;
 
 	(void)state;
@@ -543,7 +543,7 @@ test_reset_before_fault_is_seen(void **state)
 	pthread_mutex_unlock(&b.lock);
 	assert_int_equal(fk_msg_wait(msgs[0], &resp), 0);
 	assert_int_equal(fk_msg_wait(msgs[1], &resp), 0);
-	assert_int_equal(resp.result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(resp.result, VDUSE_MSG_OK);
 	/* answered after the event of the fault */
 	assert_int_equal(fk_get_vq_state(b.dev, RX, &s), 0);
 	assert_false(bench_info(&b).dev.broken);

@@ -21,9 +21,9 @@
 #define PAGE      4096ull
 #define FILE_SIZE (4ull << 20)
 
-#define RO VDUSE_ACCESS_RO
-#define WO VDUSE_ACCESS_WO
-#define RW VDUSE_ACCESS_RW
+#define RO VDUSE_ABI_RO
+#define WO VDUSE_ABI_WO
+#define RW VDUSE_ABI_RW
 
 /* A device that is nothing but an IOVA map. */
 struct tlb_bench {
@@ -39,8 +39,8 @@ struct tlb_bench {
 static void
 tlb_create_device(struct tlb_bench *b)
 {
-	static const char name[VDUSE_NAME_MAX] = "tlb";
-	struct vduse_dev_config config = {
+	static const char name[VDUSE_ABI_NAME_MAX] = "tlb";
+	struct vduse_abi_create config = {
 		.device_id = VIRTIO_ID_NET,
 		.features = (1ULL << VIRTIO_F_VERSION_1) | (1ULL << VIRTIO_F_ACCESS_PLATFORM),
 		.vq_num = 1,
@@ -50,7 +50,7 @@ tlb_create_device(struct tlb_bench *b)
 	memcpy(config.name, name, sizeof(name));
 	b->control_fd = fk_sys.open_control();
 	assert_true(b->control_fd >= 0);
-	assert_int_equal(fk_sys.ioctl(b->control_fd, VDUSE_CREATE_DEV, &config), 0);
+	assert_int_equal(fk_sys.ioctl(b->control_fd, VDUSE_IOC_CREATE, &config), 0);
 	b->fd = fk_sys.open_device(name);
 	assert_true(b->fd >= 0);
 	b->dev = fk_find(name);
@@ -81,12 +81,12 @@ tlb_up(struct tlb_bench *b)
 static void
 tlb_down(struct tlb_bench *b)
 {
-	char name[VDUSE_NAME_MAX] = "tlb";
+	char name[VDUSE_ABI_NAME_MAX] = "tlb";
 
 	vduse_iotlb_fini(&b->tlb);
 	free(b->readers);
 	fk_sys.close(b->fd);
-	assert_int_equal(fk_sys.ioctl(b->control_fd, VDUSE_DESTROY_DEV, name), 0);
+	assert_int_equal(fk_sys.ioctl(b->control_fd, VDUSE_IOC_DESTROY, name), 0);
 	fk_sys.close(b->control_fd);
 	munmap(b->va, FILE_SIZE);
 	close(b->file);
@@ -355,9 +355,9 @@ test_failures(void **state)
 	(void)state;
 	fail_run(FK_MAP, -ENOMEM);
 	fail_run(FK_PAGE_SIZE, -EIO);
-	fail_run(VDUSE_IOTLB_GET_FD, -EMFILE);
-	fail_run(VDUSE_IOTLB_GET_FD, -ENOMEM);
-	fail_run(VDUSE_IOTLB_GET_FD, -EIO);
+	fail_run(VDUSE_IOC_REGION, -EMFILE);
+	fail_run(VDUSE_IOC_REGION, -ENOMEM);
+	fail_run(VDUSE_IOC_REGION, -EIO);
 }
 
 /* A thousand regions, found at random. */

@@ -18,7 +18,7 @@ static bool gate_shut;
 static int
 gate_ioctl(int fd, unsigned long request, void *arg)
 {
-	while (request == VDUSE_IOTLB_GET_FD && __atomic_load_n(&gate_shut, __ATOMIC_ACQUIRE))
+	while (request == VDUSE_IOC_REGION && __atomic_load_n(&gate_shut, __ATOMIC_ACQUIRE))
 		sched_yield();
 	return fk_sys.ioctl(fd, request, arg);
 }
@@ -137,9 +137,9 @@ test_shortage(void **state)
 		unsigned long call;
 		int err;
 	} lacks[] = {
-		{ VDUSE_IOTLB_GET_FD, -EMFILE },
-		{ VDUSE_IOTLB_GET_FD, -ENFILE },
-		{ VDUSE_IOTLB_GET_FD, -ENOMEM },
+		{ VDUSE_IOC_REGION, -EMFILE },
+		{ VDUSE_IOC_REGION, -ENFILE },
+		{ VDUSE_IOC_REGION, -ENOMEM },
 		{ FK_MAP, -ENOMEM },
 		{ FK_MAP, -EAGAIN },
 	};
@@ -171,7 +171,7 @@ test_reset_meanwhile(void **state)
 
 	(void)state;
 	miss_up(&b, &conf);
-	fk_fail(VDUSE_IOTLB_GET_FD, 0, UINT32_MAX, -EMFILE);
+	fk_fail(VDUSE_IOC_REGION, 0, UINT32_MAX, -EMFILE);
 	miss_meet(&b);
 	assert_int_equal(fk_reset(b.dev), 0);
 	fk_fail(0, 0, 0, 0);

@@ -34,7 +34,7 @@ struct msg_bench {
 };
 
 static int
-on_get_vq_state(void *ctx, uint16_t index, struct vduse_vq_state *state)
+on_get_vq_state(void *ctx, uint16_t index, struct vduse_abi_vq_state *state)
 {
 	struct seen *seen = ctx;
 
@@ -99,7 +99,7 @@ static const struct vduse_msg_ops msg_ops = {
 static void
 msg_up(struct msg_bench *b)
 {
-	struct vduse_dev_config config = {
+	struct vduse_abi_create config = {
 		.name = "msg",
 		.device_id = VIRTIO_ID_NET,
 		.features = (1ULL << VIRTIO_F_VERSION_1) | (1ULL << VIRTIO_F_ACCESS_PLATFORM),
@@ -108,7 +108,7 @@ msg_up(struct msg_bench *b)
 
 	memset(b, 0, sizeof(*b));
 	b->control_fd = fk_sys.open_control();
-	assert_int_equal(fk_sys.ioctl(b->control_fd, VDUSE_CREATE_DEV, &config), 0);
+	assert_int_equal(fk_sys.ioctl(b->control_fd, VDUSE_IOC_CREATE, &config), 0);
 	b->dev = fk_find("msg");
 	b->port.sys = &fk_sys;
 	b->port.fd = fk_sys.open_device("msg");
@@ -121,19 +121,19 @@ msg_up(struct msg_bench *b)
 static void
 msg_down(struct msg_bench *b)
 {
-	char name[VDUSE_NAME_MAX] = "msg";
+	char name[VDUSE_ABI_NAME_MAX] = "msg";
 
 	fk_sys.close(b->port.fd);
-	assert_int_equal(fk_sys.ioctl(b->control_fd, VDUSE_DESTROY_DEV, name), 0);
+	assert_int_equal(fk_sys.ioctl(b->control_fd, VDUSE_IOC_DESTROY, name), 0);
 	fk_sys.close(b->control_fd);
 }
 
 /* One request and what serving it returned; the answer. */
-static struct vduse_dev_response
-ask(struct msg_bench *b, const struct vduse_dev_request *req, int expected)
+static struct vduse_abi_response
+ask(struct msg_bench *b, const struct vduse_abi_request *req, int expected)
 {
 	struct fk_msg *msg = fk_msg_send(b->dev, req, sizeof(*req));
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 
 	memset(&b->seen, 0xa5, sizeof(b->seen));
 	b->seen.calls = 0;
@@ -146,49 +146,49 @@ ask(struct msg_bench *b, const struct vduse_dev_request *req, int expected)
 static void
 test_types(void **state)
 {
-	struct vduse_dev_request req = { .type = VDUSE_GET_VQ_STATE, .vq_state.index = 2 };
-	struct vduse_dev_response resp;
+	struct vduse_abi_request req = { .type = VDUSE_MSG_GET_VQ_STATE, .vq_state.index = 2 };
+	struct vduse_abi_response resp;
 	struct msg_bench b;
 
 	(void)state;
 	msg_up(&b);
 	resp = ask(&b, &req, 1);
-	assert_int_equal(resp.result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(resp.result, VDUSE_MSG_OK);
 	assert_int_equal(b.seen.index, 2);
 	assert_int_equal(resp.vq_state.index, 2);
 	assert_int_equal(resp.vq_state.split.avail_index, 0x1234);
 
-	req = (struct vduse_dev_request){ .type = VDUSE_SET_STATUS, .s.status = 0x8f };
-	assert_int_equal(ask(&b, &req, 1).result, VDUSE_REQ_RESULT_OK);
+	req = (struct vduse_abi_request){ .type = VDUSE_MSG_SET_STATUS, .s.status = 0x8f };
+	assert_int_equal(ask(&b, &req, 1).result, VDUSE_MSG_OK);
 	assert_int_equal(b.seen.calls, 1);
 	assert_int_equal(b.seen.status, 0x8f);
 
-	req = (struct vduse_dev_request){ .type = VDUSE_UPDATE_IOTLB,
+	req = (struct vduse_abi_request){ .type = VDUSE_MSG_UPDATE_IOTLB,
 		.iova = { .start = 0, .last = UINT64_MAX } };
-	assert_int_equal(ask(&b, &req, 1).result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(ask(&b, &req, 1).result, VDUSE_MSG_OK);
 	assert_int_equal(b.seen.start, 0);
 	assert_true(b.seen.last == UINT64_MAX);
 	req.iova.start = req.iova.last = 7;
-	assert_int_equal(ask(&b, &req, 1).result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(ask(&b, &req, 1).result, VDUSE_MSG_OK);
 	assert_int_equal(b.seen.start, 7);
 
-	req = (struct vduse_dev_request){ .type = VDUSE_SET_VQ_READY,
+	req = (struct vduse_abi_request){ .type = VDUSE_MSG_SET_VQ_READY,
 		.vq_ready = { .num = 1, .ready = 1 } };
-	assert_int_equal(ask(&b, &req, 1).result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(ask(&b, &req, 1).result, VDUSE_MSG_OK);
 	assert_int_equal(b.seen.index, 1);
 	assert_true(b.seen.ready);
 	req.vq_ready.ready = 0;
-	assert_int_equal(ask(&b, &req, 1).result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(ask(&b, &req, 1).result, VDUSE_MSG_OK);
 	assert_false(b.seen.ready);
 
-	req = (struct vduse_dev_request){ .type = VDUSE_SET_VQ_GROUP_ASID,
+	req = (struct vduse_abi_request){ .type = VDUSE_MSG_SET_VQ_GROUP_ASID,
 		.vq_group_asid = { .group = 1, .asid = 0 } };
-	assert_int_equal(ask(&b, &req, 1).result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(ask(&b, &req, 1).result, VDUSE_MSG_OK);
 	assert_int_equal(b.seen.group, 1);
 	assert_int_equal(b.seen.asid, 0);
-	req = (struct vduse_dev_request){ .type = VDUSE_UPDATE_IOTLB,
+	req = (struct vduse_abi_request){ .type = VDUSE_MSG_UPDATE_IOTLB,
 		.iova_v2 = { .start = 1, .last = 2, .asid = 1 } };
-	assert_int_equal(ask(&b, &req, 1).result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(ask(&b, &req, 1).result, VDUSE_MSG_OK);
 	assert_int_equal(b.seen.asid, 1);
 	msg_down(&b);
 }
@@ -197,16 +197,16 @@ test_types(void **state)
 static void
 test_bad_content(void **state)
 {
-	static const struct vduse_dev_request bad[] = {
-		{ .type = VDUSE_GET_VQ_STATE, .vq_state.index = QUEUES },
-		{ .type = VDUSE_GET_VQ_STATE, .vq_state.index = 0x10000 },
-		{ .type = VDUSE_GET_VQ_STATE, .vq_state.index = UINT32_MAX },
-		{ .type = VDUSE_SET_VQ_READY, .vq_ready = { .num = QUEUES, .ready = 1 } },
-		{ .type = VDUSE_SET_VQ_READY, .vq_ready = { .num = 0x10000, .ready = 1 } },
-		{ .type = VDUSE_UPDATE_IOTLB, .iova = { .start = 1, .last = 0 } },
-		{ .type = VDUSE_UPDATE_IOTLB, .iova_v2 = { .last = 9, .asid = SPACES } },
-		{ .type = VDUSE_SET_VQ_GROUP_ASID, .vq_group_asid = { .group = SPACES } },
-		{ .type = VDUSE_SET_VQ_GROUP_ASID, .vq_group_asid = { .asid = SPACES } },
+	static const struct vduse_abi_request bad[] = {
+		{ .type = VDUSE_MSG_GET_VQ_STATE, .vq_state.index = QUEUES },
+		{ .type = VDUSE_MSG_GET_VQ_STATE, .vq_state.index = 0x10000 },
+		{ .type = VDUSE_MSG_GET_VQ_STATE, .vq_state.index = UINT32_MAX },
+		{ .type = VDUSE_MSG_SET_VQ_READY, .vq_ready = { .num = QUEUES, .ready = 1 } },
+		{ .type = VDUSE_MSG_SET_VQ_READY, .vq_ready = { .num = 0x10000, .ready = 1 } },
+		{ .type = VDUSE_MSG_UPDATE_IOTLB, .iova = { .start = 1, .last = 0 } },
+		{ .type = VDUSE_MSG_UPDATE_IOTLB, .iova_v2 = { .last = 9, .asid = SPACES } },
+		{ .type = VDUSE_MSG_SET_VQ_GROUP_ASID, .vq_group_asid = { .group = SPACES } },
+		{ .type = VDUSE_MSG_SET_VQ_GROUP_ASID, .vq_group_asid = { .asid = SPACES } },
 	};
 	struct msg_bench b;
 	size_t i;
@@ -214,7 +214,7 @@ test_bad_content(void **state)
 	(void)state;
 	msg_up(&b);
 	for (i = 0; i < RTE_DIM(bad); i++) {
-		assert_int_equal(ask(&b, &bad[i], -EPROTO).result, VDUSE_REQ_RESULT_FAILED);
+		assert_int_equal(ask(&b, &bad[i], -EPROTO).result, VDUSE_MSG_FAILED);
 		assert_int_equal(b.seen.calls, 0);
 	}
 	msg_down(&b);
@@ -224,8 +224,9 @@ test_bad_content(void **state)
 static void
 test_unknown_type(void **state)
 {
-	static const uint32_t types[] = { VDUSE_SUSPEND, VDUSE_SUSPEND + 1, 1000, UINT32_MAX };
-	struct vduse_dev_request req = { 0 };
+	static const uint32_t types[] = { VDUSE_MSG_SUSPEND, VDUSE_MSG_SUSPEND + 1, 1000,
+		UINT32_MAX };
+	struct vduse_abi_request req = { 0 };
 	struct msg_bench b;
 	size_t i;
 
@@ -233,7 +234,7 @@ test_unknown_type(void **state)
 	msg_up(&b);
 	for (i = 0; i < RTE_DIM(types); i++) {
 		req.type = types[i];
-		assert_int_equal(ask(&b, &req, 1).result, VDUSE_REQ_RESULT_FAILED);
+		assert_int_equal(ask(&b, &req, 1).result, VDUSE_MSG_FAILED);
 		assert_int_equal(b.seen.calls, 0);
 	}
 	assert_int_equal(unit_log_count("refused"), RTE_DIM(types));
@@ -244,8 +245,9 @@ test_unknown_type(void **state)
 static void
 test_handler_fails(void **state)
 {
-	const struct vduse_dev_request req = { .type = VDUSE_GET_VQ_STATE, .vq_state.index = 1 };
-	struct vduse_dev_response resp;
+	const struct vduse_abi_request req = { .type = VDUSE_MSG_GET_VQ_STATE,
+		.vq_state.index = 1 };
+	struct vduse_abi_response resp;
 	struct msg_bench b;
 	struct fk_msg *msg;
 
@@ -256,7 +258,7 @@ test_handler_fails(void **state)
 	assert_int_equal(vduse_msg_serve(&b.port), 1);
 	assert_int_equal(fk_msg_wait(msg, &resp), 0);
 	assert_int_equal(b.seen.calls, 1);
-	assert_int_equal(resp.result, VDUSE_REQ_RESULT_FAILED);
+	assert_int_equal(resp.result, VDUSE_MSG_FAILED);
 	assert_int_equal(resp.vq_state.split.avail_index, 0);
 	unit_assert_logged_once("request type 0 refused: Input/output error");
 	msg_down(&b);
@@ -265,8 +267,8 @@ test_handler_fails(void **state)
 static void
 test_short_read(void **state)
 {
-	const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS, .s.status = 1 };
-	struct vduse_dev_response resp;
+	const struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS, .s.status = 1 };
+	struct vduse_abi_response resp;
 	struct msg_bench b;
 	struct fk_msg *msg;
 
@@ -281,7 +283,7 @@ test_short_read(void **state)
 	msg = fk_msg_send(b.dev, &req, sizeof(req));
 	assert_int_equal(vduse_msg_serve(&b.port), 1);
 	assert_int_equal(fk_msg_wait(msg, &resp), 0);
-	assert_int_equal(resp.result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(resp.result, VDUSE_MSG_OK);
 	msg_down(&b);
 }
 
@@ -304,8 +306,8 @@ test_nothing_there(void **state)
 static void
 test_given_up(void **state)
 {
-	const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS, .s.status = 1 };
-	struct vduse_dev_response resp;
+	const struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS, .s.status = 1 };
+	struct vduse_abi_response resp;
 	struct fk_msg *msg[2];
 	struct msg_bench b;
 
@@ -330,9 +332,9 @@ test_given_up(void **state)
 static void
 test_many(void **state)
 {
-	struct vduse_dev_request req = { .type = VDUSE_SET_STATUS };
+	struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS };
 	struct pollfd poll_fd = { .events = POLLIN };
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 	struct fk_msg *msg[200];
 	struct msg_bench b;
 	unsigned int i, done;
@@ -354,7 +356,7 @@ test_many(void **state)
 	assert_int_equal(done, RTE_DIM(msg));
 	for (i = 0; i < RTE_DIM(msg); i++) {
 		assert_int_equal(fk_msg_wait(msg[i], &resp), 0);
-		assert_int_equal(resp.result, VDUSE_REQ_RESULT_OK);
+		assert_int_equal(resp.result, VDUSE_MSG_OK);
 	}
 	msg_down(&b);
 }

@@ -164,7 +164,7 @@ test_call_again(void **state)
 	for (v = 0; v < BENCH_VARIANTS; v++) {
 		conf.variant = bench_variants[v];
 		bench_up(&b, &conf);
-		fk_fail(VDUSE_VQ_INJECT_IRQ, 0, 2, -EINVAL);
+		fk_fail(VDUSE_IOC_VQ_IRQ, 0, 2, -EINVAL);
 		assert_false(burst_calls(&b, 1));
 		assert_int_equal(bench_stats(&b, true).calls_failed, 1);
 		/* bursts that find nothing try again, until it goes well */

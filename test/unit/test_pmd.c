@@ -102,7 +102,7 @@ test_probe_fails(void **state)
 	unit_kernel(&(struct fk_conf){ 0 });
 	assert_int_equal(rte_vdev_init(VDEV, ARGS ",queues=2"), -ENOTSUP);
 	for (n = 0; n < 3; n++) {
-		fk_fail(VDUSE_VQ_SETUP, 1, 1, -EIO);
+		fk_fail(VDUSE_IOC_VQ_SETUP, 1, 1, -EIO);
 		assert_int_equal(rte_vdev_init(VDEV, ARGS), -EIO);
 		unit_assert_clean();
 	}

@@ -258,7 +258,7 @@ test_fd(void **state)
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 	};
-	char args[64], name[VDUSE_NAME_MAX] = "unit";
+	char args[64], name[VDUSE_ABI_NAME_MAX] = "unit";
 	struct rte_vduse_net *net;
 	int fd, control;
 
@@ -278,7 +278,7 @@ test_fd(void **state)
 	fk_sys.close(fd);
 	fk_attach(fk_find("unit"), false);
 	control = fk_sys.open_control();
-	assert_int_equal(fk_sys.ioctl(control, VDUSE_DESTROY_DEV, name), 0);
+	assert_int_equal(fk_sys.ioctl(control, VDUSE_IOC_DESTROY, name), 0);
 	fk_sys.close(control);
 }
 

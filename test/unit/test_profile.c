@@ -255,9 +255,9 @@ test_config(void **state)
 		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
 	}
 	assert_int_equal(rte_vduse_net_set_speed(net, UINT32_MAX), 0);
-	fk_fail(VDUSE_DEV_INJECT_CONFIG_IRQ, 0, 1, -EIO);
+	fk_fail(VDUSE_IOC_CONFIG_IRQ, 0, 1, -EIO);
 	assert_int_equal(rte_vduse_net_set_link(net, true), -EIO);
-	fk_fail(VDUSE_DEV_SET_CONFIG, 0, 1, -EIO);
+	fk_fail(VDUSE_IOC_SET_CONFIG, 0, 1, -EIO);
 	assert_int_equal(rte_vduse_net_set_speed(net, 1), -EIO);
 	bench_down(&b);
 }

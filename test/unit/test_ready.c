@@ -54,7 +54,7 @@ hasty_ask(struct fk_dev *dev)
 
 	fk_set_features(dev, 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ACCESS_PLATFORM);
 	for (i = 0; i < RTE_DIM(status); i++) {
-		const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS,
+		const struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS,
 			.s.status = status[i] };
 
 		hasty.msg[i] = fk_msg_send(dev, &req, sizeof(req));
@@ -65,22 +65,22 @@ hasty_ask(struct fk_dev *dev)
 static void
 hasty_assert_answered(void)
 {
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(hasty.msg); i++) {
 		assert_int_equal(fk_msg_wait(hasty.msg[i], &resp), 0);
-		assert_int_equal(resp.result, VDUSE_REQ_RESULT_OK);
+		assert_int_equal(resp.result, VDUSE_MSG_OK);
 	}
 }
 
 static int
 hasty_ioctl(int fd, unsigned long request, void *arg)
 {
-	const struct vduse_vq_config *config = arg;
+	const struct vduse_abi_vq_setup *config = arg;
 	int ret = fk_sys.ioctl(fd, request, arg);
 
-	if (request == VDUSE_VQ_SETUP && config->index == 1 && hasty.wanted) {
+	if (request == VDUSE_IOC_VQ_SETUP && config->index == 1 && hasty.wanted) {
 		hasty.wanted = false;
 		hasty_ask(fk_find("unit"));
 	}
@@ -223,9 +223,9 @@ resumed_run(bool adopt)
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 		.adopt = adopt };
-	const struct vduse_dev_request req = { .type = VDUSE_UPDATE_IOTLB,
+	const struct vduse_abi_request req = { .type = VDUSE_MSG_UPDATE_IOTLB,
 		.iova = { .start = 0, .last = UINT64_MAX } };
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 	struct fk_msg *msg;
 	struct bench b;
 
@@ -243,7 +243,7 @@ resumed_run(bool adopt)
 	assert_int_equal(rte_vduse_net_create(&again, &b.net), 0);
 	assert_int_equal(hasty.early, 0);
 	assert_int_equal(fk_msg_wait(msg, &resp), 0);
-	assert_int_equal(resp.result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(resp.result, VDUSE_MSG_OK);
 	/* the recovery came first: the queues were served when it was answered */
 	assert_true(bench_info(&b).dev.started);
 	assert_true(bench_is_served(&b, 0) && bench_is_served(&b, 1));
@@ -262,14 +262,14 @@ test_resumed(void **state)
 static void
 test_adopted(void **state)
 {
-	char name[VDUSE_NAME_MAX] = "unit";
+	char name[VDUSE_ABI_NAME_MAX] = "unit";
 	int control;
 
 	(void)state;
 	resumed_run(true);
 	/* it was not ours to remove, nor its file */
 	control = fk_sys.open_control();
-	assert_int_equal(fk_sys.ioctl(control, VDUSE_DESTROY_DEV, name), 0);
+	assert_int_equal(fk_sys.ioctl(control, VDUSE_IOC_DESTROY, name), 0);
 	fk_sys.close(control);
 	snprintf(path, sizeof(path), "%s/unit.state", dir);
 	assert_int_equal(unlink(path), 0);

@@ -62,7 +62,7 @@ break_timeout(struct bench *b)
 static void
 break_read_eio(struct bench *b)
 {
-	const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS, .s.status = 15 };
+	const struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS, .s.status = 15 };
 
 	fk_fail(FK_READ, 0, 1, -EIO);
 	fk_msg_cancel(fk_msg_send(b->dev, &req, sizeof(req)));
@@ -71,7 +71,7 @@ break_read_eio(struct bench *b)
 static void
 break_read_eperm(struct bench *b)
 {
-	const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS, .s.status = 15 };
+	const struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS, .s.status = 15 };
 
 	fk_fail(FK_READ, 0, 1, -EPERM);
 	fk_msg_cancel(fk_msg_send(b->dev, &req, sizeof(req)));
@@ -97,7 +97,7 @@ test_broken_destroy(void **state)
 
 	(void)state;
 	bench_up(&b, &conf);
-	fk_fail(VDUSE_DESTROY_DEV, 0, 1, -EBUSY);
+	fk_fail(VDUSE_IOC_DESTROY, 0, 1, -EBUSY);
 	fk_break(b.dev);
 	assert_true(fk_fail_wait());
 	bench_destroy(&b);
@@ -132,7 +132,7 @@ test_gone(void **state)
 	(void)state;
 	bench_up(&b, &conf);
 	vq = b.net->dev->vqs[0];
-	fk_fail(VDUSE_DESTROY_DEV, 0, 100, -EBUSY);
+	fk_fail(VDUSE_IOC_DESTROY, 0, 100, -EBUSY);
 	fk_break(b.dev);
 	while (fk_fail_left() == 100)
 		sched_yield();

@@ -244,7 +244,7 @@ static void
 unmapped(const struct bench_variant *variant)
 {
 	struct bench_conf conf = { .variant = *variant };
-	struct vduse_vq_state position;
+	struct vduse_abi_vq_state position;
 	struct rte_mbuf *m;
 	struct bench b;
 
@@ -315,9 +315,9 @@ test_unmapped_twice(void **state)
 static void
 test_unmapped_disabled(void **state)
 {
-	const struct fk_conf kernel = { .vduse_features = 1ULL << VDUSE_F_QUEUE_READY };
+	const struct fk_conf kernel = { .vduse_features = 1ULL << VDUSE_ABI_F_QUEUE_READY };
 	struct bench_conf conf = { 0 };
-	struct vduse_vq_state position;
+	struct vduse_abi_vq_state position;
 	struct bench b;
 
 	(void)state;
@@ -377,9 +377,10 @@ test_unmapped_damaged(void **state)
 static void
 test_asked_meanwhile(void **state)
 {
-	const struct vduse_dev_request req = { .type = VDUSE_GET_VQ_STATE, .vq_state.index = 1 };
+	const struct vduse_abi_request req = { .type = VDUSE_MSG_GET_VQ_STATE,
+		.vq_state.index = 1 };
 	struct bench_conf conf = { 0 };
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 	struct fk_msg *msg;
 	struct bench b;
 
@@ -390,7 +391,7 @@ test_asked_meanwhile(void **state)
 	msg = fk_msg_send(b.dev, &req, sizeof(req));
 	resume(&b);
 	assert_int_equal(fk_msg_wait(msg, &resp), 0);
-	assert_int_equal(resp.result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(resp.result, VDUSE_MSG_OK);
 	assert_int_equal(resp.vq_state.split.avail_index, 1);
 	down(&b);
 }
@@ -399,9 +400,9 @@ test_asked_meanwhile(void **state)
 static void
 test_reset_meanwhile(void **state)
 {
-	const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS };
+	const struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS };
 	struct bench_conf conf = { .variant.packed = true };
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 	struct fk_msg *msg;
 	struct bench b;
 
@@ -412,7 +413,7 @@ test_reset_meanwhile(void **state)
 	msg = fk_msg_send(b.dev, &req, sizeof(req));
 	resume(&b);
 	assert_int_equal(fk_msg_wait(msg, &resp), 0);
-	assert_int_equal(resp.result, VDUSE_REQ_RESULT_OK);
+	assert_int_equal(resp.result, VDUSE_MSG_OK);
 	assert_int_equal(bench_info(&b).dev.status, 0);
 	assert_false(bench_info(&b).dev.started);
 	bench_negotiate(&b);
@@ -494,7 +495,7 @@ other_version_run(bool version)
 	assert_true(is_file("unit.state") && !is_file(aside));
 	/* nobody does, and the start fails later on */
 	fk_attach(b.dev, false);
-	fk_fail(VDUSE_VQ_SETUP, 0, 1, -ENOMEM);
+	fk_fail(VDUSE_IOC_VQ_SETUP, 0, 1, -ENOMEM);
 	assert_int_equal(rte_vduse_net_create(&again, &net), -ENOMEM);
 	assert_true(fk_fail_done());
 	assert_true(is_file("unit.state") && !is_file(aside));

@@ -145,7 +145,8 @@ test_ready_message(void **state)
 
 	(void)state;
 	unit_kernel(&(struct fk_conf){ .api_newest = 1,
-			.vduse_features = BIT(VDUSE_F_QUEUE_READY) | BIT(VDUSE_F_SUSPEND) });
+			.vduse_features =
+					BIT(VDUSE_ABI_F_QUEUE_READY) | BIT(VDUSE_ABI_F_SUSPEND) });
 	bench_create(&b, &conf);
 	bench_negotiate(&b);
 	bench_rings(&b, false);
@@ -179,7 +180,7 @@ test_ready_unmapped(void **state)
 	(void)state;
 	for (message = 0; message < 2; message++) {
 		unit_kernel(&(struct fk_conf){
-				.vduse_features = message ? BIT(VDUSE_F_QUEUE_READY) : 0 });
+				.vduse_features = message ? BIT(VDUSE_ABI_F_QUEUE_READY) : 0 });
 		bench_create(&b, &conf);
 		fk_unmap_all(b.dev);
 		bench_negotiate(&b);
@@ -225,7 +226,7 @@ test_fewer_queues(void **state)
 static void
 test_bad_ring(void **state)
 {
-	struct vduse_vq_info bad[] = {
+	struct vduse_abi_vq bad[] = {
 		{ .index = 0, .num = 0, .ready = 1 },
 		{ .index = 0, .num = 100, .ready = 1 },
 		{ .index = 1, .num = BENCH_QUEUE_SIZE * 2, .ready = 1 },
@@ -265,7 +266,7 @@ static void
 state_run(const struct bench_conf *first, unsigned int frames)
 {
 	struct bench_conf conf = *first;
-	struct vduse_vq_state s;
+	struct vduse_abi_vq_state s;
 	struct mock_used used;
 	struct bench b;
 	unsigned int i;
@@ -389,9 +390,9 @@ test_destroy_anywhere(void **state)
 static void
 test_request_lost(void **state)
 {
-	const struct vduse_dev_request req = { .type = VDUSE_SET_STATUS, .s.status = 15 };
+	const struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS, .s.status = 15 };
 	const struct bench_conf conf = { 0 };
-	struct vduse_vq_state s;
+	struct vduse_abi_vq_state s;
 	struct fk_msg *msg;
 	struct bench b;
 
@@ -413,13 +414,13 @@ test_request_lost(void **state)
 static void
 test_thousands(void **state)
 {
-	const struct vduse_dev_request reqs[] = {
-		{ .type = VDUSE_UPDATE_IOTLB, .iova = { .start = 0, .last = UINT64_MAX } },
-		{ .type = VDUSE_GET_VQ_STATE, .vq_state.index = 1 },
+	const struct vduse_abi_request reqs[] = {
+		{ .type = VDUSE_MSG_UPDATE_IOTLB, .iova = { .start = 0, .last = UINT64_MAX } },
+		{ .type = VDUSE_MSG_GET_VQ_STATE, .vq_state.index = 1 },
 	};
 	static struct fk_msg *msgs[5000];
 	const struct bench_conf conf = { 0 };
-	struct vduse_dev_response resp;
+	struct vduse_abi_response resp;
 	struct bench b;
 	size_t i;
 
@@ -429,7 +430,7 @@ test_thousands(void **state)
 		msgs[i] = fk_msg_send(b.dev, &reqs[i % 2], sizeof(reqs[0]));
 	for (i = 0; i < RTE_DIM(msgs); i++) {
 		assert_int_equal(fk_msg_wait(msgs[i], &resp), 0);
-		assert_int_equal(resp.result, VDUSE_REQ_RESULT_OK);
+		assert_int_equal(resp.result, VDUSE_MSG_OK);
 	}
 	bench_assert_traffic(&b);
 	bench_down(&b);
@@ -439,8 +440,8 @@ test_thousands(void **state)
 static void
 test_start_fails(void **state)
 {
-	static const unsigned long calls[] = { VDUSE_IOTLB_GET_FD, FK_MAP, FK_PAGE_SIZE,
-		VDUSE_VQ_SETUP_KICKFD, VDUSE_VQ_GET_INFO };
+	static const unsigned long calls[] = { VDUSE_IOC_REGION, FK_MAP, FK_PAGE_SIZE,
+		VDUSE_IOC_VQ_KICKFD, VDUSE_IOC_VQ_INFO };
 	const struct bench_conf conf = { 0 };
 	struct fk_ledger ledger;
 	struct bench b;

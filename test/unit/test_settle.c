@@ -139,13 +139,13 @@ static int
 spy_ioctl(int fd, unsigned long request, void *arg)
 {
 	/* the map is made anew behind this */
-	if (request == VDUSE_IOTLB_GET_FD)
+	if (request == VDUSE_IOC_REGION)
 		spy_look();
 	return spy.kernel->ioctl(fd, request, arg);
 }
 
 static int
-spied_get_vq_state(struct bench *b, struct vduse_vq_state *state)
+spied_get_vq_state(struct bench *b, struct vduse_abi_vq_state *state)
 {
 	static struct vduse_sys sys;
 	struct rte_vduse_dev *dev = b->net->dev;
@@ -177,7 +177,7 @@ static void
 nothing_between(struct bench *b)
 {
 	struct rte_mbuf *pkts[HELD];
-	struct vduse_vq_state state;
+	struct vduse_abi_vq_state state;
 
 	take_long(b, pkts, HELD);
 	send_runts(b, RUNTS);
@@ -201,7 +201,7 @@ static void
 cannot_be_settled(struct bench *b)
 {
 	struct rte_mbuf *pkts[HELD];
-	struct vduse_vq_state state;
+	struct vduse_abi_vq_state state;
 	unsigned int i;
 
 	take_long(b, pkts, HELD);
@@ -330,7 +330,7 @@ assert_untouched(struct bench *b)
 static void
 with_ready(void (*one)(struct bench *b))
 {
-	const struct fk_conf kernel = { .vduse_features = RTE_BIT64(VDUSE_F_QUEUE_READY) };
+	const struct fk_conf kernel = { .vduse_features = RTE_BIT64(VDUSE_ABI_F_QUEUE_READY) };
 
 	unit_kernel(&kernel);
 	with_variants(one);
@@ -348,7 +348,7 @@ static void
 ready_again(struct bench *b)
 {
 	struct rte_mbuf *pkts[HELD];
-	struct vduse_vq_state state;
+	struct vduse_abi_vq_state state;
 	unsigned int i;
 
 	take_long(b, pkts, HELD);
@@ -408,7 +408,7 @@ static void
 taken_back_unmapped(struct bench *b)
 {
 	struct rte_mbuf *pkts[HELD];
-	struct vduse_vq_state state;
+	struct vduse_abi_vq_state state;
 
 	take_long(b, pkts, HELD);
 	fk_unmap_all(b->dev);
@@ -432,7 +432,7 @@ static void
 failed(struct bench *b)
 {
 	struct rte_mbuf *pkts[HELD];
-	struct vduse_vq_state state;
+	struct vduse_abi_vq_state state;
 
 	take_long(b, pkts, HELD);
 	if (b->conf.variant.packed) {
@@ -461,7 +461,7 @@ static void
 asked_after(struct bench *b)
 {
 	struct rte_mbuf *pkts[HELD];
-	struct vduse_vq_state state;
+	struct vduse_abi_vq_state state;
 
 	take_long(b, pkts, HELD);
 	assert_int_equal(fk_set_ready(b->dev, 1, false), 0);
@@ -486,7 +486,7 @@ with_state_dir(void (*one)(struct bench *b))
 	struct bench b;
 	unsigned int v;
 
-	unit_kernel(&(struct fk_conf){ .vduse_features = RTE_BIT64(VDUSE_F_QUEUE_READY) });
+	unit_kernel(&(struct fk_conf){ .vduse_features = RTE_BIT64(VDUSE_ABI_F_QUEUE_READY) });
 	strcpy(dir, "/dev/shm/vduse_settle.XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	for (v = 0; v < RTE_DIM(variants); v++) {

@@ -32,12 +32,12 @@ static struct {
 static int
 many_ioctl(int fd, unsigned long request, void *arg)
 {
-	struct vduse_iotlb_entry *entry = arg;
+	struct vduse_abi_region *entry = arg;
 	const uint64_t start = entry->start, last = entry->last;
 	uint64_t i = 0;
 
 	RTE_SET_USED(fd);
-	assert_int_equal(request, VDUSE_IOTLB_GET_FD);
+	assert_int_equal(request, VDUSE_IOC_REGION);
 	many.asked++;
 	if (start > MANY_AT)
 		i = (start - MANY_AT) / many.stride +
@@ -49,7 +49,7 @@ many_ioctl(int fd, unsigned long request, void *arg)
 	entry->offset = many.size > PAGE ? 0 : i * many.stride;
 	if (many.changes > 0)
 		entry->offset += PAGE * (many.changes-- % 2);
-	entry->perm = VDUSE_ACCESS_RW;
+	entry->perm = VDUSE_ABI_RW;
 	many.open++;
 	many.open_max = RTE_MAX(many.open_max, many.open);
 	return dup(many.file);
@@ -107,7 +107,7 @@ test_many_regions(void **state)
 	assert_int_equal(share->regions, MANY - 1);
 	assert_int_equal(share->bytes, (MANY - 1) * PAGE);
 	assert_non_null(vduse_iotlb_find(
-			tlb.map, &hint, MANY_AT + 2 * PAGE * 777, VDUSE_ACCESS_RW, &avail));
+			tlb.map, &hint, MANY_AT + 2 * PAGE * 777, VDUSE_ABI_RW, &avail));
 	/* an address that nobody maps, and one that is known */
 	many.asked = 0;
 	assert_int_equal(vduse_iotlb_load_at(&tlb, MANY_AT + PAGE), 0);

@@ -402,7 +402,7 @@ test_start_fails(void **state)
 	}
 	/* that it is what was promised is found out with the device in hand */
 	assert_int_equal(takeover_create(&net, true, false), 0);
-	fk_fail(VDUSE_VQ_GET_INFO, 0, 1, -EINVAL);
+	fk_fail(VDUSE_IOC_VQ_INFO, 0, 1, -EINVAL);
 	assert_int_equal(rte_vduse_net_take_over(net), -EPROTO);
 	unit_assert_logged_once("another device than was asked for");
 	assert_int_equal(rte_vduse_net_destroy(net), 0);

@@ -266,9 +266,7 @@ static void
 test_iotlb(void **state)
 {
 	const struct bench_conf conf = { 0 };
-	struct fk_region bounce = {
-		.iova = 0, .size = 4096, .perm = VDUSE_ACCESS_RW, .bounce = true
-	};
+	struct fk_region bounce = { .iova = 0, .size = 4096, .perm = VDUSE_ABI_RW, .bounce = true };
 	struct bench b;
 
 	(void)state;
@@ -298,7 +296,7 @@ static void
 test_umem(void **state)
 {
 	const struct bench_conf conf = { .umem = true };
-	struct fk_region bounce = { .size = 1 << 20, .perm = VDUSE_ACCESS_RW, .bounce = true };
+	struct fk_region bounce = { .size = 1 << 20, .perm = VDUSE_ABI_RW, .bounce = true };
 	struct bench b;
 
 	(void)state;
@@ -322,7 +320,7 @@ static void
 test_messages(void **state)
 {
 	const struct bench_conf conf = { 0 };
-	struct vduse_vq_state s;
+	struct vduse_abi_vq_state s;
 	struct bench b;
 
 	(void)state;

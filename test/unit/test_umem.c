@@ -54,7 +54,7 @@ static struct fk_region
 bounce_map(struct bench *b, size_t size, bool bounce)
 {
 	struct fk_region region = {
-		.size = size, .file = bounce_file(size), .perm = VDUSE_ACCESS_RW, .bounce = bounce
+		.size = size, .file = bounce_file(size), .perm = VDUSE_ABI_RW, .bounce = bounce
 	};
 
 	fk_map(b->dev, &region);
@@ -314,7 +314,7 @@ test_refused(void **state)
 		driver_ok(&b);
 		/* before the region: the control thread may still be about to look for it */
 		if (cases[i].reg != 0)
-			fk_fail(VDUSE_IOTLB_REG_UMEM, 0, 1, cases[i].reg);
+			fk_fail(VDUSE_IOC_REG_UMEM, 0, 1, cases[i].reg);
 		bounce = bounce_map(&b, cases[i].size, true);
 		traffic(&b, 1);
 		bench_settle();
@@ -350,7 +350,7 @@ test_kept(void **state)
 	bounce = bounce_map(&b, BOUNCE_SIZE, true);
 	traffic(&b, 1);
 	wait_umem(&b);
-	fk_fail(VDUSE_IOTLB_DEREG_UMEM, 0, 2, -EPERM);
+	fk_fail(VDUSE_IOC_DEREG_UMEM, 0, 2, -EPERM);
 	assert_int_equal(fk_reset(b.dev), 0);
 	unit_assert_logged_once("stays in hugepage memory: Operation not permitted");
 	assert_non_null(fk_umem(b.dev));
@@ -431,9 +431,9 @@ test_adopted(void **state)
 		.adopt = true,
 	};
 	const struct bench_conf bench_conf = { .umem = true };
-	struct fk_region bounce = { .size = BOUNCE_SIZE, .perm = VDUSE_ACCESS_RW, .bounce = true };
+	struct fk_region bounce = { .size = BOUNCE_SIZE, .perm = VDUSE_ABI_RW, .bounce = true };
 	struct rte_vduse_net *before;
-	struct vduse_iova_umem umem = { .size = BOUNCE_SIZE };
+	struct vduse_abi_umem umem = { .size = BOUNCE_SIZE };
 	struct bench b;
 	unsigned int i;
 	void *memory = NULL;
@@ -450,7 +450,7 @@ test_adopted(void **state)
 		fk_map(fk_find("unit"), &bounce);
 		assert_int_equal(posix_memalign(&memory, 4096, BOUNCE_SIZE), 0);
 		umem.uaddr = (uintptr_t)memory;
-		assert_int_equal(fk_sys.ioctl(fd, VDUSE_IOTLB_REG_UMEM, &umem), 0);
+		assert_int_equal(fk_sys.ioctl(fd, VDUSE_IOC_REG_UMEM, &umem), 0);
 		conf.adopt_fd_plus_1 = fd + 1;
 		conf.umem = i == 1;
 		assert_int_equal(rte_vduse_net_create(&conf, &before), 0);

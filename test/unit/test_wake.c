@@ -194,7 +194,7 @@ test_call_refused(void **state)
 
 	(void)state;
 	bench_up(&b, &conf);
-	fk_fail(VDUSE_VQ_INJECT_IRQ, 0, 2, -EINVAL);
+	fk_fail(VDUSE_IOC_VQ_IRQ, 0, 2, -EINVAL);
 	driver_sends(&b);
 	device_takes(&b);
 	rte_vduse_net_wake_enable(b.net, 0);

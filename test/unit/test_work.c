@@ -267,7 +267,7 @@ test_commands(void **state)
 {
 	const uint8_t pairs[] = { 2, 0 };
 	const struct vduse_vq_stats *s;
-	struct vduse_vq_state vq_state;
+	struct vduse_abi_vq_state vq_state;
 	struct mock_vq *vq;
 	struct bench b;
 	unsigned int i;

@@ -372,7 +372,7 @@ static void
 state_is_asked(struct bench *b)
 {
 	struct rte_mbuf *pkts[HELD];
-	struct vduse_vq_state state;
+	struct vduse_abi_vq_state state;
 	unsigned int i;
 
 	take_long(b, pkts, HELD);

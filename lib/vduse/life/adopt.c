@@ -39,7 +39,7 @@ adopt_open(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf, bool wa
 	}
 	/* whether it is one */
 	if (conf->adopt_fd_plus_1 != 0 &&
-			dev->sys->ioctl(fd, VDUSE_DEV_GET_FEATURES, &features) < 0)
+			dev->sys->ioctl(fd, VDUSE_IOC_DRIVER_FEATURES, &features) < 0)
 		VDUSE_LOG(WARNING, "%s: file descriptor %d: is it a VDUSE device?", dev->name, fd);
 	/* what is waited for with epoll must not block; a descriptor from elsewhere may */
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
@@ -111,10 +111,10 @@ adopt_can_resume(const struct rte_vduse_dev *dev)
 static bool
 adopt_is_described(const struct rte_vduse_dev *dev)
 {
-	struct vduse_vq_info info = { .index = dev->store->head->desc.nb_queues - 1 };
+	struct vduse_abi_vq info = { .index = dev->store->head->desc.nb_queues - 1 };
 
 	/* the kernel refuses an index beyond its queues with EINVAL */
-	return dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info) != -EINVAL &&
+	return dev->sys->ioctl(dev->fd, VDUSE_IOC_VQ_INFO, &info) != -EINVAL &&
 	       adopt_can_resume(dev);
 }
 

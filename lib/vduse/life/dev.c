@@ -97,7 +97,7 @@ dev_fini_tlbs(struct rte_vduse_dev *dev)
 static int
 dev_init_tlbs(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 {
-	const bool v2 = dev->api_version >= VDUSE_API_VERSION_1;
+	const bool v2 = dev->api_version >= VDUSE_ABI_VERSION_1;
 	uint16_t i;
 	int ret;
 
@@ -353,7 +353,7 @@ rte_vduse_dev_detach(struct rte_vduse_dev *dev)
 
 /* The renewal's lock is held. */
 static int
-dev_set_config(struct rte_vduse_dev *dev, const struct vduse_config_data *config)
+dev_set_config(struct rte_vduse_dev *dev, const struct vduse_abi_config *config)
 {
 	const bool gone = dev->renewal.gone;
 	uint8_t *kept = (uint8_t *)(uintptr_t)dev->renewal.conf.config + config->offset;
@@ -362,7 +362,7 @@ dev_set_config(struct rte_vduse_dev *dev, const struct vduse_config_data *config
 	if (vduse_dev_is_out(dev))
 		return -ENODEV;
 	if (!gone)
-		ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_SET_CONFIG, (void *)(uintptr_t)config);
+		ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_SET_CONFIG, (void *)(uintptr_t)config);
 	/* what is made anew has it too */
 	if (ret == 0 || ret == -EPERM)
 		memcpy(kept, config->buffer, config->length);
@@ -379,7 +379,7 @@ dev_set_config(struct rte_vduse_dev *dev, const struct vduse_config_data *config
 	/* a driver that is not there yet reads the configuration when it comes */
 	if (gone || !(__atomic_load_n(&dev->status, __ATOMIC_RELAXED) & VIRTIO_CONFIG_S_DRIVER_OK))
 		return 0;
-	ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_INJECT_CONFIG_IRQ, NULL);
+	ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_CONFIG_IRQ, NULL);
 	/* EINVAL: it has just gone, or its DRIVER_OK is not noted yet */
 	return ret == -EINVAL ? 0 : ret;
 }
@@ -431,7 +431,7 @@ rte_vduse_dev_take_over(struct rte_vduse_dev *dev)
 int
 rte_vduse_dev_set_config(struct rte_vduse_dev *dev, uint32_t offset, const void *data, uint32_t len)
 {
-	struct vduse_config_data *config;
+	struct vduse_abi_config *config;
 	int ret;
 
 	if (offset > dev->renewal.conf.config_size || len > dev->renewal.conf.config_size - offset)

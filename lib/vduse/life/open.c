@@ -30,7 +30,7 @@ vduse_open(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 		goto close_control;
 	dev->api_version = api.version;
 	dev->vduse_features = api.agreed;
-	if (dev->api_version >= VDUSE_API_VERSION_1 && conf->first_control_queue < conf->nb_queues)
+	if (dev->api_version >= VDUSE_ABI_VERSION_1 && conf->first_control_queue < conf->nb_queues)
 		dev->nb_spaces = 2;
 	ret = vduse_birth_creating(dev, conf);
 	if (ret == 0)

@@ -129,7 +129,7 @@ queues_served(struct rte_vduse_dev *dev, uint16_t index)
  * waits for the next mapping. Returns 1 or -errno.
  */
 int
-vduse_queues_start(struct rte_vduse_dev *dev, const struct vduse_vq_info *info)
+vduse_queues_start(struct rte_vduse_dev *dev, const struct vduse_abi_vq *info)
 {
 	struct vduse_vq *vq = dev->vqs[info->index];
 	int ret;
@@ -155,12 +155,12 @@ static int
 queues_try(struct rte_vduse_dev *dev, uint16_t index)
 {
 	struct vduse_vq *vq = dev->vqs[index];
-	struct vduse_vq_info info = { .index = index };
+	struct vduse_abi_vq info = { .index = index };
 	int ret;
 
 	if (vq->ctl.ready)
 		return 1;
-	ret = dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info);
+	ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_VQ_INFO, &info);
 	if (ret < 0)
 		return ret;
 	if (!info.ready)
@@ -184,7 +184,7 @@ vduse_queues_try(struct rte_vduse_dev *dev, uint32_t step_ms)
 		}
 		left |= ret == 0;
 	}
-	if (dev->vduse_features & (1ULL << VDUSE_F_QUEUE_READY))
+	if (dev->vduse_features & (1ULL << VDUSE_ABI_F_QUEUE_READY))
 		left = false;
 	vduse_queues_set_timer(dev, left || dev->misses_wait ? step_ms : 0);
 }
@@ -216,11 +216,11 @@ queues_on_kick(void *arg, __rte_unused uint32_t events)
 static int
 queues_set_kickfd(struct rte_vduse_dev *dev, uint16_t index, int fd)
 {
-	struct vduse_vq_eventfd kick = { .index = index, .fd = fd };
+	struct vduse_abi_kickfd kick = { .index = index, .fd = fd };
 
 	if (dev->fd < 0)
 		return 0; /* a device that is gone notes nothing */
-	return dev->sys->ioctl(dev->fd, VDUSE_VQ_SETUP_KICKFD, &kick);
+	return dev->sys->ioctl(dev->fd, VDUSE_IOC_VQ_KICKFD, &kick);
 }
 
 static int
@@ -234,7 +234,7 @@ queues_watch_kick(struct rte_vduse_dev *dev, uint16_t index)
 		return ret;
 	ret = vduse_ctl_add(kickfd, EPOLLIN, queues_on_kick, dev, &dev->kick_ids[index]);
 	if (ret < 0)
-		queues_set_kickfd(dev, index, VDUSE_EVENTFD_DEASSIGN);
+		queues_set_kickfd(dev, index, VDUSE_ABI_NO_FD);
 	return ret;
 }
 
@@ -254,7 +254,7 @@ vduse_queues_watch(struct rte_vduse_dev *dev)
 unwatch:
 	while (i-- > 0) {
 		queues_unwatch_kick(dev, i);
-		queues_set_kickfd(dev, i, VDUSE_EVENTFD_DEASSIGN);
+		queues_set_kickfd(dev, i, VDUSE_ABI_NO_FD);
 	}
 	return ret;
 }
@@ -265,5 +265,5 @@ vduse_queues_unwatch(struct rte_vduse_dev *dev)
 	uint16_t i;
 
 	for (i = 0; i < dev->nb_queues; i++)
-		queues_set_kickfd(dev, i, VDUSE_EVENTFD_DEASSIGN);
+		queues_set_kickfd(dev, i, VDUSE_ABI_NO_FD);
 }

@@ -52,7 +52,7 @@ void vduse_queues_unwatch(struct rte_vduse_dev *dev);
  * Start a queue as the kernel describes it. One whose ring is not mapped yet
  * waits for the next mapping. Control thread. @return 1 or -errno
  */
-int vduse_queues_start(struct rte_vduse_dev *dev, const struct vduse_vq_info *info);
+int vduse_queues_start(struct rte_vduse_dev *dev, const struct vduse_abi_vq *info);
 
 /** Start what the driver has enabled; look again in step_ms where some is left. Control thread. */
 void vduse_queues_try(struct rte_vduse_dev *dev, uint32_t step_ms);

@@ -22,12 +22,12 @@ recover_any_ready(struct rte_vduse_dev *dev)
 	bool ready = false;
 	uint16_t i;
 
-	if (dev->sys->ioctl(dev->fd, VDUSE_DEV_GET_FEATURES, &features) < 0 || features == 0)
+	if (dev->sys->ioctl(dev->fd, VDUSE_IOC_DRIVER_FEATURES, &features) < 0 || features == 0)
 		return false;
 	for (i = 0; i < dev->nb_queues; i++) {
-		struct vduse_vq_info info = { .index = i };
+		struct vduse_abi_vq info = { .index = i };
 
-		ready |= dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info) == 0 && info.ready;
+		ready |= dev->sys->ioctl(dev->fd, VDUSE_IOC_VQ_INFO, &info) == 0 && info.ready;
 	}
 	return ready;
 }

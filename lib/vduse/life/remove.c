@@ -18,7 +18,7 @@
 /* A device that nobody serves still has a driver that waits for answers while it leaves. */
 static int
 remove_get_vq_state(__rte_unused void *ctx, __rte_unused uint16_t index,
-		__rte_unused struct vduse_vq_state *state)
+		__rte_unused struct vduse_abi_vq_state *state)
 {
 	return 0;
 }

@@ -72,15 +72,15 @@ serve_on_fault(void *arg, __rte_unused uint32_t events)
 }
 
 static int
-serve_get_vq_state(void *ctx, uint16_t index, struct vduse_vq_state *state)
+serve_get_vq_state(void *ctx, uint16_t index, struct vduse_abi_vq_state *state)
 {
 	struct rte_vduse_dev *dev = ctx;
 	struct vduse_vq *vq = dev->vqs[index];
-	struct vduse_vq_info info = { .index = index };
+	struct vduse_abi_vq info = { .index = index };
 	int ret;
 
 	/* a driver asks for the state of a queue it has disabled, or is about to */
-	ret = dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info);
+	ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_VQ_INFO, &info);
 	if (ret < 0)
 		return ret;
 	/* it did so while nobody was here */
@@ -133,7 +133,7 @@ serve_set_vq_ready(void *ctx, uint16_t index, bool ready)
 {
 	struct rte_vduse_dev *dev = ctx;
 	struct vduse_vq *vq = dev->vqs[index];
-	struct vduse_vq_info info = { .index = index };
+	struct vduse_abi_vq info = { .index = index };
 	int ret;
 
 	if (!dev->started || ready == vq->ctl.ready)
@@ -146,7 +146,7 @@ serve_set_vq_ready(void *ctx, uint16_t index, bool ready)
 	}
 	/* the kernel may note it as ready only after the answer: the request counts, not the info
 	 */
-	ret = dev->sys->ioctl(dev->fd, VDUSE_VQ_GET_INFO, &info);
+	ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_VQ_INFO, &info);
 	if (ret == 0)
 		ret = vduse_queues_start(dev, &info);
 	return ret < 0 ? ret : 0;
@@ -170,7 +170,7 @@ serve_on_message(void *arg, uint32_t events)
 		.sys = dev->sys,
 		.fd = dev->fd,
 		.nb_queues = dev->nb_queues,
-		.nb_spaces = dev->api_version >= VDUSE_API_VERSION_1 ? dev->nb_spaces : 0,
+		.nb_spaces = dev->api_version >= VDUSE_ABI_VERSION_1 ? dev->nb_spaces : 0,
 		.ops = &serve_msg_ops,
 		.ctx = dev,
 		.stats = &dev->msg_stats,

@@ -88,7 +88,7 @@ status_check_features(struct rte_vduse_dev *dev)
 	uint64_t features;
 	int ret;
 
-	ret = dev->sys->ioctl(dev->fd, VDUSE_DEV_GET_FEATURES, &features);
+	ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_DRIVER_FEATURES, &features);
 	if (ret < 0)
 		return ret;
 	if (features & ~dev->offered) {

@@ -85,7 +85,7 @@ static int
 found_next(const struct vduse_iotlb *tlb, uint64_t start, uint64_t last,
 		struct vduse_region_found *found)
 {
-	const struct vduse_iotlb_entry *entry = &found->entry;
+	const struct vduse_abi_region *entry = &found->entry;
 	ssize_t page;
 	int ret, fd;
 
@@ -335,7 +335,7 @@ region_is_known(const struct vduse_iotlb *tlb, uint64_t iova)
 int
 vduse_iotlb_load_at(struct vduse_iotlb *tlb, uint64_t iova)
 {
-	struct vduse_iotlb_entry entry;
+	struct vduse_abi_region entry;
 	int ret, fd;
 
 	pthread_mutex_lock(&tlb->lock);

@@ -9,7 +9,7 @@
 static int
 region_prot(uint8_t perm)
 {
-	return (perm & VDUSE_ACCESS_RO ? PROT_READ : 0) | (perm & VDUSE_ACCESS_WO ? PROT_WRITE : 0);
+	return (perm & VDUSE_ABI_RO ? PROT_READ : 0) | (perm & VDUSE_ABI_WO ? PROT_WRITE : 0);
 }
 
 void
@@ -21,7 +21,7 @@ vduse_region_unmap(const struct vduse_iotlb *tlb, const struct vduse_region *reg
 
 /* Memory of ours is the region from here on; nothing is mapped. */
 static bool
-region_take(const struct vduse_iotlb *tlb, const struct vduse_iotlb_entry *entry,
+region_take(const struct vduse_iotlb *tlb, const struct vduse_abi_region *entry,
 		struct vduse_region *region)
 {
 	void *addr = NULL;
@@ -40,22 +40,22 @@ region_take(const struct vduse_iotlb *tlb, const struct vduse_iotlb_entry *entry
 
 int
 vduse_region_ask(const struct vduse_iotlb *tlb, uint64_t start, uint64_t last,
-		struct vduse_iotlb_entry *entry, int *fd)
+		struct vduse_abi_region *entry, int *fd)
 {
-	struct vduse_iotlb_entry_v2 v2 = { .start = start, .last = last };
+	struct vduse_abi_region_v2 v2 = { .start = start, .last = last };
 
 	memset(entry, 0, sizeof(*entry));
 	entry->start = start;
 	entry->last = last;
 	if (tlb->asid >= 0) {
 		v2.asid = tlb->asid;
-		*fd = tlb->sys->ioctl(tlb->fd, VDUSE_IOTLB_GET_FD2, &v2);
+		*fd = tlb->sys->ioctl(tlb->fd, VDUSE_IOC_REGION_V2, &v2);
 		entry->offset = v2.offset;
 		entry->start = v2.start;
 		entry->last = v2.last;
 		entry->perm = v2.perm;
 	} else {
-		*fd = tlb->sys->ioctl(tlb->fd, VDUSE_IOTLB_GET_FD, entry);
+		*fd = tlb->sys->ioctl(tlb->fd, VDUSE_IOC_REGION, entry);
 	}
 	if (*fd == -EINVAL) /* "Return -EINVAL means the IOVA region doesn't exist" */
 		return 0;
@@ -64,9 +64,9 @@ vduse_region_ask(const struct vduse_iotlb *tlb, uint64_t start, uint64_t last,
 
 /* The descriptor of a region that was found before. -ESTALE: the kernel has another there now. */
 static int
-region_open(const struct vduse_iotlb *tlb, const struct vduse_iotlb_entry *entry)
+region_open(const struct vduse_iotlb *tlb, const struct vduse_abi_region *entry)
 {
-	struct vduse_iotlb_entry now;
+	struct vduse_abi_region now;
 	int ret, fd;
 
 	ret = vduse_region_ask(tlb, entry->start, entry->start, &now, &fd);
@@ -87,7 +87,7 @@ static int
 region_map(struct vduse_iotlb *tlb, const struct vduse_region_found *found, uint8_t *at,
 		struct vduse_region *region)
 {
-	const struct vduse_iotlb_entry *entry = &found->entry;
+	const struct vduse_abi_region *entry = &found->entry;
 	const uint64_t lead = entry->offset & (found->page - 1);
 	struct vduse_mapping_want want = {
 		.sys = tlb->sys,

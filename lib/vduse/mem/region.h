@@ -21,7 +21,7 @@ struct vduse_region {
 
 /** A region found but not mapped yet. */
 struct vduse_region_found {
-	struct vduse_iotlb_entry entry;
+	struct vduse_abi_region entry;
 	uint64_t page; /**< of the file, bytes */
 };
 
@@ -31,7 +31,7 @@ struct vduse_region_found {
  * @return 1; 0: there is none; -errno
  */
 int vduse_region_ask(const struct vduse_iotlb *tlb, uint64_t start, uint64_t last,
-		struct vduse_iotlb_entry *entry, int *fd);
+		struct vduse_abi_region *entry, int *fd);
 
 /** How many regions from the first on can share one linear window; 1 to nb. */
 uint32_t vduse_region_count(const struct vduse_region_found *found, uint32_t nb);

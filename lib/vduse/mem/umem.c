@@ -22,35 +22,35 @@
 static int
 umem_region(const struct vduse_umem *umem, uint64_t *size)
 {
-	struct vduse_iova_info info = { .start = 0, .last = 0 };
+	struct vduse_abi_iova info = { .start = 0, .last = 0 };
 	int ret;
 
-	ret = umem->sys->ioctl(umem->fd, VDUSE_IOTLB_GET_INFO, &info);
+	ret = umem->sys->ioctl(umem->fd, VDUSE_IOC_IOVA, &info);
 	if (ret == -EINVAL)
 		return 0;
 	if (ret < 0)
 		return ret;
 	*size = info.last + 1;
-	return info.start == 0 && (info.capability & VDUSE_IOVA_CAP_UMEM);
+	return info.start == 0 && (info.capability & VDUSE_ABI_CAP_UMEM);
 }
 
 static int
 umem_deregister(const struct vduse_umem *umem, uint64_t size)
 {
-	struct vduse_iova_umem arg = { .iova = 0, .size = size };
+	struct vduse_abi_umem arg = { .iova = 0, .size = size };
 
-	return umem->sys->ioctl(umem->fd, VDUSE_IOTLB_DEREG_UMEM, &arg);
+	return umem->sys->ioctl(umem->fd, VDUSE_IOC_DEREG_UMEM, &arg);
 }
 
 /* drivers/vdpa/vdpa_user/vduse_dev.c, vduse_dev_reg_umem() */
 static int
 umem_register(const struct vduse_umem *umem)
 {
-	struct vduse_iova_umem arg = { .uaddr = (uintptr_t)umem->addr, .size = umem->size };
+	struct vduse_abi_umem arg = { .uaddr = (uintptr_t)umem->addr, .size = umem->size };
 	struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
 	int ret;
 
-	ret = umem->sys->ioctl(umem->fd, VDUSE_IOTLB_REG_UMEM, &arg);
+	ret = umem->sys->ioctl(umem->fd, VDUSE_IOC_REG_UMEM, &arg);
 	if (ret == 0) {
 		VDUSE_LOG(INFO, "%s: %" PRIu64 " KiB of hugepage memory are its bounce region",
 				umem->name, umem->size >> 10);

@@ -175,8 +175,8 @@ tel_space(struct vduse_iotlb *tlb, struct rte_tel_data *d)
 		if (ext->size == 0)
 			continue;
 		snprintf(text, sizeof(text), "0x%" PRIx64 "-0x%" PRIx64 " %s%s%s", ext->start,
-				ext->start + ext->size - 1, ext->perm & VDUSE_ACCESS_RO ? "r" : "",
-				ext->perm & VDUSE_ACCESS_WO ? "w" : "", ext->dma ? " umem" : "");
+				ext->start + ext->size - 1, ext->perm & VDUSE_ABI_RO ? "r" : "",
+				ext->perm & VDUSE_ABI_WO ? "w" : "", ext->dma ? " umem" : "");
 		rte_tel_data_add_array_string(extents, text);
 	}
 	pthread_mutex_unlock(&tlb->lock);
@@ -187,10 +187,10 @@ tel_space(struct vduse_iotlb *tlb, struct rte_tel_data *d)
 static bool
 tel_umem(struct rte_vduse_dev *dev)
 {
-	struct vduse_iova_info info = { .start = 0, .last = 0 };
+	struct vduse_abi_iova info = { .start = 0, .last = 0 };
 
-	return vduse_renew_ioctl(dev, VDUSE_IOTLB_GET_INFO, &info) == 0 &&
-	       (info.capability & VDUSE_IOVA_CAP_UMEM);
+	return vduse_renew_ioctl(dev, VDUSE_IOC_IOVA, &info) == 0 &&
+	       (info.capability & VDUSE_ABI_CAP_UMEM);
 }
 
 static void

@@ -15,7 +15,7 @@
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <linux/vduse.h>
+#include "os/abi.h"
 
 #include <rte_string_fns.h>
 
@@ -113,7 +113,7 @@ bus_log_interface(const char *name, const char *ifname)
 /* A device whose interface is still to come, as when its driver is loaded later. */
 struct bus_watch {
 	TAILQ_ENTRY(bus_watch) next;
-	char name[VDUSE_NAME_MAX];
+	char name[VDUSE_ABI_NAME_MAX];
 	int fd; /* netlink: interfaces that come and go */
 	vduse_ctl_id_t id;
 };
@@ -170,7 +170,7 @@ static void
 bus_watch_look(void *arg, __rte_unused uint32_t events)
 {
 	struct bus_watch *watch = arg;
-	char name[VDUSE_NAME_MAX], message[4096];
+	char name[VDUSE_ABI_NAME_MAX], message[4096];
 
 	while (recv(watch->fd, message, sizeof(message), MSG_DONTWAIT) > 0)
 		;

@@ -15,7 +15,7 @@
 #define DEV_VENDOR_NONE 0
 
 /* Newest API first; a kernel before 7.0 knows 0 only. */
-#define DEV_API_NEWEST VDUSE_API_VERSION_1
+#define DEV_API_NEWEST VDUSE_ABI_VERSION_1
 
 void
 vduse_kernel_log_open(const char *name, const char *path, int err)
@@ -63,7 +63,7 @@ vduse_kernel_negotiate(const struct vduse_sys *sys, int control_fd, const char *
 	for (api->version = DEV_API_NEWEST;; api->version--) {
 		uint64_t version = api->version;
 
-		ret = sys->ioctl(control_fd, VDUSE_SET_API_VERSION, &version);
+		ret = sys->ioctl(control_fd, VDUSE_IOC_SET_API_VERSION, &version);
 		if (ret == 0 || api->version == 0)
 			break;
 	}
@@ -74,11 +74,11 @@ vduse_kernel_negotiate(const struct vduse_sys *sys, int control_fd, const char *
 	}
 	api->features = 0;
 	api->agreed = 0;
-	if (sys->ioctl(control_fd, VDUSE_GET_FEATURES, &features) < 0)
+	if (sys->ioctl(control_fd, VDUSE_IOC_GET_FEATURES, &features) < 0)
 		return 0;
 	api->features = features;
-	features &= 1ULL << VDUSE_F_QUEUE_READY;
-	if (sys->ioctl(control_fd, VDUSE_SET_FEATURES, &features) == 0)
+	features &= 1ULL << VDUSE_ABI_F_QUEUE_READY;
+	if (sys->ioctl(control_fd, VDUSE_IOC_SET_FEATURES, &features) == 0)
 		api->agreed = features;
 	return 0;
 }
@@ -87,7 +87,7 @@ int
 vduse_kernel_create(const struct vduse_sys *sys, int control_fd,
 		const struct vduse_kernel_shape *shape, const struct rte_vduse_conf *conf)
 {
-	struct vduse_dev_config *config;
+	struct vduse_abi_create *config;
 	int ret;
 
 	config = calloc(1, sizeof(*config) + conf->config_size);
@@ -101,13 +101,13 @@ vduse_kernel_create(const struct vduse_sys *sys, int control_fd,
 	config->features = conf->features;
 	config->vq_num = conf->nb_queues;
 	config->vq_align = sysconf(_SC_PAGESIZE);
-	if (shape->api_version >= VDUSE_API_VERSION_1) {
+	if (shape->api_version >= VDUSE_ABI_VERSION_1) {
 		config->ngroups = shape->nb_spaces;
 		config->nas = shape->nb_spaces;
 	}
 	config->config_size = conf->config_size;
 	memcpy(config->config, conf->config, conf->config_size);
-	ret = sys->ioctl(control_fd, VDUSE_CREATE_DEV, config);
+	ret = sys->ioctl(control_fd, VDUSE_IOC_CREATE, config);
 	free(config);
 	if (ret == -EINVAL)
 		return -ENOTSUP; /* a type or feature; the caller knows what it asked for */
@@ -131,10 +131,10 @@ vduse_kernel_create(const struct vduse_sys *sys, int control_fd,
 int
 vduse_kernel_destroy(const struct vduse_sys *sys, int control_fd, const char *name)
 {
-	char arg[VDUSE_NAME_MAX] = ""; /* the kernel copies all of it */
+	char arg[VDUSE_ABI_NAME_MAX] = ""; /* the kernel copies all of it */
 
 	memcpy(arg, name, strnlen(name, sizeof(arg) - 1));
-	return sys->ioctl(control_fd, VDUSE_DESTROY_DEV, arg);
+	return sys->ioctl(control_fd, VDUSE_IOC_DESTROY, arg);
 }
 
 static int
@@ -145,11 +145,11 @@ kernel_setup_queues(const struct vduse_sys *sys, int fd, uint16_t nb_spaces,
 	int ret;
 
 	for (i = 0; i < conf->nb_queues; i++) {
-		struct vduse_vq_config vq = { .index = i, .max_size = conf->queue_size };
+		struct vduse_abi_vq_setup vq = { .index = i, .max_size = conf->queue_size };
 
 		if (nb_spaces > 1 && i >= conf->first_control_queue)
 			vq.group = 1;
-		ret = sys->ioctl(fd, VDUSE_VQ_SETUP, &vq);
+		ret = sys->ioctl(fd, VDUSE_IOC_VQ_SETUP, &vq);
 		if (ret < 0) {
 			VDUSE_LOG(ERR, "%s: queue %u of size %u: %s", conf->name, i,
 					conf->queue_size, strerror(-ret));

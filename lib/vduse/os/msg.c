@@ -15,12 +15,12 @@
 /* Requests answered a wake-up. The kernel keeps one in flight a device, rarely two. */
 #define MSG_BATCH 64
 
-typedef int (*msg_handler_t)(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
-		struct vduse_dev_response *resp);
+typedef int (*msg_handler_t)(const struct vduse_msg_port *port, const struct vduse_abi_request *req,
+		struct vduse_abi_response *resp);
 
 static int
-msg_get_vq_state(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
-		struct vduse_dev_response *resp)
+msg_get_vq_state(const struct vduse_msg_port *port, const struct vduse_abi_request *req,
+		struct vduse_abi_response *resp)
 {
 	uint16_t index;
 
@@ -31,7 +31,7 @@ msg_get_vq_state(const struct vduse_msg_port *port, const struct vduse_dev_reque
 }
 
 static void
-msg_vq_state_told(const struct vduse_msg_port *port, const struct vduse_dev_request *req)
+msg_vq_state_told(const struct vduse_msg_port *port, const struct vduse_abi_request *req)
 {
 	uint16_t index;
 
@@ -40,15 +40,15 @@ msg_vq_state_told(const struct vduse_msg_port *port, const struct vduse_dev_requ
 }
 
 static int
-msg_set_status(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
-		__rte_unused struct vduse_dev_response *resp)
+msg_set_status(const struct vduse_msg_port *port, const struct vduse_abi_request *req,
+		__rte_unused struct vduse_abi_response *resp)
 {
 	return port->ops->set_status(port->ctx, req->s.status);
 }
 
 static int
-msg_update_iotlb(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
-		__rte_unused struct vduse_dev_response *resp)
+msg_update_iotlb(const struct vduse_msg_port *port, const struct vduse_abi_request *req,
+		__rte_unused struct vduse_abi_response *resp)
 {
 	/* API 0 has one address space, and its request no field for it */
 	const uint32_t asid = port->nb_spaces > 0 ? req->iova_v2.asid : 0;
@@ -59,8 +59,8 @@ msg_update_iotlb(const struct vduse_msg_port *port, const struct vduse_dev_reque
 }
 
 static int
-msg_set_group_asid(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
-		__rte_unused struct vduse_dev_response *resp)
+msg_set_group_asid(const struct vduse_msg_port *port, const struct vduse_abi_request *req,
+		__rte_unused struct vduse_abi_response *resp)
 {
 	const uint32_t group = req->vq_group_asid.group, asid = req->vq_group_asid.asid;
 
@@ -70,8 +70,8 @@ msg_set_group_asid(const struct vduse_msg_port *port, const struct vduse_dev_req
 }
 
 static int
-msg_set_vq_ready(const struct vduse_msg_port *port, const struct vduse_dev_request *req,
-		__rte_unused struct vduse_dev_response *resp)
+msg_set_vq_ready(const struct vduse_msg_port *port, const struct vduse_abi_request *req,
+		__rte_unused struct vduse_abi_response *resp)
 {
 	uint16_t index;
 
@@ -81,11 +81,11 @@ msg_set_vq_ready(const struct vduse_msg_port *port, const struct vduse_dev_reque
 }
 
 static const msg_handler_t msg_handlers[] = {
-	[VDUSE_GET_VQ_STATE] = msg_get_vq_state,
-	[VDUSE_SET_STATUS] = msg_set_status,
-	[VDUSE_UPDATE_IOTLB] = msg_update_iotlb,
-	[VDUSE_SET_VQ_GROUP_ASID] = msg_set_group_asid,
-	[VDUSE_SET_VQ_READY] = msg_set_vq_ready,
+	[VDUSE_MSG_GET_VQ_STATE] = msg_get_vq_state,
+	[VDUSE_MSG_SET_STATUS] = msg_set_status,
+	[VDUSE_MSG_UPDATE_IOTLB] = msg_update_iotlb,
+	[VDUSE_MSG_SET_VQ_GROUP_ASID] = msg_set_group_asid,
+	[VDUSE_MSG_SET_VQ_READY] = msg_set_vq_ready,
 };
 
 static uint64_t
@@ -113,8 +113,8 @@ msg_count(struct vduse_msg_stats *stats, uint32_t type, bool refused, uint64_t n
 static int
 msg_serve_one(const struct vduse_msg_port *port)
 {
-	struct vduse_dev_response resp;
-	struct vduse_dev_request req;
+	struct vduse_abi_response resp;
+	struct vduse_abi_request req;
 	msg_handler_t handler = NULL;
 	uint64_t begin;
 	ssize_t n;
@@ -140,12 +140,12 @@ msg_serve_one(const struct vduse_msg_port *port)
 				strerror(-ret));
 		memset(&resp.vq_state, 0, sizeof(resp.vq_state));
 	}
-	resp.result = VDUSE_REQ_RESULT_OK;
+	resp.result = VDUSE_MSG_OK;
 	if (ret < 0)
-		resp.result = VDUSE_REQ_RESULT_FAILED;
+		resp.result = VDUSE_MSG_FAILED;
 
 	n = port->sys->write(port->fd, &resp, sizeof(resp));
-	if (req.type == VDUSE_GET_VQ_STATE && ret != -EPROTO)
+	if (req.type == VDUSE_MSG_GET_VQ_STATE && ret != -EPROTO)
 		msg_vq_state_told(port, &req);
 	msg_count(port->stats, req.type, ret < 0, msg_now_ns() - begin);
 	/* the kernel gave up waiting for this one (msg_timeout, killed caller) */

@@ -13,7 +13,7 @@
  */
 struct vduse_msg_ops {
 	/** VDUSE_GET_VQ_STATE; index is below nb_queues. */
-	int (*get_vq_state)(void *ctx, uint16_t index, struct vduse_vq_state *state);
+	int (*get_vq_state)(void *ctx, uint16_t index, struct vduse_abi_vq_state *state);
 	/** The kernel has the answer of get_vq_state, or it was refused; NULL: nobody asks. */
 	void (*vq_state_told)(void *ctx, uint16_t index);
 	/** VDUSE_SET_STATUS: the driver writes the device status. */
@@ -30,7 +30,7 @@ struct vduse_msg_ops {
 };
 
 /** Request types that are counted, VDUSE_GET_VQ_STATE and on; the last: unknown ones. */
-#define VDUSE_MSG_TYPES (VDUSE_SUSPEND + 2)
+#define VDUSE_MSG_TYPES (VDUSE_MSG_SUSPEND + 2)
 
 /** Counters of a device's requests; written by the control thread. */
 struct vduse_msg_stats {

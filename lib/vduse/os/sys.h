@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/types.h>
 
-#include "uapi/linux/vduse.h"
+#include "os/abi.h"
 
 /**
  * The system calls on /dev/vduse, as a table so that a fake kernel can stand

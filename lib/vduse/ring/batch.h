@@ -62,7 +62,7 @@ vduse_batch_add(struct vduse_vq *vq, const struct vduse_batch_want *want, struct
 		uint16_t i, const uint64_t raw[2], uint16_t flags)
 {
 	const uint16_t plain = want->write ? VRING_DESC_F_WRITE : 0;
-	const uint8_t perm = want->write ? VDUSE_ACCESS_WO : VDUSE_ACCESS_RO;
+	const uint8_t perm = want->write ? VDUSE_ABI_WO : VDUSE_ABI_RO;
 	const uint32_t len = (uint32_t)raw[1];
 	uint64_t avail;
 	uint8_t *addr;

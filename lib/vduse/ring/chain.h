@@ -61,7 +61,7 @@ static __rte_always_inline int
 vduse_chain_add(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t addr, uint32_t len,
 		bool write)
 {
-	const uint8_t perm = write ? VDUSE_ACCESS_WO : VDUSE_ACCESS_RO;
+	const uint8_t perm = write ? VDUSE_ABI_WO : VDUSE_ABI_RO;
 	uint64_t avail;
 	uint32_t n;
 	void *va;
@@ -125,7 +125,7 @@ vduse_desc_load_at(struct vduse_vq *vq, uint64_t iova, uint64_t raw[2])
 	const void *va;
 
 	for (done = 0; done < size; done += n) {
-		va = vduse_iotlb_find(vq->map, &vq->hint, iova + done, VDUSE_ACCESS_RO, &avail);
+		va = vduse_iotlb_find(vq->map, &vq->hint, iova + done, VDUSE_ABI_RO, &avail);
 		if (unlikely(va == NULL)) {
 			vq->missed_at = iova + done;
 			return -EAGAIN;

@@ -57,7 +57,7 @@ call_inject(struct vduse_vq *vq)
 	/* vduse_call_wait() sees this one, or this one sees that the device is gone */
 	__atomic_fetch_add(&vq->calling, 1, __ATOMIC_SEQ_CST);
 	fd = __atomic_load_n(&vq->env->fd, __ATOMIC_SEQ_CST);
-	ret = fd < 0 ? -ENODEV : vq->env->sys->ioctl(fd, VDUSE_VQ_INJECT_IRQ, &index);
+	ret = fd < 0 ? -ENODEV : vq->env->sys->ioctl(fd, VDUSE_IOC_VQ_IRQ, &index);
 	__atomic_fetch_sub(&vq->calling, 1, __ATOMIC_RELEASE);
 	/* an lcore that polls and the thread may meet here */
 	__atomic_fetch_add(

@@ -93,15 +93,15 @@ ring_parts(const struct vduse_vq *vq, struct ring_part part[3])
 	part[0].len = n * 16;
 	part[0].align = 16;
 	part[1].iova = vq->ctl.driver_addr;
-	part[1].perm = VDUSE_ACCESS_RO;
+	part[1].perm = VDUSE_ABI_RO;
 	part[2].iova = vq->ctl.device_addr;
-	part[2].perm = VDUSE_ACCESS_WO;
+	part[2].perm = VDUSE_ABI_WO;
 	if (vq->is_packed) {
-		part[0].perm = VDUSE_ACCESS_RW;
+		part[0].perm = VDUSE_ABI_RW;
 		part[1].len = part[2].len = sizeof(struct vring_packed_desc_event);
 		part[1].align = part[2].align = 4;
 	} else {
-		part[0].perm = VDUSE_ACCESS_RO;
+		part[0].perm = VDUSE_ABI_RO;
 		part[1].len = 6 + 2 * n;
 		part[1].align = 2;
 		part[2].len = 6 + 8 * n;
@@ -159,7 +159,7 @@ ring_translate(struct vduse_vq *vq)
 
 /* Positions of a fresh start, from the state that the driver set. */
 static void
-ring_set_position(struct vduse_vq *vq, const struct vduse_vq_info *info)
+ring_set_position(struct vduse_vq *vq, const struct vduse_abi_vq *info)
 {
 	memset(&vq->avail, 0, sizeof(vq->avail));
 	/*
@@ -230,7 +230,7 @@ ring_continue(struct vduse_vq *vq)
 
 /* The queue's lock is held. What the ring is, and where; it is not touched yet. */
 static int
-vq_describe(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features)
+vq_describe(struct vduse_vq *vq, const struct vduse_abi_vq *info, uint64_t features)
 {
 	int ret;
 
@@ -261,7 +261,7 @@ vq_set_ready(struct vduse_vq *vq, bool ready)
 }
 
 int
-vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features,
+vduse_vq_start(struct vduse_vq *vq, const struct vduse_abi_vq *info, uint64_t features,
 		bool recover)
 {
 	int ret;
@@ -360,7 +360,7 @@ vduse_vq_resume(struct vduse_vq *vq)
 }
 
 void
-vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state)
+vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_abi_vq_state *state)
 {
 	if (vq->is_packed) {
 		state->packed.last_avail_idx = vq->avail.idx;
@@ -411,7 +411,7 @@ vq_fill(struct vduse_vq *vq, const struct vduse_vq_view *view, bool wrap)
 	if (!__atomic_load_n(&vq->running, __ATOMIC_ACQUIRE))
 		goto unlock;
 	avail = vduse_iotlb_linear_locked(tlb, part[1].iova, part[1].len, part[1].perm);
-	ring = vduse_iotlb_linear_locked(tlb, part[0].iova, part[0].len, VDUSE_ACCESS_RO);
+	ring = vduse_iotlb_linear_locked(tlb, part[0].iova, part[0].len, VDUSE_ABI_RO);
 	if (avail == NULL || ring == NULL)
 		goto unlock;
 	if (view->is_packed)

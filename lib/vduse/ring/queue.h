@@ -30,7 +30,7 @@ void vduse_vq_fini(struct vduse_vq *vq);
  *   or address the specification forbids; -ENOMEM; -EFAULT where the ring is
  *   not mapped: the queue is started, and the next vduse_vq_resume() tries again
  */
-int vduse_vq_start(struct vduse_vq *vq, const struct vduse_vq_info *info, uint64_t features,
+int vduse_vq_start(struct vduse_vq *vq, const struct vduse_abi_vq *info, uint64_t features,
 		bool recover);
 
 /** No burst runs or will run when this returns. Control thread. */
@@ -73,7 +73,7 @@ void vduse_vq_rest_end(struct vduse_vq *vq);
 int vduse_vq_place(struct vduse_vq *vq);
 
 /** Where the device is, for VDUSE_GET_VQ_STATE. The queue must be paused or stopped. */
-void vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_vq_state *state);
+void vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_abi_vq_state *state);
 
 /** A virtqueue at one moment. */
 struct vduse_vq_view {
