@@ -359,9 +359,10 @@ int rte_vduse_probe(uint32_t device_id, uint64_t features, struct rte_vduse_caps
 int rte_vduse_dev_remove(const char *name);
 
 /**
- * Remove the state file of a device that is gone, and that no process serves.
+ * Remove the state file of a device that is gone, and that no process serves, and the
+ * socket that a killed one may have left.
  *
- * @param dir its folder; nothing happens where there is none
+ * @param dir its folder; nothing happens where there is none. For root it may be another user's
  */
 void rte_vduse_state_remove(const char *dir, const char *name);
 

@@ -241,6 +241,41 @@ test_folder(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* Made by a user's service, removed by root: the state, the socket, and nothing that a link leads
+ * to. */
+static void
+test_removed(void **state)
+{
+	const uid_t user = 65534;
+	char sock[sizeof(path)], other[sizeof(path)];
+	const uid_t owners[] = { geteuid(), user };
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(owners); i++) {
+		folder();
+		snprintf(sock, sizeof(sock), "%s/" NAME ".sock", dir);
+		leave();
+		close(open(sock, O_CREAT | O_WRONLY, 0600));
+		if (chown(dir, owners[i], -1) < 0 || chown(path, owners[i], -1) < 0)
+			break;
+		rte_vduse_state_remove(dir, NAME);
+		assert_int_equal(unit_log_count("\n"), 0);
+		assert_int_equal(rmdir(dir), 0);
+	}
+	if (i < RTE_DIM(owners))
+		skip(); /* not root */
+	folder();
+	snprintf(other, sizeof(other), "%s/other", dir);
+	close(open(other, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(symlink(other, path), 0);
+	assert_int_equal(chown(dir, user, -1), 0);
+	rte_vduse_state_remove(dir, NAME);
+	assert_int_equal(access(other, F_OK), 0);
+	unlink(other);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void
 test_blob(void **state)
 {
@@ -268,6 +303,7 @@ main(void)
 		UNIT_TEST(test_bad),
 		UNIT_TEST(test_locked),
 		UNIT_TEST(test_folder),
+		UNIT_TEST(test_removed),
 		UNIT_TEST(test_blob),
 	};
 

@@ -354,13 +354,50 @@ vduse_store_close(struct vduse_store *store, bool remove)
 	free(store);
 }
 
+static void
+store_remove_name(int dir_fd, const char *file)
+{
+	if (unlinkat(dir_fd, file, 0) < 0 && errno != ENOENT)
+		VDUSE_LOG(WARNING, "state file %s: cannot remove it: %s", file, strerror(errno));
+}
+
+/*
+ * Root removes what a service's user has left: in a folder that is neither's own nothing is opened,
+ * since its user may put there what it likes; the names go. Return: whether it is such a folder.
+ */
+static bool
+store_remove_for_user(const char *dir, const char *state, const char *sock)
+{
+	struct stat st;
+	bool is;
+	int fd;
+
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	is = geteuid() == 0 && fstat(fd, &st) == 0 && st.st_uid != 0;
+	if (is) {
+		store_remove_name(fd, state);
+		store_remove_name(fd, sock);
+	}
+	close(fd);
+	return is;
+}
+
 void
 rte_vduse_state_remove(const char *dir, const char *name)
 {
 	struct vduse_store *store;
+	char state[sizeof(store->file)], sock[sizeof(store->socket)];
 
-	if (access(dir, F_OK) == 0 && vduse_store_open(&store, dir, name, -1) == 0)
-		vduse_store_close(store, true);
+	vduse_store_file_name(state, sizeof(state), name, "state");
+	vduse_store_file_name(sock, sizeof(sock), name, "sock");
+	if (access(dir, F_OK) != 0 || store_remove_for_user(dir, state, sock) ||
+			vduse_store_open(&store, dir, name, -1) != 0)
+		return;
+	/* nobody serves it: of a process that was killed */
+	store_remove_name(store->dir_fd, store->socket);
+	vduse_store_close(store, true);
 }
 
 enum vduse_store_stage
