@@ -48,7 +48,7 @@ give_to(const struct wire_args *wire, const char *user)
 	/* cppcheck-suppress getpwnamCalled ; no other thread of this process asks for users */
 	pw = getpwnam(user);
 	if (pw == NULL) {
-		SAY("--owner %s: no such user", user);
+		SAY("--owner %s: no such user (one that systemd makes needs libnss-systemd)", user);
 		return errno != 0 ? -errno : -ENOENT;
 	}
 	snprintf(path, sizeof(path), "/dev/vduse/%s", wire->name);
