@@ -18,9 +18,11 @@ group_kernels() {
 
 # run_group KERNEL GROUP [CASE]: one boot for the cases of a group.
 run_group() {
-	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus pair copies=()
+	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus manager pair options=()
 	export TEST_CASES=${3:+$2/$3} TEST_LEVEL=$level
 	cpus=$(group_says "$group" CPUs)
+	manager=$(group_says "$group" Init)
+	[ -z "$manager" ] || options+=(-i "$manager")
 	# GROUP.files: what the group has besides, lines FROM:TO; without it, it has not what it needs
 	if [ -x "test/system/$group.files" ]; then
 		"test/system/$group.files" >"$log.files" 2>"$log.err" || {
@@ -28,14 +30,14 @@ run_group() {
 			return
 		}
 		while read -r pair; do
-			copies+=(-c "$pair")
+			options+=(-c "$pair")
 		done <"$log.files"
 	fi
 	test/vm/vm run -k "$kernel" -b "$build" -o "$log" -t 1500 -s "${cpus:-2}" \
 		-m 3072 -H 640 -c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
 		-e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e TEST_LEVEL \
 		-c "$build/test/tools/frames:/vm/tools/frames" \
-		-c "$build/test/tools/xdp:/vm/tools/xdp" ${copies[@]+"${copies[@]}"} "test/system/$group.sh" \
+		-c "$build/test/tools/xdp:/vm/tools/xdp" ${options[@]+"${options[@]}"} "test/system/$group.sh" \
 		2>"$log.err" | read_cases "system/$kernel"
 	status=${PIPESTATUS[0]}
 	spend "system/$kernel/$group" $((SECONDS - start))

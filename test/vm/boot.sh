@@ -7,14 +7,14 @@ boot_trouble='WARNING: |BUG: |Oops: |BUG at |general protection fault|Kernel pan
 boot_trouble+='detected stall|self-detected stall|blocked for more than|soft lockup|'
 boot_trouble+='refcount_t:|unregister_netdevice: waiting|Out of memory: '
 
-# boot_qemu LOGS TIMEOUT CPUS MEMORY HUGEPAGES: becomes the machine; its script's output
-# goes to the FIFO. Software emulation: stock kernels must run on any host.
+# boot_qemu LOGS TIMEOUT CPUS MEMORY HUGEPAGES: becomes the machine, with the service manager that vm_manager
+# names; its script's output goes to the FIFO. Software emulation: stock kernels must run on any host.
 boot_qemu() {
 	local logs=$1
 	exec timeout -k 5 "$2" qemu-system-x86_64 -machine q35 -accel "${VDUSE_VM_ACCEL:-tcg,thread=multi}" \
 		-cpu max -smp "$3" -m "$4" -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel_dir/vmlinuz" -initrd "$work/initrd" \
-		-append "console=ttyS0 panic=-1 oops=panic net.ifnames=0 vm_hugepages=$5" \
+		-append "console=ttyS0 panic=-1 oops=panic net.ifnames=0 vm_hugepages=$5${vm_manager:+ vm_manager=$vm_manager}" \
 		-serial "file:$logs/console" -device virtio-serial \
 		-chardev "file,id=output,path=$work/fifo" \
 		-device virtserialport,chardev=output,name=output \

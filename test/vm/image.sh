@@ -105,7 +105,8 @@ image_build() {
 	fi
 	for copy; do
 		mkdir -p "$image_root$(dirname "${copy##*:}")"
-		cp -rL "${copy%:*}" "$image_root${copy##*:}"
+		# the link of an applet is replaced, not what it leads to
+		cp -rL --remove-destination "${copy%:*}" "$image_root${copy##*:}"
 	done
 	image_libraries
 	cp "$vm_dir/init" "$image_root/init"
