@@ -36,46 +36,6 @@ containers() {
 	in_ns c1 cat /sys/class/net/eth0/address >/tmp/mac
 }
 
-# A stream that lasts until it is told to end; its SHA-256 is taken at both ends.
-stream_start() {
-	rm -f /tmp/stop /tmp/sent /tmp/received /tmp/fifo /tmp/silence
-	mkfifo /tmp/fifo /tmp/silence
-	# an input that never ends: with it, the receiver would end the connection
-	in_ns c2 sh -c 'busybox nc -l -p 5001 <>/tmp/silence | sha256sum >/tmp/received' &
-	receiver=$!
-	background+=("$receiver")
-	wait_for "$patience" listening
-	in_ns c1 bash -c '
-		sha256sum </tmp/fifo >/tmp/sent &
-		n=0
-		until [ -e /tmp/stop ]; do
-			seq $n $((n + 20000))
-			n=$((n + 20000))
-		done | tee /tmp/fifo | busybox nc 10.0.0.2 5001
-		wait' &
-	sender=$!
-	background+=("$sender")
-}
-
-listening() {
-	in_ns c2 netstat -ltn | grep -q ':5001 '
-}
-
-stream_end() {
-	touch /tmp/stop
-	wait "$sender" || fail "the sender ends with status $?"
-	wait "$receiver" || fail "the receiver ends with status $?"
-	[ -s /tmp/sent ] && cmp /tmp/sent /tmp/received || fail "other bytes than were sent"
-}
-
-received_bytes() {
-	in_ns c2 cat /sys/class/net/eth0/statistics/rx_bytes
-}
-
-more_than() {
-	[ "$(received_bytes)" -gt "$1" ]
-}
-
 same_interfaces() {
 	in_ns c1 cat /sys/class/net/eth0/address | cmp - /tmp/mac || fail "another address"
 	in_ns c2 grep -qx 02:00:00:00:00:02 /sys/class/net/eth0/address
@@ -84,22 +44,22 @@ same_interfaces() {
 case_kills() {
 	local n at
 	containers
-	stream_start
+	stream_start c1 c2 10.0.0.2
 	for ((n = 1; n <= kills; n++)); do
-		at=$(received_bytes)
-		wait_for "$patience" more_than $((at + 100000)) || fail "no traffic before kill $n"
+		at=$(received_bytes c2)
+		wait_for "$patience" received_more c2 $((at + 100000)) || fail "no traffic before kill $n"
 		stop "$pid" KILL || true
 		[ -c /dev/vduse/c1 ] && [ -c /dev/vduse/c2 ] || fail "a device is gone"
 		serve "$n"
 		forwards "$n"
-		at=$(received_bytes)
-		wait_for "$patience" more_than "$at" || { tail "$VM_RESULT/app-$n.log"; fail "no traffic after kill $n"; }
+		at=$(received_bytes c2)
+		wait_for "$patience" received_more c2 "$at" || { tail "$VM_RESULT/app-$n.log"; fail "no traffic after kill $n"; }
 	done
 	grep -q 'c1: goes on where another process ended' "$VM_RESULT/app-$kills.log"
 	grep -q 'c2: goes on where another process ended' "$VM_RESULT/app-$kills.log"
 	same_interfaces
 	stream_end
-	say "$kills kills, $(received_bytes) bytes: $(cut -c 1-16 /tmp/sent)..."
+	say "$kills kills, $(received_bytes c2) bytes: $(cut -c 1-16 /tmp/sent)..."
 	ping_ok c1 10.0.0.2 20
 	all_gone
 }
@@ -107,7 +67,7 @@ case_kills() {
 case_takeover() {
 	local first device
 	containers
-	stream_start
+	stream_start c1 c2 10.0.0.2
 	first=$pid
 	serve 1 ,takeover=1 --takeover
 	wait_for "$patience" is_gone running "$first" || fail "the first one does not end"

@@ -147,6 +147,48 @@ ping_back() {
 	wait_for "$patience" ip netns exec "$1" ping -n -q -c 1 -W 1 "$2"
 }
 
+# stream_start FROM TO ADDRESS: TCP from namespace to namespace until stream_end; its SHA-256 is taken at
+# both ends.
+stream_start() {
+	rm -f /tmp/stop /tmp/sent /tmp/received /tmp/fifo /tmp/endless
+	mkfifo /tmp/fifo /tmp/endless
+	# an input that never ends: with it, the receiver would end the connection
+	in_ns "$2" sh -c 'busybox nc -l -p 5001 <>/tmp/endless | sha256sum >/tmp/received' &
+	receiver=$!
+	background+=("$receiver")
+	wait_for "$patience" tcp_listens "$2" 5001
+	in_ns "$1" bash -c '
+		sha256sum </tmp/fifo >/tmp/sent &
+		n=0
+		until [ -e /tmp/stop ]; do
+			seq $n $((n + 20000))
+			n=$((n + 20000))
+		done | tee /tmp/fifo | busybox nc "$1" 5001
+		wait' - "$3" &
+	sender=$!
+	background+=("$sender")
+}
+
+tcp_listens() {
+	in_ns "$1" netstat -ltn | grep -q ":$2 "
+}
+
+stream_end() {
+	touch /tmp/stop
+	wait "$sender" || fail "the sender ends with status $?"
+	wait "$receiver" || fail "the receiver ends with status $?"
+	[ -s /tmp/sent ] && cmp /tmp/sent /tmp/received || fail "other bytes than were sent"
+}
+
+# received_bytes NAMESPACE: of its eth0.
+received_bytes() {
+	in_ns "$1" cat /sys/class/net/eth0/statistics/rx_bytes
+}
+
+received_more() {
+	[ "$(received_bytes "$1")" -gt "$2" ]
+}
+
 # leftovers: nothing of ours is in /dev/vduse or on the vDPA bus.
 nothing_left() {
 	local node path
