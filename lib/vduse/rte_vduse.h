@@ -49,8 +49,8 @@ enum rte_vduse_attach {
 
 /**
  * What the owner of a device is told. All are called on the control thread
- * and must not block; the driver waits for their return. All are required,
- * but for successor.
+ * and must not block; the driver waits for their return. NULL: the owner need
+ * not know, and agrees.
  *
  * None is called before the owner said that it is ready, rte_vduse_dev_ready(),
  * but for can_resume and held. None is called once rte_vduse_dev_destroy() has
@@ -60,7 +60,7 @@ enum rte_vduse_attach {
 struct rte_vduse_ops {
 	/**
 	 * The driver wants FEATURES_OK for this choice, a subset of what was
-	 * offered.
+	 * offered with VIRTIO_F_VERSION_1 and VIRTIO_F_ACCESS_PLATFORM in it.
 	 *
 	 * @return 0, or a negative errno to refuse: the driver does not see
 	 *   FEATURES_OK then (virtio 1.2, 3.1.1).
@@ -265,8 +265,11 @@ int rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how);
 int rte_vduse_dev_attach_by_name(const char *name, enum rte_vduse_attach how);
 
 /**
- * Take the device off the bus. Mirror of rte_vduse_dev_attach(); nothing
- * happens where that was not called.
+ * Take the device off the bus, whoever put it there. Mirror of
+ * rte_vduse_dev_attach(); nothing happens where it is not on the bus, nor for a
+ * device that was adopted and that somebody else attached. Blocks until its driver
+ * has let go of it: a driver that still has requests then, as of a block device,
+ * waits for them, so that its queues are to be served meanwhile.
  *
  * @return 0, or -EBUSY while a front end keeps /dev/vhost-vdpa-N open.
  */

@@ -19,6 +19,44 @@
 #include "life/recreate.h"
 #include "life/serve.h"
 
+static int
+dev_agree(__rte_unused void *priv, __rte_unused uint64_t features)
+{
+	return 0;
+}
+
+static void
+dev_no_stop(__rte_unused void *priv)
+{
+}
+
+static void
+dev_no_queue(__rte_unused void *priv, __rte_unused uint16_t index, __rte_unused bool enabled)
+{
+}
+
+static void
+dev_no_kick(__rte_unused void *priv, __rte_unused uint16_t index)
+{
+}
+
+/* What the owner does not ask for is done by nobody. */
+static void
+dev_set_ops(struct rte_vduse_dev *dev, const struct rte_vduse_ops *ops)
+{
+	dev->ops = *ops;
+	if (ops->check_features == NULL)
+		dev->ops.check_features = dev_agree;
+	if (ops->start == NULL)
+		dev->ops.start = dev_agree;
+	if (ops->stop == NULL)
+		dev->ops.stop = dev_no_stop;
+	if (ops->queue == NULL)
+		dev->ops.queue = dev_no_queue;
+	if (ops->kick == NULL)
+		dev->ops.kick = dev_no_kick;
+}
+
 static const char *
 dev_cure(int err)
 {
@@ -186,7 +224,7 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	}
 	strcpy(dev->name, conf.name);
 	dev->sys = vduse_sys_get();
-	dev->ops = *conf.ops;
+	dev_set_ops(dev, conf.ops);
 	dev->priv = conf.priv;
 	dev->keep = conf.keep;
 	dev->lost = vduse_renew_start;
@@ -261,14 +299,19 @@ dev_stays(const struct rte_vduse_dev *dev)
 	return dev->store != NULL && !dev->renewal.gone && (dev->found || dev->keep);
 }
 
+int
+rte_vduse_dev_detach(struct rte_vduse_dev *dev)
+{
+	if (!dev->adopted)
+		vduse_place_look(dev);
+	return vduse_place_detach(dev);
+}
+
 static void
 dev_leave_bus(struct rte_vduse_dev *dev)
 {
-	int ret;
+	int ret = rte_vduse_dev_detach(dev);
 
-	if (!dev->adopted)
-		vduse_place_look(dev);
-	ret = vduse_place_detach(dev);
 	if (ret < 0)
 		VDUSE_LOG(ERR, "%s: cannot take it off the vDPA bus: %s", dev->name,
 				strerror(-ret));
@@ -343,12 +386,6 @@ rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how)
 	if (ret == 0)
 		dev->found = false;
 	return ret;
-}
-
-int
-rte_vduse_dev_detach(struct rte_vduse_dev *dev)
-{
-	return vduse_place_detach(dev);
 }
 
 /* The renewal's lock is held. */

@@ -172,7 +172,7 @@ static int
 dequeue_bad_id(struct net_queue *q, struct rte_mbuf *m)
 {
 	rte_pktmbuf_free(m);
-	net_burst_stopped(q, vduse_chain_bad(q->vq, "buffer id beyond the queue size"));
+	vduse_vq_burst_stopped(q->vq, vduse_chain_bad(q->vq, "buffer id beyond the queue size"));
 	return 0;
 }
 
@@ -203,7 +203,7 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 	if (ret == 0 && unlikely(chain.len < q->hdr_len))
 		ret = vduse_chain_bad(vq, "buffer shorter than the virtio_net_hdr");
 	if (unlikely(ret < 0)) {
-		if (net_burst_stopped(q, ret))
+		if (vduse_vq_burst_stopped(q->vq, ret))
 			return 0;
 		vduse_count(&q->stats.drop_segments, 1);
 	} else {

@@ -277,7 +277,7 @@ enqueue_any(struct net_queue *q, const struct rte_mbuf *m, const bool packed, co
 		net_count(&q->stats, m);
 		return 0;
 	}
-	if (ret == -ENOBUFS || net_burst_stopped(q, ret))
+	if (ret == -ENOBUFS || vduse_vq_burst_stopped(q->vq, ret))
 		return ret;
 	enqueue_drop(q, ret);
 	return 0;

@@ -124,19 +124,6 @@ struct rte_vduse_net {
 /** Pairs whose coalescing is kept in the state file; beyond, it is as the owner set it. */
 #define NET_STATE_COALESCE_PAIRS 64
 
-/** Note why a burst could not go on at a chain. @return true: stop the burst */
-static inline bool
-net_burst_stopped(struct net_queue *q, int err)
-{
-	if (err == -EAGAIN)
-		vduse_vq_set_miss(q->vq);
-	else if (err == -EBADMSG)
-		vduse_vq_set_fault(q->vq);
-	else if (err != -EINPROGRESS)
-		return false;
-	return true;
-}
-
 /** Which size bin a length belongs to. */
 static __rte_always_inline unsigned int
 net_size_bin(uint32_t len)

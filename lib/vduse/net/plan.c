@@ -10,9 +10,6 @@
 #include "net/plan.h"
 #include "log.h"
 
-/* What every driver of ours must take: VDUSE rings are addressed by IOVA only. */
-#define PLAN_REQUIRED (RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM))
-
 /* Features that one option stands for. */
 static const struct {
 	const char *option;
@@ -67,13 +64,6 @@ plan_needs_packed(const struct rte_vduse_net *net)
 int
 net_plan_check(const struct rte_vduse_net *net, uint64_t features)
 {
-	if ((features & PLAN_REQUIRED) != PLAN_REQUIRED) {
-		VDUSE_LOG(ERR,
-				"%s: the driver takes no VIRTIO_F_VERSION_1 or no "
-				"VIRTIO_F_ACCESS_PLATFORM; it needs virtio 1.x with an IOMMU",
-				net->dev->name);
-		return -EINVAL;
-	}
 	if (plan_needs_packed(net) && !(features & RTE_BIT64(VIRTIO_F_RING_PACKED))) {
 		VDUSE_LOG(ERR, "%s: the driver takes no packed ring, and nothing else is offered",
 				net->dev->name);

@@ -3,6 +3,7 @@
 #define VDUSE_VQ_H
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -259,6 +260,19 @@ vduse_vq_burst_begin(struct vduse_vq *vq)
 	if (!vduse_vq_burst_look(vq))
 		return false;
 	vduse_vq_burst_map(vq);
+	return true;
+}
+
+/** Note why a burst could not go on at a chain. @return true: stop the burst */
+static inline bool
+vduse_vq_burst_stopped(struct vduse_vq *vq, int err)
+{
+	if (err == -EAGAIN)
+		vduse_vq_set_miss(vq);
+	else if (err == -EBADMSG)
+		vduse_vq_set_fault(vq);
+	else if (err != -EINPROGRESS)
+		return false;
 	return true;
 }
 

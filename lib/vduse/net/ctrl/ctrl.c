@@ -477,10 +477,7 @@ ctrl_serve_burst(struct rte_vduse_net *net, struct vduse_vq *vq)
 		rte_spinlock_lock(&net->queues[vq->index].lock);
 	if (vduse_vq_burst_begin(vq)) {
 		ret = vq->is_packed ? ctrl_burst(net, vq, true) : ctrl_burst(net, vq, false);
-		if (ret == -EBADMSG)
-			vduse_vq_set_fault(vq);
-		else if (ret == -EAGAIN)
-			vduse_vq_set_miss(vq);
+		vduse_vq_burst_stopped(vq, ret);
 		vduse_vq_burst_end(vq);
 	}
 	if (shared)
