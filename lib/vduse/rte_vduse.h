@@ -8,7 +8,8 @@
  * (Linux, Documentation/userspace-api/vduse.rst).
  *
  * This header is about the device and its life, whatever its virtio type;
- * rte_vduse_net.h has the network device.
+ * rte_vduse_vq.h has the virtqueues of a device type of one's own, and
+ * rte_vduse_net.h the network device.
  *
  * A device is created in /dev/vduse, then attached to the vDPA bus, where a
  * bus driver makes a virtio device (virtio_vdpa) or a character device for a

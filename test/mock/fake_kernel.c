@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <linux/virtio_config.h>
+#include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 
@@ -180,6 +181,16 @@ fk_open_device(const char *name)
 	return ret;
 }
 
+/* device_is_allowed(), and what features_is_valid() refuses for the sake of the type */
+static bool
+create_has_type(const struct vduse_abi_create *config)
+{
+	if (config->device_id == VIRTIO_ID_BLOCK)
+		return !(config->features & (1ULL << VIRTIO_BLK_F_CONFIG_WCE));
+	return config->device_id == VIRTIO_ID_NET && !fk.conf.no_net &&
+	       (fk.conf.allow_ctrl_vq || !(config->features & (1ULL << VIRTIO_NET_F_CTRL_VQ)));
+}
+
 /* vduse_validate_config(), features_is_valid() */
 static bool
 create_valid(const struct vduse_abi_create *config, uint64_t api_version)
@@ -196,9 +207,7 @@ create_valid(const struct vduse_abi_create *config, uint64_t api_version)
 		return false;
 	if (config->vq_align > 4096 || config->config_size > 4096 || config->vq_num > 0xffff)
 		return false;
-	if (config->name[0] == '\0' || config->device_id != VIRTIO_ID_NET || fk.conf.no_net)
-		return false;
-	if (!fk.conf.allow_ctrl_vq && (config->features & (1ULL << VIRTIO_NET_F_CTRL_VQ)))
+	if (config->name[0] == '\0' || !create_has_type(config))
 		return false;
 	return (config->features & required) == required;
 }

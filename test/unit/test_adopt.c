@@ -469,6 +469,8 @@ test_probe(void **state)
 	}
 	unit_kernel(&(struct fk_conf){ 0 });
 	assert_int_equal(rte_vduse_probe(VIRTIO_ID_BLOCK, 0, &caps.dev), 0);
+	assert_true(caps.dev.device_type && caps.dev.features);
+	assert_int_equal(rte_vduse_probe(VIRTIO_ID_CONSOLE, 0, &caps.dev), 0);
 	assert_false(caps.dev.device_type || caps.dev.features);
 	unit_kernel(&(struct fk_conf){ .no_module = true });
 	assert_int_equal(rte_vduse_net_probe(&caps), -ENOENT);
