@@ -12,6 +12,8 @@
 #include <rte_eal.h>
 #include <rte_log.h>
 
+#include "compat.h"
+#include "mbuf_pool.h"
 #include "unit.h"
 
 #define VDUSE_CLOCK_FAKED /* it is here */
@@ -46,8 +48,11 @@ unit_eal(void **state)
 	if (log == NULL || rte_openlog_stream(log) != 0)
 		return -1;
 	setvbuf(log, NULL, _IOLBF, BUFSIZ);
-	unit_pool = rte_pktmbuf_pool_create("unit", UNIT_MBUFS, 0, 0,
-			RTE_PKTMBUF_HEADROOM + UNIT_DATA_ROOM, SOCKET_ID_ANY);
+	if (unit_pool_register() < 0)
+		return -1;
+	unit_pool = rte_pktmbuf_pool_create_by_ops("unit", UNIT_MBUFS, 0, 0,
+			RTE_PKTMBUF_HEADROOM + UNIT_DATA_ROOM, SOCKET_ID_ANY,
+			VDUSE_TSAN ? UNIT_POOL_OPS : NULL);
 	return unit_pool != NULL ? 0 : -1;
 }
 

@@ -131,7 +131,7 @@ zc_held(const struct net_zc *zc, const uint8_t *base, size_t size, uint8_t *copy
 	size_t held = 0;
 	uint16_t i;
 
-	for (i = 0; i < zc->high; i++) {
+	for (i = 0; i < __atomic_load_n(&zc->high, __ATOMIC_RELAXED); i++) {
 		const struct net_zc_slot *slot = &zc->slots[i];
 		const uint16_t len = __atomic_load_n(&slot->len, __ATOMIC_ACQUIRE);
 		const uint8_t *addr = __atomic_load_n(&slot->addr, __ATOMIC_RELAXED);
@@ -210,7 +210,7 @@ zc_frame_done(struct net_zc *zc, struct vduse_vq *vq, uint16_t first, const bool
 	for (i = first; i != NET_ZC_NONE; i = next) {
 		next = zc->slots[i].next;
 		__atomic_store_n(&zc->slots[i].len, 0, __ATOMIC_RELAXED);
-		zc->freed[i] = 0;
+		__atomic_store_n(&zc->freed[i], 0, __ATOMIC_RELAXED);
 		zc->slots[i].next = zc->free;
 		zc->free = i;
 		zc->nb_free++;
@@ -228,11 +228,15 @@ net_zc_collect(struct net_zc *zc, struct vduse_vq *vq, const bool packed)
 	uint64_t word;
 
 	for (at = 0; at < zc->high; at += sizeof(word)) {
-		word = __atomic_load_n((const uint64_t *)&zc->freed[at], __ATOMIC_ACQUIRE) &
+		/* only which: what orders is the look at the byte itself, of the size it is
+		 * written in */
+		word = __atomic_load_n((const uint64_t *)&zc->freed[at], __ATOMIC_RELAXED) &
 		       ZC_FREED_ONES;
 		for (; word != 0; word &= word - 1) {
 			i = (uint16_t)(at + __builtin_ctzll(word) / 8);
-			zc->freed[i] = ZC_FREED_SEEN;
+			/* acquire: pairs with the release in net_zc_on_free() */
+			__atomic_load_n(&zc->freed[i], __ATOMIC_ACQUIRE);
+			__atomic_store_n(&zc->freed[i], ZC_FREED_SEEN, __ATOMIC_RELAXED);
 			first = zc->slots[i].first;
 			if (--zc->slots[first].left == 0)
 				zc_frame_done(zc, vq, first, packed);

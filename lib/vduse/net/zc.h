@@ -52,7 +52,7 @@ struct net_zc {
 	uint16_t nb_slots; /**< a multiple of 8 */
 	uint16_t nb_free;
 	uint16_t free;           /**< first free slot */
-	uint16_t high;           /**< slots from here on were never used */
+	uint16_t high;           /**< slots from here on were never used; atomic */
 	uint64_t map_generation; /**< of the map that the next two are of */
 	const uint8_t *dma_addr; /**< of the driver's memory, what is DPDK's own (umem) */
 	size_t dma_len;          /**< bytes, 0: nothing */
@@ -137,7 +137,7 @@ net_zc_piece(struct net_zc *zc, uint8_t *addr, uint16_t len, struct rte_mbuf *m)
 	if (zc->free != NET_ZC_NONE)
 		zc->free = slot->next;
 	else
-		zc->high++;
+		__atomic_store_n(&zc->high, zc->high + 1, __ATOMIC_RELAXED);
 	zc->nb_free--;
 	rte_mbuf_ext_refcnt_set(&slot->shinfo, 1);
 	__atomic_store_n(&slot->addr, addr, __ATOMIC_RELAXED);
