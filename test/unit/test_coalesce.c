@@ -392,6 +392,55 @@ test_driver(void **state)
 	bench_down(&b);
 }
 
+struct owner {
+	struct rte_vduse_net *net;
+	bool stop;      /* atomic */
+	uint32_t turns; /* the same */
+};
+
+static void *
+owner_main(void *arg)
+{
+	struct owner *o = arg;
+	uint32_t i;
+
+	for (i = 0; !__atomic_load_n(&o->stop, __ATOMIC_RELAXED); i++) {
+		rte_vduse_net_set_coalesce(o->net, i & 1, 1 + i % 8, 100 + i % 8);
+		rte_vduse_net_set_adaptive(o->net, i & 1, i & 2);
+		rte_vduse_net_set_mtu(o->net, (uint16_t)(1500 + i % 8));
+		__atomic_fetch_add(&o->turns, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* The owner changes its mind while drivers come and go. */
+static void
+test_set_meanwhile(void **state)
+{
+	const struct bench_conf conf = { .features = RTE_BIT64(VIRTIO_NET_F_MTU) };
+	struct owner o = { 0 };
+	pthread_t thread;
+	struct bench b;
+	uint32_t i, seen;
+
+	(void)state;
+	bench_up(&b, &conf);
+	o.net = b.net;
+	unit_thread(&thread, owner_main, &o);
+	for (i = 0; i < 10; i++) {
+		seen = __atomic_load_n(&o.turns, __ATOMIC_RELAXED);
+		while (__atomic_load_n(&o.turns, __ATOMIC_RELAXED) == seen)
+			sched_yield();
+		assert_int_equal(fk_reset(b.dev), 0);
+		bench_negotiate(&b);
+		bench_rings(&b, true);
+		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	}
+	__atomic_store_n(&o.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	bench_down(&b);
+}
+
 int
 main(void)
 {
@@ -405,6 +454,7 @@ main(void)
 		UNIT_TEST(test_unwanted),
 		UNIT_TEST(test_reset),
 		UNIT_TEST(test_driver),
+		UNIT_TEST(test_set_meanwhile),
 	};
 
 	return UNIT_RUN("coalesce", tests);

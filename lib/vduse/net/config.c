@@ -134,7 +134,7 @@ net_coalesce_queue(struct rte_vduse_net *net, uint16_t index, const struct net_c
 	if (coal->frames > RTE_VDUSE_NET_QUEUE_SIZE_MAX || coal->usecs > NET_COALESCE_USECS_MAX)
 		return -EINVAL;
 	/* who gives a command waits for its answer */
-	if (index == net->ctrl_index)
+	if (index == __atomic_load_n(&net->ctrl_index, __ATOMIC_RELAXED))
 		coal = &none;
 	if (coal->usecs > 0)
 		__atomic_store_n(&net->holds_calls, true, __ATOMIC_RELAXED);
@@ -142,14 +142,9 @@ net_coalesce_queue(struct rte_vduse_net *net, uint16_t index, const struct net_c
 	return vduse_call_set_coalesce(net->queues[index].vq, coal->frames, coal->usecs, adaptive);
 }
 
-int
-net_set_coalesce(struct rte_vduse_net *net, uint16_t index, const struct net_coalesce *coal)
-{
-	return net_coalesce_queue(net, index, coal, false);
-}
-
-int
-net_reset_coalesce(struct rte_vduse_net *net, uint16_t index)
+/* As the owner wants it. */
+static int
+net_coalesce_default(struct rte_vduse_net *net, uint16_t index)
 {
 	const bool dequeue = index % 2 == 1;
 
@@ -157,18 +152,44 @@ net_reset_coalesce(struct rte_vduse_net *net, uint16_t index)
 }
 
 int
+net_set_coalesce(struct rte_vduse_net *net, uint16_t index, const struct net_coalesce *coal)
+{
+	int ret;
+
+	pthread_mutex_lock(&net->config_lock);
+	ret = net_coalesce_queue(net, index, coal, false);
+	pthread_mutex_unlock(&net->config_lock);
+	return ret;
+}
+
+int
+net_reset_coalesce(struct rte_vduse_net *net, uint16_t index)
+{
+	int ret;
+
+	pthread_mutex_lock(&net->config_lock);
+	ret = net_coalesce_default(net, index);
+	pthread_mutex_unlock(&net->config_lock);
+	return ret;
+}
+
+int
 rte_vduse_net_set_coalesce(struct rte_vduse_net *net, bool dequeue, uint32_t frames, uint32_t usecs)
 {
-	const struct net_coalesce old = net->coalesce[dequeue];
+	struct net_coalesce old;
 	uint16_t i;
 	int ret = 0;
 
+	/* a driver that comes gets what was before and then this, or this at once */
+	pthread_mutex_lock(&net->config_lock);
+	old = net->coalesce[dequeue];
 	net->coalesce[dequeue].frames = frames;
 	net->coalesce[dequeue].usecs = usecs;
 	for (i = dequeue; i < 2 * net->queue_pairs && ret == 0; i += 2)
-		ret = net_reset_coalesce(net, i);
+		ret = net_coalesce_default(net, i);
 	if (ret < 0)
 		net->coalesce[dequeue] = old;
+	pthread_mutex_unlock(&net->config_lock);
 	return ret;
 }
 
@@ -178,9 +199,11 @@ rte_vduse_net_set_adaptive(struct rte_vduse_net *net, bool dequeue, bool adaptiv
 	uint16_t i;
 	int ret = 0;
 
+	pthread_mutex_lock(&net->config_lock);
 	net->adaptive[dequeue] = adaptive;
 	for (i = dequeue; i < 2 * net->queue_pairs && ret == 0; i += 2)
-		ret = net_reset_coalesce(net, i);
+		ret = net_coalesce_default(net, i);
+	pthread_mutex_unlock(&net->config_lock);
 	return ret;
 }
 
@@ -255,10 +278,12 @@ void
 net_start_limits(struct rte_vduse_net *net, uint64_t features)
 {
 	const bool mtu = features & RTE_BIT64(VIRTIO_NET_F_MTU);
+	struct virtio_net_config config;
 	uint16_t i;
 
+	net_config_read(net, &config);
 	rte_spinlock_lock(&net->limits_lock);
-	net->driver_mtu = mtu ? rte_le_to_cpu_16(net->config.mtu) : 0;
+	net->driver_mtu = mtu ? rte_le_to_cpu_16(config.mtu) : 0;
 	for (i = 0; i < 2 * net->queue_pairs; i += 2) {
 		net->queues[i].plain_max = mtu ? net->driver_mtu + RTE_VDUSE_NET_OVERHEAD
 					       : RTE_VDUSE_NET_FRAME_MAX;

@@ -109,7 +109,7 @@ net_start_ctrl(struct rte_vduse_net *net, uint64_t features)
 {
 	uint16_t i;
 
-	net->ctrl_index = net_ctrl_index(net, features);
+	__atomic_store_n(&net->ctrl_index, net_ctrl_index(net, features), __ATOMIC_RELAXED);
 	for (i = 0; i < net->dev->nb_queues; i++)
 		vduse_dev_vq(net->dev, i)->ctl.kicks =
 				i == net->ctrl_index || i == 2 * net->queue_pairs;

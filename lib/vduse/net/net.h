@@ -77,7 +77,7 @@ struct rte_vduse_net {
 	TAILQ_ENTRY(rte_vduse_net) next; /* net/list.c */
 	struct rte_vduse_dev *dev;
 	uint16_t queue_pairs;      /* offered */
-	uint16_t ctrl_index;       /* of the control queue, which follows from what is negotiated */
+	uint16_t ctrl_index;       /* of the control queue, by what is negotiated; atomic */
 	uint16_t active_pairs;     /* in use by the driver (VIRTIO_NET_CTRL_MQ) */
 	struct net_wish wish;      /* the owner's, as far as drivers have a say in it */
 	bool admin_up;             /* the owner set the link up */
@@ -90,7 +90,7 @@ struct rte_vduse_net {
 	struct net_filter filter;        /* active: heeded by the receive queues */
 	struct net_coalesce coalesce[2]; /* the owner's, [1]: dequeue; at every start */
 	bool adaptive[2];                /* the same */
-	pthread_mutex_t config_lock;     /* its owner and its driver's commands change it */
+	pthread_mutex_t config_lock;     /* of the next, and of the two before */
 	struct virtio_net_config config; /* as the driver sees it; net/config.c */
 	rte_vduse_net_event_cb event;
 	void *event_arg;

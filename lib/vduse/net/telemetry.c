@@ -112,9 +112,11 @@ tel_queue(const struct rte_vduse_net *net, uint16_t index, struct rte_tel_data *
 	struct vduse_vq_view view;
 
 	rte_tel_data_add_dict_string(d, "kind",
-			index == net->ctrl_index || index == 2 * net->queue_pairs ? "control"
-			: index % 2 == 0                                          ? "receive"
-										  : "transmit");
+			index == __atomic_load_n(&net->ctrl_index, __ATOMIC_RELAXED) ||
+							index == 2 * net->queue_pairs
+					? "control"
+			: index % 2 == 0 ? "receive"
+					 : "transmit");
 	tel_uint(d, "max_size", vq->ctl.max_size);
 	vduse_vq_look(vq, &view);
 	tel_uint(d, "size", view.size);

@@ -278,8 +278,8 @@ ctrl_vq_notf_coal_get(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 	if (vqn >= 2 * net->queue_pairs || vqn == net->ctrl_index)
 		return -EINVAL;
 	vq = net->queues[vqn].vq;
-	coal.frames = rte_cpu_to_le_32(vq->coal_frames);
-	coal.usecs = rte_cpu_to_le_32(vq->coal_usecs);
+	coal.frames = rte_cpu_to_le_32(__atomic_load_n(&vq->coal_frames, __ATOMIC_RELAXED));
+	coal.usecs = rte_cpu_to_le_32(__atomic_load_n(&vq->coal_usecs, __ATOMIC_RELAXED));
 	static_assert(sizeof(coal) == sizeof(cmd->result), "virtio 1.3, 5.1.6.5.9");
 	memcpy(cmd->result, &coal, sizeof(coal));
 	cmd->result_len = sizeof(coal);
