@@ -86,13 +86,15 @@ static void
 on_signal(int sig __rte_unused)
 {
 	const pid_t tid = gettid();
+	/* acquire: with release in find_threads(), for the table up to there */
+	const unsigned int nb = __atomic_load_n(&drop.nb, __ATOMIC_ACQUIRE);
 	const int saved = errno;
 	unsigned int i;
 	int ret = drop_own(drop.keep, drop.files);
 
 	if (ret < 0)
 		__atomic_store_n(&drop.error, ret, __ATOMIC_RELAXED);
-	for (i = 0; i < drop.nb; i++)
+	for (i = 0; i < nb; i++)
 		if (drop.threads[i].tid == tid)
 			/* release: with acquire in all_done(), for the error */
 			__atomic_store_n(&drop.threads[i].done, true, __ATOMIC_RELEASE);
