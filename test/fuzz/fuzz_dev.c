@@ -160,7 +160,7 @@ fuzz_dev_settle(struct fuzz_dev *fd)
 			FUZZ_CHECK(time(NULL) < until);
 			sched_yield();
 		}
-		fault |= vq->fault != NULL;
+		fault |= __atomic_load_n(&vq->fault, __ATOMIC_ACQUIRE) != NULL;
 	}
 	if (!fault)
 		return;
