@@ -75,9 +75,7 @@ burst(uint16_t q, unsigned int n)
 	fuzz_race_begin();
 	ret = fd.packed ? walk(vq, n, true) : walk(vq, n, false);
 	fuzz_race_end();
-	if (ret == -EBADMSG)
-		vduse_vq_set_fault(vq);
-	else if (ret == -EAGAIN)
+	if (ret == -EAGAIN)
 		vduse_vq_set_miss(vq);
 	vduse_vq_burst_end(vq);
 	fuzz_dev_settle(&fd);

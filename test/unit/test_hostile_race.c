@@ -231,6 +231,41 @@ test_index_jumps(void **state)
 	bench_down(&b);
 }
 
+/*
+ * What one look at the ring saw is a fault, whatever comes before the next: the index is back where
+ * it was, or the control thread has paused the queue and let it go on.
+ */
+static void
+look_run(bool remap)
+{
+	const struct bench_conf conf = { 0 };
+	struct vduse_vq *vq;
+	struct bench b;
+
+	bench_up(&b, &conf);
+	vq = vduse_dev_vq(b.net->dev, TX);
+	bench_tx(&b)->avail->idx = 1000;
+	assert_true(vduse_vq_burst_look(vq));
+	assert_int_equal(vduse_ring_ready(vq, &vq->avail, false), -EBADMSG);
+	vduse_vq_burst_end(vq);
+	bench_tx(&b)->avail->idx = 0;
+	if (remap)
+		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
+	assert_null(bench_dequeue(&b));
+	bench_wait(&b, bench_is_link_down, 0);
+	assert_true(bench_info(&b).dev.broken);
+	assert_int_equal(bench_stats(&b, true).faults, 1);
+	bench_down(&b);
+}
+
+static void
+test_fault_between_looks(void **state)
+{
+	(void)state;
+	look_run(false);
+	look_run(true);
+}
+
 int
 main(void)
 {
@@ -239,6 +274,7 @@ main(void)
 		UNIT_TEST(test_cve_2026_93683_table_length),
 		UNIT_TEST(test_cve_2026_86562_command),
 		UNIT_TEST(test_index_jumps),
+		UNIT_TEST(test_fault_between_looks),
 	};
 
 	return UNIT_RUN("hostile_race", tests);

@@ -172,7 +172,7 @@ static int
 dequeue_bad_id(struct net_queue *q, struct rte_mbuf *m)
 {
 	rte_pktmbuf_free(m);
-	vduse_vq_burst_stopped(q->vq, vduse_chain_bad(q->vq, "buffer id beyond the queue size"));
+	vduse_chain_bad(q->vq, "buffer id beyond the queue size");
 	return 0;
 }
 

@@ -44,12 +44,11 @@ vduse_chain_init(const struct vduse_vq *vq, struct vduse_chain *chain, uint16_t 
 	chain->len = 0;
 }
 
-/** Note what is malformed. @return -EBADMSG */
+/** What is malformed stops the queue. @return -EBADMSG */
 static inline int
 vduse_chain_bad(struct vduse_vq *vq, const char *what)
 {
-	__atomic_store_n(&vq->fault, what, __ATOMIC_RELAXED);
-	return -EBADMSG;
+	return vduse_vq_set_fault(vq, what);
 }
 
 /**

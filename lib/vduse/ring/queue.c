@@ -464,6 +464,7 @@ int
 vduse_vq_resolve(struct vduse_vq *vq)
 {
 	const char *fault = vq->fault;
+	const bool noted = fault != NULL;
 	int ret;
 
 	if (!__atomic_load_n(&vq->missed, __ATOMIC_ACQUIRE))
@@ -481,7 +482,7 @@ vduse_vq_resolve(struct vduse_vq *vq)
 	else if (vq->tlb->map->generation == vq->map_generation)
 		fault = "address outside of every IOVA region, or against its permission";
 	__atomic_store_n(&vq->fault, fault, __ATOMIC_RELAXED);
-	if (fault != NULL)
+	if (fault != NULL && !noted)
 		vduse_count(&vq->stats.faults, 1);
 	return 0;
 }

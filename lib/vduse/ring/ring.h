@@ -73,8 +73,7 @@ vduse_ring_flush(struct vduse_vq *vq, const bool packed)
 		return;
 	}
 	if (packed && unlikely(used > vq->size)) {
-		vq->fault = "more buffers available than the ring has descriptors";
-		vduse_vq_set_fault(vq);
+		vduse_vq_set_fault(vq, "more buffers available than the ring has descriptors");
 		return;
 	}
 	vduse_ring_publish(vq, packed);

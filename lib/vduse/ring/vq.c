@@ -2,6 +2,7 @@
 
 /* What a burst met that the control thread has to look after. */
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "ring/vq.h"
@@ -27,10 +28,13 @@ vduse_vq_set_miss(struct vduse_vq *vq)
 	vq_wake(vq);
 }
 
-void
-vduse_vq_set_fault(struct vduse_vq *vq)
+int
+vduse_vq_set_fault(struct vduse_vq *vq, const char *what)
 {
-	vduse_count(&vq->stats.faults, 1);
+	if (__atomic_load_n(&vq->fault, __ATOMIC_RELAXED) == NULL)
+		vduse_count(&vq->stats.faults, 1);
+	__atomic_store_n(&vq->fault, what, __ATOMIC_RELAXED);
 	__atomic_store_n(&vq->running, false, __ATOMIC_RELEASE);
 	vq_wake(vq);
+	return -EBADMSG;
 }

@@ -190,8 +190,14 @@ static_assert(offsetof(struct vduse_vq, coal_deadline) + sizeof(uint64_t) <=
  */
 void vduse_vq_set_miss(struct vduse_vq *vq);
 
-/** Stop the queue, count, and wake the control thread. Its lcore, in the burst. */
-void vduse_vq_set_fault(struct vduse_vq *vq);
+/**
+ * What the driver made is malformed: note what, stop the queue, count the first of a life, and
+ * wake the control thread. One step: whoever pauses the queue before the burst is over, or
+ * between two, finds a fault that the control thread is to hear of. Its lcore, in the burst.
+ *
+ * @return -EBADMSG
+ */
+int vduse_vq_set_fault(struct vduse_vq *vq, const char *what) __rte_cold;
 
 /**
  * Begin a burst that may look at the ring; before it translates an address it
@@ -269,11 +275,7 @@ vduse_vq_burst_stopped(struct vduse_vq *vq, int err)
 {
 	if (err == -EAGAIN)
 		vduse_vq_set_miss(vq);
-	else if (err == -EBADMSG)
-		vduse_vq_set_fault(vq);
-	else if (err != -EINPROGRESS)
-		return false;
-	return true;
+	return err == -EAGAIN || err == -EBADMSG || err == -EINPROGRESS;
 }
 
 /** The value of stats.work at which a burst of n frames, which begins now, ends. */

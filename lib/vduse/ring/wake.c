@@ -39,8 +39,6 @@ wake_ask(struct vduse_vq *vq)
 	/* the driver sees the wish, or we see its buffer (virtio 1.2, 2.7.13.4.1) */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	ret = vduse_ring_ready(vq, &pos, vq->is_packed);
-	if (ret < 0)
-		vduse_vq_set_fault(vq);
 	if (vduse_vq_call_pending(vq))
 		vduse_call(vq);
 	return ret > 0 || vduse_vq_call_pending(vq);
