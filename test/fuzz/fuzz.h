@@ -131,12 +131,27 @@ struct fuzz_race {
 /* One more write of the input; thread: by a second thread, again and again, at no certain time. */
 void fuzz_race_add(const struct fuzz_race *race, bool thread);
 
-/* Around bursts. */
-void fuzz_race_begin(void);
+/* Around bursts of the device's; NULL: the control thread's, where no request can come between. */
+struct fuzz_dev;
+void fuzz_race_begin(struct fuzz_dev *fd);
 void fuzz_race_end(void);
 
 /* The input is over. */
 void fuzz_race_clear(void);
+
+/*
+ * Requests of the kernel between two loads of shared memory: one more of the input; whether one
+ * is still to come; what read (from 1 on) is next; and behind the burst, the answers. A driver
+ * that has reset the device negotiates again.
+ */
+void fuzz_ask_add(const struct fuzz_dev *fd, const struct fuzz_rec *rec);
+bool fuzz_ask_any(void);
+void fuzz_ask_at(struct fuzz_dev *fd, uint32_t read);
+void fuzz_ask_collect(struct fuzz_dev *fd);
+void fuzz_ask_clear(void);
+
+/* How many there were in all inputs. */
+unsigned int fuzz_asked(void);
 
 /*
  * The device under test.
@@ -181,7 +196,16 @@ void fuzz_dev_up(struct fuzz_dev *fd, const struct fuzz_rec *rec, uint64_t featu
 /* Reset, and all checks. */
 void fuzz_dev_down(struct fuzz_dev *fd);
 
-/* Wait until the control thread has seen the fault that a burst met. */
+/* What was negotiated before again, behind a reset; each ring begins at `start`. */
+void fuzz_renegotiate(struct fuzz_dev *fd, uint16_t start);
+
+/* The driver describes a queue's ring, from this position on, as enabled or not. */
+void fuzz_ring_ready(struct fuzz_dev *fd, uint16_t q, bool ready, uint16_t start);
+
+/* The kernel's map: every region but this one (NULL: but none). The device is not told. */
+void fuzz_regions(struct fuzz_dev *fd, const struct fk_region *without);
+
+/* Behind a burst: requests that came between are answered, and a fault that it met is seen. */
 void fuzz_dev_settle(struct fuzz_dev *fd);
 
 /* Steps of the driver, the same for all targets: -1; or which of the target's `own` it is. */

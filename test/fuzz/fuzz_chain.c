@@ -72,7 +72,7 @@ burst(uint16_t q, unsigned int n)
 
 	if (!vduse_vq_burst_begin(vq))
 		return;
-	fuzz_race_begin();
+	fuzz_race_begin(&fd);
 	ret = fd.packed ? walk(vq, n, true) : walk(vq, n, false);
 	fuzz_race_end();
 	if (ret == -EAGAIN)

@@ -59,7 +59,7 @@ kick(void)
 	const time_t until = time(NULL) + 30;
 	struct vduse_abi_vq_state state;
 
-	fuzz_race_begin();
+	fuzz_race_begin(NULL);
 	fk_kick(fd.dev, CVQ);
 	do {
 		while (!fk_kick_is_taken(fd.dev, CVQ) && !is_broken()) {

@@ -80,12 +80,12 @@ dev_features(const struct fuzz_rec *rec)
 	       (rec->a & FUZZ_IN_ORDER ? BIT(VIRTIO_F_IN_ORDER) : 0);
 }
 
-static void
-dev_ring(struct fuzz_dev *fd, uint16_t q, uint16_t start)
+void
+fuzz_ring_ready(struct fuzz_dev *fd, uint16_t q, bool ready, uint16_t start)
 {
 	struct vduse_abi_vq info = { .index = q,
 		.num = fd->size,
-		.ready = true,
+		.ready = ready,
 		.desc_addr = ring_iova(q),
 		.driver_addr = ring_iova(q) + RING_DRIVER,
 		.device_addr = ring_iova(q) + RING_DEVICE };
@@ -121,7 +121,7 @@ fuzz_dev_up(struct fuzz_dev *fd, const struct fuzz_rec *rec, uint64_t features)
 	fk_set_features(fd->dev, fd->features);
 	FUZZ_CHECK(fk_set_status(fd->dev, BENCH_FEATURES_OK) == 0);
 	for (q = 0; q < fd->nb_vqs; q++) {
-		dev_ring(fd, q, rec->c);
+		fuzz_ring_ready(fd, q, true, rec->c);
 		if (!fd->packed)
 			fuzz_write(ring_iova(q) + RING_DRIVER + 2, &fd->avail[q], 2);
 	}
@@ -143,7 +143,10 @@ fuzz_dev_down(struct fuzz_dev *fd)
 	fuzz_check_rest();
 }
 
-/* A queue's fault is for the control thread to see, and then the device is stopped. */
+/*
+ * Requests that came between are answered. A queue's fault is for the control thread to see, and
+ * then the device is stopped.
+ */
 void
 fuzz_dev_settle(struct fuzz_dev *fd)
 {
@@ -152,6 +155,7 @@ fuzz_dev_settle(struct fuzz_dev *fd)
 	bool fault = false;
 	uint16_t q;
 
+	fuzz_ask_collect(fd);
 	for (q = 0; q < fd->nb_vqs; q++) {
 		const struct vduse_vq *vq = vduse_dev_vq(fd->net->dev, q);
 
@@ -245,17 +249,24 @@ driver_table(struct fuzz_dev *fd, uint16_t q, const struct fuzz_rec *rec)
 	fuzz_driver_avail(fd, q, head);
 }
 
+void
+fuzz_regions(struct fuzz_dev *fd, const struct fk_region *without)
+{
+	unsigned int i;
+
+	fk_unmap_all(fd->dev);
+	for (i = 0; i < fuzz_mem.nb_regions; i++)
+		if (&fuzz_mem.regions[i] != without)
+			fk_map(fd->dev, &fuzz_mem.regions[i]);
+}
+
 /* Regions come and go; a: which, and what is done. */
 static void
 driver_regions(struct fuzz_dev *fd, const struct fuzz_rec *rec)
 {
 	const struct fk_region *r = &fuzz_mem.regions[rec->b % fuzz_mem.nb_regions];
-	unsigned int i;
 
-	fk_unmap_all(fd->dev);
-	for (i = 0; i < fuzz_mem.nb_regions; i++)
-		if (&fuzz_mem.regions[i] != r || !(rec->a & 1))
-			fk_map(fd->dev, &fuzz_mem.regions[i]);
+	fuzz_regions(fd, rec->a & 1 ? r : NULL);
 	if (!(rec->a & 2))
 		FUZZ_CHECK(fk_update_iotlb(fd->dev, 0, UINT64_MAX) == 0);
 	else if (!(rec->a & 4))
@@ -288,18 +299,22 @@ driver_asks(struct fuzz_dev *fd, uint16_t q)
 	FUZZ_CHECK(ret == 0 || (ret == -EIO && (fd->zero_copy || fd->resumed)));
 }
 
-/* Reset by the driver, and what was negotiated before again. */
-static void
-driver_reset(struct fuzz_dev *fd, const struct fuzz_rec *rec)
+/* The device may be reset already: once more does nothing. */
+void
+fuzz_renegotiate(struct fuzz_dev *fd, uint16_t start)
 {
 	uint16_t q;
 
 	FUZZ_CHECK(fk_reset(fd->dev) == 0);
 	FUZZ_CHECK(fk_set_status(fd->dev, BENCH_DRIVER) == 0);
 	fk_set_features(fd->dev, fd->features);
-	FUZZ_CHECK(fk_set_status(fd->dev, BENCH_FEATURES_OK) == 0);
+	/* refused where a changed file says that less was offered, and then it is no driver's */
+	if (fk_set_status(fd->dev, BENCH_FEATURES_OK) != 0) {
+		FUZZ_CHECK(fd->resumed && (fd->features & ~fd->net->dev->offered));
+		return;
+	}
 	for (q = 0; q < fd->nb_vqs; q++)
-		dev_ring(fd, q, rec->c);
+		fuzz_ring_ready(fd, q, true, start);
 	/* fails where the rings are not what they should be */
 	fk_set_status(fd->dev, BENCH_DRIVER_OK);
 }
@@ -345,7 +360,9 @@ fuzz_driver(struct fuzz_dev *fd, const struct fuzz_rec *rec, unsigned int own)
 		break;
 	default:
 		if (rec->a & 1)
-			driver_reset(fd, rec);
+			fuzz_renegotiate(fd, rec->c);
+		else if (rec->a & 2)
+			fuzz_ask_add(fd, rec);
 		else
 			driver_asks(fd, q);
 		break;
@@ -383,7 +400,7 @@ fuzz_dequeue_hold(struct fuzz_dev *fd, uint16_t pair, uint16_t n, uint32_t held)
 	const char *reason;
 	uint16_t got, i;
 
-	fuzz_race_begin();
+	fuzz_race_begin(fd);
 	n = 1 + n % RTE_DIM(pkts);
 	got = rte_vduse_net_dequeue(fd->net, pair, fuzz_pool, pkts, n);
 	fuzz_race_end();
@@ -415,7 +432,7 @@ fuzz_enqueue(struct fuzz_dev *fd, uint16_t pair, uint16_t n, uint32_t len)
 	n = 1 + n % RTE_DIM(pkts);
 	for (i = 0; i < n; i++)
 		pkts[i] = fuzz_frame(len % 9001, len >> 16);
-	fuzz_race_begin();
+	fuzz_race_begin(fd);
 	got = rte_vduse_net_enqueue(fd->net, pair, pkts, n);
 	fuzz_race_end();
 	FUZZ_CHECK(got <= n);

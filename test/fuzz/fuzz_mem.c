@@ -16,6 +16,9 @@
 
 struct fuzz_mem fuzz_mem;
 
+/* The control thread maps and unmaps, the burst looks. */
+static pthread_mutex_t lib_lock = PTHREAD_MUTEX_INITIALIZER;
+
 /* What the library has mapped of our file. */
 static struct lib_map {
 	uint8_t *addr;
@@ -34,10 +37,12 @@ lib_map_note(int fd, uint64_t offset, size_t len, void *addr, bool guarded)
 	struct stat st;
 	unsigned int i;
 
+	pthread_mutex_lock(&lib_lock);
 	for (i = 0; lib_maps[i].addr != NULL; i++)
 		FUZZ_CHECK(i + 1 < MAPS_MAX);
 	lib_maps[i] = (struct lib_map){ addr, len, offset, guarded,
 		fstat(fd, &st) == 0 && st.st_ino == file_ino };
+	pthread_mutex_unlock(&lib_lock);
 }
 
 /* As the fake kernel's, with a page that may not be touched on either side. */
@@ -71,6 +76,7 @@ guard_unmap(void *addr, size_t len)
 	uint8_t *const start = addr;
 	unsigned int i;
 
+	pthread_mutex_lock(&lib_lock);
 	for (i = 0; i < MAPS_MAX && (lib_maps[i].addr != addr || lib_maps[i].len != len); i++)
 		;
 	FUZZ_CHECK(i < MAPS_MAX);
@@ -80,6 +86,7 @@ guard_unmap(void *addr, size_t len)
 		munmap(start + RTE_ALIGN_CEIL(len, GUARD), GUARD);
 	}
 	lib_maps[i].addr = NULL;
+	pthread_mutex_unlock(&lib_lock);
 }
 
 static void
@@ -228,13 +235,16 @@ fuzz_write(uint64_t iova, const void *data, size_t len)
 static const struct lib_map *
 lib_map_of(const uint8_t *addr)
 {
+	const struct lib_map *found = NULL;
 	unsigned int i;
 
-	for (i = 0; i < MAPS_MAX; i++)
+	pthread_mutex_lock(&lib_lock);
+	for (i = 0; i < MAPS_MAX && found == NULL; i++)
 		if (lib_maps[i].addr != NULL && lib_maps[i].ours && addr >= lib_maps[i].addr &&
 				addr < lib_maps[i].addr + lib_maps[i].len)
-			return &lib_maps[i];
-	return NULL;
+			found = &lib_maps[i];
+	pthread_mutex_unlock(&lib_lock);
+	return found;
 }
 
 bool
@@ -257,9 +267,9 @@ fuzz_is_inside(const void *addr, size_t len, uint8_t perm)
 }
 
 /*
- * Writes at a certain read: the compiler calls a function before each load of
- * the library's (-fsanitize-coverage=trace-loads). Only the thread that runs
- * the input is looked at.
+ * Writes and requests at a certain read: the compiler calls a function before each load of
+ * the library's (-fsanitize-coverage=trace-loads). Of a burst only the thread that runs it is
+ * looked at.
  */
 #define RACES_MAX 16
 
@@ -272,7 +282,10 @@ static struct {
 	bool has_thread;
 	uint32_t reads;
 	pthread_t thread;
+	struct fuzz_dev *fd; /* whose burst it is, NULL: the control thread's */
 } races;
+
+static __thread bool race_here;
 
 static void
 race_write(const struct fuzz_race *race, uint8_t *at)
@@ -288,14 +301,31 @@ race_write(const struct fuzz_race *race, uint8_t *at)
 				race->value >> 8 * i;
 }
 
+/* What is shared is touched while the control thread would wait for that. */
+static bool
+in_burst(const struct fuzz_dev *fd)
+{
+	uint16_t q;
+
+	for (q = 0; q < fd->nb_vqs; q++)
+		if (vduse_dev_vq(fd->net->dev, q)->reader & 1)
+			return true;
+	return false;
+}
+
 static void
 race_read(const void *addr)
 {
 	unsigned int i;
 
-	if (likely(!races.armed || races.threaded) || lib_map_of(addr) == NULL)
+	if (likely(!races.armed || races.threaded) || (races.fd != NULL && !race_here) ||
+			lib_map_of(addr) == NULL)
 		return;
 	races.reads++;
+	if (races.fd != NULL) {
+		FUZZ_CHECK(in_burst(races.fd));
+		fuzz_ask_at(races.fd, races.reads);
+	}
 	for (i = 0; i < races.nb; i++)
 		if (races.list[i].at == races.reads)
 			race_write(&races.list[i], races.list[i].iova == UINT64_MAX
@@ -338,9 +368,11 @@ fuzz_race_add(const struct fuzz_race *race, bool thread)
 }
 
 void
-fuzz_race_begin(void)
+fuzz_race_begin(struct fuzz_dev *fd)
 {
-	races.armed = races.nb > 0;
+	races.fd = fd;
+	race_here = true;
+	races.armed = races.nb > 0 || (fd != NULL && fuzz_ask_any());
 	if (!races.armed || !races.threaded || races.has_thread)
 		return;
 	races.stop = false;
@@ -362,4 +394,5 @@ fuzz_race_clear(void)
 		pthread_join(races.thread, NULL);
 	}
 	memset(&races, 0, sizeof(races));
+	fuzz_ask_clear();
 }

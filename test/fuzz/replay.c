@@ -13,6 +13,9 @@
 
 #define INPUT_MAX UINT16_MAX
 
+/* Not of texts. */
+#pragma weak fuzz_asked
+
 static uint8_t input[INPUT_MAX];
 
 static void
@@ -136,6 +139,7 @@ unpack(const char *path)
 int
 main(int argc, char **argv)
 {
+	bool asks = false;
 	unsigned int n = 0;
 	int i;
 
@@ -145,7 +149,8 @@ main(int argc, char **argv)
 		return unpack(argv[2]);
 	if (argc < 2) {
 		fprintf(stderr,
-				"usage: %s INPUT|CORPUS.bin...\n"
+				"usage: %s [--asks] INPUT|CORPUS.bin...\n"
+				"         --asks: fails unless requests came between two loads\n"
 				"       %s --pack|--unpack CORPUS.bin  (the current folder's "
 				"files)\n",
 				argv[0], argv[0]);
@@ -153,7 +158,12 @@ main(int argc, char **argv)
 	}
 	LLVMFuzzerInitialize(&argc, &argv);
 	for (i = 1; i < argc; i++)
-		n += run_file(argv[i]);
+		if (strcmp(argv[i], "--asks") == 0)
+			asks = true;
+		else
+			n += run_file(argv[i]);
 	printf("%u inputs\n", n);
-	return n == 0;
+	if (fuzz_asked != NULL)
+		printf("%u requests between two loads\n", fuzz_asked());
+	return n == 0 || (asks && fuzz_asked() == 0);
 }

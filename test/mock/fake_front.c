@@ -134,6 +134,17 @@ fk_msg_tried(struct fk_msg *msg)
 	return tried;
 }
 
+bool
+fk_msg_is_tried(const struct fk_msg *msg)
+{
+	bool tried;
+
+	pthread_mutex_lock(&fk.lock);
+	tried = msg_is_tried(msg);
+	pthread_mutex_unlock(&fk.lock);
+	return tried;
+}
+
 void
 fk_patience(unsigned int ms)
 {

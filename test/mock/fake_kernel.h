@@ -171,4 +171,7 @@ void fk_msg_cancel(struct fk_msg *msg);
 /* Wait until the process has read the message and tried to answer it. */
 bool fk_msg_tried(struct fk_msg *msg);
 
+/* Whether it has. */
+bool fk_msg_is_tried(const struct fk_msg *msg);
+
 #endif /* FAKE_KERNEL_H */
