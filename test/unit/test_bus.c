@@ -42,7 +42,8 @@ enum call {
 };
 
 static struct {
-	char root[64]; /* stands for SYSFS */
+	char root[64];    /* stands for SYSFS */
+	const char *made; /* what there is of a new device, a command in its folder; NULL: eth9 */
 	unsigned int sockets;
 	char queue[4][512]; /* messages to read */
 	unsigned int queued;
@@ -108,8 +109,9 @@ device_new(void)
 		return err;
 	if (is_on_bus())
 		return EEXIST;
-	run("mkdir -p %s/devices/" NAME "/virtio0/net/eth9 %s/devices/" NAME "/vhost-vdpa-0",
-			bus.root, bus.root);
+	run("mkdir -p %s/devices/" NAME "/vhost-vdpa-0%s", bus.root, "");
+	run("cd %s/devices/" NAME " && mkdir -p virtio0 && cd virtio0 && %s", bus.root,
+			bus.made != NULL ? bus.made : "mkdir -p net/eth9");
 	run("touch %s/devices/" NAME "/driver_override%s", bus.root, "");
 	bind_to("virtio_vdpa");
 	return 0;
@@ -445,6 +447,31 @@ test_detach(void **state)
 	}
 }
 
+/* Users are told what Linux has made of it, or what is missing. */
+static void
+test_said(void **state)
+{
+	static const struct {
+		const char *made, *said;
+	} cases[] = {
+		{ "mkdir -p net/eth7", "attached to virtio_vdpa as interface eth7\n" },
+		{ "mkdir -p block/vdx", "attached to virtio_vdpa as disk /dev/vdx\n" },
+		{ "echo 0x0002 >device", "no disk yet: the virtio_blk module is not loaded" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		unit_log_clear();
+		bus.made = cases[i].made;
+		assert_int_equal(vduse_bus_attach(NAME, RTE_VDUSE_ATTACH_VIRTIO, false), 0);
+		unit_assert_logged_once(cases[i].said);
+		unit_assert_logged_once("\n");
+		assert_int_equal(vduse_bus_detach(NAME), 0);
+	}
+	bus.made = NULL;
+}
+
 /* Off the bus it does not matter that nobody can be asked. */
 static void
 test_no_family(void **state)
@@ -491,6 +518,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_attach, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_detach, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_said, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_family, setup, teardown),
 	};
 

@@ -15,6 +15,7 @@
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/virtio_ids.h>
 #include "os/abi.h"
 
 #include <rte_string_fns.h>
@@ -91,23 +92,52 @@ dir_first(const char *path, const char *prefix, char *entry, size_t size)
 	return ret;
 }
 
-/* Return: whether there is one. */
+/* What Linux's virtio driver makes of a device: an entry in a folder of it. */
 static bool
-bus_interface(const char *name, char ifname[NAME_MAX + 1])
+bus_made(const char *name, const char *folder, char made[NAME_MAX + 1])
 {
 	char path[PATH_MAX], entry[NAME_MAX + 1];
 
 	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s", name);
 	if (dir_first(path, "virtio", entry, sizeof(entry)) < 0)
 		return false;
-	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s/%s/net", name, entry);
-	return dir_first(path, "", ifname, NAME_MAX + 1) == 0;
+	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s/%s/%s", name, entry, folder);
+	return dir_first(path, "", made, NAME_MAX + 1) == 0;
 }
 
-static void
-bus_log_interface(const char *name, const char *ifname)
+/* Whether the virtio device that the bus made of it is of this type. */
+static bool
+bus_is_type(const char *name, unsigned long type)
 {
-	VDUSE_LOG(NOTICE, "%s: attached to virtio_vdpa as interface %s", name, ifname);
+	char path[PATH_MAX], entry[NAME_MAX + 1], text[16] = "";
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s", name);
+	if (dir_first(path, "virtio", entry, sizeof(entry)) < 0)
+		return false;
+	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s/%s/device", name, entry);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n > 0 && strtoul(text, NULL, 16) == type;
+}
+
+/* Say what a network or block device is to users. Return: whether there is something. */
+static bool
+bus_log_made(const char *name)
+{
+	char made[NAME_MAX + 1];
+
+	if (bus_made(name, "net", made))
+		VDUSE_LOG(NOTICE, "%s: attached to virtio_vdpa as interface %s", name, made);
+	else if (bus_made(name, "block", made))
+		VDUSE_LOG(NOTICE, "%s: attached to virtio_vdpa as disk /dev/%s", name, made);
+	else
+		return false;
+	return true;
 }
 
 /* A device whose interface is still to come, as when its driver is loaded later. */
@@ -159,10 +189,10 @@ bus_watch_stop(const char *name)
 static void
 bus_watch_check(const char *name)
 {
-	char ifname[NAME_MAX + 1];
+	char made[NAME_MAX + 1];
 
-	if (bus_interface(name, ifname) && bus_watch_stop(name))
-		bus_log_interface(name, ifname);
+	if (bus_made(name, "net", made) && bus_watch_stop(name))
+		bus_log_made(name);
 }
 
 /* Control thread. What the messages say does not matter, nor whether some are lost. */
@@ -213,7 +243,7 @@ free_watch:
 static void
 bus_log_attached(const char *name, enum rte_vduse_attach how)
 {
-	char path[PATH_MAX], entry[NAME_MAX + 1], ifname[NAME_MAX + 1];
+	char path[PATH_MAX], entry[NAME_MAX + 1];
 
 	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s", name);
 	if (how == RTE_VDUSE_ATTACH_VHOST) {
@@ -221,8 +251,14 @@ bus_log_attached(const char *name, enum rte_vduse_attach how)
 			VDUSE_LOG(NOTICE, "%s: attached to vhost_vdpa as /dev/%s", name, entry);
 		return;
 	}
-	if (bus_interface(name, ifname)) {
-		bus_log_interface(name, ifname);
+	if (bus_log_made(name))
+		return;
+	if (bus_is_type(name, VIRTIO_ID_BLOCK)) {
+		VDUSE_LOG(NOTICE,
+				"%s: attached to virtio_vdpa; no disk yet: the virtio_blk module "
+				"is not loaded, or has failed; run: modprobe virtio_blk, and see "
+				"the kernel log",
+				name);
 		return;
 	}
 	if (access("/sys/bus/virtio/drivers/virtio_net", F_OK) == 0)
