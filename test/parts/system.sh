@@ -37,7 +37,8 @@ run_group() {
 		-m 3072 -H 640 -c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
 		-e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e TEST_LEVEL \
 		-c "$build/test/tools/frames:/vm/tools/frames" \
-		-c "$build/test/tools/xdp:/vm/tools/xdp" ${options[@]+"${options[@]}"} "test/system/$group.sh" \
+		-c "$build/test/tools/xdp:/vm/tools/xdp" \
+		-c "$build/examples/vduse-blk/vduse-blk:/vm/tools/vduse-blk" ${options[@]+"${options[@]}"} "test/system/$group.sh" \
 		2>"$log.err" | read_cases "system/$kernel"
 	status=${PIPESTATUS[0]}
 	spend "system/$kernel/$group" $((SECONDS - start))

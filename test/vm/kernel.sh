@@ -6,7 +6,7 @@
 # Series known to have vduse and net devices in it (6.10 and later).
 kernel_series="6.12 7.2 7.3"
 # What a test may load; dependencies are found by modprobe.
-kernel_modules="vduse virtio_vdpa vhost_vdpa virtio_net veth tun macvlan bridge 8021q"
+kernel_modules="vduse virtio_vdpa vhost_vdpa virtio_net virtio_blk ext4 veth tun macvlan bridge 8021q"
 
 vm_cache=${VDUSE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dpdk-vduse}
 kernel_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
