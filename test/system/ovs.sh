@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Debian's own Open vSwitch with DPDK on the PMD: an application that nobody here wrote, with two
 # containers on one of its bridges.
-# Run: named
+# Run: all
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 
 vswitchd=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
 log=$VM_RESULT/vswitchd.log
 ctl=/run/openvswitch/vswitchd.ctl
+state=/run/vduse
 
 # ovs_start: the database stays what it is between two lives of the daemon.
 ovs_start() {
@@ -75,10 +76,12 @@ port_del() {
 	ip netns del "$1"
 }
 
+# The ports that stay until the end have a state folder, and so their devices outlive the daemon.
 case_start() {
 	setup
-	port_add c1 1
-	port_add c2 2
+	mkdir -p -m 700 $state
+	port_add c1 1 state-dir=$state
+	port_add c2 2 state-dir=$state
 	ping_back c1 10.0.0.2
 }
 
@@ -177,6 +180,11 @@ case_ports() {
 
 case_stop() {
 	ovs_stop
+	[ -c /dev/vduse/c1 ] && [ -c /dev/vduse/c2 ] || fail "a device is gone"
+	"$app" --destroy c1 --state-dir $state
+	"$app" --destroy c2 --state-dir $state
+	nothing_left
+	[ -z "$(ls -A $state)" ] || fail "left: $(ls -A $state)"
 }
 
 case_first ovs/start case_start || exit 1
