@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "hdr_frame.h"
+#include "net/hdr.h"
 
 void
 frame_put16(uint8_t *at, uint16_t value)
@@ -257,4 +258,45 @@ frame_check(const struct rte_mbuf *m, const uint8_t *data, uint32_t len)
 						*rte_pktmbuf_mtod_offset(m, const uint8_t *, i),
 						data[at]);
 	assert_int_equal(at, len);
+}
+
+/* What a driver says of a frame whose checksum it left to the device. */
+struct virtio_net_hdr
+frame_hdr_partial(const struct frame *f)
+{
+	return (struct virtio_net_hdr){
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.csum_start = f->l4,
+		.csum_offset = f->field - f->l4,
+	};
+}
+
+/* The frame as such a driver sends it: the field holds the pseudo header's sum. */
+void
+frame_data_partial(const struct frame *f, uint8_t *data)
+{
+	memcpy(data, f->data, f->len);
+	frame_put16(data + f->field, frame_pseudo(f));
+}
+
+/* Of a completed frame without a tunnel. */
+uint64_t
+frame_good_flags(const struct frame_spec *spec)
+{
+	return RTE_MBUF_F_RX_L4_CKSUM_GOOD | (spec->ipv6 ? 0 : RTE_MBUF_F_RX_IP_CKSUM_GOOD);
+}
+
+/* Refused, and the frame is as it was. */
+void
+frame_refused(const struct virtio_net_hdr *hdr, uint64_t features, const struct frame *f)
+{
+	struct rte_mbuf *m;
+	unsigned int complete;
+
+	for (complete = 0; complete < 2; complete++) {
+		m = frame_mbuf(f->data, f->len, 50, 50);
+		assert_int_equal(net_hdr_to_mbuf(hdr, features, complete, m), -EINVAL);
+		frame_check(m, f->data, f->len);
+		rte_pktmbuf_free(m);
+	}
 }

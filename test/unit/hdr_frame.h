@@ -2,6 +2,8 @@
 #ifndef HDR_FRAME_H
 #define HDR_FRAME_H
 
+#include <linux/virtio_net.h>
+
 #include "unit.h"
 
 /*
@@ -68,5 +70,17 @@ struct rte_mbuf *frame_mbuf(const uint8_t *data, uint32_t len, uint32_t first, u
 
 /* The chain is well formed and holds exactly this. */
 void frame_check(const struct rte_mbuf *m, const uint8_t *data, uint32_t len);
+
+/* What a driver says of a frame whose checksum it left to the device. */
+struct virtio_net_hdr frame_hdr_partial(const struct frame *f);
+
+/* The frame as such a driver sends it: the field holds the pseudo header's sum. */
+void frame_data_partial(const struct frame *f, uint8_t *data);
+
+/* Of a completed frame without a tunnel. */
+uint64_t frame_good_flags(const struct frame_spec *spec);
+
+/* Refused, and the frame is as it was. */
+void frame_refused(const struct virtio_net_hdr *hdr, uint64_t features, const struct frame *f);
 
 #endif /* HDR_FRAME_H */

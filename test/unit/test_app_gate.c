@@ -14,6 +14,7 @@
 
 #include <rte_eal.h>
 
+#include "filter.h"
 #include "gate.h"
 
 static struct rte_mempool *pool;
@@ -205,5 +206,5 @@ main(int argc, char *argv[])
 	pool = rte_pktmbuf_pool_create("pool", 255, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
 	if (pool == NULL)
 		return EXIT_FAILURE;
-	return cmocka_run_group_tests_name("app_gate", tests, NULL, NULL);
+	return FILTER_RUN("app_gate", tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@
 
 #include <rte_common.h>
 
+#include "filter.h"
 #include "runtime.h"
 
 static char base[] = "/tmp/vduse-runtime-XXXXXX";
@@ -163,5 +164,5 @@ main(void)
 		cmocka_unit_test(given_is_found),
 	};
 
-	return cmocka_run_group_tests_name("app_runtime", tests, NULL, NULL);
+	return FILTER_RUN("app_runtime", tests, NULL, NULL);
 }

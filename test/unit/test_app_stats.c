@@ -15,6 +15,7 @@
 #include <ethdev_driver.h>
 #include <rte_eth_ring.h>
 
+#include "filter.h"
 #include "stats.h"
 
 /* What the drivers say. */
@@ -192,5 +193,5 @@ main(int argc, char *argv[])
 	(void)argc;
 	if (rte_eal_init(RTE_DIM(eal) - 1, eal) < 0)
 		return EXIT_FAILURE;
-	return cmocka_run_group_tests_name("app_stats", tests, NULL, NULL);
+	return FILTER_RUN("app_stats", tests, NULL, NULL);
 }

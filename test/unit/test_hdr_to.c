@@ -14,32 +14,6 @@
 	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | \
 			BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_USO))
 
-/* What a driver says of a frame whose checksum it left to the device. */
-static struct virtio_net_hdr
-hdr_partial(const struct frame *f)
-{
-	return (struct virtio_net_hdr){
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.csum_start = f->l4,
-		.csum_offset = f->field - f->l4,
-	};
-}
-
-/* The frame as such a driver sends it: the field holds the pseudo header's sum. */
-static void
-data_partial(const struct frame *f, uint8_t *data)
-{
-	memcpy(data, f->data, f->len);
-	frame_put16(data + f->field, frame_pseudo(f));
-}
-
-/* Of a completed frame without a tunnel. */
-static uint64_t
-good_flags(const struct frame_spec *spec)
-{
-	return RTE_MBUF_F_RX_L4_CKSUM_GOOD | (spec->ipv6 ? 0 : RTE_MBUF_F_RX_IP_CKSUM_GOOD);
-}
-
 /* One frame, left to the owner and completed. */
 static void
 partial_run(const struct frame_spec *spec, uint32_t first, uint32_t others)
@@ -50,8 +24,8 @@ partial_run(const struct frame_spec *spec, uint32_t first, uint32_t others)
 	struct frame f;
 
 	frame_build(&f, spec);
-	data_partial(&f, data);
-	hdr = hdr_partial(&f);
+	frame_data_partial(&f, data);
+	hdr = frame_hdr_partial(&f);
 	m = frame_mbuf(data, f.len, first, others);
 	assert_int_equal(net_hdr_to_mbuf(&hdr, BIT(VIRTIO_NET_F_CSUM), false, m), 0);
 	if (m->ol_flags == 0) {
@@ -66,7 +40,7 @@ partial_run(const struct frame_spec *spec, uint32_t first, uint32_t others)
 
 	m = frame_mbuf(data, f.len, first, others);
 	assert_int_equal(net_hdr_to_mbuf(&hdr, BIT(VIRTIO_NET_F_CSUM), true, m), 0);
-	assert_int_equal(m->ol_flags, f.outer_l2 + f.outer_l3 > 0 ? 0 : good_flags(spec));
+	assert_int_equal(m->ol_flags, f.outer_l2 + f.outer_l3 > 0 ? 0 : frame_good_flags(spec));
 	frame_check(m, f.data, f.len);
 	rte_pktmbuf_free(m);
 }
@@ -124,7 +98,7 @@ test_packet_type(void **state)
 	(void)state;
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		frame_build(&f, &cases[i].spec);
-		hdr = hdr_partial(&f);
+		hdr = frame_hdr_partial(&f);
 		m = frame_mbuf(f.data, f.len, 30, 7);
 		assert_int_equal(net_hdr_to_mbuf(&hdr, BIT(VIRTIO_NET_F_CSUM), false, m), 0);
 		assert_int_equal(m->packet_type & cases[i].mask, cases[i].type);
@@ -199,7 +173,7 @@ test_other_place(void **state)
 
 	(void)state;
 	frame_build(&f, &spec);
-	hdr = hdr_partial(&f);
+	hdr = frame_hdr_partial(&f);
 	hdr.csum_offset += 2;
 	memcpy(want, f.data, f.len);
 	frame_put16(want + f.field + 2, ~frame_sum(f.data + f.l4, f.len - f.l4, 0));
@@ -225,31 +199,16 @@ test_udp_zero(void **state)
 	for (i = 0; i < 2; i++) {
 		spec.ipv6 = i;
 		frame_build(&f, &spec);
-		data_partial(&f, data);
+		frame_data_partial(&f, data);
 		/* the payload is what is missing from 0xffff */
 		frame_put16(data + f.l4 + 8, 0);
 		frame_put16(data + f.l4 + 8, ~frame_sum(data + f.l4, f.len - f.l4, 0));
 		assert_int_equal(frame_sum(data + f.l4, f.len - f.l4, 0), 0xffff);
-		hdr = hdr_partial(&f);
+		hdr = frame_hdr_partial(&f);
 		m = frame_mbuf(data, f.len, FRAME_MAX, FRAME_MAX);
 		assert_int_equal(net_hdr_to_mbuf(&hdr, BIT(VIRTIO_NET_F_CSUM), true, m), 0);
 		frame_put16(data + f.field, 0xffff);
 		frame_check(m, data, f.len);
-		rte_pktmbuf_free(m);
-	}
-}
-
-/* Refused, and the frame is as it was. */
-static void
-refused(const struct virtio_net_hdr *hdr, uint64_t features, const struct frame *f)
-{
-	struct rte_mbuf *m;
-	unsigned int complete;
-
-	for (complete = 0; complete < 2; complete++) {
-		m = frame_mbuf(f->data, f->len, 50, 50);
-		assert_int_equal(net_hdr_to_mbuf(hdr, features, complete, m), -EINVAL);
-		frame_check(m, f->data, f->len);
 		rte_pktmbuf_free(m);
 	}
 }
@@ -265,14 +224,14 @@ test_bounds(void **state)
 
 	(void)state;
 	frame_build(&f, &spec);
-	hdr = hdr_partial(&f);
-	refused(&hdr, ~BIT(VIRTIO_NET_F_CSUM), &f);
+	hdr = frame_hdr_partial(&f);
+	frame_refused(&hdr, ~BIT(VIRTIO_NET_F_CSUM), &f);
 	for (start = 0; start <= 0xffff; start += start < f.len + 4 ? 1 : 997) {
 		hdr.csum_start = start;
 		hdr.csum_offset = start < f.len ? f.len - start - 1 : 0;
-		refused(&hdr, TSO, &f);
+		frame_refused(&hdr, TSO, &f);
 		hdr.csum_offset = 0xffff;
-		refused(&hdr, TSO, &f);
+		frame_refused(&hdr, TSO, &f);
 		if (start + 2 > f.len)
 			continue;
 		/* the last two bytes are inside */
@@ -296,7 +255,7 @@ test_flags(void **state)
 	(void)state;
 	frame_build(&f, &spec);
 	for (flags = 0; flags < 256; flags++) {
-		hdr = hdr_partial(&f);
+		hdr = frame_hdr_partial(&f);
 		hdr.flags = flags;
 		m = frame_mbuf(f.data, f.len, FRAME_MAX, FRAME_MAX);
 		assert_int_equal(net_hdr_to_mbuf(&hdr, TSO, false, m), 0);
@@ -346,7 +305,7 @@ gso_features(const struct gso_case *c, const struct virtio_net_hdr *hdr, const s
 
 	for (bit = 0; bit < 64; bit++)
 		if (all >> bit & 1)
-			refused(hdr, ~(1ULL << bit), f);
+			frame_refused(hdr, ~(1ULL << bit), f);
 }
 
 static void
@@ -363,7 +322,7 @@ test_gso(void **state)
 		spec.ipv6 = gso_cases[i].ipv6;
 		spec.protocol = gso_cases[i].protocol;
 		frame_build(&f, &spec);
-		hdr = hdr_partial(&f);
+		hdr = frame_hdr_partial(&f);
 		hdr.gso_type = gso_cases[i].type;
 		hdr.gso_size = 1400;
 		if (!gso_cases[i].fits) {
@@ -385,160 +344,14 @@ test_gso(void **state)
 		gso_features(&gso_cases[i], &hdr, &f);
 		bad = hdr;
 		bad.gso_size = 0;
-		refused(&bad, TSO, &f);
+		frame_refused(&bad, TSO, &f);
 		bad = hdr;
 		bad.flags = 0;
-		refused(&bad, TSO, &f);
+		frame_refused(&bad, TSO, &f);
 		bad = hdr;
 		bad.csum_start -= 2;
-		refused(&bad, TSO, &f);
+		frame_refused(&bad, TSO, &f);
 	}
-}
-
-/* What may be in front of IP. */
-static const struct link {
-	const char *name;
-	uint8_t bytes[32]; /* from the ethertype on; the last two are IP's, where they are one */
-	uint32_t len;
-	bool ends_in_type; /* the last two bytes are IP's ethertype */
-} links[] = {
-	{ "802.1Q", { 0x81, 0, 0, 5, 8, 0 }, 6, true },
-	{ "802.1ad", { 0x88, 0xa8, 0, 5, 8, 0 }, 6, true },
-	{ "0x9100", { 0x91, 0, 0, 5, 8, 0 }, 6, true },
-	{ "0x9200", { 0x92, 0, 0, 5, 8, 0 }, 6, true },
-	{ "802.1Q in 802.1Q", { 0x81, 0, 0, 5, 0x81, 0, 0, 6, 8, 0 }, 10, true },
-	{ "802.1ad in 802.1Q", { 0x81, 0, 0, 5, 0x88, 0xa8, 0, 6, 8, 0 }, 10, true },
-	{ "three tags", { 0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 0x81, 0, 0, 7, 8, 0 }, 14, true },
-	{ "five tags",
-			{ 0x88, 0xa8, 0, 5, 0x88, 0xa8, 0, 6, 0x81, 0, 0, 7, 0x91, 0, 0, 8, 0x81, 0,
-					0, 9, 8, 0 },
-			22, true },
-	{ "MPLS", { 0x88, 0x47, 0, 1, 1, 64 }, 6, false },
-	{ "two labels", { 0x88, 0x48, 0, 1, 0, 64, 0, 2, 1, 64 }, 10, false },
-	{ "PPPoE", { 0x88, 0x64, 0x11, 0, 0, 1, 0, 0, 0, 0x21 }, 10, false },
-	{ "PPPoE in a VLAN", { 0x81, 0, 0, 5, 0x88, 0x64, 0x11, 0, 0, 1, 0, 0, 0, 0x21 }, 14,
-			false },
-	{ "an ethertype without a name", { 0x88, 0xb5, 1, 2, 3, 4, 5 }, 7, false },
-	{ "a service tag (802.1ah)",
-			{ 0x88, 0xe7, 0, 0, 0, 1, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0 }, 20,
-			true },
-};
-
-/* A plain frame with that in front of its IP header. */
-static void
-link_put(struct frame *f, const struct link *l)
-{
-	const uint32_t more = l->len - 2;
-	uint8_t data[FRAME_MAX];
-
-	assert_true(f->len + more <= FRAME_MAX);
-	memcpy(data, f->data, f->len);
-	memcpy(f->data + 12, l->bytes, l->len);
-	if (f->spec.ipv6 && l->ends_in_type)
-		frame_put16(f->data + 10 + l->len, 0x86dd);
-	else if (f->spec.ipv6 && l->bytes[l->len - 1] == 0x21)
-		f->data[11 + l->len] = 0x57;
-	memcpy(f->data + 12 + l->len, data + 14, f->len - 14);
-	f->len += more;
-	f->l2 += more;
-	f->ip += more;
-	f->l4 += more;
-	f->field += more;
-	f->end += more;
-}
-
-/* One frame behind one link: its checksum left and completed, or to be cut. */
-static void
-link_run(const struct link *l, const struct frame_spec *spec, bool cut, uint32_t first)
-{
-	uint8_t data[FRAME_MAX];
-	struct virtio_net_hdr hdr;
-	struct rte_mbuf *m;
-	struct frame f;
-
-	frame_build(&f, spec);
-	link_put(&f, l);
-	data_partial(&f, data);
-	hdr = hdr_partial(&f);
-	if (cut) {
-		hdr.gso_type = spec->protocol == FRAME_UDP ? VIRTIO_NET_HDR_GSO_UDP_L4
-			       : spec->ipv6                ? VIRTIO_NET_HDR_GSO_TCPV6
-							   : VIRTIO_NET_HDR_GSO_TCPV4;
-		hdr.gso_size = 1000;
-	}
-	m = frame_mbuf(data, f.len, first, 111);
-	if (net_hdr_to_mbuf(&hdr, TSO, false, m) != 0)
-		fail_msg("%s, IPv%c, protocol %u, %s: refused", l->name, spec->ipv6 ? '6' : '4',
-				spec->protocol, cut ? "to be cut" : "checksum");
-	assert_int_equal(m->ol_flags, RTE_MBUF_F_RX_L4_CKSUM_NONE | (cut ? RTE_MBUF_F_RX_LRO : 0));
-	assert_int_equal(m->tso_segsz, cut ? 1000 : 0);
-	assert_int_equal(m->l2_len, f.ip);
-	assert_int_equal(m->l3_len, f.l4 - f.ip);
-	assert_int_equal(m->l4_len, f.l4_hdr);
-	assert_int_equal(m->outer_l2_len + m->outer_l3_len, 0);
-	frame_check(m, data, f.len);
-	rte_pktmbuf_free(m);
-	if (cut)
-		return;
-	m = frame_mbuf(data, f.len, first, 111);
-	assert_int_equal(net_hdr_to_mbuf(&hdr, TSO, true, m), 0);
-	assert_int_equal(m->ol_flags, good_flags(spec));
-	frame_check(m, f.data, f.len);
-	rte_pktmbuf_free(m);
-}
-
-/* What the driver says is the truth, whatever the link layer is. */
-static void
-test_links(void **state)
-{
-	struct frame_spec spec = { .payload = 3000, .seed = 4 };
-	unsigned int i, k;
-
-	(void)state;
-	for (i = 0; i < RTE_DIM(links); i++)
-		for (k = 0; k < 32; k++) {
-			spec.ipv6 = k & 1;
-			spec.protocol = k & 2 ? FRAME_TCP : FRAME_UDP;
-			spec.options = k & 4 ? 16 : 0;
-			link_run(&links[i], &spec, k & 8, k & 16 ? 2000 : 19);
-		}
-}
-
-/* Behind a link that is known and behind one that is not, L4 elsewhere is no L4. */
-static void
-test_links_elsewhere(void **state)
-{
-	struct frame_spec spec = { .protocol = FRAME_TCP, .payload = 3000 };
-	struct virtio_net_hdr hdr;
-	struct rte_mbuf *m;
-	struct frame f;
-	unsigned int i, v;
-	uint32_t start;
-
-	(void)state;
-	for (i = 0; i < RTE_DIM(links); i++)
-		for (v = 0; v < 2; v++) {
-			spec.ipv6 = v;
-			frame_build(&f, &spec);
-			link_put(&f, &links[i]);
-			for (start = 0; start < f.len; start += start < 200 ? 1 : 97) {
-				hdr = hdr_partial(&f);
-				hdr.gso_type = v ? VIRTIO_NET_HDR_GSO_TCPV6
-						 : VIRTIO_NET_HDR_GSO_TCPV4;
-				hdr.gso_size = 1000;
-				hdr.csum_start = start;
-				if (start == f.l4)
-					continue;
-				refused(&hdr, TSO, &f);
-				/* the checksum alone is completed where the driver says */
-				hdr.gso_type = VIRTIO_NET_HDR_GSO_NONE;
-				m = frame_mbuf(f.data, f.len, 333, 111);
-				assert_int_equal(net_hdr_to_mbuf(&hdr, TSO, false, m),
-						start + 18 > f.len ? -EINVAL : 0);
-				assert_int_equal(m->ol_flags, 0);
-				rte_pktmbuf_free(m);
-			}
-		}
 }
 
 /* Linux's floors: what is below asks for more work than a frame is worth. */
@@ -574,13 +387,13 @@ test_gso_floor(void **state)
 	(void)state;
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		frame_build(&f, &cases[i].spec);
-		hdr = hdr_partial(&f);
+		hdr = frame_hdr_partial(&f);
 		hdr.gso_type = cases[i].spec.protocol == FRAME_UDP ? VIRTIO_NET_HDR_GSO_UDP_L4
 			       : cases[i].spec.ipv6                ? VIRTIO_NET_HDR_GSO_TCPV6
 								   : VIRTIO_NET_HDR_GSO_TCPV4;
 		hdr.gso_size = cases[i].size;
 		if (!cases[i].taken) {
-			refused(&hdr, TSO, &f);
+			frame_refused(&hdr, TSO, &f);
 			continue;
 		}
 		m = frame_mbuf(f.data, f.len, 1000, 700);
@@ -639,8 +452,6 @@ main(void)
 		UNIT_TEST(test_flags),
 		UNIT_TEST(test_gso),
 		UNIT_TEST(test_gso_floor),
-		UNIT_TEST(test_links),
-		UNIT_TEST(test_links_elsewhere),
 		UNIT_TEST(test_random),
 	};
 

@@ -220,7 +220,8 @@ control_step(struct state *s)
 	case SWAP + 2:
 	case SWAP + 3:
 		return wait_step(s, t, SWAP + 1);
-	case SWAP + 4: /* region_unmap(), of rings and buffers; map_swap(): the old map is freed */
+	case SWAP + 4: /* vduse_region_unmap(), of rings and buffers; map_swap(): the old map is
+			  freed */
 		s->ring_mapped = model.swap_only;
 		s->map_live[0] = 0;
 		t->pc++;
@@ -404,7 +405,7 @@ miss_step(struct miss_state *s)
 	return ok;
 }
 
-/* run_stop(), the answer to the reset, run_start() for the next driver. */
+/* vduse_status_stop(), the answer to the reset, status_start() for the next driver. */
 static bool
 reset_step(struct miss_state *s)
 {

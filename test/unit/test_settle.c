@@ -8,10 +8,9 @@
 
 #include <linux/virtio_net.h>
 
-#include "bench.h"
-#include "net/zc.h"
 #include "mem/deferred.h"
-#include "life/serve.h"
+#include "net/zc.h"
+#include "resume.h"
 
 #define ZC_MIN 512
 #define LONG   1500
@@ -486,27 +485,22 @@ asked_after(struct bench *b)
 }
 SETTLE_TEST(asked_after)
 
-static char dir[64];
-
 /* The state file's folder, and a kernel that tells when a queue is ready. */
 static void
 with_state_dir(void (*one)(struct bench *b))
 {
-	struct bench_conf conf = { .zero_copy_min = ZC_MIN, .state_dir = dir };
+	struct bench_conf conf = { .zero_copy_min = ZC_MIN };
 	struct bench b;
 	unsigned int v;
 
 	unit_kernel(&(struct fk_conf){ .vduse_features = RTE_BIT64(VDUSE_ABI_F_QUEUE_READY) });
-	strcpy(dir, "/dev/shm/vduse_settle.XXXXXX");
-	assert_non_null(mkdtemp(dir));
 	for (v = 0; v < RTE_DIM(variants); v++) {
 		conf.variant = bench_variants[variants[v]];
-		bench_up(&b, &conf);
+		resume_up(&b, &conf);
 		one(&b);
-		bench_down(&b);
+		resume_down(&b);
 		assert_int_equal(vduse_grave_reap(), 0);
 	}
-	rmdir(dir);
 }
 
 #define STATE_TEST(name)                      \
@@ -526,11 +520,9 @@ die_and_resume(struct bench *b)
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 		.zero_copy_min = ZC_MIN,
-		.state_dir = dir };
+		.state_dir = resume_dir };
 
-	vduse_serve_end(b->net->dev);
-	b->net->dev->handover.left = true;
-	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
+	resume_die(b);
 	assert_int_equal(rte_vduse_net_create(&conf, &b->net), 0);
 	/* it is served before the first request is answered */
 	assert_int_equal(fk_update_iotlb(b->dev, 0, UINT64_MAX), 0);

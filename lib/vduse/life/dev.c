@@ -206,44 +206,55 @@ dev_check_conf(const struct rte_vduse_conf *conf)
 	return 0;
 }
 
-int
-rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **out)
+static void
+dev_free(struct rte_vduse_dev *dev)
 {
-	struct rte_vduse_conf conf = *asked;
-	struct rte_vduse_dev *dev;
-	uint16_t i;
-	int ret;
+	vduse_place_fini(&dev->place);
+	free(dev);
+}
 
-	ret = dev_check_conf(&conf);
-	if (ret < 0)
-		return ret;
-	dev = calloc(1, sizeof(*dev));
-	if (dev == NULL) {
-		VDUSE_LOG(ERR, "%s: no memory to create it", conf.name);
-		return -ENOMEM;
-	}
-	strcpy(dev->name, conf.name);
+/* What does not need the kernel. Mirror: dev_free(). */
+static struct rte_vduse_dev *
+dev_alloc(const struct rte_vduse_conf *conf)
+{
+	struct rte_vduse_dev *dev = calloc(1, sizeof(*dev));
+
+	if (dev == NULL)
+		return NULL;
+	strcpy(dev->name, conf->name);
 	dev->sys = vduse_sys_get();
-	dev_set_ops(dev, conf.ops);
-	dev->priv = conf.priv;
-	dev->keep = conf.keep;
+	dev_set_ops(dev, conf->ops);
+	dev->priv = conf->priv;
+	dev->keep = conf->keep;
 	dev->lost = vduse_renew_start;
 	dev->handover.listen_fd = -1;
 	dev->handover.peer_fd = -1;
-	dev->offered = conf.features;
+	dev->offered = conf->features;
 	dev->nb_spaces = 1;
 	vduse_place_init(&dev->place);
-	dev->first_control_queue = conf.first_control_queue;
-	ret = vduse_open(dev, &conf);
+	dev->first_control_queue = conf->first_control_queue;
+	return dev;
+}
+
+static void
+dev_fini_memory(struct rte_vduse_dev *dev)
+{
+	close(dev->env.fault_fd);
+	dev_fini_tlbs(dev);
+	vduse_umem_fini(&dev->umem);
+}
+
+/* The driver's memory, and how the control thread hears of it. Mirror: dev_fini_memory(). */
+static int
+dev_init_memory(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+{
+	uint16_t i;
+	int ret;
+
+	ret = dev_init_umem(dev, conf);
 	if (ret < 0)
-		goto free_dev;
-	ret = dev_alloc_queues(dev, &conf);
-	if (ret < 0)
-		goto close_dev;
-	ret = dev_init_umem(dev, &conf);
-	if (ret < 0)
-		goto free_queues;
-	ret = dev_init_tlbs(dev, &conf);
+		return ret;
+	ret = dev_init_tlbs(dev, conf);
 	if (ret < 0)
 		goto fini_umem;
 	dev->env.sys = dev->sys;
@@ -251,13 +262,57 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	dev->env.fault_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (dev->env.fault_fd < 0) {
 		ret = -errno;
-		goto fini_tlb;
+		goto fini_tlbs;
 	}
 	for (i = 0; i < dev->nb_spaces; i++)
 		dev->tlbs[i].lost_fd = dev->env.fault_fd;
+	return 0;
+
+fini_tlbs:
+	dev_fini_tlbs(dev);
+fini_umem:
+	vduse_umem_fini(&dev->umem);
+	return ret;
+}
+
+/* It was opened, and nobody serves it. */
+static void
+dev_leave_open(struct rte_vduse_dev *dev)
+{
+	if (dev->waiting)
+		close(dev->takeover.fd);
+	free(dev->takeover.set);
+	dev->handover.left = dev->resumed; /* it is as it was found */
+	vduse_close(dev);
+}
+
+int
+rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **out)
+{
+	struct rte_vduse_conf conf = *asked;
+	struct rte_vduse_dev *dev;
+	int ret;
+
+	ret = dev_check_conf(&conf);
+	if (ret < 0)
+		return ret;
+	dev = dev_alloc(&conf);
+	if (dev == NULL) {
+		VDUSE_LOG(ERR, "%s: no memory to create it", conf.name);
+		return -ENOMEM;
+	}
+	ret = vduse_open(dev, &conf);
+	if (ret < 0)
+		goto free_dev;
+	ret = dev_alloc_queues(dev, &conf);
+	if (ret < 0)
+		goto close_dev;
+	ret = dev_init_memory(dev, &conf);
+	if (ret < 0)
+		goto free_queues;
 	ret = vduse_renew_init(dev, &conf);
 	if (ret < 0)
-		goto close_fault;
+		goto fini_memory;
 	ret = vduse_serve_begin(dev);
 	if (ret < 0)
 		goto fini_renew;
@@ -268,24 +323,15 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 
 fini_renew:
 	vduse_renew_fini(dev);
-close_fault:
-	close(dev->env.fault_fd);
-fini_tlb:
-	dev_fini_tlbs(dev);
-fini_umem:
-	vduse_umem_fini(&dev->umem);
+fini_memory:
+	dev_fini_memory(dev);
 free_queues:
 	VDUSE_LOG(ERR, "%s: cannot serve it: %s; %s", dev->name, strerror(-ret), dev_cure(ret));
 	dev_free_queues(dev);
 close_dev:
-	if (dev->waiting)
-		close(dev->takeover.fd);
-	free(dev->takeover.set);
-	dev->handover.left = dev->resumed; /* it is as it was found */
-	vduse_close(dev);
+	dev_leave_open(dev);
 free_dev:
-	vduse_place_fini(&dev->place);
-	free(dev);
+	dev_free(dev);
 	return ret;
 }
 

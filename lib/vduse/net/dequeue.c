@@ -324,7 +324,7 @@ dequeue_attached_frame(struct net_queue *q, const struct vduse_batch *batch, uin
 		struct rte_mbuf *m, struct rte_mbuf *tail)
 {
 	struct virtio_net_hdr hdr;
-	uint16_t tail_len;
+	uint16_t tail_len, slot;
 
 	memcpy(&hdr, batch->addr[i], sizeof(hdr));
 	/* what is looked at is what is used: the driver may write meanwhile */
@@ -335,7 +335,8 @@ dequeue_attached_frame(struct net_queue *q, const struct vduse_batch *batch, uin
 		return -1;
 	dequeue_mbuf_init(m, q->port, 0, 0);
 	dequeue_mbuf_init(tail, q->port, 0, 0);
-	net_zc_attach_one(q->zc, batch->addr[i] + q->hdr_len, tail_len, batch->id[i], m, tail);
+	slot = net_zc_attach_one(q->zc, batch->addr[i] + q->hdr_len, tail_len, m, tail);
+	net_zc_owe(q->zc, slot, 1, batch->id[i], 1);
 	return likely((hdr.flags | hdr.gso_type) == 0) || dequeue_offloads(q, &hdr, m);
 }
 

@@ -15,6 +15,7 @@
 #include "net/config.h"
 #include "net/ctrl/ctrl.h"
 #include "net/list.h"
+#include "net/pairs.h"
 #include "net/plan.h"
 #include "net/ctrl/saved.h"
 #include "net/zc.h"
@@ -382,102 +383,9 @@ net_create_or_explain(struct rte_vduse_net *net, const struct rte_vduse_net_conf
 	return ret;
 }
 
-static int
-net_alloc_pending(struct net_queue *q)
-{
-	q->nb_pending = RTE_MIN(q->vq->ctl.max_size, VDUSE_SEGS_MAX);
-	q->pending = rte_malloc("vduse_net_pending", q->nb_pending * sizeof(q->pending[0]),
-			RTE_CACHE_LINE_SIZE);
-	return q->pending != NULL ? 0 : -ENOMEM;
-}
-
 static void
-net_free_queues(struct rte_vduse_net *net)
+net_init_config(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf)
 {
-	uint16_t i;
-
-	for (i = 0; net->queues != NULL && i < 2 * net->queue_pairs; i += 2)
-		rte_free(net->queues[i].pending);
-	rte_free(net->queues);
-	free(net->steerers);
-}
-
-/* Of the device that there is, which may not be quite the one that was asked for. */
-static int
-net_alloc_zc(struct rte_vduse_net *net)
-{
-	uint16_t i;
-
-	if (net->zc == NULL)
-		return 0;
-	for (i = 0; i < net->queue_pairs; i++) {
-		struct net_queue *q = &net->queues[2 * i + 1];
-
-		q->zc = net_zc_set_add(net->zc, q->vq->ctl.max_size);
-		if (q->zc == NULL)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-/* Mirror: net_free_queues(). */
-static int
-net_alloc_queues(struct rte_vduse_net *net, bool call_thread)
-{
-	struct net_queue *q;
-	uint16_t i;
-
-	net->queues = rte_zmalloc("vduse_net_queues", 2 * net->queue_pairs * sizeof(net->queues[0]),
-			RTE_CACHE_LINE_SIZE);
-	for (i = 0; net->queues != NULL && i < 2 * net->queue_pairs; i++) {
-		q = &net->queues[i];
-		q->vq = vduse_dev_vq(net->dev, i);
-		q->vq->read_only = i % 2 == 1;
-		if (vduse_call_set_thread(q->vq, call_thread) < 0)
-			goto fail;
-		if (i % 2 == 1) {
-			q->port = RTE_MBUF_PORT_INVALID;
-			continue;
-		}
-		if (net_alloc_pending(q) < 0)
-			goto fail;
-		q->filter = &net->filter;
-		rte_spinlock_init(&q->lock);
-	}
-	if (net->queues != NULL && net_alloc_steerers(net) == 0 && net_alloc_zc(net) == 0)
-		return 0;
-
-fail:
-	VDUSE_LOG(ERR, "%s: no memory for %u queue pairs; give DPDK more (-m, hugepages)",
-			net->dev->name, net->queue_pairs);
-	net_free_queues(net);
-	return -ENOMEM;
-}
-
-int
-rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net **out)
-{
-	struct rte_vduse_net *net;
-	int ret;
-
-	ret = net_check_conf(conf);
-	if (ret < 0)
-		return ret;
-	net = calloc(1, sizeof(*net));
-	if (net == NULL) {
-		VDUSE_LOG(ERR, "%s: no memory to create it", conf->name);
-		return -ENOMEM;
-	}
-	pthread_mutex_init(&net->config_lock, NULL);
-	net->event = conf->event;
-	net->event_arg = conf->event_arg;
-	rte_spinlock_init(&net->limits_lock);
-	net->limits.max_len = RTE_VDUSE_NET_FRAME_MAX;
-	net->limits.max_gso_len = RTE_VDUSE_NET_FRAME_MAX;
-	net->wish.packed_only = conf->ring == RTE_VDUSE_NET_RING_PACKED;
-	net->wish.zero_copy = conf->zero_copy_min > 0;
-	net->wish.queue_size = conf->queue_size;
-	net->wish.fewer_pairs = conf->mq_fallback;
 	net->made_up_mac = rte_is_zero_ether_addr(&conf->mac);
 	if (net->made_up_mac)
 		rte_eth_random_addr(net->config.mac);
@@ -489,19 +397,64 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	net->config.rss_max_key_size = NET_RSS_KEY_MAX;
 	net->config.rss_max_indirection_table_length = rte_cpu_to_le_16(NET_RSS_TABLE_MAX);
 	net->config.supported_hash_types = rte_cpu_to_le_32(NET_RSS_TYPES);
+}
+
+static void
+net_free(struct rte_vduse_net *net)
+{
+	net_zc_set_free(net->zc);
+	pthread_mutex_destroy(&net->config_lock);
+	free(net);
+}
+
+/* What does not need the device. Mirror: net_free(). */
+static struct rte_vduse_net *
+net_alloc(const struct rte_vduse_net_conf *conf)
+{
+	struct rte_vduse_net *net = calloc(1, sizeof(*net));
+
+	if (net == NULL)
+		return NULL;
+	pthread_mutex_init(&net->config_lock, NULL);
+	net->event = conf->event;
+	net->event_arg = conf->event_arg;
+	rte_spinlock_init(&net->limits_lock);
+	net->limits.max_len = RTE_VDUSE_NET_FRAME_MAX;
+	net->limits.max_gso_len = RTE_VDUSE_NET_FRAME_MAX;
+	net->wish.packed_only = conf->ring == RTE_VDUSE_NET_RING_PACKED;
+	net->wish.zero_copy = conf->zero_copy_min > 0;
+	net->wish.queue_size = conf->queue_size;
+	net->wish.fewer_pairs = conf->mq_fallback;
+	net_init_config(net, conf);
 	if (conf->zero_copy_min > 0) {
 		net->zc = net_zc_set_alloc(conf->zero_copy_min);
 		if (net->zc == NULL) {
-			VDUSE_LOG(ERR, "%s: no memory to create it", conf->name);
-			ret = -ENOMEM;
-			goto free_net;
+			net_free(net);
+			return NULL;
 		}
+	}
+	return net;
+}
+
+int
+rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net **out)
+{
+	struct rte_vduse_net *net;
+	int ret;
+
+	ret = net_check_conf(conf);
+	if (ret < 0)
+		return ret;
+	net = net_alloc(conf);
+	if (net == NULL) {
+		VDUSE_LOG(ERR, "%s: no memory to create it", conf->name);
+		return -ENOMEM;
 	}
 	ret = net_create_or_explain(net, conf);
 	if (ret < 0)
-		goto free_zc;
+		goto free_net;
 	net_state_adopt(net);
-	ret = net_alloc_queues(net, conf->call_thread);
+	ret = net_pairs_alloc(net, conf->call_thread);
 	if (ret < 0)
 		goto destroy;
 	net->first = net->queues[1].vq;
@@ -517,15 +470,12 @@ del_list:
 	*out = NULL;
 	net_list_del(net);
 	rte_vduse_dev_destroy(net->dev);
-	net_free_queues(net);
-	goto free_zc;
+	net_pairs_free(net);
+	goto free_net;
 destroy:
 	rte_vduse_dev_destroy(net->dev);
-free_zc:
-	net_zc_set_free(net->zc);
 free_net:
-	pthread_mutex_destroy(&net->config_lock);
-	free(net);
+	net_free(net);
 	return ret;
 }
 
@@ -588,9 +538,7 @@ rte_vduse_net_destroy(struct rte_vduse_net *net)
 
 	net_list_del(net);
 	ret = rte_vduse_dev_destroy(net->dev);
-	net_free_queues(net);
-	net_zc_set_free(net->zc);
-	pthread_mutex_destroy(&net->config_lock);
-	free(net);
+	net_pairs_free(net);
+	net_free(net);
 	return ret;
 }

@@ -179,7 +179,7 @@ net_hdr_to_mbuf(const struct virtio_net_hdr *hdr, uint64_t features, bool comple
 	return 0;
 }
 
-/* What from_mbuf() works on: the innermost headers, in a linear copy where need be. */
+/* What net_hdr_from_mbuf() works on: the innermost headers, in a linear copy where need be. */
 struct tx_frame {
 	const struct rte_mbuf *m;
 	uint8_t look[NET_HDR_LOOK];

@@ -175,21 +175,22 @@ net_zc_tail_len(uint32_t len, uint16_t *tail_len)
  * @param tail_len of net_zc_tail_len()
  * @param head initialised, empty
  * @param tail initialised, for the rest of the frame
+ * @return the slot, for net_zc_owe()
  */
-static __rte_always_inline void
-net_zc_attach_one(struct net_zc *zc, uint8_t *frame, uint16_t tail_len, uint16_t id,
-		struct rte_mbuf *head, struct rte_mbuf *tail)
+static __rte_always_inline uint16_t
+net_zc_attach_one(struct net_zc *zc, uint8_t *frame, uint16_t tail_len, struct rte_mbuf *head,
+		struct rte_mbuf *tail)
 {
 	const uint16_t i = net_zc_piece(zc, frame + NET_ZC_HEAD, tail_len, tail);
 
 	zc->slots[i].first = i;
 	zc->slots[i].next = NET_ZC_NONE;
-	net_zc_owe(zc, i, 1, id, 1);
 	net_copy(rte_pktmbuf_mtod(head, uint8_t *), frame, NET_ZC_HEAD);
 	head->data_len = NET_ZC_HEAD;
 	head->pkt_len = (uint32_t)NET_ZC_HEAD + tail_len;
 	head->nb_segs = 2;
 	head->next = tail;
+	return i;
 }
 
 /** Give back the buffers whose mbufs were freed; they are published with the burst. */

@@ -51,16 +51,13 @@ vduse_prefetch_write(const void *addr)
 
 #define VDUSE_BATCH_FLAGS (VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT)
 
-/**
- * Add one descriptor's copy.
- *
- * @param flags of the descriptor, AVAIL and USED may be among them
- * @return false when it is not plain
- */
+/** Add one descriptor's copy. @return false when it is not plain */
 static __rte_always_inline bool
 vduse_batch_add(struct vduse_vq *vq, const struct vduse_batch_want *want, struct vduse_batch *batch,
-		uint16_t i, const uint64_t raw[2], uint16_t flags)
+		uint16_t i, const uint64_t raw[2], const bool packed)
 {
+	/* packed: AVAIL and USED may be among them */
+	const uint16_t flags = (uint16_t)(raw[1] >> (packed ? 48 : 32));
 	const uint16_t plain = want->write ? VRING_DESC_F_WRITE : 0;
 	const uint8_t perm = want->write ? VDUSE_ABI_WO : VDUSE_ABI_RO;
 	const uint32_t len = (uint32_t)raw[1];
@@ -144,7 +141,7 @@ vduse_split_batch(struct vduse_vq *vq, const struct vduse_batch_want *want, uint
 		if (unlikely(id >= vq->size))
 			break;
 		vduse_desc_load(&vq->split.desc[id], raw);
-		if (!vduse_batch_add(vq, want, batch, i, raw, (uint16_t)(raw[1] >> 32)))
+		if (!vduse_batch_add(vq, want, batch, i, raw, false))
 			break;
 		batch->id[i] = id;
 	}
@@ -162,17 +159,16 @@ vduse_packed_batch(struct vduse_vq *vq, const struct vduse_batch_want *want, uin
 	const uint16_t n = vduse_len_min16(max, (uint16_t)(vq->size - pos.idx));
 	const uint64_t *words;
 	uint64_t raw[2];
-	uint16_t i, flags;
+	uint16_t i;
 
 	for (i = 0; i < n; i++) {
 		words = (const uint64_t *)&vq->packed.desc[pos.idx + i];
 		/* acquire: the flags are in this word, the address may not be older than they */
 		raw[1] = __atomic_load_n(&words[1], __ATOMIC_ACQUIRE);
-		flags = (uint16_t)(raw[1] >> 48);
-		if (!vduse_packed_is_avail(flags, pos.wrap))
+		if (!vduse_packed_is_avail((uint16_t)(raw[1] >> 48), pos.wrap))
 			break;
 		raw[0] = __atomic_load_n(&words[0], __ATOMIC_RELAXED);
-		if (!vduse_batch_add(vq, want, batch, i, raw, flags))
+		if (!vduse_batch_add(vq, want, batch, i, raw, true))
 			break;
 		batch->id[i] = (uint16_t)(raw[1] >> 32);
 	}

@@ -185,15 +185,16 @@ ctrl_rss(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 {
 	const bool steer = cmd->hdr.cmd == VIRTIO_NET_CTRL_MQ_RSS_CONFIG;
 	struct net_rss rss;
-	uint16_t active = 1;
+	int active;
 
-	if (net_rss_parse(&rss, cmd->data, cmd->len, steer, net->queue_pairs, &active) < 0)
-		return -EINVAL;
+	active = net_rss_parse(&rss, cmd->data, cmd->len, steer, net->queue_pairs);
+	if (active < 0)
+		return active;
 	net_pause_receive(net);
 	net_set_rss(net, &rss);
 	net_resume_receive(net);
 	if (steer)
-		__atomic_store_n(&net->active_pairs, active, __ATOMIC_RELAXED);
+		__atomic_store_n(&net->active_pairs, (uint16_t)active, __ATOMIC_RELAXED);
 	return 0;
 }
 

@@ -133,11 +133,10 @@ rss_read_le16(struct rss_reader *r)
 }
 
 int
-net_rss_parse(struct net_rss *rss, const uint8_t *data, size_t len, bool steer, uint16_t pairs,
-		uint16_t *active)
+net_rss_parse(struct net_rss *rss, const uint8_t *data, size_t len, bool steer, uint16_t pairs)
 {
 	struct rss_reader r = { .data = data, .len = len, .ok = true };
-	uint16_t reserved[4], i;
+	uint16_t reserved[4], active = 0, i;
 	uint8_t key_len;
 
 	memset(rss, 0, sizeof(*rss));
@@ -155,8 +154,8 @@ net_rss_parse(struct net_rss *rss, const uint8_t *data, size_t len, bool steer, 
 			if (rss->table[i] >= pairs)
 				return -EINVAL;
 		}
-		*active = rss_read_le16(&r);
-		if (*active == 0 || *active > pairs)
+		active = rss_read_le16(&r);
+		if (active == 0 || active > pairs)
 			return -EINVAL;
 	} else {
 		rss_read(&r, reserved, sizeof(reserved));
@@ -167,6 +166,6 @@ net_rss_parse(struct net_rss *rss, const uint8_t *data, size_t len, bool steer, 
 	rss_read(&r, rss->key, key_len);
 	/* DPDK sends the whole structure, with the padding at its end */
 	return r.ok && r.len < sizeof(uint32_t) && (rss->types | NET_RSS_TYPES) == NET_RSS_TYPES
-			       ? 0
+			       ? active
 			       : -EINVAL;
 }

@@ -49,10 +49,9 @@ uint16_t net_rss_pair(const struct net_rss *rss, const struct rte_mbuf *m);
  * Read VIRTIO_NET_CTRL_MQ_RSS_CONFIG's (steer) or _HASH_CONFIG's data.
  *
  * @param pairs queue pairs that there are
- * @param[out] active pairs that the driver transmits on (max_tx_vq); steer only
- * @return 0 or -EINVAL, and then *rss is undefined
+ * @return pairs that the driver transmits on (max_tx_vq), without steer 0; -EINVAL, and then
+ *   *rss is undefined
  */
-int net_rss_parse(struct net_rss *rss, const uint8_t *data, size_t len, bool steer, uint16_t pairs,
-		uint16_t *active);
+int net_rss_parse(struct net_rss *rss, const uint8_t *data, size_t len, bool steer, uint16_t pairs);
 
 #endif /* NET_RSS_H */

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "life/serve.h"
+#include "resume.h"
+
+char resume_dir[64];
+
+void
+resume_up(struct bench *b, struct bench_conf *conf)
+{
+	strcpy(resume_dir, "/dev/shm/resume.XXXXXX");
+	assert_non_null(mkdtemp(resume_dir));
+	conf->state_dir = resume_dir;
+	bench_up(b, conf);
+}
+
+/* As by a kill: the descriptor is closed, and nothing is said to anybody. */
+void
+resume_die(struct bench *b)
+{
+	struct rte_vduse_dev *dev = b->net->dev;
+
+	vduse_serve_end(dev);
+	dev->handover.left = true;
+	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
+	b->net = NULL;
+	unit_log_clear();
+}
+
+struct rte_vduse_net_conf
+resume_conf(void)
+{
+	return (struct rte_vduse_net_conf){ .name = "unit",
+		.queue_pairs = 1,
+		.queue_size = 512,
+		.mac = { { 2, 0, 0, 0, 0, 99 } },
+		.mtu = 1400,
+		.state_dir = resume_dir };
+}
+
+void
+resume_again(struct bench *b)
+{
+	const struct rte_vduse_net_conf conf = resume_conf();
+
+	assert_int_equal(rte_vduse_net_create(&conf, &b->net), 0);
+	unit_assert_logged_once("goes on where another process ended");
+}
+
+void
+resume_wait(struct bench *b, bool (*is)(struct bench *b))
+{
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
+
+	while (!is(b) && time(NULL) < until)
+		sched_yield();
+	assert_true(is(b));
+}
+
+bool
+resume_is_started(struct bench *b)
+{
+	return bench_info(b).dev.started;
+}
+
+/* Recovery is another thread's: the device starts first, then its queues. */
+bool
+resume_is_served(struct bench *b)
+{
+	return resume_is_started(b) && bench_is_served(b, 0) && bench_is_served(b, 1);
+}
+
+void
+resume_down(struct bench *b)
+{
+	bench_down(b);
+	assert_int_equal(rmdir(resume_dir), 0);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* State files that are not what they seem. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "resume.h"
+
+/* The file as an upgrade finds it, or with a byte changed. */
+static void
+spoil(bool version)
+{
+	struct vduse_store *store;
+
+	assert_int_equal(vduse_store_open(&store, resume_dir, "unit", -1), 0);
+	if (version)
+		store->head->version++;
+	else
+		store->head->desc.queue_size ^= 1;
+	vduse_store_close(store, false);
+	unit_log_clear();
+}
+
+static bool
+is_file(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", resume_dir, name);
+	return access(path, F_OK) == 0;
+}
+
+static void
+other_version_run(bool version)
+{
+	char aside[32] = "unit.state.bad";
+	const struct rte_vduse_net_conf again = resume_conf();
+	struct bench_conf conf = { 0 };
+	struct rte_vduse_net *net;
+	char path[128];
+	struct bench b;
+
+	if (version)
+		snprintf(aside, sizeof(aside), "unit.state.v%d", VDUSE_STORE_VERSION + 1);
+	resume_up(&b, &conf);
+	resume_die(&b);
+	spoil(version);
+	/* somebody uses it: nothing is changed, whatever comes */
+	fk_attach(b.dev, true);
+	assert_int_equal(rte_vduse_net_create(&again, &net), -EBUSY);
+	unit_assert_logged_once("start the version that wrote it");
+	assert_true(is_file("unit.state") && !is_file(aside));
+	/* nobody does, and the start fails later on */
+	fk_attach(b.dev, false);
+	fk_fail(VDUSE_IOC_VQ_SETUP, 0, 1, -ENOMEM);
+	assert_int_equal(rte_vduse_net_create(&again, &net), -ENOMEM);
+	assert_true(fk_fail_done());
+	assert_true(is_file("unit.state") && !is_file(aside));
+	/* a clean start; the file waits for who knows it */
+	unit_log_clear();
+	bench_give_back(&b);
+	conf.state_dir = resume_dir;
+	bench_up(&b, &conf);
+	unit_assert_logged_once(aside);
+	assert_true(is_file("unit.state") && is_file(aside));
+	bench_assert_traffic(&b);
+	bench_down(&b);
+	assert_false(is_file("unit.state"));
+	snprintf(path, sizeof(path), "%s/%s", resume_dir, aside);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(resume_dir), 0);
+}
+
+static void
+test_other_version(void **state)
+{
+	(void)state;
+	other_version_run(true);
+	other_version_run(false);
+}
+
+/* A whole file, for which the device is another one. */
+static void
+described(uint16_t nb_queues, uint16_t first_control_queue)
+{
+	const struct rte_vduse_net_conf conf = resume_conf();
+	struct bench_conf plain = { 0 };
+	struct vduse_store_desc desc;
+	struct vduse_store_id id;
+	struct vduse_store *store;
+	struct rte_vduse_net *net;
+	struct bench b;
+
+	resume_up(&b, &plain);
+	resume_die(&b);
+	assert_int_equal(vduse_store_open(&store, resume_dir, "unit", -1), 0);
+	desc = store->head->desc;
+	id = store->head->id;
+	desc.nb_queues = nb_queues;
+	desc.first_control_queue = first_control_queue;
+	assert_int_equal(vduse_store_format(store, "unit", &desc), 0);
+	vduse_store_served(store, &id);
+	vduse_store_close(store, false);
+	assert_int_equal(rte_vduse_net_create(&conf, &net), -EEXIST);
+	unit_assert_logged_once("describes another device");
+	fk_attach(b.dev, false);
+	assert_int_equal(rte_vduse_dev_remove("unit"), 0);
+	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+	bench_give_back(&b);
+	assert_int_equal(rmdir(resume_dir), 0);
+}
+
+static void
+test_described_otherwise(void **state)
+{
+	(void)state;
+	described(1, 1); /* no pair */
+	described(2, 0); /* lcores and the control thread at one queue */
+	described(2, 1);
+	described(4, 4); /* more than the kernel has */
+	described(UINT16_MAX / 64, UINT16_MAX / 64 - 1);
+}
+
+/* What the owner kept is not what a driver can have set: the queues are as it negotiated. */
+static void
+owner_state(size_t offset, uint8_t value)
+{
+	struct bench_conf conf = { 0 };
+	struct vduse_store *store;
+	uint8_t steer;
+	struct bench b;
+
+	resume_up(&b, &conf);
+	resume_die(&b);
+	assert_int_equal(vduse_store_open(&store, resume_dir, "unit", -1), 0);
+	store->head->owner.data[store->head->owner.current & 1][offset] = value;
+	vduse_store_close(store, false);
+	resume_again(&b);
+	resume_wait(&b, resume_is_served);
+	assert_true(b.net->queues[0].features == bench_features(&conf));
+	memcpy(&steer, &b.net->rss->steer, sizeof(steer));
+	assert_int_equal(steer, 0);
+	memcpy(&steer, &b.net->filter.active, sizeof(steer));
+	assert_int_equal(steer, 0);
+	bench_assert_traffic(&b);
+	resume_down(&b);
+}
+
+static void
+test_owner_state(void **state)
+{
+	size_t i;
+
+	(void)state;
+	owner_state(0, 0xff);         /* features that were not negotiated, or one less */
+	owner_state(4, 0);            /* without VIRTIO_F_VERSION_1 */
+	for (i = 12; i < 512; i += 4) /* truth values among them */
+		owner_state(i, 2);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(test_other_version),
+		UNIT_TEST(test_described_otherwise),
+		UNIT_TEST(test_owner_state),
+	};
+
+	return UNIT_RUN("resume_file", tests);
+}
