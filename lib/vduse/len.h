@@ -34,6 +34,16 @@ vduse_len32(uint64_t len, uint32_t *out)
 	return true;
 }
 
+/** @return false: it is no length but an error that a call returned, and *out is as it was */
+static __rte_always_inline bool
+vduse_len_returned(int64_t ret, uint64_t *out)
+{
+	if (unlikely(ret < 0))
+		return false;
+	*out = (uint64_t)ret;
+	return true;
+}
+
 /** The smaller of two lengths: no longer than the narrow one. */
 static __rte_always_inline uint32_t
 vduse_len_min32(uint64_t wide, uint32_t narrow)

@@ -68,7 +68,8 @@ tlb_up(struct tlb_bench *b)
 	assert_non_null(b->readers);
 	b->readers->nb = 1;
 	b->readers->readers[0] = &b->reader;
-	assert_int_equal(vduse_iotlb_init(&b->tlb, &fk_sys, b->fd, b->readers, -1), 0);
+	assert_int_equal(
+			vduse_iotlb_init(&b->tlb, &fk_sys, b->fd, b->readers, VDUSE_SPACE_ONLY), 0);
 	b->file = memfd_create("tlb", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(b->file, FILE_SIZE), 0);
 	b->va = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, b->file, 0);

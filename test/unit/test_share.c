@@ -78,7 +78,7 @@ many_up(struct vduse_iotlb *tlb, struct vduse_share *share, unsigned int nb)
 	many_sys = vduse_sys_kernel;
 	many_sys.ioctl = many_ioctl;
 	many_sys.close = many_close;
-	assert_int_equal(vduse_iotlb_init(tlb, &many_sys, 0, &many_readers, -1), 0);
+	assert_int_equal(vduse_iotlb_init(tlb, &many_sys, 0, &many_readers, VDUSE_SPACE_ONLY), 0);
 	tlb->share = share;
 }
 

@@ -145,7 +145,8 @@ dev_init_tlbs(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	if (dev->share == NULL)
 		return -ENOMEM;
 	for (i = 0; i < dev->nb_spaces; i++) {
-		ret = vduse_iotlb_init(&dev->tlbs[i], dev->sys, dev->fd, dev->readers, v2 ? i : -1);
+		ret = vduse_iotlb_init(&dev->tlbs[i], dev->sys, dev->fd, dev->readers,
+				v2 ? i : VDUSE_SPACE_ONLY);
 		if (ret < 0) {
 			while (i-- > 0)
 				vduse_iotlb_fini(&dev->tlbs[i]);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "mem/iotlb.h"
+#include "len.h"
 #include "log.h"
 #include "mem/region.h"
 
@@ -94,10 +95,11 @@ found_next(const struct vduse_iotlb *tlb, uint64_t start, uint64_t last,
 		return ret;
 	page = tlb->sys->page_size(fd);
 	tlb->sys->close(fd);
-	if (page <= 0 || entry->last < start || entry->last < entry->start ||
+	if (!vduse_len_returned(page, &found->page))
+		return (int)page;
+	if (page == 0 || entry->last < start || entry->last < entry->start ||
 			(entry->start == 0 && entry->last == UINT64_MAX))
-		return page < 0 ? (int)page : -EPROTO;
-	found->page = page;
+		return -EPROTO;
 	return 1;
 }
 
@@ -468,7 +470,7 @@ vduse_iotlb_search(const struct vduse_iotlb_map *map, uint64_t iova)
 
 int
 vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int fd,
-		const struct vduse_readers *readers, int asid)
+		const struct vduse_readers *readers, uint32_t asid)
 {
 	memset(tlb, 0, sizeof(*tlb));
 	tlb->asid = asid;

@@ -14,11 +14,11 @@
 /**
  * @param fd the device's descriptor; must outlive the map
  * @param readers one a virtqueue; owned by the caller
- * @param asid address space (VDUSE API 1); negative: the only one of API 0
+ * @param asid address space (VDUSE API 1); VDUSE_SPACE_ONLY: that of API 0
  * @return 0 or -ENOMEM
  */
 int vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int fd,
-		const struct vduse_readers *readers, int asid);
+		const struct vduse_readers *readers, uint32_t asid);
 
 /** Unmap everything. No burst may be running or start again. */
 void vduse_iotlb_fini(struct vduse_iotlb *tlb);

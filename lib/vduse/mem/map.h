@@ -37,6 +37,9 @@ struct vduse_iotlb_map {
 
 struct vduse_region;
 
+/** The address space of a device of API 0, which has no number. */
+#define VDUSE_SPACE_ONLY UINT32_MAX
+
 /**
  * The IOVA map of one address space of a device.
  *
@@ -50,7 +53,7 @@ struct vduse_iotlb {
 	const char *name;                    /**< of the device, for the log; NULL: none */
 	struct vduse_share *share;           /**< limits, of all maps of the device; NULL: none */
 	int fd;                              /**< of the device */
-	int asid;                            /**< address space; negative: API 0 */
+	uint32_t asid;                       /**< address space; or VDUSE_SPACE_ONLY */
 	const struct vduse_readers *readers; /**< the bursts */
 	struct vduse_hold hold; /**< frames handed on without a copy; held NULL: never */
 	struct vduse_region *regions;

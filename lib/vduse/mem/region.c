@@ -47,7 +47,7 @@ vduse_region_ask(const struct vduse_iotlb *tlb, uint64_t start, uint64_t last,
 	memset(entry, 0, sizeof(*entry));
 	entry->start = start;
 	entry->last = last;
-	if (tlb->asid >= 0) {
+	if (tlb->asid != VDUSE_SPACE_ONLY) {
 		v2.asid = tlb->asid;
 		*fd = tlb->sys->ioctl(tlb->fd, VDUSE_IOC_REGION_V2, &v2);
 		entry->offset = v2.offset;
@@ -148,6 +148,7 @@ static uint8_t *
 window_reserve(uint64_t size, uint64_t page, uint64_t *reserved)
 {
 	uint8_t *base, *start;
+	uint64_t lead;
 
 	*reserved = RTE_ALIGN_CEIL(size, page) + page;
 	/* cppcheck-suppress invalidFunctionArg ; -1 is right for an anonymous mapping */
@@ -155,9 +156,10 @@ window_reserve(uint64_t size, uint64_t page, uint64_t *reserved)
 	if (base == MAP_FAILED)
 		return NULL;
 	start = (uint8_t *)RTE_ALIGN_CEIL((uintptr_t)base, page);
-	if (start != base)
-		munmap(base, start - base);
-	*reserved -= start - base;
+	lead = (uintptr_t)start - (uintptr_t)base;
+	if (lead != 0)
+		munmap(base, lead);
+	*reserved -= lead;
 	return start;
 }
 

@@ -12,6 +12,7 @@
 #include <rte_malloc.h>
 #include <rte_memory.h>
 
+#include "len.h"
 #include "log.h"
 #include "mem/umem.h"
 
@@ -204,8 +205,10 @@ void
 vduse_umem_want(struct vduse_umem *umem, uint64_t size)
 {
 	/* the kernel rounds down to its pages, of 4 to 64 KiB: bounce_size_store() */
-	const uint64_t page = sysconf(_SC_PAGESIZE);
+	uint64_t page;
 
+	if (!vduse_len_returned(sysconf(_SC_PAGESIZE), &page))
+		page = RTE_PGSIZE_4K;
 	umem->wanted = umem_alloc(umem, size != 0 ? RTE_ALIGN_FLOOR(size, page) : UMEM_SIZE) == 0;
 }
 

@@ -15,6 +15,7 @@
 #include <rte_udp.h>
 #include <rte_vxlan.h>
 
+#include "len.h"
 #include "rte_vduse_net_headers.h"
 
 /* Below it the field is a length (IEEE 802.3). */
@@ -40,7 +41,7 @@
 #define GRE_KEY      0x2000
 #define GRE_SEQUENCE 0x1000
 #define GRE_VERSION  0x0007
-#define GRE_OPTION   4 /* bytes of each of them */
+#define GRE_OPTION   4u /* bytes of each of them */
 
 /* IPv6 routing header (RFC 8200, 4.4), as far as it is common to all types. */
 struct routing_hdr {
@@ -51,7 +52,7 @@ struct routing_hdr {
 	uint8_t reserved[4];
 };
 
-#define ADDRESS_LEN      16
+#define ADDRESS_LEN      16u
 #define ROUTING_SEGMENTS 4 /* RFC 8754: the addresses stand in reverse order */
 
 /* What a layer is read with. */
@@ -132,9 +133,9 @@ read_pppoe(const struct reader *r, uint32_t *at)
 	if (r->h->pppoe != 0 || read16(r, *at, &version) < 0 ||
 			read16(r, *at + PPPOE_LEN - 2, &protocol) < 0)
 		return -EINVAL;
-	if (version != PPPOE_VERSION << 8 || (protocol != PPP_IPV4 && protocol != PPP_IPV6))
+	if (version != PPPOE_VERSION << 8 || (protocol != PPP_IPV4 && protocol != PPP_IPV6) ||
+			!vduse_len16(*at + PPPOE_LEN - 4, &r->h->pppoe))
 		return -EINVAL;
-	r->h->pppoe = *at + PPPOE_LEN - 4;
 	*at += PPPOE_LEN;
 	return 0;
 }
@@ -189,24 +190,27 @@ read_ipv4(const struct reader *r, uint32_t at, struct rte_vduse_net_l3 *l3)
 
 	ip = read_at(r, at, sizeof(*ip), &copy);
 	if (ip == NULL || ip->version_ihl >> 4 != 4 ||
-			(ip->fragment_offset & rte_cpu_to_be_16(fragment)) != 0)
+			(ip->fragment_offset & rte_cpu_to_be_16(fragment)) != 0 ||
+			!vduse_len16(at + offsetof(struct rte_ipv4_hdr, dst_addr), &l3->dst))
 		return -EINVAL;
 	l3->len = (ip->version_ihl & RTE_IPV4_HDR_IHL_MASK) * RTE_IPV4_IHL_MULTIPLIER;
-	l3->dst = at + offsetof(struct rte_ipv4_hdr, dst_addr);
 	l3->proto = ip->next_proto_id;
 	return l3->len < sizeof(*ip) ? -EINVAL : 0;
 }
 
-/* Where a frame goes in the end: the pseudo header has that address (RFC 8200, 8.1). */
-static void
+/*
+ * Where a frame goes in the end: the pseudo header has that address (RFC 8200, 8.1).
+ * @return false: it is nowhere
+ */
+static bool
 read_routing(const struct routing_hdr *ext, uint32_t at, struct rte_vduse_net_l3 *l3)
 {
 	if (ext->left == 0 || ext->len < ADDRESS_LEN / 8)
-		return;
+		return true;
 	at += sizeof(*ext);
 	if (ext->type != ROUTING_SEGMENTS)
 		at += (ext->len / (ADDRESS_LEN / 8) - 1) * ADDRESS_LEN;
-	l3->dst = at;
+	return vduse_len16(at, &l3->dst);
 }
 
 static int
@@ -216,27 +220,28 @@ read_ipv6(const struct reader *r, uint32_t at, struct rte_vduse_net_l3 *l3)
 	const struct rte_ipv6_hdr *ip;
 	struct routing_hdr ext_copy;
 	struct rte_ipv6_hdr copy;
-	uint32_t end = at + sizeof(*ip);
+	uint32_t end = at;
 	unsigned int i;
 
 	ip = read_at(r, at, sizeof(*ip), &copy);
-	if (ip == NULL || *(const uint8_t *)ip >> 4 != 6)
+	if (ip == NULL || *(const uint8_t *)ip >> 4 != 6 ||
+			!vduse_len16(at + offsetof(struct rte_ipv6_hdr, dst_addr), &l3->dst))
 		return -EINVAL;
 	l3->proto = ip->proto;
-	l3->dst = at + offsetof(struct rte_ipv6_hdr, dst_addr);
+	end += sizeof(*ip);
 	for (i = 0; l3->proto == IPPROTO_HOPOPTS || l3->proto == IPPROTO_ROUTING ||
 			l3->proto == IPPROTO_DSTOPTS;
 			i++) {
 		ext = read_at(r, end, sizeof(*ext), &ext_copy);
 		if (ext == NULL || i == RTE_VDUSE_NET_EXTENSIONS_MAX)
 			return -EINVAL;
-		if (l3->proto == IPPROTO_ROUTING)
-			read_routing(ext, end, l3);
+		if (l3->proto == IPPROTO_ROUTING && !read_routing(ext, end, l3))
+			return -EINVAL;
 		l3->proto = ext->next;
-		end += sizeof(*ext) + 8u * ext->len;
+		end += sizeof(*ext);
+		end += 8u * ext->len;
 	}
-	l3->len = end - at;
-	return 0;
+	return vduse_len16(end - at, &l3->len) ? 0 : -EINVAL;
 }
 
 /* The IP header at this offset, of either version, and all of it in the frame. */
@@ -248,9 +253,8 @@ read_l3(const struct reader *r, uint32_t at, struct rte_vduse_net_l3 *l3, uint32
 	int ret;
 
 	version = read_at(r, at, sizeof(*version), &copy);
-	if (version == NULL)
+	if (version == NULL || !vduse_len16(at, &l3->at))
 		return -EINVAL;
-	l3->at = at;
 	l3->ipv6 = *version >> 4 == 6;
 	ret = l3->ipv6 ? read_ipv6(r, at, l3) : read_ipv4(r, at, l3);
 	if (ret < 0 || at + l3->len > RTE_MIN(r->m->pkt_len, (uint32_t)RTE_VDUSE_NET_HEADERS_MAX))
@@ -294,7 +298,8 @@ read_l4(const struct reader *r, uint32_t *ptype)
 	default:
 		return -EINVAL;
 	}
-	h->data = h->l4 + len;
+	if (!vduse_len16(h->l4 + len, &h->data))
+		return -EINVAL;
 	return h->data > r->m->pkt_len || (r->want != 0 && r->want != h->l4) ? -EINVAL : 0;
 }
 
@@ -385,7 +390,8 @@ read_geneve(const struct reader *r, uint32_t at)
 	if (geneve == NULL || geneve->proto != rte_cpu_to_be_16(RTE_ETHER_TYPE_TEB))
 		return -EINVAL;
 	/* opt_len counts words of four bytes (RFC 8926, 3.4) */
-	at += sizeof(*geneve) + 4u * geneve->opt_len;
+	at += sizeof(*geneve);
+	at += 4u * geneve->opt_len;
 	return read_inner(r, RTE_PTYPE_TUNNEL_GENEVE, at, true);
 }
 
@@ -486,7 +492,7 @@ rte_vduse_net_headers_read(const struct rte_mbuf *m, uint32_t l4, struct rte_vdu
 {
 	const struct reader r = {
 		.data = rte_pktmbuf_mtod(m, const uint8_t *),
-		.len = RTE_MIN(m->data_len, RTE_VDUSE_NET_HEADERS_MAX),
+		.len = vduse_len_min32(m->data_len, RTE_VDUSE_NET_HEADERS_MAX),
 		.m = m,
 		.want = l4,
 		.h = h,
@@ -523,16 +529,14 @@ bool
 rte_vduse_net_headers_set(struct rte_mbuf *m, const struct rte_vduse_net_headers *h)
 {
 	const uint32_t outer = h->outer.at + h->outer.len;
+	const uint32_t l2 = h->ip.at - outer, l4 = (uint32_t)h->data - h->l4;
 
-	if (h->ip.at - outer >= RTE_BIT32(RTE_MBUF_L2_LEN_BITS) ||
-			h->ip.len >= RTE_BIT32(RTE_MBUF_L3_LEN_BITS) ||
+	if (l2 >= RTE_BIT32(RTE_MBUF_L2_LEN_BITS) || h->ip.len >= RTE_BIT32(RTE_MBUF_L3_LEN_BITS) ||
+			l4 >= RTE_BIT32(RTE_MBUF_L4_LEN_BITS) ||
 			h->outer.at >= RTE_BIT32(RTE_MBUF_OUTL2_LEN_BITS) ||
 			h->outer.len >= RTE_BIT32(RTE_MBUF_OUTL3_LEN_BITS))
 		return false;
-	m->outer_l2_len = h->outer.at;
-	m->outer_l3_len = h->outer.len;
-	m->l2_len = h->ip.at - outer;
-	m->l3_len = h->ip.len;
-	m->l4_len = h->data - h->l4;
+	m->tx_offload = rte_mbuf_tx_offload(
+			l2, h->ip.len, l4, m->tso_segsz, h->outer.len, h->outer.at, 0);
 	return true;
 }

@@ -15,12 +15,16 @@
 #include "ring/notify.h"
 #include "clock.h"
 #include "compat.h"
+#include "len.h"
 #include "log.h"
 
 /* A call that is held back is the polling lcore's; the thread comes so much later. */
 #define CALL_LATE_MS 1
 
 #define CALL_NEVER UINT64_MAX
+
+/* Milliseconds of one sleep at most; behind it there is another. */
+#define CALL_WAIT_MAX_MS 60000
 
 /* The thread; lcores see it by vq->caller, as long as it looks after their queue. */
 struct vduse_caller {
@@ -245,13 +249,14 @@ static int
 call_timeout(const struct call_round *round)
 {
 	const uint64_t now = vduse_clock();
+	uint64_t wait;
 
 	if (round->failed)
 		return CALL_LATE_MS;
 	if (round->next == CALL_NEVER)
 		return -1;
-	return CALL_LATE_MS +
-	       (round->next > now ? (round->next - now) * MS_PER_S / rte_get_tsc_hz() : 0);
+	wait = round->next > now ? (round->next - now) * MS_PER_S / rte_get_tsc_hz() : 0;
+	return CALL_LATE_MS + vduse_len_min16(wait, CALL_WAIT_MAX_MS);
 }
 
 static VDUSE_THREAD_RET
