@@ -9,13 +9,13 @@
 #include <rte_common.h>
 #include <rte_ether.h>
 
+#include <rte_vduse_net.h>
+
 #include "args.h"
 #include "args_check.h"
 
 /* getopt_long returns OPT_BASE + index in the table: clear of '?' and ':'. */
 #define OPT_BASE 256
-/* Most queue pairs that are asked for; the PMD and the kernel may allow fewer. */
-#define MAX_QUEUES 256
 
 enum scope {
 	PROGRAM,   /* once, anywhere */
@@ -108,9 +108,9 @@ parse_mtu(const struct target *to, const char *value)
 {
 	unsigned long n;
 
-	/* 68: the least an IPv4 host must take (RFC 791), and what Linux' virtio_net wants. */
-	if (!read_number(value, 68, UINT16_MAX, &n))
-		return fail(to->args, "--mtu %.64s: no MTU: give 68 to 65535 bytes", value);
+	if (!read_number(value, RTE_VDUSE_NET_MTU_MIN, RTE_VDUSE_NET_MTU_MAX, &n))
+		return fail(to->args, "--mtu %.64s: no MTU: give %u to %u bytes", value,
+				RTE_VDUSE_NET_MTU_MIN, RTE_VDUSE_NET_MTU_MAX);
 	to->wire->mtu = n;
 	return 0;
 }
@@ -120,9 +120,9 @@ parse_queue_size(const struct target *to, const char *value)
 {
 	unsigned long n;
 
-	if (!read_number(value, 64, 32768, &n))
-		return fail(to->args, "--queue-size %.64s: give a power of two from 64 to 32768",
-				value);
+	if (!read_number(value, RTE_VDUSE_NET_QUEUE_SIZE_MIN, RTE_VDUSE_NET_QUEUE_SIZE_MAX, &n))
+		return fail(to->args, "--queue-size %.64s: give a power of two from %u to %u",
+				value, RTE_VDUSE_NET_QUEUE_SIZE_MIN, RTE_VDUSE_NET_QUEUE_SIZE_MAX);
 	to->wire->queue_size = n;
 	return 0;
 }
@@ -132,9 +132,9 @@ parse_queues(const struct target *to, const char *value)
 {
 	unsigned long n;
 
-	if (!read_number(value, 1, MAX_QUEUES, &n))
+	if (!read_number(value, 1, RTE_VDUSE_NET_PAIRS_MAX, &n))
 		return fail(to->args, "--queues %.64s: give 1 to %u queue pairs", value,
-				MAX_QUEUES);
+				RTE_VDUSE_NET_PAIRS_MAX);
 	to->wire->queues = n;
 	return 0;
 }
@@ -380,10 +380,13 @@ static const struct opt opts[] = {
 			"MAC address of the device (default: a random one; with --adopt "
 			"and --fd: that of its state file)" },
 	{ "mtu", "BYTES", WIRE, parse_mtu,
-			"MTU of the device, and of the port where its driver allows, 68 to 65535" },
+			"MTU of the device, and of the port where its driver allows, " RTE_STR(
+					RTE_VDUSE_NET_MTU_MIN) " to " RTE_STR(RTE_VDUSE_NET_MTU_MAX) },
 	{ "queue-size", "N", WIRE, parse_queue_size,
-			"descriptors in a virtqueue, a power of two from 64 to 32768" },
-	{ "queues", "N", WIRE, parse_queues, "queue pairs of the device" },
+			"descriptors in a virtqueue, a power of two from " RTE_STR(
+					RTE_VDUSE_NET_QUEUE_SIZE_MIN) " to " RTE_STR(RTE_VDUSE_NET_QUEUE_SIZE_MAX) },
+	{ "queues", "N", WIRE, parse_queues,
+			"queue pairs of the device, up to " RTE_STR(RTE_VDUSE_NET_PAIRS_MAX) },
 	{ "mq-fallback", NULL, WIRE, parse_mq_fallback,
 			"go on with one queue pair where the kernel allows no more" },
 	{ "zero-copy", NULL, WIRE, parse_zero_copy,

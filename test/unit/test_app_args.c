@@ -171,7 +171,7 @@ limits_are_inside(void **state)
 
 	(void)state;
 	parse_ok(&args, "--port 0 --mtu 68 --queue-size 64 --queues 1");
-	parse_ok(&args, "--port 0 --mtu 65535 --queue-size 32768 --queues 256");
+	parse_ok(&args, "--port 0 --mtu 65535 --queue-size 32768 --queues 128");
 	assert_int_equal(args.wires[0].mtu, 65535);
 	assert_int_equal(args.wires[0].queue_size, 32768);
 	memset(name, 'n', ARGS_NAME_MAX);
@@ -219,7 +219,7 @@ static const struct {
 	{ "--port 0 --queue-size 1000", "power of two" },
 	{ "--port 0 --queue-size 65536", "power of two" },
 	{ "--port 0 --queues 0", "--queues 0" },
-	{ "--port 0 --queues 257", "--queues 257" },
+	{ "--port 0 --queues 129", "--queues 129" },
 	{ "--port 0 --attach kernel", "--attach kernel" },
 	{ "--port 0 --attach=", "--attach" },
 	{ "--port 0 --profile fast", "--profile fast: give bulk, latency, xdp, tx or none" },

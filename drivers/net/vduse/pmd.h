@@ -49,7 +49,6 @@ struct pmd_conf {
 	enum rte_vduse_attach attach;
 	bool partial_csum; /* the application completes what the driver leaves to the device */
 	bool zero_copy;
-	bool keep_given;        /* else it is with state_dir */
 	uint32_t zero_copy_min; /* bytes */
 };
 
