@@ -44,7 +44,7 @@ struct vduse_region;
  * The IOVA map of one address space of a device.
  *
  * Readers are bursts. Writers hold the lock, publish a new map, wait for the
- * readers and only then unmap (design decision 4).
+ * readers and only then unmap (doc/decisions/0004-unmapping-waits-for-bursts.md).
  */
 struct vduse_iotlb {
 	const struct vduse_iotlb_map *map; /**< published with release, read with acquire */
