@@ -9,6 +9,8 @@
 
 #include "resume.h"
 
+#define BIT(name) (1ULL << (name))
+
 /* The file as an upgrade finds it, or with a byte changed. */
 static void
 spoil(bool version)
@@ -82,26 +84,40 @@ test_other_version(void **state)
 	other_version_run(false);
 }
 
+/* What of a file is another device's. */
+struct other_desc {
+	uint16_t nb_queues; /* 0: this one's, and its first_control_queue */
+	uint16_t first_control_queue;
+	uint64_t not_offered; /* features */
+	bool agreed;          /* a driver has taken them, the file says */
+};
+
 /* A whole file, for which the device is another one. */
 static void
-described(uint16_t nb_queues, uint16_t first_control_queue)
+described(const struct other_desc *other)
 {
 	const struct rte_vduse_net_conf conf = resume_conf();
-	struct bench_conf plain = { 0 };
+	struct bench_conf plain = { .variant.event_idx = true };
 	struct vduse_store_desc desc;
 	struct vduse_store_id id;
 	struct vduse_store *store;
 	struct rte_vduse_net *net;
 	struct bench b;
+	uint8_t status;
 
 	resume_up(&b, &plain);
 	resume_die(&b);
 	assert_int_equal(vduse_store_open(&store, resume_dir, "unit", -1), 0);
 	desc = store->head->desc;
 	id = store->head->id;
-	desc.nb_queues = nb_queues;
-	desc.first_control_queue = first_control_queue;
+	status = store->head->status;
+	if (other->nb_queues != 0) {
+		desc.nb_queues = other->nb_queues;
+		desc.first_control_queue = other->first_control_queue;
+	}
+	desc.features &= ~other->not_offered;
 	assert_int_equal(vduse_store_format(store, "unit", &desc), 0);
+	vduse_store_set_status(store, other->agreed ? status : 0, false);
 	vduse_store_served(store, &id);
 	vduse_store_close(store, false);
 	assert_int_equal(rte_vduse_net_create(&conf, &net), -EEXIST);
@@ -117,12 +133,44 @@ described(uint16_t nb_queues, uint16_t first_control_queue)
 static void
 test_described_otherwise(void **state)
 {
+	static const struct other_desc others[] = {
+		/* no pair; lcores and the control thread at one queue; more than the kernel has */
+		{ 1, 1 },
+		{ 2, 0 },
+		{ 2, 1 },
+		{ 4, 4 },
+		{ UINT16_MAX / 64, UINT16_MAX / 64 - 1 },
+		/* which the kernel does not create, or whose driver took more */
+		{ .not_offered = BIT(VIRTIO_F_VERSION_1) },
+		{ .not_offered = BIT(VIRTIO_F_ACCESS_PLATFORM) },
+		{ .not_offered = BIT(VIRTIO_RING_F_EVENT_IDX), .agreed = true },
+	};
+	unsigned int i;
+
 	(void)state;
-	described(1, 1); /* no pair */
-	described(2, 0); /* lcores and the control thread at one queue */
-	described(2, 1);
-	described(4, 4); /* more than the kernel has */
-	described(UINT16_MAX / 64, UINT16_MAX / 64 - 1);
+	for (i = 0; i < RTE_DIM(others); i++)
+		described(&others[i]);
+}
+
+/* A driver may ask for what was not offered: of the device this says nothing. */
+static void
+test_asked_for_more(void **state)
+{
+	struct bench_conf conf = { 0 };
+	struct bench b;
+
+	(void)state;
+	resume_up(&b, &conf);
+	assert_int_equal(fk_reset(b.dev), 0);
+	fk_set_features(b.dev, UINT64_MAX);
+	resume_die(&b);
+	resume_again(&b);
+	assert_int_equal(fk_reset(b.dev), 0);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_assert_traffic(&b);
+	resume_down(&b);
 }
 
 /* What the owner kept is not what a driver can have set: the queues are as it negotiated. */
@@ -168,6 +216,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(test_other_version),
 		UNIT_TEST(test_described_otherwise),
+		UNIT_TEST(test_asked_for_more),
 		UNIT_TEST(test_owner_state),
 	};
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/virtio_config.h>
+
 #include "life/adopt.h"
 #include "life/birth.h"
 #include "os/kernel.h"
@@ -94,14 +96,32 @@ adopt_is_same(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	       head->desc.nb_spaces >= 1 && head->desc.nb_spaces <= VDUSE_DEV_SPACES;
 }
 
-/* Whether its owner can serve what the file describes. */
+/* Whether there can be such a device as the file describes, and its owner can serve it. */
 static bool
 adopt_can_resume(const struct rte_vduse_dev *dev)
 {
 	const struct vduse_store_desc *desc = &dev->store->head->desc;
 
+	/* no driver is served without them, nor does the kernel create a device */
+	if ((desc->features & VDUSE_FEATURES_REQUIRED) != VDUSE_FEATURES_REQUIRED)
+		return false;
 	return dev->ops.can_resume == NULL ||
 	       dev->ops.can_resume(desc->nb_queues, desc->first_control_queue);
+}
+
+/*
+ * Whether the file offers all that its driver has taken, by its own word. Before
+ * FEATURES_OK a driver may have asked for anything.
+ */
+static bool
+adopt_has_offered(const struct rte_vduse_dev *dev)
+{
+	const struct vduse_store_head *head = dev->store->head;
+	uint64_t taken = 0;
+
+	return !(head->status & VIRTIO_CONFIG_S_FEATURES_OK) ||
+	       dev->sys->ioctl(dev->fd, VDUSE_IOC_DRIVER_FEATURES, &taken) < 0 ||
+	       (taken & ~head->desc.features) == 0;
 }
 
 /*
@@ -115,7 +135,7 @@ adopt_is_described(const struct rte_vduse_dev *dev)
 
 	/* the kernel refuses an index beyond its queues with EINVAL */
 	return dev->sys->ioctl(dev->fd, VDUSE_IOC_VQ_INFO, &info) != -EINVAL &&
-	       adopt_can_resume(dev);
+	       adopt_has_offered(dev) && adopt_can_resume(dev);
 }
 
 static void

@@ -8,13 +8,11 @@
 #include <rte_bitops.h>
 
 #include "ring/journal.h"
+#include "os/kernel.h"
 #include "log.h"
 #include "life/queues.h"
 #include "life/remap.h"
 #include "life/status.h"
-
-/* What every driver must take: VDUSE rings are addressed by IOVA only. */
-#define STATUS_REQUIRED (RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM))
 
 /* Drop every region of every address space. Mirror: status_load(). */
 static void
@@ -101,7 +99,7 @@ status_check_features(struct rte_vduse_dev *dev)
 				dev->name, features & ~dev->offered);
 		return -EINVAL;
 	}
-	if ((features & STATUS_REQUIRED) != STATUS_REQUIRED) {
+	if ((features & VDUSE_FEATURES_REQUIRED) != VDUSE_FEATURES_REQUIRED) {
 		VDUSE_LOG(ERR,
 				"%s: the driver takes no VIRTIO_F_VERSION_1 or no "
 				"VIRTIO_F_ACCESS_PLATFORM; it needs virtio 1.x with an IOMMU",

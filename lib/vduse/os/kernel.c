@@ -231,7 +231,7 @@ rte_vduse_probe(uint32_t device_id, uint64_t features, struct rte_vduse_caps *ca
 		.name = name,
 		.device_id = device_id,
 		/* what the kernel insists on, for every device or for a network device */
-		.features = (1ULL << VIRTIO_F_VERSION_1) | (1ULL << VIRTIO_F_ACCESS_PLATFORM),
+		.features = VDUSE_FEATURES_REQUIRED,
 		.nb_queues = 2,
 		.config = config,
 		.config_size = sizeof(config),

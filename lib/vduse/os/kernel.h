@@ -2,10 +2,21 @@
 #ifndef VDUSE_KERNEL_H
 #define VDUSE_KERNEL_H
 
+#include <linux/virtio_config.h>
+
+#include <rte_bitops.h>
+
 #include "rte_vduse.h"
 #include "os/sys.h"
 
 /* What the kernel is asked about a device: API, creation, attributes, destruction. */
+
+/**
+ * Features without which the kernel creates no device, and that every driver must
+ * take: VDUSE rings are of virtio 1.x and are addressed by IOVA only.
+ */
+#define VDUSE_FEATURES_REQUIRED \
+	(RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM))
 
 /** A line of log about name: path cannot be opened, why, and the cure. */
 void vduse_kernel_log_open(const char *name, const char *path, int err);
