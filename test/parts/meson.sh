@@ -122,21 +122,21 @@ run_tsan() {
 }
 
 run_sanitize() {
-	local name whole= tsan=() others=()
+	local name races_all='' races=() others=()
 	for name; do
 		case $name in
-		tsan) whole=yes ;;
-		tsan/*) tsan+=("${name#tsan/}") ;;
+		tsan) races_all=yes ;;
+		tsan/*) races+=("${name#tsan/}") ;;
 		*) others+=("$name") ;;
 		esac
 	done
 	if [ $# = 0 ] || [ ${#others[@]} -gt 0 ]; then
 		run_san ${others[@]+"${others[@]}"}
 	fi
-	if [ -n "$whole" ] || { [ $# = 0 ] && [ "$level" = all ]; }; then
+	if [ -n "$races_all" ] || { [ $# = 0 ] && [ "$level" = all ]; }; then
 		run_tsan
-	elif [ ${#tsan[@]} -gt 0 ]; then
-		run_tsan "${tsan[@]}"
+	elif [ ${#races[@]} -gt 0 ]; then
+		run_tsan "${races[@]}"
 	fi
 }
 
