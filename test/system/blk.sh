@@ -9,6 +9,7 @@ kills=${BLK_KILLS:-${1:-6}}
 state=/run/vduse-blk
 image=/tmp/disk
 mount=/mnt/disk
+pid= # of the program that serves the disk
 files=200 # names; the oldest is written over
 
 # serve RUN OPTION...: the same command each time.
@@ -63,6 +64,20 @@ write_files() {
 	done
 }
 
+# Long writes beside them, so that there is always a request under way.
+write_load() {
+	until [ -e /tmp/stop ]; do
+		dd if=/dev/zero of="$mount/load" bs=1M count=8 conv=fsync 2>/dev/null
+	done
+}
+
+# Requests that the driver has not had back.
+in_flight() {
+	local reads writes
+	read -r reads writes <"/sys/block/${disk##*/}/inflight"
+	[ $((reads + writes)) -gt 0 ]
+}
+
 written_more() {
 	[ "$(cat /tmp/written)" -gt "$1" ]
 }
@@ -94,7 +109,7 @@ all_gone() {
 }
 
 case_kills() {
-	local n at writer
+	local n at writer load
 	begin
 	truncate -s 256M "$image"
 	serve_file 0
@@ -105,11 +120,14 @@ case_kills() {
 	echo 0 >/tmp/written
 	write_files &
 	writer=$!
-	background+=("$writer")
+	write_load &
+	load=$!
+	background+=("$writer" "$load")
 	for ((n = 1; n <= kills; n++)); do
 		at=$(cat /tmp/written)
 		wait_for "$patience" written_more $((at + 1)) || fail "nothing is written before kill $n"
 		stop "$pid" KILL || true
+		wait_for "$patience" in_flight || fail "nothing waits for who comes after kill $n"
 		serve_file "$n"
 		serves "$n"
 		grep -q 'd1: goes on where another process ended' "$VM_RESULT/blk-$n.log"
@@ -118,6 +136,7 @@ case_kills() {
 	done
 	touch /tmp/stop
 	wait "$writer" || fail "the writer ends with status $?"
+	wait "$load" || fail "the load ends with status $?"
 	check_disk
 	say "$kills kills, $(cat /tmp/written) files"
 	all_gone
@@ -156,8 +175,20 @@ case_readonly() {
 	all_gone
 }
 
+# A disk's driver waits for who serves it, and so would whoever takes it off the bus: of a case that
+# failed, the program is the last one to end.
+case_end() {
+	local p
+	for p in "${background[@]}"; do
+		[ "$p" = "$pid" ] || ! running "$p" || kill -KILL "$p"
+	done
+	[ -c /dev/vduse/d1 ] || return 0
+	running "$pid" || serve_file left
+	! grep -q " $mount " /proc/mounts || umount "$mount" || true
+	stop "$pid" || true
+}
+
 after_case() {
-	! grep -q " $mount " /proc/mounts || umount -l "$mount"
 	clean_slate
 }
 
