@@ -59,6 +59,6 @@ case_failure() {
 	[ "$status" = 1 ] && grep -q "'sideways' is none of" "$work/bench.log" || fail "taken: sideways"
 }
 
-case_run bench/short case_short
+case_long bench/short case_short
 case_run bench/failure case_failure
 exit $group_status

@@ -16,6 +16,6 @@ soak() {
 }
 
 case_run soak/random soak random -K 0 20
-case_run soak/back-kills soak back-kills -K 50 10
-case_run soak/kills soak kills -k 30 300
+case_long soak/back-kills soak back-kills -K 50 10
+case_long soak/kills soak kills -k 30 300
 exit $group_status

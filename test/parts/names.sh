@@ -5,6 +5,8 @@
 # parts but sanitize and cross.
 
 parts="unit sanitize cross static native system"
+# Of a run without "all": sanitizers show nothing that the same tests do not, but for faults.
+parts_once="unit cross static native system"
 # "PART" or "PART NAME" each, NAME being GROUP or GROUP/CASE
 chosen=()
 
@@ -30,11 +32,12 @@ groups_of() {
 # groups_now PART: those that a run of the whole part has, which is less without "all", and never one
 # that runs only where it is named.
 groups_now() {
-	local group
+	local group file
 	groups_of "$1" | while read -r group; do
-		[ ! -f "test/$1/$group.sh" ] || ! group_is "test/$1/$group.sh" named || continue
-		[ "$level" = all ] || [ ! -f "test/$1/$group.sh" ] || ! group_is "test/$1/$group.sh" all ||
-			continue
+		file=test/$1/$group.sh
+		[ -f "$file" ] || file=test/$1/$group
+		[ ! -f "$file" ] || ! group_is "$file" named || continue
+		[ "$level" = all ] || [ ! -f "$file" ] || ! group_is "$file" all || continue
 		echo "$group"
 	done
 }

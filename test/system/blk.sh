@@ -193,6 +193,6 @@ after_case() {
 }
 
 case_run blk/kills case_kills
-case_run blk/memory case_memory
-case_run blk/readonly case_readonly
+case_long blk/memory case_memory
+case_long blk/readonly case_readonly
 exit 0

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Kernels: all
 # dpdk-vduse-net is killed under TCP traffic and started again with the same command: the
 # containers keep their interfaces, and every byte arrives. CRASH_KILLS or the first argument:
 # how often (default 6). By hand, two hundred times:

@@ -117,6 +117,9 @@ after_case() {
 }
 
 for name in rebind down_up unload; do
-	case_run "driver/$name" "case_$name"
+	case $name in
+	rebind) case_run "driver/$name" "case_$name" ;;
+	*) case_long "driver/$name" "case_$name" ;;
+	esac
 done
 exit 0

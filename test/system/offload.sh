@@ -368,6 +368,9 @@ after_case() {
 }
 
 for name in bulk none mixed alone ecn vlan tap packet_socket xdp link link_up link_peer; do
-	case_run "offload/$name" "case_$name"
+	case $name in
+	bulk | ecn | vlan | xdp | link) case_run "offload/$name" "case_$name" ;;
+	*) case_long "offload/$name" "case_$name" ;;
+	esac
 done
 exit 0

@@ -227,6 +227,9 @@ after_case() {
 }
 
 for name in life link stats hotplug devargs; do
-	case_run "testpmd/$name" "case_$name"
+	case $name in
+	life | hotplug) case_run "testpmd/$name" "case_$name" ;;
+	*) case_long "testpmd/$name" "case_$name" ;;
+	esac
 done
 exit 0

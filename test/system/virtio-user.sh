@@ -133,6 +133,9 @@ after_case() {
 }
 
 for name in wire to_host to_driver again; do
-	case_run "virtio-user/$name" "case_$name"
+	case $name in
+	wire | again) case_run "virtio-user/$name" "case_$name" ;;
+	*) case_long "virtio-user/$name" "case_$name" ;;
+	esac
 done
 exit 0
