@@ -91,9 +91,11 @@ msg_queue_goes_on(const struct fk_msg *msg)
 
 	if (msg->req.type != VDUSE_MSG_GET_VQ_STATE || msg->resp.result != VDUSE_MSG_OK)
 		return;
-	while (msg->dev != NULL && msg->dev->answered)
-		if (pthread_cond_timedwait(&fk.changed, &fk.lock, &until) != 0)
+	while (msg->dev != NULL && !msg->past)
+		if (pthread_cond_timedwait(&fk.changed, &fk.lock, &until) != 0) {
+			fk_ledger_stray();
 			return;
+		}
 }
 
 int
@@ -188,7 +190,7 @@ fk_dev_break(struct fk_dev *dev)
 	struct fk_msg *msg;
 
 	dev->broken = true;
-	dev->answered = false;
+	fk_msgs_past(dev);
 	TAILQ_FOREACH (msg, &fk.msgs, next) {
 		if (msg->dev != dev || msg->state > FK_MSG_READ)
 			continue;

@@ -355,6 +355,16 @@ device_read(struct fk_dev *dev, void *buf, size_t len)
 	return msg->len;
 }
 
+void
+fk_msgs_past(const struct fk_dev *dev)
+{
+	struct fk_msg *msg;
+
+	TAILQ_FOREACH (msg, &fk.msgs, next)
+		if (msg->dev == dev && msg->state == FK_MSG_DONE)
+			msg->past = true;
+}
+
 static ssize_t
 fk_read(int fd, void *buf, size_t len)
 {
@@ -364,7 +374,7 @@ fk_read(int fd, void *buf, size_t len)
 	pthread_mutex_lock(&fk.lock);
 	dev = dev_of_fd(fd);
 	if (dev != NULL) {
-		dev->answered = false;
+		fk_msgs_past(dev);
 		pthread_cond_broadcast(&fk.changed);
 	}
 	ret = fk_fault_hit(FK_READ);
@@ -391,7 +401,6 @@ device_write(struct fk_dev *dev, const struct vduse_abi_response *resp, size_t l
 			return -ENOENT;
 		msg->resp = *resp;
 		msg->state = FK_MSG_DONE;
-		dev->answered = true;
 		return len;
 	}
 	return -ENOENT;

@@ -31,6 +31,7 @@ struct fk_msg {
 	size_t len; /* that a read gives */
 	enum fk_msg_state state;
 	bool tried; /* an answer came, in time or not */
+	bool past;  /* a read came since: all that belongs to the answer is done */
 };
 
 struct fk_vq {
@@ -69,7 +70,6 @@ struct fk_dev {
 	int dup;  /* the same, after it went to another process; -1 */
 	int peer; /* our end: a byte in it is a message to read */
 	uint32_t last_request;
-	bool answered; /* and what belongs to the answer may not be done: no read came since */
 	struct fk_region regions[FK_REGIONS_MAX];
 	unsigned int nb_regions;
 	struct vduse_abi_umem umem; /* size 0: none */
@@ -92,6 +92,9 @@ struct fk_state {
 };
 
 extern struct fk_state fk;
+
+/* Locked: what belongs to the answers that the device's process gave is done. */
+void fk_msgs_past(const struct fk_dev *dev);
 
 /* Locked: the ledger. What is not in it is an error, counted there. */
 int fk_ledger_open(int fd); /* returns fd */
