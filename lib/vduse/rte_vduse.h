@@ -71,6 +71,12 @@ struct rte_vduse_ops {
 	int (*start)(void *priv, uint64_t features);
 	/** The driver reset the device, or it failed: no burst runs any more. */
 	void (*stop)(void *priv);
+	/**
+	 * The driver has reset the device, or the kernel gave it up: what a driver has
+	 * read of the configuration holds no more, and what is written now is what the
+	 * next one reads. After `stop`. NULL: nobody is told.
+	 */
+	void (*reset)(void *priv);
 	/** Queue `index` began (true) or ceased (false) to be served. */
 	void (*queue)(void *priv, uint16_t index, bool enabled);
 	/**

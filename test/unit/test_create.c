@@ -187,6 +187,48 @@ test_set_config(void **state)
 	bench_down(&b);
 }
 
+static uint16_t
+shown_mtu(const struct bench *b)
+{
+	uint16_t mtu;
+
+	fk_config(b->dev, offsetof(struct virtio_net_config, mtu), &mtu, sizeof(mtu));
+	return mtu;
+}
+
+/* A driver that has negotiated an MTU keeps it until it resets the device (virtio 1.2, 5.1.4.1). */
+static void
+test_mtu_stays(void **state)
+{
+	const struct bench_conf conf = { .features = 1ULL << VIRTIO_NET_F_MTU };
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	assert_int_equal(rte_vduse_net_set_mtu(b.net, 9000), 0);
+	assert_int_equal(shown_mtu(&b), 1500);
+	assert_int_equal(bench_info(&b).mtu, 9000);
+	assert_int_equal(b.net->driver_mtu, 1500);
+	assert_int_equal(fk_reset(b.dev), 0);
+	assert_int_equal(shown_mtu(&b), 9000);
+	/* until the features are agreed on nobody goes by it */
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER), 0);
+	assert_int_equal(rte_vduse_net_set_mtu(b.net, 8000), 0);
+	assert_int_equal(shown_mtu(&b), 8000);
+	bench_negotiate(&b);
+	assert_int_equal(rte_vduse_net_set_mtu(b.net, 7000), 0);
+	assert_int_equal(shown_mtu(&b), 8000);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	assert_int_equal(b.net->driver_mtu, 8000);
+	/* the last one counts, and nothing has called the driver */
+	assert_int_equal(rte_vduse_net_set_mtu(b.net, 8000), 0);
+	assert_int_equal(fk_config_irqs(b.dev), 0);
+	assert_int_equal(fk_reset(b.dev), 0);
+	assert_int_equal(shown_mtu(&b), 8000);
+	bench_down(&b);
+}
+
 static void
 test_multi_queue(void **state)
 {
@@ -327,6 +369,7 @@ main(void)
 		UNIT_TEST(test_kernels),
 		UNIT_TEST(test_created),
 		UNIT_TEST(test_set_config),
+		UNIT_TEST(test_mtu_stays),
 		UNIT_TEST(test_multi_queue),
 		UNIT_TEST(test_every_failure),
 		UNIT_TEST(test_no_memory),

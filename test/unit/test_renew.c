@@ -153,6 +153,29 @@ test_gone(void **state)
 	bench_down(&b);
 }
 
+/* A driver kept its MTU: the device that is made anew has the one that was set meanwhile. */
+static void
+test_next_mtu(void **state)
+{
+	const struct bench_conf conf = { .features = 1ULL << VIRTIO_NET_F_MTU };
+	uint16_t mtu;
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, &conf);
+	assert_int_equal(rte_vduse_net_set_mtu(b.net, 1234), 0);
+	fk_break(b.dev);
+	wait_renewed();
+	bench_find(&b);
+	fk_config(b.dev, offsetof(struct virtio_net_config, mtu), &mtu, sizeof(mtu));
+	assert_int_equal(mtu, 1234);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	assert_int_equal(b.net->driver_mtu, 1234);
+	bench_down(&b);
+}
+
 /* The kernel takes its time with the calls of some threads: all changes meanwhile that may. */
 static __thread bool slow;
 
@@ -331,6 +354,7 @@ main(void)
 		UNIT_TEST(test_broken),
 		UNIT_TEST(test_broken_destroy),
 		UNIT_TEST(test_gone),
+		UNIT_TEST(test_next_mtu),
 		UNIT_TEST(test_gone_race),
 		UNIT_TEST(test_stays_off),
 		UNIT_TEST(test_given_up_twice),

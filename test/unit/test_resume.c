@@ -374,11 +374,35 @@ test_other_life(void **state)
 	assert_int_equal(rmdir(resume_dir), 0);
 }
 
+/* A driver keeps the MTU that it negotiated with the process before. */
+static void
+test_mtu_stays(void **state)
+{
+	struct bench_conf conf = { .features = 1ULL << VIRTIO_NET_F_MTU };
+	struct virtio_net_config config;
+	struct bench b;
+
+	(void)state;
+	resume_up(&b, &conf);
+	resume_die(&b);
+	resume_again(&b);
+	assert_int_equal(rte_vduse_net_set_mtu(b.net, 9000), 0);
+	resume_wait(&b, resume_is_served);
+	fk_config(b.dev, 0, &config, sizeof(config));
+	assert_int_equal(config.mtu, 1500);
+	assert_int_equal(b.net->driver_mtu, 1500);
+	assert_int_equal(fk_reset(b.dev), 0);
+	fk_config(b.dev, 0, &config, sizeof(config));
+	assert_int_equal(config.mtu, 9000);
+	resume_down(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(test_go_on),
+		UNIT_TEST(test_mtu_stays),
 		UNIT_TEST(test_zero_copy_frames),
 		UNIT_TEST(test_control_state),
 		UNIT_TEST(test_unmapped),

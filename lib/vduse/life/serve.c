@@ -188,6 +188,8 @@ serve_on_message(void *arg, uint32_t events)
 		vduse_ctl_del(dev->msg_id);
 		dev->msg_id = 0;
 		vduse_queues_fail(dev);
+		if (dev->ops.reset != NULL)
+			dev->ops.reset(dev->priv);
 		dev->lost(dev);
 	}
 }

@@ -156,5 +156,8 @@ vduse_status_set(struct rte_vduse_dev *dev, uint8_t status)
 		return ret;
 	__atomic_store_n(&dev->status, status, __ATOMIC_RELAXED);
 	vduse_store_set_status(dev->store, status, dev->broken);
+	/* before the answer, which the driver's reset waits for */
+	if (status == 0 && dev->ops.reset != NULL)
+		dev->ops.reset(dev->priv);
 	return 0;
 }

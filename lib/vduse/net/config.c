@@ -12,23 +12,72 @@
 #include "net/config.h"
 #include "ring/notify.h"
 #include "count.h"
+#include "log.h"
 #include "ring/queue.h"
 #include "ring/wake.h"
 
 /* A second without an interrupt is as good as none. */
 #define NET_COALESCE_USECS_MAX 1000000
 
+/* Locked over both: the driver's view is that of the one who came last here as well. */
+static int
+config_write(struct rte_vduse_net *net, struct net_field field, const void *value)
+{
+	memcpy((uint8_t *)&net->config + field.offset, value, field.len);
+	return rte_vduse_dev_set_config(net->dev, field.offset, value, field.len);
+}
+
 int
 net_config_write(struct rte_vduse_net *net, struct net_field field, const void *value)
 {
 	int ret;
 
-	/* over both: the driver's view is that of the one who came last here as well */
 	pthread_mutex_lock(&net->config_lock);
-	memcpy((uint8_t *)&net->config + field.offset, value, field.len);
-	ret = rte_vduse_dev_set_config(net->dev, field.offset, value, field.len);
+	ret = config_write(net, field, value);
 	pthread_mutex_unlock(&net->config_lock);
 	return ret;
+}
+
+/* Locked. */
+static int
+config_set_mtu(struct rte_vduse_net *net, uint16_t mtu)
+{
+	const uint16_t value = rte_cpu_to_le_16(mtu);
+
+	if (net->mtu_held) {
+		net->next_mtu = mtu;
+		return 0;
+	}
+	net->next_mtu = 0;
+	return config_write(net, NET_FIELD(mtu), &value);
+}
+
+void
+net_config_hold_mtu(struct rte_vduse_net *net, bool hold)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&net->config_lock);
+	net->mtu_held = hold;
+	if (!hold && net->next_mtu != 0)
+		ret = config_set_mtu(net, net->next_mtu);
+	pthread_mutex_unlock(&net->config_lock);
+	/* EPERM: the kernel has given the device up, and the next one has it */
+	if (ret < 0 && ret != -EPERM)
+		VDUSE_LOG(ERR, "%s: its MTU cannot be shown: %s", net->dev->name, strerror(-ret));
+}
+
+/* That the next driver is to see. */
+static uint16_t
+config_next_mtu(const struct rte_vduse_net *net)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&net->config_lock;
+	uint16_t mtu;
+
+	pthread_mutex_lock(lock);
+	mtu = net->next_mtu != 0 ? net->next_mtu : rte_le_to_cpu_16(net->config.mtu);
+	pthread_mutex_unlock(lock);
+	return mtu;
 }
 
 int
@@ -331,11 +380,14 @@ rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *ma
 int
 rte_vduse_net_set_mtu(struct rte_vduse_net *net, uint16_t mtu)
 {
-	const uint16_t value = rte_cpu_to_le_16(mtu);
+	int ret;
 
 	if (mtu < RTE_VDUSE_NET_MTU_MIN)
 		return -EINVAL;
-	return net_config_write(net, NET_FIELD(mtu), &value);
+	pthread_mutex_lock(&net->config_lock);
+	ret = config_set_mtu(net, mtu);
+	pthread_mutex_unlock(&net->config_lock);
+	return ret;
 }
 
 void
@@ -350,7 +402,7 @@ rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *i
 	may = info->dev.driver_features | (info->dev.resumed ? net->dev->offered : 0);
 	info->segments = (may & NET_FEATURES_SEGMENTS) != 0;
 	info->queue_pairs = net->queue_pairs;
-	info->mtu = rte_le_to_cpu_16(config.mtu);
+	info->mtu = config_next_mtu(net);
 	memcpy(&info->mac, config.mac, sizeof(info->mac));
 	info->active_pairs = __atomic_load_n(&net->active_pairs, __ATOMIC_RELAXED);
 	info->link_up = __atomic_load_n(&net->driver_up, __ATOMIC_RELAXED) &&

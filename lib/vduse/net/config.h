@@ -20,6 +20,13 @@ struct net_field {
 /** Give a field this value, in the driver's view of it as well. Any thread. @return 0 or -errno */
 int net_config_write(struct rte_vduse_net *net, struct net_field field, const void *value);
 
+/**
+ * Whether a driver goes by the MTU that it was shown, which then stays (virtio 1.2,
+ * 5.1.4.1). Where none does, the one that was set meanwhile is shown. Control thread,
+ * or before that has the device.
+ */
+void net_config_hold_mtu(struct rte_vduse_net *net, bool hold);
+
 /** Clear bits of the status, then set others; the same. */
 int net_config_status(struct rte_vduse_net *net, uint16_t clear, uint16_t set);
 

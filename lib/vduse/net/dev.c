@@ -87,7 +87,14 @@ net_notify(const struct rte_vduse_net *net, enum rte_vduse_net_event event, uint
 static int
 net_check_features(void *priv, uint64_t features)
 {
+	net_config_hold_mtu(priv, (features & RTE_BIT64(VIRTIO_NET_F_MTU)) != 0);
 	return net_plan_check(priv, features);
+}
+
+static void
+net_reset(void *priv)
+{
+	net_config_hold_mtu(priv, false);
 }
 
 /*
@@ -243,6 +250,7 @@ static const struct rte_vduse_ops net_ops = {
 	.check_features = net_check_features,
 	.start = net_start,
 	.stop = net_stop,
+	.reset = net_reset,
 	.queue = net_queue,
 	.kick = net_kick,
 	.settle = net_settle,
@@ -454,6 +462,8 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	if (ret < 0)
 		goto free_net;
 	net_state_adopt(net);
+	/* of a device that was there before, a driver may go by what it has read */
+	net->mtu_held = net->dev->resumed || net->dev->adopted;
 	ret = net_pairs_alloc(net, conf->call_thread);
 	if (ret < 0)
 		goto destroy;

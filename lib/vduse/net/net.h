@@ -90,8 +90,10 @@ struct rte_vduse_net {
 	struct net_filter filter;        /* active: heeded by the receive queues */
 	struct net_coalesce coalesce[2]; /* the owner's, [1]: dequeue; at every start */
 	bool adaptive[2];                /* the same */
-	pthread_mutex_t config_lock;     /* of the next, and of the two before */
+	pthread_mutex_t config_lock;     /* of the next three, and of the two before */
 	struct virtio_net_config config; /* as the driver sees it; net/config.c */
+	bool mtu_held;                   /* a driver goes by that MTU until it resets the device */
+	uint16_t next_mtu;               /* that the next one is to see; 0: the same */
 	rte_vduse_net_event_cb event;
 	void *event_arg;
 	const struct net_bodies *bodies; /* of the bursts, chosen at DRIVER_OK */

@@ -160,7 +160,7 @@ struct rte_vduse_net_info {
 	struct rte_vduse_info dev; /**< of the VDUSE device */
 	uint16_t queue_pairs;      /**< offered; less than asked for after a fall-back */
 	uint16_t active_pairs;     /**< that the driver uses */
-	uint16_t mtu;              /**< as the driver sees it, bytes */
+	uint16_t mtu;              /**< as a driver that comes sees it, bytes */
 	struct rte_ether_addr mac; /**< as the driver sees it */
 	bool link_up;              /**< a driver is there and the link was set up */
 	bool segments;             /**< the driver may send frames to be segmented */
@@ -342,9 +342,10 @@ int rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *
 int rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac);
 
 /**
- * Show another MTU; a Linux driver reads it when it next probes. What a driver
- * negotiated holds until it resets the device: plain frames beyond that MTU and
- * RTE_VDUSE_NET_OVERHEAD are dropped both ways, and counted (drop_long).
+ * Show another MTU. Where a driver has negotiated VIRTIO_NET_F_MTU, or may have with
+ * a process before, what it is shown stays (virtio 1.2, 5.1.4.1) until it resets the
+ * device: plain frames beyond that MTU and RTE_VDUSE_NET_OVERHEAD are dropped both
+ * ways, and counted (drop_long). A process that follows has to set it again.
  *
  * @return 0 or -errno
  */
