@@ -4,12 +4,16 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "os/ctl.h"
 #include "net/config.h"
 #include "net/ctrl/saved.h"
 #include "mem/deferred.h"
@@ -397,6 +401,51 @@ test_mtu_stays(void **state)
 	resume_down(&b);
 }
 
+/* The control thread does nothing until it is let go. */
+static void
+on_hold(void *arg, uint32_t events)
+{
+	sem_t *hold = arg;
+
+	(void)events;
+	sem_post(&hold[0]);
+	sem_wait(&hold[1]);
+}
+
+/* What the owner sets before the control thread has come to the device reaches its driver. */
+static void
+test_set_before(void **state)
+{
+	const int fd = eventfd(1, EFD_CLOEXEC);
+	struct bench_conf conf = { 0 };
+	struct virtio_net_config config;
+	vduse_ctl_id_t id;
+	struct bench b;
+	sem_t hold[2];
+
+	(void)state;
+	sem_init(&hold[0], 0, 0);
+	sem_init(&hold[1], 0, 0);
+	resume_up(&b, &conf);
+	resume_die(&b);
+	assert_int_equal(fk_config_irqs(b.dev), 0);
+	assert_int_equal(vduse_ctl_add(fd, EPOLLIN | EPOLLET, on_hold, hold, &id), 0);
+	sem_wait(&hold[0]);
+	resume_again(&b);
+	assert_int_equal(rte_vduse_net_set_link(b.net, true), 0);
+	assert_false(resume_is_started(&b));
+	sem_post(&hold[1]);
+	resume_wait(&b, resume_is_served);
+	bench_settle();
+	assert_int_equal(fk_config_irqs(b.dev), 1);
+	fk_config(b.dev, 0, &config, sizeof(config));
+	assert_int_equal(config.status, VIRTIO_NET_S_LINK_UP);
+	vduse_ctl_del(id);
+	close(fd);
+	bench_assert_traffic(&b);
+	resume_down(&b);
+}
+
 int
 main(void)
 {
@@ -412,6 +461,7 @@ main(void)
 		UNIT_TEST(test_asked_meanwhile),
 		UNIT_TEST(test_reset_meanwhile),
 		UNIT_TEST(test_other_life),
+		UNIT_TEST(test_set_before),
 	};
 
 	return UNIT_RUN("resume", tests);

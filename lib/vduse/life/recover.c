@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <string.h>
 #include <time.h>
 
 #include <linux/virtio_config.h>
@@ -78,6 +81,27 @@ recover_go_on(struct rte_vduse_dev *dev, uint8_t status)
 	dev->recovering = false;
 }
 
+/*
+ * The driver reads its configuration once more: until now the device had no status here, so that
+ * what its owner set was told to nobody, nor perhaps what the process before set last.
+ */
+static void
+recover_tell_config(struct rte_vduse_dev *dev)
+{
+	int ret;
+
+	if (!(dev->status & VIRTIO_CONFIG_S_DRIVER_OK))
+		return;
+	/* whoever sets something without a look at the new status has done so by now */
+	pthread_mutex_lock(&dev->renewal.lock);
+	ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_CONFIG_IRQ, NULL);
+	pthread_mutex_unlock(&dev->renewal.lock);
+	/* EINVAL: the driver has just gone */
+	if (ret < 0 && ret != -EINVAL)
+		VDUSE_LOG(WARNING, "%s: its driver cannot be told of its configuration: %s",
+				dev->name, strerror(-ret));
+}
+
 void
 vduse_recover(struct rte_vduse_dev *dev)
 {
@@ -85,6 +109,7 @@ vduse_recover(struct rte_vduse_dev *dev)
 
 	if (status != 0)
 		recover_go_on(dev, status);
+	recover_tell_config(dev);
 	if (dev->stopped_ns != 0)
 		recover_say_rest(dev);
 }
