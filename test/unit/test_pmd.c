@@ -212,6 +212,48 @@ test_link(void **state)
 	assert_int_equal(rte_vdev_uninit(VDEV), 0);
 }
 
+/* A driver that comes on the control thread while the test's looks whether there is one. */
+static struct fk_dev *comes;
+
+/* For the linker (--wrap). */
+void __real_rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *info);
+void __wrap_rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *info);
+
+void
+__wrap_rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *info)
+{
+	struct fk_dev *dev = comes;
+
+	__real_rte_vduse_net_info(net, info);
+	if (dev == NULL || !net->admin_up)
+		return;
+	comes = NULL;
+	assert_int_equal(fk_set_status(dev, BENCH_DRIVER_OK), 0);
+}
+
+/* The port tells of the driver's link as it is, not as it was when the port's start looked. */
+static void
+test_link_meanwhile(void **state)
+{
+	const struct bench_conf conf = { 0 };
+	const struct pmd_dev *pmd;
+	struct bench b;
+	uint16_t port;
+
+	(void)state;
+	port = port_probe();
+	pmd = rte_eth_devices[port].data->dev_private;
+	bench_take(&b, &conf, pmd->net);
+	bench_negotiate(&b);
+	bench_rings(&b, true);
+	comes = b.dev;
+	port_start(port);
+	assert_null(comes);
+	assert_true(link_is_up(port));
+	bench_give_back(&b);
+	assert_int_equal(rte_vdev_uninit(VDEV), 0);
+}
+
 /* n frames of 100 bytes each way, through the port's bursts. */
 static void
 port_traffic(struct bench *b, uint16_t port, unsigned int n)
@@ -424,6 +466,7 @@ main(void)
 		UNIT_TEST(test_good_args),
 		UNIT_TEST(test_probe_fails),
 		UNIT_TEST(test_link),
+		UNIT_TEST(test_link_meanwhile),
 		UNIT_TEST(test_traffic),
 		UNIT_TEST(test_settings),
 		UNIT_TEST(test_unplug),

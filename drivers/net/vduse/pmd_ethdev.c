@@ -4,20 +4,39 @@
 
 #include "pmd.h"
 
+static bool
+pmd_link_is_up(const struct pmd_dev *pmd)
+{
+	struct rte_vduse_net_info info;
+
+	rte_vduse_net_info(pmd->net, &info);
+	return info.link_up;
+}
+
+/*
+ * On any thread: the application's and the control thread may be here at once, and the one that
+ * writes last may have looked first. So each looks again after it wrote.
+ */
 static int
 pmd_link_update(struct rte_eth_dev *eth_dev, __rte_unused int wait)
 {
 	const struct pmd_dev *pmd = eth_dev->data->dev_private;
-	struct rte_vduse_net_info info;
 	struct rte_eth_link link = {
 		.link_speed = pmd->conf.net.speed,
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
 		.link_autoneg = RTE_ETH_LINK_FIXED,
 	};
+	bool up = pmd_link_is_up(pmd), wrote;
+	int ret = -1;
 
-	rte_vduse_net_info(pmd->net, &info);
-	link.link_status = info.link_up ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
-	return rte_eth_linkstatus_set(eth_dev, &link);
+	do {
+		wrote = up;
+		link.link_status = wrote ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
+		if (rte_eth_linkstatus_set(eth_dev, &link) == 0)
+			ret = 0;
+		up = pmd_link_is_up(pmd);
+	} while (up != wrote);
+	return ret;
 }
 
 /* On the control thread. */
