@@ -384,6 +384,41 @@ test_taken_over(void **state)
 	down(&b);
 }
 
+/* Its state file cannot be read: refused before anything changes hands, and the file stays. */
+static void
+test_state_is_unknown(void **state)
+{
+	struct vduse_store_head *head;
+	struct rte_vduse_net *net;
+	struct bench b;
+	unsigned int i;
+
+	(void)state;
+	up(&b, false);
+	head = b.net->dev->store->head;
+	for (i = 0; i < 2; i++) {
+		if (i == 0)
+			head->version++;
+		else
+			head->desc.queue_size ^= 1;
+		assert_int_equal(takeover_create(&net, true, false), -EPROTO);
+		unit_assert_logged_once(i == 0 ? "another version; stop that process"
+					       : "damaged; stop that process");
+		assert_int_equal(unit_log_count("ignored"), 0);
+		unit_log_clear();
+		bench_assert_traffic(&b);
+		if (i == 0)
+			head->version--;
+		else
+			head->desc.queue_size ^= 1;
+	}
+	/* it is the same file all the time */
+	assert_int_equal(takeover_create(&net, true, false), 0);
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+	bench_assert_traffic(&b);
+	down(&b);
+}
+
 /* What fails on this side before it has the device: nobody notices. */
 static void
 test_start_fails(void **state)
@@ -483,6 +518,7 @@ main(void)
 		UNIT_TEST(test_before_is_foreign),
 		UNIT_TEST(test_state_is_none),
 		UNIT_TEST(test_taken_over),
+		UNIT_TEST(test_state_is_unknown),
 		UNIT_TEST(test_start_fails),
 		UNIT_TEST(test_before_ends_meanwhile),
 		UNIT_TEST(test_kept),

@@ -263,7 +263,7 @@ store_load(struct vduse_store *store, const char *name, const char **why, uint32
 	return 0;
 }
 
-/* The same; what cannot be used is out of the way then. */
+/* The same; what cannot be used is out of the way then, or stays the process's that gave it. */
 static int
 store_load_or_begin(struct vduse_store *store, const char *name, bool given)
 {
@@ -276,8 +276,11 @@ store_load_or_begin(struct vduse_store *store, const char *name, bool given)
 		return ret;
 	if (!given)
 		return store_set_aside(store, why, version);
-	store_log_ignored(store, why);
-	return 0;
+	VDUSE_LOG(ERR,
+			"%s: the process that serves it goes on: state file %s: %s; stop that "
+			"process, and start this one again",
+			name, store->file, why);
+	return -EPROTO;
 }
 
 int
@@ -309,11 +312,11 @@ vduse_store_open(struct vduse_store **out, const char *dir, const char *name, in
 	if (ret < 0)
 		goto close_dir;
 	ret = store_load_or_begin(store, name, fd >= 0);
-	if (ret < 0) {
+	if (ret < 0 && ret != -EPROTO)
 		VDUSE_LOG(ERR, "%s: cannot use the state file %s/%s: %s", name, dir, store->file,
 				strerror(-ret));
+	if (ret < 0)
 		goto close_file;
-	}
 	*out = store;
 	return 0;
 

@@ -84,7 +84,8 @@ struct vduse_store {
  * @param fd the file, open and locked by a process that gives it to us, which
  *   this takes over; -1: open it
  * @return 0 or -errno, with a line of log: -EBUSY another process has it;
- *   -EACCES, -EPERM the folder is not ours alone
+ *   -EACCES, -EPERM the folder is not ours alone; -EPROTO the file that was
+ *   given is none of ours, or not whole
  */
 int vduse_store_open(struct vduse_store **store, const char *dir, const char *name, int fd);
 
