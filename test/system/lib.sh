@@ -122,13 +122,13 @@ container() {
 # two_containers [OPTION...]: the application, with these options for both devices, and containers c1
 # and c2 on it that answer each other: 10.0.0.1 and 10.0.0.2, fd00::1 and fd00::2. Sets app_pid.
 two_containers() {
-	local options="" word
+	local devargs="" word
 	for word; do
-		[ "${word#--}" = "$word" ] && options+="=$word" || options+=",${word#--}"
+		[ "${word#--}" = "$word" ] && devargs+="=$word" || devargs+=",${word#--}"
 	done
 	modules virtio_vdpa virtio_net
 	run app "$app" "${eal[@]}" "${huge[@]}" \
-		--vdev "net_vduse_p,name=c2,mac=02:00:00:00:00:02,attach=virtio$options" -- \
+		--vdev "net_vduse_p,name=c2,mac=02:00:00:00:00:02,attach=virtio$devargs" -- \
 		--port net_vduse_p --name c1 --mac 02:00:00:00:00:01 --attach virtio "$@"
 	app_pid=$pid
 	need_netdev c1 app "$app_pid"
