@@ -76,6 +76,11 @@ port_del() {
 	ip netns del "$1"
 }
 
+ifindexes() {
+	in_ns c1 cat /sys/class/net/eth0/ifindex
+	in_ns c2 cat /sys/class/net/eth0/ifindex
+}
+
 # The ports that stay until the end have a state folder, and so their devices outlive the daemon.
 case_start() {
 	setup
@@ -83,6 +88,7 @@ case_start() {
 	port_add c1 1 state-dir=$state
 	port_add c2 2 state-dir=$state
 	ping_back c1 10.0.0.2
+	ifindexes >/tmp/ifindexes
 }
 
 case_ping() {
@@ -178,6 +184,57 @@ case_ports() {
 	done
 }
 
+# resumed_by NAME: whether the daemon that runs now has said so.
+resumed_by() {
+	[ "$(grep -c "$1: goes on where another process ended" "$log")" -gt "${resumed[$1]}" ]
+}
+
+# resumes: after another start of the daemon the containers have the interfaces of before, and traffic:
+# pings, and TCP that is whole.
+resumes() {
+	local name
+	ovs_start
+	for name in c1 c2; do
+		wait_for "$patience" resumed_by "$name" ||
+			fail "$name: not resumed: $(grep vduse "$log" | tail -n 5)"
+	done
+	ping_back c1 10.0.0.2
+	ifindexes | cmp - /tmp/ifindexes || fail "other interfaces"
+	ping_ok c2 10.0.0.1 10
+	tcp c1 c2 10.0.0.2
+	tcp c2 c1 10.0.0.1
+	ovs_lives
+}
+
+resumed_before() {
+	local name
+	declare -gA resumed
+	for name in c1 c2; do
+		resumed[$name]=$(grep -c "$name: goes on where another process ended" "$log" || true)
+	done
+}
+
+# What an upgrade of the package does: an end in order, and a start, with pings under way.
+case_restart() {
+	in_ns c1 ping -n -q -i 0.1 10.0.0.2 >/dev/null &
+	background+=($!)
+	resumed_before
+	ovs_stop
+	[ -c /dev/vduse/c1 ] && [ -c /dev/vduse/c2 ] || fail "a device is gone"
+	resumes
+}
+
+case_kill() {
+	local pid
+	in_ns c1 ping -n -q -i 0.1 10.0.0.2 >/dev/null &
+	background+=($!)
+	resumed_before
+	pid=$(ovs_pid)
+	kill -KILL "$pid"
+	wait_for "$patience" is_gone running "$pid" || fail "it survives"
+	resumes
+}
+
 case_stop() {
 	ovs_stop
 	[ -c /dev/vduse/c1 ] && [ -c /dev/vduse/c2 ] || fail "a device is gone"
@@ -188,7 +245,7 @@ case_stop() {
 }
 
 case_first ovs/start case_start || exit 1
-for name in ping tcp mtu too_long refused ports stop; do
+for name in ping tcp mtu too_long refused ports restart kill stop; do
 	case_run "ovs/$name" "case_$name"
 done
 exit 0
