@@ -49,7 +49,7 @@ static const struct {
 	const char *path; /* a pattern of glob(3) */
 	uint64_t rights;
 } rules[] = {
-	/* devices that are made anew, and front ends' that are looked at */
+	/* devices that are recreated, and front ends' that are looked at */
 	{ "/dev/vduse", DEVICE },
 	{ "/dev/vhost-vdpa-*", DEVICE },
 	{ "/sys/bus/vdpa", CHANGE },

@@ -102,7 +102,7 @@ follow_links(void)
 
 /*
  * The main lcore is alive, or it would not be here; the others by what they have
- * done since the last time. Silence has the service manager start the process anew.
+ * done since the last time. Silence has the service manager start the process again.
  */
 static void
 tell_alive(void)
@@ -247,7 +247,7 @@ drop(uint64_t keep)
 
 /*
  * What the end still needs is kept: a device of our own is taken off the vDPA bus
- * over netlink, and where the kernel gives it up it is made anew.
+ * over netlink, and where the kernel gives it up it is recreated.
  */
 static int
 lock_down(void)

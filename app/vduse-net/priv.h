@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* CAP_NET_ADMIN as a bit: to take a device off the vDPA bus, and to create one anew. */
+/* CAP_NET_ADMIN as a bit: to take a device off the vDPA bus, and to create one again. */
 uint64_t priv_net_admin(void);
 
 /*

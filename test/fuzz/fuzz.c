@@ -124,7 +124,7 @@ fuzz_check_rest(void)
 	struct fk_ledger ledger;
 
 	fuzz_mem_check();
-	FUZZ_CHECK(vduse_grave_reap() == 0);
+	FUZZ_CHECK(vduse_deferred_reap() == 0);
 	FUZZ_CHECK(rte_mempool_avail_count(fuzz_pool) == FUZZ_MBUFS);
 	fuzz_clock_pass();
 	bench_assert_traffic(&good);

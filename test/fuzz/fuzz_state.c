@@ -65,7 +65,7 @@ state_conf(const struct fuzz_rec *rec)
 
 /* As the library's: FNV-1a of name and description. */
 static uint64_t
-checksum(const struct vduse_store_head *head)
+checksum(const struct vduse_statefile_head *head)
 {
 	const uint8_t *const parts[] = { (const uint8_t *)head->name,
 		(const uint8_t *)&head->desc };
@@ -93,71 +93,73 @@ poke(uint8_t *base, size_t size, uint64_t offset, uint64_t value, size_t len)
 static void
 poke_queue(uint8_t *file, size_t size, const struct fuzz_rec *rec)
 {
-	const struct vduse_store_head *head = (const void *)file;
-	const size_t record = vduse_state_vq_bytes(FUZZ_QUEUE_SIZE);
-	const uint32_t n = vduse_state_entries(FUZZ_QUEUE_SIZE);
+	const struct vduse_statefile_head *head = (const void *)file;
+	const size_t record = vduse_journal_bytes(FUZZ_QUEUE_SIZE);
+	const uint32_t n = vduse_journal_entries(FUZZ_QUEUE_SIZE);
 	const uint64_t at = sizeof(*head) + rec->b % fd.nb_vqs * record;
-	const uint64_t arrays = at + sizeof(struct vduse_state_vq);
+	const uint64_t arrays = at + sizeof(struct vduse_journal_record);
 	const uint64_t i = rec->c % n;
-	const uint64_t buffer = arrays + 8 * n + sizeof(struct vduse_state_buffer) * i;
+	const uint64_t buffer = arrays + 8 * n + sizeof(struct vduse_journal_buffer) * i;
 
 	switch (rec->c >> 24 & 7) {
 	case 0: /* any field, any bytes */
-		poke(file, size, at + rec->c % sizeof(struct vduse_state_vq), rec->d,
+		poke(file, size, at + rec->c % sizeof(struct vduse_journal_record), rec->d,
 				1 + (rec->c >> 16) % 8);
 		break;
 	case 1:
-		poke(file, size, at + offsetof(struct vduse_state_vq, burst), rec->d, 8);
+		poke(file, size, at + offsetof(struct vduse_journal_record, burst), rec->d, 8);
 		break;
 	case 2: /* a count of the journal that may be true */
-		poke(file, size, at + offsetof(struct vduse_state_vq, burst) + 4, rec->d & 0xff, 4);
+		poke(file, size, at + offsetof(struct vduse_journal_record, burst) + 4,
+				rec->d & 0xff, 4);
 		break;
 	case 3:
-		poke(file, size, at + offsetof(struct vduse_state_vq, take),
-				rec->d | VDUSE_STATE_TAKE_USED, 8);
-		poke(file, size, at + offsetof(struct vduse_state_vq, taken[rec->d >> 17 & 1]),
+		poke(file, size, at + offsetof(struct vduse_journal_record, take),
+				rec->d | VDUSE_JOURNAL_TAKE_USED, 8);
+		poke(file, size,
+				at + offsetof(struct vduse_journal_record, taken[rec->d >> 17 & 1]),
 				rec->d >> 32, 8);
 		break;
 	case 4:
 		poke(file, size, arrays + 8 * i, rec->d, 8);
 		break;
 	case 5: /* taken, of a few slots */
-		poke(file, size, buffer + offsetof(struct vduse_state_buffer, take),
+		poke(file, size, buffer + offsetof(struct vduse_journal_buffer, take),
 				rec->d >> 32 & 0xff, 8);
-		poke(file, size, buffer + offsetof(struct vduse_state_buffer, flags),
-				(rec->d & 0x3ffff) | VDUSE_STATE_IN_FLIGHT, 8);
+		poke(file, size, buffer + offsetof(struct vduse_journal_buffer, flags),
+				(rec->d & 0x3ffff) | VDUSE_JOURNAL_IN_FLIGHT, 8);
 		break;
 	case 6:
-		poke(file, size, arrays + (8 + sizeof(struct vduse_state_buffer)) * n + 2 * i,
+		poke(file, size, arrays + (8 + sizeof(struct vduse_journal_buffer)) * n + 2 * i,
 				rec->d, 2);
 		break;
 	default:
-		poke(file, size, at + offsetof(struct vduse_state_vq, valid), rec->d & 3, 4);
+		poke(file, size, at + offsetof(struct vduse_journal_record, valid), rec->d & 3, 4);
 		break;
 	}
 }
 
 static void
-poke_blob(struct vduse_store_blob *blob, const struct fuzz_rec *rec)
+poke_blob(struct vduse_statefile_blob *blob, const struct fuzz_rec *rec)
 {
 	const uint32_t half = blob->current & 1;
 
 	if (rec->a & 0x40)
 		poke((uint8_t *)blob, sizeof(*blob), rec->b % 12, rec->d, 1 + rec->c % 4);
 	else
-		poke(blob->data[half], blob->len[half] % (VDUSE_STATE_BLOB_MAX + 1), rec->b, rec->d,
-				1 + rec->c % 8);
+		poke(blob->data[half], blob->len[half] % (VDUSE_JOURNAL_BLOB_MAX + 1), rec->b,
+				rec->d, 1 + rec->c % 8);
 }
 
 /* One change of the file. Returns its new size, 0: as it is. */
 static uint64_t
 poke_file(uint8_t *file, size_t size, const struct fuzz_rec *rec)
 {
-	struct vduse_store_head *head = (void *)file;
+	struct vduse_statefile_head *head = (void *)file;
 
 	switch (rec->a & 7) {
 	case 0:
-		poke(file, offsetof(struct vduse_store_head, config), rec->b, rec->d,
+		poke(file, offsetof(struct vduse_statefile_head, config), rec->b, rec->d,
 				1 + rec->c % 8);
 		poked_desc = true;
 		break;
@@ -192,9 +194,9 @@ poke_file(uint8_t *file, size_t size, const struct fuzz_rec *rec)
 
 /* What the description asks for, where that is not too much. */
 static uint64_t
-described_size(const struct vduse_store_head *head)
+described_size(const struct vduse_statefile_head *head)
 {
-	const uint64_t each = vduse_state_vq_bytes(head->desc.queue_size);
+	const uint64_t each = vduse_journal_bytes(head->desc.queue_size);
 	const uint64_t all = sizeof(*head) + head->desc.nb_queues * each;
 
 	return all <= FILE_MAX ? all : 0;
@@ -204,7 +206,7 @@ static void
 poke_all(const struct fuzz_rec *pokes, unsigned int nb)
 {
 	const int file = open(path, O_RDWR | O_CLOEXEC);
-	struct vduse_store_head *head;
+	struct vduse_statefile_head *head;
 	uint64_t size = 0, cut = 0, wanted;
 	bool unchecked = false;
 	unsigned int i;

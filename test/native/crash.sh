@@ -90,7 +90,7 @@ killed() {
 	done
 	mapfile -t all < <(printf '%s\n' "${all[@]}" | sort -n)
 	ms=${all[kills / 2]} slowest=${all[-1]}
-	grep -q 'k1: goes on where another process ended' "$work/app.log" || fail "it was not taken over"
+	grep -q 'k1: resumed after the previous process' "$work/app.log" || fail "it was not taken over"
 	echo_ok full
 	echo_ok show
 	say "$kills kills, traffic at most $slowest ms after the start, the median $ms ms: $answer"
@@ -279,7 +279,7 @@ case_kept() {
 		[ -e "$work/run/k1.state" ] && [ ! -e "$work/run/k1.sock" ] || fail "left: $(ls "$work/run")"
 		app_start k1
 		app_ready
-		grep -q 'k1: goes on where another process ended' "$work/app.log" || fail "it was not resumed"
+		grep -q 'k1: resumed after the previous process' "$work/app.log" || fail "it was not resumed"
 		echo_ok back
 	done
 	echo_ok full

@@ -230,7 +230,7 @@ case_anew() {
 	kill -KILL "$small_pid"
 	wait "$small_pid" 2>/dev/null || true
 	exec 9>&- 4<&-
-	wait_for "$patience" grep -q 'x7: made anew, and back' "$work/back.log" || { log back; fail "not made anew"; }
+	wait_for "$patience" grep -q 'x7: recreated, and back' "$work/back.log" || { log back; fail "not recreated"; }
 	traffic
 	small_end
 	back_gone

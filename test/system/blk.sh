@@ -22,7 +22,7 @@ serve_file() {
 	serve "$1" --file "$image" --state-dir "$state"
 }
 
-# serves RUN: it is ready; the device was made anew or is gone on with.
+# serves RUN: it is ready; the device was recreated or is gone on with.
 serves() {
 	wait_for "$patience" grep -q '^d1: .* sectors' "$VM_RESULT/blk-$1.log" ||
 		{ tail -n 20 "$VM_RESULT/blk-$1.log"; fail "run $1 does not start"; }
@@ -130,7 +130,7 @@ case_kills() {
 		wait_for "$patience" in_flight || fail "nothing waits for who comes after kill $n"
 		serve_file "$n"
 		serves "$n"
-		grep -q 'd1: goes on where another process ended' "$VM_RESULT/blk-$n.log"
+		grep -q 'd1: resumed after the previous process' "$VM_RESULT/blk-$n.log"
 		at=$(cat /tmp/written)
 		wait_for "$patience" written_more "$at" || { tail "$VM_RESULT/blk-$n.log"; fail "nothing is written after kill $n"; }
 	done

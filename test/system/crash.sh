@@ -54,8 +54,8 @@ case_kills() {
 		at=$(received_bytes c2)
 		wait_for "$patience" received_more c2 "$at" || { tail "$VM_RESULT/app-$n.log"; fail "no traffic after kill $n"; }
 	done
-	grep -q 'c1: goes on where another process ended' "$VM_RESULT/app-$kills.log"
-	grep -q 'c2: goes on where another process ended' "$VM_RESULT/app-$kills.log"
+	grep -q 'c1: resumed after the previous process' "$VM_RESULT/app-$kills.log"
+	grep -q 'c2: resumed after the previous process' "$VM_RESULT/app-$kills.log"
 	same_interfaces
 	stream_end
 	say "$kills kills, $(received_bytes c2) bytes: $(cut -c 1-16 /tmp/sent)..."

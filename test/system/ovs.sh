@@ -186,7 +186,7 @@ case_ports() {
 
 # resumed_by NAME: whether the daemon that runs now has said so.
 resumed_by() {
-	[ "$(grep -c "$1: goes on where another process ended" "$log")" -gt "${resumed[$1]}" ]
+	[ "$(grep -c "$1: resumed after the previous process" "$log")" -gt "${resumed[$1]}" ]
 }
 
 # resumes: after another start of the daemon the containers have the interfaces of before, and traffic:
@@ -210,7 +210,7 @@ resumed_before() {
 	local name
 	declare -gA resumed
 	for name in c1 c2; do
-		resumed[$name]=$(grep -c "$name: goes on where another process ended" "$log" || true)
+		resumed[$name]=$(grep -c "$name: resumed after the previous process" "$log" || true)
 	done
 }
 

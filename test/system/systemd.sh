@@ -155,7 +155,7 @@ traffic() {
 }
 
 resumed_lines() {
-	journalctl --no-pager -o cat -u "$unit" | grep -c 'c1: goes on where another process ended' || true
+	journalctl --no-pager -o cat -u "$unit" | grep -c 'c1: resumed after the previous process' || true
 }
 
 case_crash() {

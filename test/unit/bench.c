@@ -269,9 +269,9 @@ call_round_ends(struct vduse_vq *vq)
 	int ret;
 
 	if (vq->call_by_thread)
-		ret = vduse_call_set_thread(vq, true);
+		ret = vduse_notify_set_thread(vq, true);
 	else
-		ret = vduse_call_set_coalesce(
+		ret = vduse_notify_set_coalesce(
 				vq, vq->coal_frames, vq->coal_usecs, vq->coal_adaptive);
 	assert_int_equal(ret, 0);
 }

@@ -82,7 +82,7 @@ void bench_create(struct bench *b, const struct bench_conf *conf);
 void bench_take(struct bench *b, const struct bench_conf *conf, struct rte_vduse_net *net);
 void bench_give_back(struct bench *b);
 
-/* The device was made anew under its name: meet it there. */
+/* The device was recreated under its name: meet it there. */
 void bench_find(struct bench *b);
 
 /* Features of the variant, as the driver negotiates them. */

@@ -124,7 +124,7 @@ crash_fork(void)
 static size_t
 crash_piece(const struct crash *c, unsigned int i, void **at)
 {
-	const struct vduse_store *store = c->b.net->dev->store;
+	const struct vduse_statefile *store = c->b.net->dev->store;
 
 	switch (i) {
 	case 0:

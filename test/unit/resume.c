@@ -50,7 +50,7 @@ resume_again(struct bench *b)
 	const struct rte_vduse_net_conf conf = resume_conf();
 
 	assert_int_equal(rte_vduse_net_create(&conf, &b->net), 0);
-	unit_assert_logged_once("goes on where another process ended");
+	unit_assert_logged_once("resumed after the previous process");
 }
 
 void

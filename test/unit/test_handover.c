@@ -312,7 +312,7 @@ go_on(struct bench *b)
 	const time_t until = time(NULL) + PATIENCE_S;
 
 	assert_int_equal(takeover_create(&b->net, false, false), 0);
-	unit_assert_logged_once("goes on where another process ended");
+	unit_assert_logged_once("resumed after the previous process");
 	while (!(bench_is_served(b, 0) && bench_is_served(b, 1)) && time(NULL) < until)
 		sched_yield();
 	assert_true(bench_info(b).dev.started);

@@ -41,8 +41,8 @@ static void
 emptied(struct bench *b)
 {
 	unit_clock_stop();
-	send_frames(b, VDUSE_HOLDOFF_BURST);
-	assert_int_equal(poll_ring(b, 32), VDUSE_HOLDOFF_BURST);
+	send_frames(b, VDUSE_BACKOFF_BURST);
+	assert_int_equal(poll_ring(b, 32), VDUSE_BACKOFF_BURST);
 }
 
 typedef void (*holdoff_case_t)(struct bench *b);
@@ -78,10 +78,10 @@ static void
 left_alone(struct bench *b)
 {
 	emptied(b);
-	assert_true(lib_vq(b)->holdoff_cycles > 1);
+	assert_true(lib_vq(b)->backoff_cycles > 1);
 	send_frames(b, 5);
 	assert_int_equal(poll_ring(b, 32), 0);
-	unit_clock_pass(lib_vq(b)->holdoff_cycles);
+	unit_clock_pass(lib_vq(b)->backoff_cycles);
 	assert_int_equal(poll_ring(b, 32), 0);
 	unit_clock_pass(1);
 	assert_int_equal(poll_ring(b, 32), 5);
@@ -93,8 +93,8 @@ static void
 at_once(struct bench *b)
 {
 	unit_clock_stop();
-	send_frames(b, VDUSE_HOLDOFF_BURST - 1);
-	assert_int_equal(poll_ring(b, 32), VDUSE_HOLDOFF_BURST - 1);
+	send_frames(b, VDUSE_BACKOFF_BURST - 1);
+	assert_int_equal(poll_ring(b, 32), VDUSE_BACKOFF_BURST - 1);
 	send_frames(b, 1);
 	assert_int_equal(poll_ring(b, 32), 1);
 }
@@ -108,10 +108,10 @@ left_some(struct bench *b)
 
 	unit_clock_stop();
 	for (left = 1; left < 64; left++) {
-		send_frames(b, VDUSE_HOLDOFF_BURST + left);
-		assert_int_equal(poll_ring(b, VDUSE_HOLDOFF_BURST), VDUSE_HOLDOFF_BURST);
+		send_frames(b, VDUSE_BACKOFF_BURST + left);
+		assert_int_equal(poll_ring(b, VDUSE_BACKOFF_BURST), VDUSE_BACKOFF_BURST);
 		assert_int_equal(poll_ring(b, 64), left);
-		unit_clock_pass(2 * lib_vq(b)->holdoff_cycles);
+		unit_clock_pass(2 * lib_vq(b)->backoff_cycles);
 	}
 }
 HOLDOFF_TEST(left_some)
@@ -156,7 +156,7 @@ not_asleep(struct bench *b)
 	assert_int_equal(poll_ring(b, 32), 2);
 	rte_vduse_net_wake_disable(b->net, 0);
 	emptied(b);
-	assert_true(lib_vq(b)->holdoff);
+	assert_true(lib_vq(b)->backoff);
 	assert_int_equal(fk_reset(b->dev), 0);
 	bench_negotiate(b);
 	bench_rings(b, true);
@@ -169,13 +169,13 @@ HOLDOFF_TEST(not_asleep)
 static void
 test_small_ring(void **state)
 {
-	const struct bench_conf conf = { .ring_size = VDUSE_HOLDOFF_RING / 2 };
+	const struct bench_conf conf = { .ring_size = VDUSE_BACKOFF_RING / 2 };
 	struct bench b;
 
 	(void)state;
 	bench_up(&b, &conf);
 	emptied(&b);
-	assert_false(lib_vq(&b)->holdoff);
+	assert_false(lib_vq(&b)->backoff);
 	emptied(&b);
 	bench_down(&b);
 }

@@ -97,7 +97,7 @@ last(struct bench *b)
 	assert_int_equal(fk_reset(b->dev), 0);
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
 	bench_give_back(b);
-	assert_int_equal(vduse_grave_reap(), 0);
+	assert_int_equal(vduse_deferred_reap(), 0);
 }
 
 static uint64_t

@@ -193,7 +193,7 @@ test_recreated(void **state)
 	hasty_start();
 	__atomic_store_n(&hasty.constructed, true, __ATOMIC_RELAXED);
 	fk_break(b.dev);
-	while (unit_log_count("unit: made anew") == 0)
+	while (unit_log_count("unit: recreated") == 0)
 		sched_yield();
 	bench_find(&b);
 	hasty_assert_answered();

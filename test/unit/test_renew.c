@@ -20,12 +20,12 @@ wait_renewed(void)
 {
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
-	while (unit_log_count("unit: made anew") == 0 && time(NULL) < until)
+	while (unit_log_count("unit: recreated") == 0 && time(NULL) < until)
 		sched_yield();
-	unit_assert_logged_once("unit: made anew");
+	unit_assert_logged_once("unit: recreated");
 }
 
-/* The kernel gave the device up: said once; it is made anew and serves. */
+/* The kernel gave the device up: said once; it is recreated and serves. */
 static void
 broken_run(void (*break_it)(struct bench *b))
 {
@@ -138,7 +138,7 @@ test_gone(void **state)
 		sched_yield();
 	assert_int_equal(rte_vduse_net_set_mtu(b.net, 1234), 0);
 	assert_int_equal(vduse_iotlb_load(vq->tlb), -ENODEV); /* an lcore that met a miss before */
-	vduse_call(vq);                                       /* or used buffers */
+	vduse_notify(vq);                                     /* or used buffers */
 	assert_int_equal(vq->stats.calls_failed, 1);
 	assert_int_equal(stray_calls(), 0);
 	assert_false(fk_fail_done());
@@ -153,7 +153,7 @@ test_gone(void **state)
 	bench_down(&b);
 }
 
-/* A driver kept its MTU: the device that is made anew has the one that was set meanwhile. */
+/* A driver kept its MTU: the device that is recreated has the one that was set meanwhile. */
 static void
 test_next_mtu(void **state)
 {
@@ -207,7 +207,7 @@ setter_main(void *arg)
 		ret = rte_vduse_net_set_mtu(s->b->net, 1000 + ++mtu % 100);
 		if (ret != 0 && ret != -EPERM) /* the kernel's, before it is taken away */
 			s->wrong++;
-		vduse_call(vq);
+		vduse_notify(vq);
 		ret = vduse_iotlb_load(vq->tlb);
 		if (ret < 0 && ret != -ENODEV && ret != -EPERM && ret != -ESHUTDOWN)
 			s->wrong++;
@@ -305,7 +305,7 @@ test_stays_off(void **state)
 	bench_destroy(&b);
 }
 
-/* Given up again while the bus keeps the thread: others are served, and then it is made anew again.
+/* Given up again while the bus keeps the thread: others are served, and then it is recreated again.
  */
 static void
 test_given_up_twice(void **state)
@@ -337,7 +337,7 @@ test_given_up_twice(void **state)
 	bench_assert_traffic(&o);
 	bench_down(&o);
 	__atomic_store_n(&bus.hold, false, __ATOMIC_RELEASE);
-	while (unit_log_count("unit: made anew") < 2)
+	while (unit_log_count("unit: recreated") < 2)
 		sched_yield();
 	bench_find(&b);
 	bench_negotiate(&b);

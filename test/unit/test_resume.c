@@ -58,13 +58,13 @@ test_go_on(void **state)
 static void
 damage_take(uint16_t index)
 {
-	struct vduse_state_vq *record;
-	struct vduse_store *store;
+	struct vduse_journal_record *record;
+	struct vduse_statefile *store;
 
-	assert_int_equal(vduse_store_open(&store, resume_dir, "unit", -1), 0);
-	record = vduse_store_record(store, index);
+	assert_int_equal(vduse_statefile_open(&store, resume_dir, "unit", -1), 0);
+	record = vduse_statefile_record(store, index);
 	record->take ^= 3;
-	vduse_store_close(store, false);
+	vduse_statefile_close(store, false);
 }
 
 /* Buffers that the driver gets back, until there are `expected`: recovery is another thread's. */
@@ -116,7 +116,7 @@ zero_copy_frames(const struct bench_variant *variant)
 		if (i != 1)
 			rte_pktmbuf_free(pkts[i]);
 	resume_down(&b);
-	assert_int_equal(vduse_grave_reap(), 0);
+	assert_int_equal(vduse_deferred_reap(), 0);
 }
 
 static void
@@ -146,7 +146,7 @@ test_control_state(void **state)
 	b.net->filter.promisc = false;
 	b.net->filter.allmulti = true;
 	net_set_rss(b.net, &(struct net_rss){ .types = 5 });
-	net_state_save(b.net);
+	net_saved_write(b.net);
 	resume_die(&b);
 	resume_again(&b);
 	resume_wait(&b, resume_is_served);
@@ -299,7 +299,7 @@ test_unmapped_damaged(void **state)
 	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
 	bench_assert_traffic(&b);
 	resume_down(&b);
-	assert_int_equal(vduse_grave_reap(), 0);
+	assert_int_equal(vduse_deferred_reap(), 0);
 }
 
 /* The driver asks while nobody is there: it is answered, and by the queue's true state. */

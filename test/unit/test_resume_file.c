@@ -15,14 +15,14 @@
 static void
 spoil(bool version)
 {
-	struct vduse_store *store;
+	struct vduse_statefile *store;
 
-	assert_int_equal(vduse_store_open(&store, resume_dir, "unit", -1), 0);
+	assert_int_equal(vduse_statefile_open(&store, resume_dir, "unit", -1), 0);
 	if (version)
 		store->head->version++;
 	else
 		store->head->desc.queue_size ^= 1;
-	vduse_store_close(store, false);
+	vduse_statefile_close(store, false);
 	unit_log_clear();
 }
 
@@ -46,7 +46,7 @@ other_version_run(bool version)
 	struct bench b;
 
 	if (version)
-		snprintf(aside, sizeof(aside), "unit.state.v%d", VDUSE_STORE_VERSION + 1);
+		snprintf(aside, sizeof(aside), "unit.state.v%d", VDUSE_STATEFILE_VERSION + 1);
 	resume_up(&b, &conf);
 	resume_die(&b);
 	spoil(version);
@@ -98,16 +98,16 @@ described(const struct other_desc *other)
 {
 	const struct rte_vduse_net_conf conf = resume_conf();
 	struct bench_conf plain = { .variant.event_idx = true };
-	struct vduse_store_desc desc;
-	struct vduse_store_id id;
-	struct vduse_store *store;
+	struct vduse_statefile_desc desc;
+	struct vduse_statefile_id id;
+	struct vduse_statefile *store;
 	struct rte_vduse_net *net;
 	struct bench b;
 	uint8_t status;
 
 	resume_up(&b, &plain);
 	resume_die(&b);
-	assert_int_equal(vduse_store_open(&store, resume_dir, "unit", -1), 0);
+	assert_int_equal(vduse_statefile_open(&store, resume_dir, "unit", -1), 0);
 	desc = store->head->desc;
 	id = store->head->id;
 	status = store->head->status;
@@ -116,10 +116,10 @@ described(const struct other_desc *other)
 		desc.first_control_queue = other->first_control_queue;
 	}
 	desc.features &= ~other->not_offered;
-	assert_int_equal(vduse_store_format(store, "unit", &desc), 0);
-	vduse_store_set_status(store, other->agreed ? status : 0, false);
-	vduse_store_served(store, &id);
-	vduse_store_close(store, false);
+	assert_int_equal(vduse_statefile_format(store, "unit", &desc), 0);
+	vduse_statefile_set_status(store, other->agreed ? status : 0, false);
+	vduse_statefile_served(store, &id);
+	vduse_statefile_close(store, false);
 	assert_int_equal(rte_vduse_net_create(&conf, &net), -EEXIST);
 	unit_assert_logged_once("describes another device");
 	fk_attach(b.dev, false);
@@ -178,15 +178,15 @@ static void
 owner_state(size_t offset, uint8_t value)
 {
 	struct bench_conf conf = { 0 };
-	struct vduse_store *store;
+	struct vduse_statefile *store;
 	uint8_t steer;
 	struct bench b;
 
 	resume_up(&b, &conf);
 	resume_die(&b);
-	assert_int_equal(vduse_store_open(&store, resume_dir, "unit", -1), 0);
+	assert_int_equal(vduse_statefile_open(&store, resume_dir, "unit", -1), 0);
 	store->head->owner.data[store->head->owner.current & 1][offset] = value;
-	vduse_store_close(store, false);
+	vduse_statefile_close(store, false);
 	resume_again(&b);
 	resume_wait(&b, resume_is_served);
 	assert_true(b.net->queues[0].features == bench_features(&conf));

@@ -137,7 +137,7 @@ spy_write(int fd, const void *buf, size_t len)
 static int
 spy_ioctl(int fd, unsigned long request, void *arg)
 {
-	/* the map is made anew behind this */
+	/* the map is recreated behind this */
 	if (request == VDUSE_IOC_REGION)
 		spy_look();
 	return spy.kernel->ioctl(fd, request, arg);
@@ -233,7 +233,7 @@ with_variants(void (*one)(struct bench *b))
 		bench_up(&b, &conf);
 		one(&b);
 		bench_down(&b);
-		assert_int_equal(vduse_grave_reap(), 0);
+		assert_int_equal(vduse_deferred_reap(), 0);
 	}
 }
 
@@ -499,7 +499,7 @@ with_state_dir(void (*one)(struct bench *b))
 		resume_up(&b, &conf);
 		one(&b);
 		resume_down(&b);
-		assert_int_equal(vduse_grave_reap(), 0);
+		assert_int_equal(vduse_deferred_reap(), 0);
 	}
 }
 

@@ -278,11 +278,11 @@ inflight_burst(struct crash *c, struct vduse_chain *chains, const bool packed)
 		vduse_chain_init(vq, &chains[i], 0);
 		if (vduse_ring_ready(vq, &pos, packed) != 1 ||
 				vduse_ring_fetch(vq, &pos, &chains[i], packed) != 0 ||
-				!vduse_state_inflight_set(vq, chains[i].id, chains[i].slots))
+				!vduse_journal_inflight_set(vq, chains[i].id, chains[i].slots))
 			_exit(1);
 		vq->avail = pos;
 	}
-	vduse_state_take(vq, packed);
+	vduse_journal_take(vq, packed);
 	for (i = 0; i < FRAMES; i++) {
 		seed = i;
 		c->note->seeds[i] = seed;

@@ -16,7 +16,7 @@
 static char dir[64];
 static char path[128];
 
-static const struct vduse_store_desc good = {
+static const struct vduse_statefile_desc good = {
 	.device_id = 1, .nb_queues = 2, .queue_size = 64, .first_control_queue = 2, .nb_spaces = 1
 };
 
@@ -33,24 +33,24 @@ folder(void)
 static void
 leave(void)
 {
-	const struct vduse_store_id id = { .boot = "boot" };
-	struct vduse_store *store;
+	const struct vduse_statefile_id id = { .boot = "boot" };
+	struct vduse_statefile *store;
 
-	assert_int_equal(vduse_store_open(&store, dir, NAME, -1), 0);
-	assert_int_equal(vduse_store_format(store, NAME, &good), 0);
-	vduse_store_served(store, &id);
-	vduse_store_close(store, false);
+	assert_int_equal(vduse_statefile_open(&store, dir, NAME, -1), 0);
+	assert_int_equal(vduse_statefile_format(store, NAME, &good), 0);
+	vduse_statefile_served(store, &id);
+	vduse_statefile_close(store, false);
 }
 
-static enum vduse_store_stage
+static enum vduse_statefile_stage
 look(bool remove)
 {
-	struct vduse_store *store;
-	enum vduse_store_stage stage;
+	struct vduse_statefile *store;
+	enum vduse_statefile_stage stage;
 
-	assert_int_equal(vduse_store_open(&store, dir, NAME, -1), 0);
-	stage = vduse_store_stage(store);
-	vduse_store_close(store, remove);
+	assert_int_equal(vduse_statefile_open(&store, dir, NAME, -1), 0);
+	stage = vduse_statefile_stage(store);
+	vduse_statefile_close(store, remove);
 	return stage;
 }
 
@@ -61,11 +61,11 @@ test_good(void **state)
 
 	(void)state;
 	folder();
-	assert_int_equal(look(false), VDUSE_STORE_EMPTY);
+	assert_int_equal(look(false), VDUSE_STATEFILE_EMPTY);
 	leave();
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	assert_int_equal(look(true), VDUSE_STORE_SERVED);
+	assert_int_equal(look(true), VDUSE_STATEFILE_SERVED);
 	assert_int_equal(unit_log_count("\n"), 0);
 	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(rmdir(dir), 0);
@@ -89,9 +89,9 @@ bad_magic(void)
 static void
 bad_version(void)
 {
-	const uint32_t version = VDUSE_STORE_VERSION + 1;
+	const uint32_t version = VDUSE_STATEFILE_VERSION + 1;
 
-	overwrite(offsetof(struct vduse_store_head, version), &version, sizeof(version));
+	overwrite(offsetof(struct vduse_statefile_head, version), &version, sizeof(version));
 }
 
 static void
@@ -99,13 +99,13 @@ bad_stage(void)
 {
 	const uint32_t stage = 7;
 
-	overwrite(offsetof(struct vduse_store_head, stage), &stage, sizeof(stage));
+	overwrite(offsetof(struct vduse_statefile_head, stage), &stage, sizeof(stage));
 }
 
 static void
 bad_name(void)
 {
-	overwrite(offsetof(struct vduse_store_head, name), "other", 5);
+	overwrite(offsetof(struct vduse_statefile_head, name), "other", 5);
 }
 
 static void
@@ -113,7 +113,8 @@ bad_desc(void)
 {
 	const uint16_t nb_queues = 9;
 
-	overwrite(offsetof(struct vduse_store_head, desc.nb_queues), &nb_queues, sizeof(nb_queues));
+	overwrite(offsetof(struct vduse_statefile_head, desc.nb_queues), &nb_queues,
+			sizeof(nb_queues));
 }
 
 static void
@@ -121,7 +122,7 @@ bad_bytes(void)
 {
 	const uint64_t bytes = 1;
 
-	overwrite(offsetof(struct vduse_store_head, bytes), &bytes, sizeof(bytes));
+	overwrite(offsetof(struct vduse_statefile_head, bytes), &bytes, sizeof(bytes));
 }
 
 static void
@@ -133,7 +134,7 @@ bad_short(void)
 static void
 bad_cut(void)
 {
-	assert_int_equal(truncate(path, sizeof(struct vduse_store_head) + 64), 0);
+	assert_int_equal(truncate(path, sizeof(struct vduse_statefile_head) + 64), 0);
 }
 
 static void
@@ -193,11 +194,11 @@ test_bad(void **state)
 		folder();
 		leave();
 		bad[i]();
-		assert_int_equal(look(false), VDUSE_STORE_EMPTY);
+		assert_int_equal(look(false), VDUSE_STATEFILE_EMPTY);
 		unit_assert_logged_once("it is ignored");
 		assert_int_equal(unit_log_count("\n"), 1);
 		leave();
-		assert_int_equal(look(true), VDUSE_STORE_SERVED);
+		assert_int_equal(look(true), VDUSE_STATEFILE_SERVED);
 		snprintf(command, sizeof(command), "rm -rf %s", dir);
 		assert_int_equal(system(command), 0);
 	}
@@ -206,38 +207,38 @@ test_bad(void **state)
 static void
 test_locked(void **state)
 {
-	struct vduse_store *one, *two;
+	struct vduse_statefile *one, *two;
 
 	(void)state;
 	folder();
-	assert_int_equal(vduse_store_open(&one, dir, NAME, -1), 0);
-	assert_int_equal(vduse_store_open(&two, dir, NAME, -1), -EBUSY);
+	assert_int_equal(vduse_statefile_open(&one, dir, NAME, -1), 0);
+	assert_int_equal(vduse_statefile_open(&two, dir, NAME, -1), -EBUSY);
 	unit_assert_logged_once("another process serves it");
-	assert_int_equal(vduse_store_open(&two, dir, "other", -1), 0);
-	vduse_store_close(two, true);
-	vduse_store_close(one, true);
+	assert_int_equal(vduse_statefile_open(&two, dir, "other", -1), 0);
+	vduse_statefile_close(two, true);
+	vduse_statefile_close(one, true);
 	assert_int_equal(rmdir(dir), 0);
 }
 
 static void
 test_folder(void **state)
 {
-	struct vduse_store *store;
+	struct vduse_statefile *store;
 	char below[96];
 
 	(void)state;
 	folder();
 	assert_int_equal(chmod(dir, 0777), 0);
-	assert_int_equal(vduse_store_open(&store, dir, NAME, -1), -EPERM);
+	assert_int_equal(vduse_statefile_open(&store, dir, NAME, -1), -EPERM);
 	unit_assert_logged_once("nobody else may write to it");
 	assert_int_equal(chmod(dir, 0755), 0);
 	/* the last one is made, those above are not */
 	snprintf(below, sizeof(below), "%s/a", dir);
-	assert_int_equal(vduse_store_open(&store, below, NAME, -1), 0);
-	vduse_store_close(store, true);
+	assert_int_equal(vduse_statefile_open(&store, below, NAME, -1), 0);
+	vduse_statefile_close(store, true);
 	assert_int_equal(rmdir(below), 0);
 	snprintf(below, sizeof(below), "%s/a/b", dir);
-	assert_int_equal(vduse_store_open(&store, below, NAME, -1), -ENOENT);
+	assert_int_equal(vduse_statefile_open(&store, below, NAME, -1), -ENOENT);
 	assert_int_equal(rmdir(dir), 0);
 }
 
@@ -279,20 +280,20 @@ test_removed(void **state)
 static void
 test_blob(void **state)
 {
-	static struct vduse_store_blob blob;
+	static struct vduse_statefile_blob blob;
 	char room[8] = "";
 
 	(void)state;
-	assert_int_equal(vduse_store_read(&blob, room, 4), 0);
-	assert_int_equal(vduse_store_write(&blob, "abcd", 4), 0);
-	assert_int_equal(vduse_store_read(&blob, room, 4), 4);
+	assert_int_equal(vduse_statefile_read(&blob, room, 4), 0);
+	assert_int_equal(vduse_statefile_write(&blob, "abcd", 4), 0);
+	assert_int_equal(vduse_statefile_read(&blob, room, 4), 4);
 	assert_memory_equal(room, "abcd", 4);
-	vduse_store_patch(&blob, 1, "XY", 2);
-	vduse_store_patch(&blob, 3, "no", 2);
-	assert_int_equal(vduse_store_read(&blob, room, 4), 4);
+	vduse_statefile_patch(&blob, 1, "XY", 2);
+	vduse_statefile_patch(&blob, 3, "no", 2);
+	assert_int_equal(vduse_statefile_read(&blob, room, 4), 4);
 	assert_memory_equal(room, "aXYd", 4);
-	assert_int_equal(vduse_store_read(&blob, room, 5), 0);
-	assert_int_equal(vduse_store_write(&blob, room, VDUSE_STATE_BLOB_MAX + 1), -E2BIG);
+	assert_int_equal(vduse_statefile_read(&blob, room, 5), 0);
+	assert_int_equal(vduse_statefile_write(&blob, room, VDUSE_JOURNAL_BLOB_MAX + 1), -E2BIG);
 }
 
 int

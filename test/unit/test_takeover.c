@@ -388,7 +388,7 @@ test_taken_over(void **state)
 static void
 test_state_is_unknown(void **state)
 {
-	struct vduse_store_head *head;
+	struct vduse_statefile_head *head;
 	struct rte_vduse_net *net;
 	struct bench b;
 	unsigned int i;
@@ -462,7 +462,7 @@ test_before_ends_meanwhile(void **state)
 	unit_assert_logged_once("stays for the process that follows");
 	b.net = net;
 	assert_int_equal(rte_vduse_net_take_over(net), 0);
-	unit_assert_logged_once("goes on where another process ended");
+	unit_assert_logged_once("resumed after the previous process");
 	wait_served(&b);
 	bench_assert_traffic(&b);
 	assert_int_equal(rte_vduse_net_attach(net, RTE_VDUSE_ATTACH_NONE), 0);
@@ -494,7 +494,7 @@ test_kept(void **state)
 		assert_int_equal(rte_vduse_net_destroy(b.net), 0);
 		unit_log_clear();
 		assert_int_equal(takeover_create(&b.net, false, true), 0);
-		unit_assert_logged_once("goes on where another process ended");
+		unit_assert_logged_once("resumed after the previous process");
 		wait_served(&b);
 		bench_assert_traffic(&b);
 		assert_int_equal(rte_vduse_net_attach(b.net, RTE_VDUSE_ATTACH_NONE), 0);

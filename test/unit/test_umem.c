@@ -413,7 +413,7 @@ test_zero_copy(void **state)
 	bench_destroy(&b);
 	bench_mbuf_check(m, 9, LONG_FRAME);
 	rte_pktmbuf_free(m);
-	vduse_grave_reap();
+	vduse_deferred_reap();
 	assert_int_equal(heap_allocs(), allocs);
 }
 

@@ -260,7 +260,7 @@ killed(const struct bench_variant *variant)
 	dev->handover.left = true;
 	assert_int_equal(rte_vduse_dev_destroy(dev), 0);
 	create(dir);
-	unit_assert_logged_once("goes on where another process ended");
+	unit_assert_logged_once("resumed after the previous process");
 	while (!rte_vduse_vq_burst_begin(dev, 0, &burst))
 		bench_settle();
 	fetch_word(&burst, &chain[1], 1);

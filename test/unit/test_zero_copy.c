@@ -42,7 +42,7 @@ with_variants(void (*one)(struct bench *b))
 		bench_up(&b, &conf);
 		one(&b);
 		bench_down(&b);
-		assert_int_equal(vduse_grave_reap(), 0);
+		assert_int_equal(vduse_deferred_reap(), 0);
 	}
 }
 
@@ -272,7 +272,7 @@ unmapped(struct bench *b)
 	rte_pktmbuf_free_bulk(pkts, HELD);
 	poll_once(b);
 	assert_int_equal(used_count(bench_tx(b)), HELD);
-	assert_int_equal(vduse_grave_reap(), 0);
+	assert_int_equal(vduse_deferred_reap(), 0);
 	fk_ledger(&ledger);
 	assert_int_equal(ledger.maps, maps);
 	bench_assert_traffic(b);
@@ -338,7 +338,7 @@ test_waits_as_it_is(void **state)
 	}
 	assert_int_equal(ftruncate(b.guest.files[0], GUEST_MAIN_SIZE), 0);
 	rte_pktmbuf_free_bulk(pkts, HELD);
-	assert_int_equal(vduse_grave_reap(), 0);
+	assert_int_equal(vduse_deferred_reap(), 0);
 	bench_give_back(&b);
 }
 
@@ -468,10 +468,10 @@ test_device_is_gone(void **state)
 	for (i = 0; i < HELD; i++)
 		bench_mbuf_check(pkts[i], i + 1, LONG);
 	rte_pktmbuf_free_bulk(pkts, HELD - 1);
-	assert_int_equal(vduse_grave_reap(), 2);
+	assert_int_equal(vduse_deferred_reap(), 2);
 	bench_mbuf_check(pkts[HELD - 1], HELD, LONG);
 	rte_pktmbuf_free(pkts[HELD - 1]);
-	assert_int_equal(vduse_grave_reap(), 0);
+	assert_int_equal(vduse_deferred_reap(), 0);
 	bench_give_back(&b);
 }
 

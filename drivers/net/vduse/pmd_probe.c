@@ -29,7 +29,7 @@ pmd_probe(struct rte_vdev_device *vdev)
 		return ret;
 	eth_dev = rte_eth_vdev_allocate(vdev, sizeof(struct pmd_dev));
 	if (eth_dev == NULL) {
-		PMD_LOG(ERR, "%s: no ethdev to be had: %s", name, rte_strerror(rte_errno));
+		PMD_LOG(ERR, "%s: no ethdev is available: %s", name, rte_strerror(rte_errno));
 		return -ENOMEM;
 	}
 	ret = pmd_ethdev_init(eth_dev, &conf);

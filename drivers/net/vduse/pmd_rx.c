@@ -79,7 +79,7 @@ rx_check(const struct pmd_dev *pmd, uint64_t rx, bool segments)
 				"%s: the driver negotiated segmentation before this process came, "
 				"and sends frames of up to 64 KiB with partial checksums: enable "
 				"the RX offloads TCP_LRO, TCP_CKSUM and UDP_CKSUM, or make the "
-				"device anew with profile=tx or profile=latency",
+				"device again with profile=tx or profile=latency",
 				pmd->conf.name);
 		return -EINVAL;
 	}

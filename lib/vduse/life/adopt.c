@@ -58,7 +58,7 @@ adopt_open(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf, bool wa
 static void
 adopt_desc(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 {
-	const struct vduse_store_desc *desc = &dev->store->head->desc;
+	const struct vduse_statefile_desc *desc = &dev->store->head->desc;
 
 	if (desc->nb_queues != conf->nb_queues || desc->queue_size != conf->queue_size ||
 			desc->features != conf->features)
@@ -82,8 +82,8 @@ adopt_desc(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 static bool
 adopt_is_same(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 {
-	const struct vduse_store_head *head = dev->store->head;
-	struct vduse_store_id id;
+	const struct vduse_statefile_head *head = dev->store->head;
+	struct vduse_statefile_id id;
 	int ret;
 
 	ret = vduse_birth_identify(dev, &id);
@@ -100,7 +100,7 @@ adopt_is_same(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 static bool
 adopt_can_resume(const struct rte_vduse_dev *dev)
 {
-	const struct vduse_store_desc *desc = &dev->store->head->desc;
+	const struct vduse_statefile_desc *desc = &dev->store->head->desc;
 
 	/* no driver is served without them, nor does the kernel create a device */
 	if ((desc->features & VDUSE_FEATURES_REQUIRED) != VDUSE_FEATURES_REQUIRED)
@@ -116,7 +116,7 @@ adopt_can_resume(const struct rte_vduse_dev *dev)
 static bool
 adopt_has_offered(const struct rte_vduse_dev *dev)
 {
-	const struct vduse_store_head *head = dev->store->head;
+	const struct vduse_statefile_head *head = dev->store->head;
 	uint64_t taken = 0;
 
 	return !(head->status & VIRTIO_CONFIG_S_FEATURES_OK) ||
@@ -171,7 +171,7 @@ adopt_resume(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 		return 0;
 	}
 	adopt_resumed(dev, conf);
-	VDUSE_LOG(NOTICE, "%s: goes on where another process ended%s", dev->name,
+	VDUSE_LOG(NOTICE, "%s: resumed after the previous process%s", dev->name,
 			dev->adopted ? "; it stays in /dev/vduse when this process ends" : "");
 	return 1;
 }
@@ -202,7 +202,7 @@ adopt_foreign(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	return 1;
 }
 
-/* A process that died while it created, perhaps anew: what it made is in the way. */
+/* A process that died while it created, perhaps again: what it made is in the way. */
 static void
 adopt_clean(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 {
@@ -225,7 +225,7 @@ adopt_clean(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 
 /*
  * The device may be there whose state file cannot be used: of another version,
- * or damaged. Off the bus nobody misses it, and it is created anew. On the bus
+ * or damaged. Off the bus nobody misses it, and it is created again. On the bus
  * it has a driver, and buffers under way of which nothing is known.
  */
 static int
@@ -247,7 +247,7 @@ adopt_unknown(struct rte_vduse_dev *dev)
 				"vDPA bus (vdpa dev del %s) and start again; the file stays",
 				dev->name, dev->name);
 	else if (ret == 0)
-		VDUSE_LOG(NOTICE, "%s: was off the vDPA bus: created anew", dev->name);
+		VDUSE_LOG(NOTICE, "%s: was off the vDPA bus: created again", dev->name);
 	return ret == -EBUSY ? ret : 0;
 }
 
@@ -269,10 +269,10 @@ adopt_ask(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 	if (ret <= 0)
 		return ret;
 	takeover->set = calloc(1, conf->config_size + 1);
-	ret = vduse_store_open(&dev->store, conf->state_dir, dev->name, store_fd);
+	ret = vduse_statefile_open(&dev->store, conf->state_dir, dev->name, store_fd);
 	if (ret == 0 && takeover->set == NULL)
 		ret = -ENOMEM;
-	if (ret == 0 && (vduse_store_stage(dev->store) != VDUSE_STORE_SERVED ||
+	if (ret == 0 && (vduse_statefile_stage(dev->store) != VDUSE_STATEFILE_SERVED ||
 					!adopt_is_same(dev, conf) || !adopt_can_resume(dev))) {
 		VDUSE_LOG(ERR,
 				"%s: the process that serves it goes on: its state file does not "
@@ -298,14 +298,14 @@ adopt_reopen(struct rte_vduse_dev *dev, struct vduse_takeover_gift *gift)
 {
 	memset(gift, 0, sizeof(*gift));
 	gift->listen_fd = -1;
-	gift->device_fd = adopt_open(dev, &dev->renewal.conf, true);
+	gift->device_fd = adopt_open(dev, &dev->recreation.conf, true);
 	if (gift->device_fd == -ENOENT)
 		VDUSE_LOG(ERR,
 				"%s: the process that served it has ended, and destroyed it; start "
 				"this one again to create it",
 				dev->name);
 	else if (gift->device_fd >= 0)
-		VDUSE_LOG(NOTICE, "%s: goes on where another process ended", dev->name);
+		VDUSE_LOG(NOTICE, "%s: resumed after the previous process", dev->name);
 	return RTE_MIN(gift->device_fd, 0);
 }
 
@@ -321,7 +321,7 @@ vduse_adopt_take_over(struct rte_vduse_dev *dev)
 	if (ret < 0)
 		return ret;
 	dev->fd = gift.device_fd;
-	if (!adopt_is_same(dev, &dev->renewal.conf) || !adopt_is_described(dev)) {
+	if (!adopt_is_same(dev, &dev->recreation.conf) || !adopt_is_described(dev)) {
 		VDUSE_LOG(ERR,
 				"%s: what was handed over is another device than was asked for; "
 				"start this process again",
@@ -343,27 +343,27 @@ vduse_adopt_take_over(struct rte_vduse_dev *dev)
 int
 vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 {
-	enum vduse_store_stage stage = VDUSE_STORE_EMPTY;
+	enum vduse_statefile_stage stage = VDUSE_STATEFILE_EMPTY;
 	int ret = 0;
 
 	dev->takeover.fd = -1;
 	if (conf->state_dir != NULL) {
 		ret = adopt_ask(dev, conf);
 		if (ret == 0)
-			ret = vduse_store_open(&dev->store, conf->state_dir, dev->name, -1);
+			ret = vduse_statefile_open(&dev->store, conf->state_dir, dev->name, -1);
 	}
 	if (ret == 0 && dev->store != NULL)
-		stage = vduse_store_stage(dev->store);
-	if (stage == VDUSE_STORE_SERVED)
+		stage = vduse_statefile_stage(dev->store);
+	if (stage == VDUSE_STATEFILE_SERVED)
 		ret = adopt_resume(dev, conf);
-	if (stage == VDUSE_STORE_CREATING && !conf->adopt)
+	if (stage == VDUSE_STATEFILE_CREATING && !conf->adopt)
 		adopt_clean(dev, conf);
 	if (ret == 0 && dev->store != NULL && dev->store->aside[0] != '\0' && !conf->adopt)
 		ret = adopt_unknown(dev);
 	if (ret == 0)
 		ret = adopt_foreign(dev, conf);
 	if (ret < 0) {
-		vduse_store_close(dev->store, false);
+		vduse_statefile_close(dev->store, false);
 		dev->store = NULL;
 	}
 	return ret;

@@ -8,12 +8,12 @@
 #include "log.h"
 
 int
-vduse_birth_identify(const struct rte_vduse_dev *dev, struct vduse_store_id *id)
+vduse_birth_identify(const struct rte_vduse_dev *dev, struct vduse_statefile_id *id)
 {
 	int ret;
 
 	memset(id, 0, sizeof(*id));
-	ret = vduse_store_boot(id->boot);
+	ret = vduse_statefile_boot(id->boot);
 	return ret < 0 ? ret : dev->sys->identify(dev->name, id->node);
 }
 
@@ -28,7 +28,7 @@ birth_store_failed(const struct rte_vduse_dev *dev, int err)
 int
 vduse_birth_creating(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 {
-	struct vduse_store_desc desc = {
+	struct vduse_statefile_desc desc = {
 		.device_id = conf->device_id,
 		.api_version = dev->api_version,
 		.vduse_features = dev->vduse_features,
@@ -43,9 +43,10 @@ vduse_birth_creating(struct rte_vduse_dev *dev, const struct rte_vduse_conf *con
 
 	if (dev->store == NULL)
 		return 0;
-	ret = vduse_store_format(dev->store, dev->name, &desc);
+	ret = vduse_statefile_format(dev->store, dev->name, &desc);
 	if (ret == 0)
-		ret = vduse_store_write(&dev->store->head->config, conf->config, conf->config_size);
+		ret = vduse_statefile_write(
+				&dev->store->head->config, conf->config, conf->config_size);
 	return ret < 0 ? birth_store_failed(dev, ret) : 0;
 }
 
@@ -55,15 +56,15 @@ vduse_birth_renewing(struct rte_vduse_dev *dev)
 	uint16_t i;
 
 	if (dev->store != NULL)
-		vduse_store_creating(dev->store);
+		vduse_statefile_creating(dev->store);
 	for (i = 0; i < dev->nb_queues; i++)
-		vduse_state_vq_reset(dev->vqs[i]);
+		vduse_journal_reset(dev->vqs[i]);
 }
 
 int
 vduse_birth_served(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 {
-	struct vduse_store_id id;
+	struct vduse_statefile_id id;
 	int ret;
 
 	if (dev->store == NULL)
@@ -73,7 +74,7 @@ vduse_birth_served(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 		ret = 0;
 	if (ret < 0)
 		return birth_store_failed(dev, ret);
-	vduse_store_served(dev->store, &id);
+	vduse_statefile_served(dev->store, &id);
 	return 0;
 }
 

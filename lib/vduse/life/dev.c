@@ -102,8 +102,9 @@ dev_alloc_queues(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 			goto fail;
 		}
 		ret = vduse_vq_init(vq, &dev->env, dev->nb_queues, conf->queue_size,
-				dev->store != NULL ? vduse_store_record(dev->store, dev->nb_queues)
-						   : NULL);
+				dev->store != NULL
+						? vduse_statefile_record(dev->store, dev->nb_queues)
+						: NULL);
 		if (ret < 0) {
 			rte_free(vq);
 			goto fail;
@@ -227,7 +228,7 @@ dev_alloc(const struct rte_vduse_conf *conf)
 	dev_set_ops(dev, conf->ops);
 	dev->priv = conf->priv;
 	dev->keep = conf->keep;
-	dev->lost = vduse_renew_start;
+	dev->lost = vduse_recreate_start;
 	dev->handover.listen_fd = -1;
 	dev->handover.peer_fd = -1;
 	dev->offered = conf->features;
@@ -311,19 +312,19 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	ret = dev_init_memory(dev, &conf);
 	if (ret < 0)
 		goto free_queues;
-	ret = vduse_renew_init(dev, &conf);
+	ret = vduse_recreate_init(dev, &conf);
 	if (ret < 0)
 		goto fini_memory;
 	ret = vduse_serve_begin(dev);
 	if (ret < 0)
 		goto fini_renew;
 	dev->found = dev->resumed && conf.keep_unattached;
-	dev->renewal.gone = dev->waiting;
+	dev->recreation.gone = dev->waiting;
 	*out = dev;
 	return 0;
 
 fini_renew:
-	vduse_renew_fini(dev);
+	vduse_recreate_fini(dev);
 fini_memory:
 	dev_fini_memory(dev);
 free_queues:
@@ -343,7 +344,7 @@ free_dev:
 static bool
 dev_stays(const struct rte_vduse_dev *dev)
 {
-	return dev->store != NULL && !dev->renewal.gone && (dev->found || dev->keep);
+	return dev->store != NULL && !dev->recreation.gone && (dev->found || dev->keep);
 }
 
 int
@@ -396,7 +397,7 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 {
 	int ret;
 
-	vduse_renew_stop(dev);
+	vduse_recreate_stop(dev);
 	vduse_handover_close(dev);
 	if (dev->waiting)
 		dev->handover.left = true; /* or rather, never came */
@@ -417,7 +418,7 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 	dev_fini_tlbs(dev);
 	dev_free_queues(dev);
 	ret = vduse_close(dev);
-	vduse_renew_fini(dev);
+	vduse_recreate_fini(dev);
 	vduse_umem_fini(&dev->umem);
 	vduse_place_fini(&dev->place);
 	free(dev);
@@ -439,15 +440,15 @@ rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how)
 static int
 dev_set_config(struct rte_vduse_dev *dev, const struct vduse_abi_config *config)
 {
-	const bool gone = dev->renewal.gone;
-	uint8_t *kept = (uint8_t *)(uintptr_t)dev->renewal.conf.config + config->offset;
+	const bool gone = dev->recreation.gone;
+	uint8_t *kept = (uint8_t *)(uintptr_t)dev->recreation.conf.config + config->offset;
 	int ret = 0;
 
 	if (vduse_dev_is_out(dev))
 		return -ENODEV;
 	if (!gone)
 		ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_SET_CONFIG, (void *)(uintptr_t)config);
-	/* what is made anew has it too */
+	/* what is recreated has it too */
 	if (ret == 0 || ret == -EPERM)
 		memcpy(kept, config->buffer, config->length);
 	if (ret < 0)
@@ -458,7 +459,7 @@ dev_set_config(struct rte_vduse_dev *dev, const struct vduse_abi_config *config)
 		return 0;
 	}
 	if (dev->store != NULL)
-		vduse_store_patch(&dev->store->head->config, config->offset, config->buffer,
+		vduse_statefile_patch(&dev->store->head->config, config->offset, config->buffer,
 				config->length);
 	/* a driver that is not there yet reads the configuration when it comes */
 	if (gone || !(__atomic_load_n(&dev->status, __ATOMIC_RELAXED) & VIRTIO_CONFIG_S_DRIVER_OK))
@@ -472,8 +473,8 @@ dev_set_config(struct rte_vduse_dev *dev, const struct vduse_abi_config *config)
 static void
 dev_merge_config(struct rte_vduse_dev *dev)
 {
-	const uint32_t size = dev->renewal.conf.config_size;
-	uint8_t *kept = (uint8_t *)(uintptr_t)dev->renewal.conf.config, *wanted;
+	const uint32_t size = dev->recreation.conf.config_size;
+	uint8_t *kept = (uint8_t *)(uintptr_t)dev->recreation.conf.config, *wanted;
 	const uint8_t *set = dev->takeover.set;
 	uint32_t i, n;
 
@@ -481,7 +482,7 @@ dev_merge_config(struct rte_vduse_dev *dev)
 	if (wanted == NULL)
 		return; /* then it is as the other left it */
 	memcpy(wanted, kept, size);
-	vduse_store_read(&dev->store->head->config, kept, size);
+	vduse_statefile_read(&dev->store->head->config, kept, size);
 	for (i = 0; i < size; i += n) {
 		for (n = 0; i + n < size && set[i + n] != 0; n++)
 			;
@@ -502,11 +503,11 @@ rte_vduse_dev_take_over(struct rte_vduse_dev *dev)
 	ret = vduse_adopt_take_over(dev);
 	if (ret < 0)
 		return ret;
-	pthread_mutex_lock(&dev->renewal.lock);
-	vduse_renew_use_fd(dev);
+	pthread_mutex_lock(&dev->recreation.lock);
+	vduse_recreate_use_fd(dev);
 	dev->waiting = false;
-	dev->renewal.gone = false;
-	pthread_mutex_unlock(&dev->renewal.lock);
+	dev->recreation.gone = false;
+	pthread_mutex_unlock(&dev->recreation.lock);
 	vduse_umem_reclaim(&dev->umem);
 	dev_merge_config(dev);
 	return 0;
@@ -518,7 +519,8 @@ rte_vduse_dev_set_config(struct rte_vduse_dev *dev, uint32_t offset, const void 
 	struct vduse_abi_config *config;
 	int ret;
 
-	if (offset > dev->renewal.conf.config_size || len > dev->renewal.conf.config_size - offset)
+	if (offset > dev->recreation.conf.config_size ||
+			len > dev->recreation.conf.config_size - offset)
 		return -EINVAL;
 	config = calloc(1, sizeof(*config) + len);
 	if (config == NULL)
@@ -526,9 +528,9 @@ rte_vduse_dev_set_config(struct rte_vduse_dev *dev, uint32_t offset, const void 
 	config->offset = offset;
 	config->length = len;
 	memcpy(config->buffer, data, len);
-	pthread_mutex_lock(&dev->renewal.lock);
+	pthread_mutex_lock(&dev->recreation.lock);
 	ret = dev_set_config(dev, config);
-	pthread_mutex_unlock(&dev->renewal.lock);
+	pthread_mutex_unlock(&dev->recreation.lock);
 	free(config);
 	return ret;
 }

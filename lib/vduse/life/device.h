@@ -44,7 +44,7 @@ struct vduse_handover {
 
 /*
  * Where a device is: on the vDPA bus or not. Its owner puts it there and takes
- * it off, and so does the thread that makes it anew: one at a time. Never on
+ * it off, and so does the thread that recreates it: one at a time. Never on
  * the control thread, whose answers the bus waits for.
  */
 struct vduse_place {
@@ -60,14 +60,14 @@ struct vduse_takeover {
 };
 
 /** What it takes to make the device again. */
-struct vduse_renewal {
+struct vduse_recreation {
 	struct rte_vduse_conf conf; /**< config is our copy */
 	pthread_mutex_t lock;       /**< guards all below, config, and dev->fd against its change */
 	pthread_cond_t changed;
 	bool gone;    /**< dev->fd is closed; the kernel may still have the device */
 	bool removed; /**< the kernel has it no more; of the thread, and its joiner */
 	bool stop;    /**< the owner destroys the device; no thread is started from then on */
-	bool wanted;  /**< the thread is to make it anew, once more perhaps */
+	bool wanted;  /**< the thread is to recreate it, once more perhaps */
 	bool started; /**< there is the thread, until the device is destroyed */
 	vduse_thread_t thread;
 };
@@ -86,12 +86,12 @@ struct rte_vduse_dev {
 	uint64_t offered;        /* virtio features */
 	struct rte_vduse_ops ops;
 	void *priv;
-	bool adopted;              /* somebody else made it; it stays */
-	bool resumed;              /* a process before served it, and left its state file */
-	bool ready;                /* its owner is ready for callbacks: it is served */
-	bool recover_pending;      /* where it was is to be looked at first */
-	bool recovering;           /* queues start where another process left them */
-	struct vduse_store *store; /* the state file; NULL: none */
+	bool adopted;                  /* somebody else made it; it stays */
+	bool resumed;                  /* a process before served it, and left its state file */
+	bool ready;                    /* its owner is ready for callbacks: it is served */
+	bool recover_pending;          /* where it was is to be looked at first */
+	bool recovering;               /* queues start where another process left them */
+	struct vduse_statefile *store; /* the state file; NULL: none */
 	struct vduse_handover handover;
 	struct vduse_place place; /* on the bus, or not */
 	struct vduse_takeover takeover;
@@ -99,7 +99,7 @@ struct rte_vduse_dev {
 	bool keep;           /* it stays in the kernel for a process that follows */
 	bool found;          /* it was there before, and its owner has not attached it yet */
 	uint64_t stopped_ns; /* in the process that gave it to us, CLOCK_MONOTONIC; 0 */
-	struct vduse_renewal renewal;            /* should the kernel give it up */
+	struct vduse_recreation recreation;      /* should the kernel give it up */
 	void (*lost)(struct rte_vduse_dev *dev); /* it has; on the control thread */
 
 	struct vduse_readers *readers; /* the queues' bursts */

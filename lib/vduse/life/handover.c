@@ -60,7 +60,7 @@ handover_stay(struct rte_vduse_dev *dev, const char *why)
 static const char *
 handover_unfit(const struct rte_vduse_dev *dev, const struct vduse_handover_msg *hello)
 {
-	if (hello->store_version != VDUSE_STORE_VERSION)
+	if (hello->store_version != VDUSE_STATEFILE_VERSION)
 		return "its state file has another version: stop it and start the new one";
 	if (hello->device_id != dev->store->head->desc.device_id)
 		return "it is a device of another type";
@@ -126,9 +126,9 @@ handover_on_ready(struct rte_vduse_dev *dev)
 	vduse_handover_init_msg(&msg, VDUSE_HANDOVER_COMMIT);
 	msg.stopped_ns = handover_now();
 	/* nobody changes the configuration from here on */
-	pthread_mutex_lock(&dev->renewal.lock);
+	pthread_mutex_lock(&dev->recreation.lock);
 	handover_set_step(h, VDUSE_HANDOVER_SENT);
-	pthread_mutex_unlock(&dev->renewal.lock);
+	pthread_mutex_unlock(&dev->recreation.lock);
 	vduse_serve_suspend(dev);
 	if (vduse_handover_send(h->peer_fd, &msg, fds, RTE_DIM(fds)) < 0)
 		handover_stay(dev, "is gone");
@@ -218,7 +218,7 @@ handover_on_connect(void *arg, __rte_unused uint32_t events)
 
 /* Returns a descriptor or -errno. */
 static int
-handover_bind(const struct vduse_store *store)
+handover_bind(const struct vduse_statefile *store)
 {
 	struct sockaddr_un addr;
 	int fd, ret;

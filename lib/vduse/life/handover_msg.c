@@ -43,7 +43,7 @@ vduse_handover_init_msg(struct vduse_handover_msg *msg, enum vduse_handover_type
 	msg->magic = HANDOVER_MAGIC;
 	msg->protocol = VDUSE_HANDOVER_PROTOCOL;
 	msg->type = type;
-	msg->store_version = VDUSE_STORE_VERSION;
+	msg->store_version = VDUSE_STATEFILE_VERSION;
 }
 
 int

@@ -42,7 +42,7 @@ vduse_open(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 close_control:
 	dev->sys->close(dev->control_fd);
 close_store:
-	vduse_store_close(dev->store, true);
+	vduse_statefile_close(dev->store, true);
 	dev->store = NULL;
 	return ret;
 }
@@ -56,7 +56,7 @@ vduse_close(struct rte_vduse_dev *dev)
 	if (dev->fd >= 0)
 		dev->sys->close(dev->fd);
 	if (dev->adopted || dev->handover.left) {
-		vduse_store_close(dev->store, false);
+		vduse_statefile_close(dev->store, false);
 		if (dev->control_fd >= 0)
 			dev->sys->close(dev->control_fd);
 		return 0;
@@ -64,7 +64,7 @@ vduse_close(struct rte_vduse_dev *dev)
 	/* off the bus it is busy only while somebody else has its file open, to look at it perhaps
 	 */
 	do {
-		if (dev->renewal.removed)
+		if (dev->recreation.removed)
 			break;
 		ret = vduse_kernel_destroy(dev->sys, dev->control_fd, dev->name);
 	} while (ret == -EBUSY && !vduse_place_is_attached(dev) && vduse_bus_wait(&waited));
@@ -73,7 +73,7 @@ vduse_close(struct rte_vduse_dev *dev)
 				"%s: stays in /dev/vduse: %s; take it off the vDPA bus and run "
 				"dpdk-vduse-net --destroy %s",
 				dev->name, strerror(-ret), dev->name);
-	vduse_store_close(dev->store, ret == 0);
+	vduse_statefile_close(dev->store, ret == 0);
 	dev->sys->close(dev->control_fd);
 	return ret;
 }

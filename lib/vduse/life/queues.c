@@ -31,7 +31,7 @@ vduse_queue_end(struct rte_vduse_dev *dev, uint16_t index, enum vduse_queue_end 
 		return 0;
 	vq->ctl.unsettled = unsettled;
 	if (how == VDUSE_QUEUE_TAKEN_BACK && !vq->ctl.unplaced)
-		vduse_state_vq_park(vq);
+		vduse_journal_park(vq);
 	dev->ops.queue(dev->priv, index, false);
 	return ret;
 }
@@ -86,7 +86,7 @@ vduse_queues_fail(struct rte_vduse_dev *dev)
 	if (dev->broken)
 		return;
 	__atomic_store_n(&dev->broken, true, __ATOMIC_RELAXED);
-	vduse_store_set_status(dev->store, dev->status, true);
+	vduse_statefile_set_status(dev->store, dev->status, true);
 	vduse_queues_stop(dev, true);
 }
 

@@ -93,9 +93,9 @@ recover_tell_config(struct rte_vduse_dev *dev)
 	if (!(dev->status & VIRTIO_CONFIG_S_DRIVER_OK))
 		return;
 	/* whoever sets something without a look at the new status has done so by now */
-	pthread_mutex_lock(&dev->renewal.lock);
+	pthread_mutex_lock(&dev->recreation.lock);
 	ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_CONFIG_IRQ, NULL);
-	pthread_mutex_unlock(&dev->renewal.lock);
+	pthread_mutex_unlock(&dev->recreation.lock);
 	/* EINVAL: the driver has just gone */
 	if (ret < 0 && ret != -EINVAL)
 		VDUSE_LOG(WARNING, "%s: its driver cannot be told of its configuration: %s",
@@ -103,7 +103,7 @@ recover_tell_config(struct rte_vduse_dev *dev)
 }
 
 void
-vduse_recover(struct rte_vduse_dev *dev)
+vduse_restore_device(struct rte_vduse_dev *dev)
 {
 	const uint8_t status = recover_status(dev);
 

@@ -8,6 +8,6 @@
  * Serve a device that another process served before, whose driver may be
  * there and notice nothing. On the control thread, before any message.
  */
-void vduse_recover(struct rte_vduse_dev *dev);
+void vduse_restore_device(struct rte_vduse_dev *dev);
 
 #endif /* VDUSE_RECOVER_H */

@@ -17,9 +17,9 @@
 #define RENEW_STEP_MS 100
 
 int
-vduse_renew_init(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+vduse_recreate_init(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 {
-	struct vduse_renewal *r = &dev->renewal;
+	struct vduse_recreation *r = &dev->recreation;
 	void *config = malloc(conf->config_size + 1);
 
 	if (config == NULL)
@@ -44,9 +44,9 @@ vduse_renew_init(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 }
 
 void
-vduse_renew_fini(struct rte_vduse_dev *dev)
+vduse_recreate_fini(struct rte_vduse_dev *dev)
 {
-	struct vduse_renewal *r = &dev->renewal;
+	struct vduse_recreation *r = &dev->recreation;
 
 	pthread_cond_destroy(&r->changed);
 	pthread_mutex_destroy(&r->lock);
@@ -56,7 +56,7 @@ vduse_renew_fini(struct rte_vduse_dev *dev)
 
 /* A while, or until the owner destroys the device; then false. */
 static bool
-renew_wait(struct vduse_renewal *r)
+renew_wait(struct vduse_recreation *r)
 {
 	struct timespec until;
 	bool stop;
@@ -85,7 +85,7 @@ renew_let_go(struct rte_vduse_dev *dev)
 
 	__atomic_store_n(&dev->env.fd, -1, __ATOMIC_SEQ_CST);
 	for (i = 0; i < dev->nb_queues; i++)
-		vduse_call_wait(dev->vqs[i]);
+		vduse_notify_wait(dev->vqs[i]);
 	for (i = 0; i < dev->nb_spaces; i++)
 		vduse_iotlb_set_fd(&dev->tlbs[i], -1);
 }
@@ -94,7 +94,7 @@ renew_let_go(struct rte_vduse_dev *dev)
 static int
 renew_remove(struct rte_vduse_dev *dev)
 {
-	struct vduse_renewal *r = &dev->renewal;
+	struct vduse_recreation *r = &dev->recreation;
 	int ret;
 
 	while ((ret = vduse_place_leave(dev)) == -EBUSY)
@@ -122,7 +122,7 @@ renew_remove(struct rte_vduse_dev *dev)
 }
 
 void
-vduse_renew_use_fd(struct rte_vduse_dev *dev)
+vduse_recreate_use_fd(struct rte_vduse_dev *dev)
 {
 	uint16_t i;
 
@@ -140,7 +140,7 @@ renew_watch(struct rte_vduse_dev *dev)
 {
 	uint16_t i;
 
-	vduse_renew_use_fd(dev);
+	vduse_recreate_use_fd(dev);
 	for (i = 0; i < dev->nb_queues; i++)
 		dev->vqs[i]->fault = NULL;
 	__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);
@@ -152,7 +152,7 @@ renew_watch(struct rte_vduse_dev *dev)
 static int
 renew_make(struct rte_vduse_dev *dev)
 {
-	struct vduse_renewal *r = &dev->renewal;
+	struct vduse_recreation *r = &dev->recreation;
 	int ret;
 
 	pthread_mutex_lock(&r->lock);
@@ -174,11 +174,11 @@ renew_once(struct rte_vduse_dev *dev)
 	if (ret == 0)
 		ret = renew_make(dev);
 	if (ret == 0)
-		VDUSE_LOG(NOTICE, "%s: made anew%s", dev->name,
+		VDUSE_LOG(NOTICE, "%s: recreated%s", dev->name,
 				vduse_place_is_attached(dev) ? ", and back on the vDPA bus"
 							     : "; put it on the vDPA bus again");
 	else if (ret != -ECANCELED)
-		VDUSE_LOG(ERR, "%s: cannot be made anew: %s; destroy it and create it again",
+		VDUSE_LOG(ERR, "%s: cannot be recreated: %s; destroy it and create it again",
 				dev->name, strerror(-ret));
 }
 
@@ -186,7 +186,7 @@ static VDUSE_THREAD_RET
 renew_run(void *arg)
 {
 	struct rte_vduse_dev *dev = arg;
-	struct vduse_renewal *r = &dev->renewal;
+	struct vduse_recreation *r = &dev->recreation;
 
 	pthread_mutex_lock(&r->lock);
 	while (!r->stop) {
@@ -204,13 +204,14 @@ renew_run(void *arg)
 }
 
 void
-vduse_renew_start(struct rte_vduse_dev *dev)
+vduse_recreate_start(struct rte_vduse_dev *dev)
 {
-	struct vduse_renewal *r = &dev->renewal;
+	struct vduse_recreation *r = &dev->recreation;
 	int ret = 0;
 
 	if (dev->adopted) {
-		VDUSE_LOG(ERR, "%s: was made by somebody else, who has to make it anew", dev->name);
+		VDUSE_LOG(ERR, "%s: was created by somebody else, who has to recreate it",
+				dev->name);
 		return;
 	}
 	pthread_mutex_lock(&r->lock);
@@ -223,14 +224,14 @@ vduse_renew_start(struct rte_vduse_dev *dev)
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
 	if (ret != 0)
-		VDUSE_LOG(ERR, "%s: no thread to make it anew: %s; destroy it and create it again",
+		VDUSE_LOG(ERR, "%s: no thread to recreate it: %s; destroy it and create it again",
 				dev->name, strerror(ret < 0 ? -ret : ret));
 }
 
 void
-vduse_renew_stop(struct rte_vduse_dev *dev)
+vduse_recreate_stop(struct rte_vduse_dev *dev)
 {
-	struct vduse_renewal *r = &dev->renewal;
+	struct vduse_recreation *r = &dev->recreation;
 	bool started;
 
 	pthread_mutex_lock(&r->lock);
@@ -244,9 +245,9 @@ vduse_renew_stop(struct rte_vduse_dev *dev)
 }
 
 int
-vduse_renew_ioctl(struct rte_vduse_dev *dev, unsigned long request, void *arg)
+vduse_recreate_ioctl(struct rte_vduse_dev *dev, unsigned long request, void *arg)
 {
-	struct vduse_renewal *r = &dev->renewal;
+	struct vduse_recreation *r = &dev->recreation;
 	int ret;
 
 	pthread_mutex_lock(&r->lock);

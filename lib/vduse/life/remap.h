@@ -19,7 +19,7 @@ int vduse_remap_group(void *ctx, uint32_t group, uint32_t asid);
 void vduse_remap_resume(struct rte_vduse_dev *dev, uint16_t index);
 
 /**
- * Map an address space anew, as if the driver had changed all of it.
+ * Map an address space again, as if the driver had changed all of it.
  *
  * @return 0 or -errno, and what could not be mapped is not served
  */

@@ -84,7 +84,7 @@ serve_get_vq_state(void *ctx, uint16_t index, struct vduse_abi_vq_state *state)
 	if (ret < 0)
 		return ret;
 	/* it did so while nobody was here */
-	if (!vq->ctl.ready && vq->record->valid == VDUSE_STATE_RUNNING && !dev->broken) {
+	if (!vq->ctl.ready && vq->record->valid == VDUSE_JOURNAL_RUNNING && !dev->broken) {
 		ret = vduse_vq_start(vq, &info, dev->driver_features, false);
 		if (ret < 0) {
 			vduse_queue_end(dev, index, VDUSE_QUEUE_LEFT);
@@ -183,7 +183,7 @@ serve_on_message(void *arg, uint32_t events)
 	if (ret < 0 ? ret != -EPROTO : (events & (EPOLLERR | EPOLLHUP)) != 0) {
 		VDUSE_LOG(ERR,
 				"%s: the kernel has given the device up (a request was not "
-				"answered in msg_timeout seconds); it is made anew",
+				"answered in msg_timeout seconds); it is recreated",
 				dev->name);
 		vduse_ctl_del(dev->msg_id);
 		dev->msg_id = 0;
@@ -214,7 +214,7 @@ serve_on_timer(void *arg, __rte_unused uint32_t events)
 	/* acquire: pairs with the release in vduse_serve_ready() */
 	if (__atomic_exchange_n(&dev->recover_pending, false, __ATOMIC_ACQUIRE)) {
 		/* before any message: those that the process before did not answer come again */
-		vduse_recover(dev);
+		vduse_restore_device(dev);
 		ret = vduse_serve_watch(dev);
 		if (ret < 0)
 			VDUSE_LOG(ERR, "%s: cannot wait for requests: %s", dev->name,
@@ -258,7 +258,7 @@ vduse_serve_again(struct rte_vduse_dev *dev)
 	dev->resumed = true;
 	__atomic_store_n(&dev->status, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
-	vduse_recover(dev);
+	vduse_restore_device(dev);
 	ret = vduse_serve_watch(dev);
 	if (ret < 0)
 		VDUSE_LOG(ERR, "%s: cannot wait for requests: %s", dev->name, strerror(-ret));

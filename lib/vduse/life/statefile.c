@@ -35,7 +35,7 @@ store_hash(uint64_t hash, const void *data, size_t len)
 }
 
 static uint64_t
-store_checksum(const struct vduse_store_head *head)
+store_checksum(const struct vduse_statefile_head *head)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
@@ -44,7 +44,7 @@ store_checksum(const struct vduse_store_head *head)
 }
 
 void
-vduse_store_file_name(char *file, size_t size, const char *name, const char *kind)
+vduse_statefile_file_name(char *file, size_t size, const char *name, const char *kind)
 {
 	if (strlen(name) <= STORE_NAME_MAX)
 		snprintf(file, size, "%s.%s", name, kind);
@@ -54,10 +54,10 @@ vduse_store_file_name(char *file, size_t size, const char *name, const char *kin
 }
 
 static size_t
-store_bytes(const struct vduse_store_desc *desc)
+store_bytes(const struct vduse_statefile_desc *desc)
 {
-	return sizeof(struct vduse_store_head) +
-	       desc->nb_queues * vduse_state_vq_bytes(desc->queue_size);
+	return sizeof(struct vduse_statefile_head) +
+	       desc->nb_queues * vduse_journal_bytes(desc->queue_size);
 }
 
 /* Open the folder, and see that nobody else can put things there. */
@@ -104,13 +104,13 @@ store_foreign(const struct stat *st)
 }
 
 static void
-store_log_ignored(const struct vduse_store *store, const char *why)
+store_log_ignored(const struct vduse_statefile *store, const char *why)
 {
 	VDUSE_LOG(NOTICE, "state file %s: %s: it is ignored", store->file, why);
 }
 
 static int
-store_open_file(struct vduse_store *store)
+store_open_file(struct vduse_statefile *store)
 {
 	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 	const char *why = "it cannot be opened";
@@ -135,7 +135,7 @@ store_open_file(struct vduse_store *store)
 
 /* Whether the name still leads to the file that is locked. */
 static bool
-store_is_current(const struct vduse_store *store)
+store_is_current(const struct vduse_statefile *store)
 {
 	struct stat have, named;
 
@@ -145,7 +145,7 @@ store_is_current(const struct vduse_store *store)
 }
 
 static int
-store_lock(struct vduse_store *store)
+store_lock(struct vduse_statefile *store)
 {
 	unsigned int waited;
 	int ret;
@@ -172,7 +172,7 @@ store_lock(struct vduse_store *store)
 
 /* Out of the way, and not lost: another version of the program may know what it says. */
 static int
-store_set_aside(struct vduse_store *store, const char *why, uint32_t version)
+store_set_aside(struct vduse_statefile *store, const char *why, uint32_t version)
 {
 	const int fd = store->fd;
 	int ret, n;
@@ -200,7 +200,7 @@ store_set_aside(struct vduse_store *store, const char *why, uint32_t version)
 
 /* The file that was set aside is the device's again: this one never came to anything. */
 static void
-store_put_back(struct vduse_store *store)
+store_put_back(struct vduse_statefile *store)
 {
 	if (store->aside[0] != '\0' &&
 			renameat(store->dir_fd, store->aside, store->dir_fd, store->file) < 0)
@@ -209,13 +209,13 @@ store_put_back(struct vduse_store *store)
 }
 
 static const char *
-store_check_head(const struct vduse_store_head *head, const char *name, uint64_t size)
+store_check_head(const struct vduse_statefile_head *head, const char *name, uint64_t size)
 {
 	if (memcmp(head->magic, STORE_MAGIC, sizeof(head->magic)) != 0)
 		return "it is none of ours";
-	if (head->version != VDUSE_STORE_VERSION)
+	if (head->version != VDUSE_STATEFILE_VERSION)
 		return "it has another version";
-	if (head->stage != VDUSE_STORE_CREATING && head->stage != VDUSE_STORE_SERVED)
+	if (head->stage != VDUSE_STATEFILE_CREATING && head->stage != VDUSE_STATEFILE_SERVED)
 		return "it is not finished";
 	if (head->checksum != store_checksum(head))
 		return "it is damaged";
@@ -231,17 +231,17 @@ store_check_head(const struct vduse_store_head *head, const char *name, uint64_t
 
 /* Map what is there, if it is good for anything; else *why it is not, and of which version. */
 static int
-store_load(struct vduse_store *store, const char *name, const char **why, uint32_t *version)
+store_load(struct vduse_statefile *store, const char *name, const char **why, uint32_t *version)
 {
 	struct stat st;
-	const struct vduse_store_head *head;
+	const struct vduse_statefile_head *head;
 	void *addr;
 
 	if (fstat(store->fd, &st) < 0)
 		return -errno;
 	if (st.st_size == 0)
 		return 0; /* new */
-	if (st.st_size < (off_t)sizeof(struct vduse_store_head)) {
+	if (st.st_size < (off_t)sizeof(struct vduse_statefile_head)) {
 		*why = "it is too short";
 		return 0;
 	}
@@ -253,7 +253,7 @@ store_load(struct vduse_store *store, const char *name, const char **why, uint32
 	if (*why != NULL) {
 		head = addr;
 		if (memcmp(head->magic, STORE_MAGIC, sizeof(head->magic)) == 0 &&
-				head->version != VDUSE_STORE_VERSION)
+				head->version != VDUSE_STATEFILE_VERSION)
 			*version = head->version;
 		munmap(addr, st.st_size);
 		return 0;
@@ -265,7 +265,7 @@ store_load(struct vduse_store *store, const char *name, const char **why, uint32
 
 /* The same; what cannot be used is out of the way then, or stays the process's that gave it. */
 static int
-store_load_or_begin(struct vduse_store *store, const char *name, bool given)
+store_load_or_begin(struct vduse_statefile *store, const char *name, bool given)
 {
 	const char *why = NULL;
 	uint32_t version = 0;
@@ -284,9 +284,9 @@ store_load_or_begin(struct vduse_store *store, const char *name, bool given)
 }
 
 int
-vduse_store_open(struct vduse_store **out, const char *dir, const char *name, int fd)
+vduse_statefile_open(struct vduse_statefile **out, const char *dir, const char *name, int fd)
 {
-	struct vduse_store *store;
+	struct vduse_statefile *store;
 	int ret;
 
 	store = calloc(1, sizeof(*store));
@@ -294,8 +294,8 @@ vduse_store_open(struct vduse_store **out, const char *dir, const char *name, in
 		ret = -ENOMEM;
 		goto close_given;
 	}
-	vduse_store_file_name(store->file, sizeof(store->file), name, "state");
-	vduse_store_file_name(store->socket, sizeof(store->socket), name, "sock");
+	vduse_statefile_file_name(store->file, sizeof(store->file), name, "state");
+	vduse_statefile_file_name(store->socket, sizeof(store->socket), name, "sock");
 	store->dir_fd = store_open_dir(dir, name);
 	if (store->dir_fd < 0) {
 		ret = store->dir_fd;
@@ -335,7 +335,7 @@ close_given:
 }
 
 static void
-store_unmap(struct vduse_store *store)
+store_unmap(struct vduse_statefile *store)
 {
 	if (store->head != NULL)
 		munmap(store->head, store->bytes);
@@ -343,7 +343,7 @@ store_unmap(struct vduse_store *store)
 }
 
 void
-vduse_store_close(struct vduse_store *store, bool remove)
+vduse_statefile_close(struct vduse_statefile *store, bool remove)
 {
 	if (store == NULL)
 		return;
@@ -390,30 +390,31 @@ store_remove_for_user(const char *dir, const char *state, const char *sock)
 void
 rte_vduse_state_remove(const char *dir, const char *name)
 {
-	struct vduse_store *store;
+	struct vduse_statefile *store;
 	char state[sizeof(store->file)], sock[sizeof(store->socket)];
 
-	vduse_store_file_name(state, sizeof(state), name, "state");
-	vduse_store_file_name(sock, sizeof(sock), name, "sock");
+	vduse_statefile_file_name(state, sizeof(state), name, "state");
+	vduse_statefile_file_name(sock, sizeof(sock), name, "sock");
 	if (access(dir, F_OK) != 0 || store_remove_for_user(dir, state, sock) ||
-			vduse_store_open(&store, dir, name, -1) != 0)
+			vduse_statefile_open(&store, dir, name, -1) != 0)
 		return;
 	/* nobody serves it: of a process that was killed */
 	store_remove_name(store->dir_fd, store->socket);
-	vduse_store_close(store, true);
+	vduse_statefile_close(store, true);
 }
 
-enum vduse_store_stage
-vduse_store_stage(const struct vduse_store *store)
+enum vduse_statefile_stage
+vduse_statefile_stage(const struct vduse_statefile *store)
 {
-	return store->head != NULL ? store->head->stage : VDUSE_STORE_EMPTY;
+	return store->head != NULL ? store->head->stage : VDUSE_STATEFILE_EMPTY;
 }
 
 int
-vduse_store_format(struct vduse_store *store, const char *name, const struct vduse_store_desc *desc)
+vduse_statefile_format(struct vduse_statefile *store, const char *name,
+		const struct vduse_statefile_desc *desc)
 {
 	const size_t bytes = store_bytes(desc);
-	struct vduse_store_head *head;
+	struct vduse_statefile_head *head;
 	int ret;
 
 	store_unmap(store);
@@ -427,7 +428,7 @@ vduse_store_format(struct vduse_store *store, const char *name, const struct vdu
 	if (head == MAP_FAILED)
 		return -errno;
 	memcpy(head->magic, STORE_MAGIC, sizeof(head->magic));
-	head->version = VDUSE_STORE_VERSION;
+	head->version = VDUSE_STATEFILE_VERSION;
 	head->bytes = bytes;
 	snprintf(head->name, sizeof(head->name), "%s", name);
 	head->desc = *desc;
@@ -435,38 +436,38 @@ vduse_store_format(struct vduse_store *store, const char *name, const struct vdu
 	store->head = head;
 	store->bytes = bytes;
 	rte_compiler_barrier();
-	__atomic_store_n(&head->stage, VDUSE_STORE_CREATING, __ATOMIC_RELAXED);
+	__atomic_store_n(&head->stage, VDUSE_STATEFILE_CREATING, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
 	return 0;
 }
 
 void
-vduse_store_creating(struct vduse_store *store)
+vduse_statefile_creating(struct vduse_statefile *store)
 {
-	__atomic_store_n(&store->head->stage, VDUSE_STORE_CREATING, __ATOMIC_RELAXED);
+	__atomic_store_n(&store->head->stage, VDUSE_STATEFILE_CREATING, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
-	vduse_store_set_status(store, 0, false);
+	vduse_statefile_set_status(store, 0, false);
 }
 
 void
-vduse_store_served(struct vduse_store *store, const struct vduse_store_id *id)
+vduse_statefile_served(struct vduse_statefile *store, const struct vduse_statefile_id *id)
 {
 	store->head->id = *id;
 	rte_compiler_barrier();
-	__atomic_store_n(&store->head->stage, VDUSE_STORE_SERVED, __ATOMIC_RELAXED);
+	__atomic_store_n(&store->head->stage, VDUSE_STATEFILE_SERVED, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
 	store->aside[0] = '\0'; /* it stays there */
 }
 
 void *
-vduse_store_record(const struct vduse_store *store, uint16_t index)
+vduse_statefile_record(const struct vduse_statefile *store, uint16_t index)
 {
 	return (uint8_t *)(store->head + 1) +
-	       index * vduse_state_vq_bytes(store->head->desc.queue_size);
+	       index * vduse_journal_bytes(store->head->desc.queue_size);
 }
 
 void
-vduse_store_set_status(struct vduse_store *store, uint8_t status, bool failed)
+vduse_statefile_set_status(struct vduse_statefile *store, uint8_t status, bool failed)
 {
 	if (store == NULL)
 		return;
@@ -477,7 +478,7 @@ vduse_store_set_status(struct vduse_store *store, uint8_t status, bool failed)
 }
 
 int
-vduse_store_write(struct vduse_store_blob *blob, const void *data, size_t len)
+vduse_statefile_write(struct vduse_statefile_blob *blob, const void *data, size_t len)
 {
 	const uint32_t other = (blob->current & 1) ^ 1;
 
@@ -492,21 +493,22 @@ vduse_store_write(struct vduse_store_blob *blob, const void *data, size_t len)
 }
 
 void
-vduse_store_patch(struct vduse_store_blob *blob, uint32_t offset, const void *data, uint32_t len)
+vduse_statefile_patch(
+		struct vduse_statefile_blob *blob, uint32_t offset, const void *data, uint32_t len)
 {
 	const uint32_t half = blob->current & 1;
-	uint8_t whole[VDUSE_STATE_BLOB_MAX];
+	uint8_t whole[VDUSE_JOURNAL_BLOB_MAX];
 
 	if (blob->len[half] > sizeof(whole) || offset > blob->len[half] ||
 			len > blob->len[half] - offset)
 		return;
 	memcpy(whole, blob->data[half], blob->len[half]);
 	memcpy(whole + offset, data, len);
-	vduse_store_write(blob, whole, blob->len[half]);
+	vduse_statefile_write(blob, whole, blob->len[half]);
 }
 
 size_t
-vduse_store_read(const struct vduse_store_blob *blob, void *data, size_t len)
+vduse_statefile_read(const struct vduse_statefile_blob *blob, void *data, size_t len)
 {
 	const uint32_t half = blob->current & 1;
 
@@ -517,7 +519,7 @@ vduse_store_read(const struct vduse_store_blob *blob, void *data, size_t len)
 }
 
 int
-vduse_store_boot(char boot[40])
+vduse_statefile_boot(char boot[40])
 {
 	ssize_t n;
 	int fd;

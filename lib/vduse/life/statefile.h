@@ -12,16 +12,16 @@
  */
 
 /** Layout of the file. Another layout has another number. */
-#define VDUSE_STORE_VERSION 2
+#define VDUSE_STATEFILE_VERSION 2
 
 /** Which life of which device: a node of the device file system, since one boot. */
-struct vduse_store_id {
+struct vduse_statefile_id {
 	uint64_t node[3]; /**< struct vduse_sys, identify() */
 	char boot[40];    /**< boot_id of the kernel */
 };
 
 /** How the device was made. */
-struct vduse_store_desc {
+struct vduse_statefile_desc {
 	uint32_t device_id;
 	uint32_t api_version;
 	uint64_t vduse_features;
@@ -35,42 +35,42 @@ struct vduse_store_desc {
 };
 
 /** How far the process before came. */
-enum vduse_store_stage {
-	VDUSE_STORE_EMPTY,    /**< there is nothing to go on from */
-	VDUSE_STORE_CREATING, /**< it was about to create the device */
-	VDUSE_STORE_SERVED,   /**< the device was there, and served */
+enum vduse_statefile_stage {
+	VDUSE_STATEFILE_EMPTY,    /**< there is nothing to go on from */
+	VDUSE_STATEFILE_CREATING, /**< it was about to create the device */
+	VDUSE_STATEFILE_SERVED,   /**< the device was there, and served */
 };
 
 /** Data that is replaced as a whole or not at all. */
-struct vduse_store_blob {
+struct vduse_statefile_blob {
 	uint32_t current; /**< half that is valid */
 	uint32_t len[2];  /**< bytes in each */
-	uint8_t data[2][VDUSE_STATE_BLOB_MAX];
+	uint8_t data[2][VDUSE_JOURNAL_BLOB_MAX];
 };
 
 /** The beginning of the file; the records of the virtqueues follow. */
-struct vduse_store_head {
+struct vduse_statefile_head {
 	char magic[8];
 	uint32_t version;
-	uint32_t stage;    /**< enum vduse_store_stage; written last */
+	uint32_t stage;    /**< enum vduse_statefile_stage; written last */
 	uint64_t bytes;    /**< of the file */
 	uint64_t checksum; /**< of name and desc */
 	char name[RTE_VDUSE_NAME_MAX + 1];
-	struct vduse_store_desc desc;
-	struct vduse_store_id id;
-	uint32_t status;                /**< virtio device status, as acknowledged */
-	uint32_t failed;                /**< stopped for good until the driver resets it */
-	struct vduse_store_blob config; /**< configuration space */
-	struct vduse_store_blob owner;  /**< what the owner of the device keeps */
-} __rte_aligned(VDUSE_STATE_ALIGN);
+	struct vduse_statefile_desc desc;
+	struct vduse_statefile_id id;
+	uint32_t status;                    /**< virtio device status, as acknowledged */
+	uint32_t failed;                    /**< stopped for good until the driver resets it */
+	struct vduse_statefile_blob config; /**< configuration space */
+	struct vduse_statefile_blob owner;  /**< what the owner of the device keeps */
+} __rte_aligned(VDUSE_JOURNAL_ALIGN);
 
-struct vduse_store {
+struct vduse_statefile {
 	int dir_fd;
 	int fd;
 	char file[NAME_MAX + 1];
 	char socket[NAME_MAX + 1]; /**< beside it; life/handover.h */
 	char aside[NAME_MAX + 1]; /**< where a file that cannot be used waits; "": there was none */
-	struct vduse_store_head *head; /**< NULL: there is nothing yet */
+	struct vduse_statefile_head *head; /**< NULL: there is nothing yet */
 	size_t bytes;
 };
 
@@ -78,7 +78,7 @@ struct vduse_store {
  * Open and lock the file of a device. A file that is none of ours, or not
  * whole, is as good as none: one line of log. It is set aside, under the name
  * NAME.state.vN (of another version) or NAME.state.bad, and back in its place
- * where this one is closed before vduse_store_served().
+ * where this one is closed before vduse_statefile_served().
  *
  * @param dir folder; made where it is missing
  * @param fd the file, open and locked by a process that gives it to us, which
@@ -87,44 +87,44 @@ struct vduse_store {
  *   -EACCES, -EPERM the folder is not ours alone; -EPROTO the file that was
  *   given is none of ours, or not whole
  */
-int vduse_store_open(struct vduse_store **store, const char *dir, const char *name, int fd);
+int vduse_statefile_open(struct vduse_statefile **store, const char *dir, const char *name, int fd);
 
 /** The name that belongs to a device in the folder: "state", or "sock". */
-void vduse_store_file_name(char *file, size_t size, const char *name, const char *kind);
+void vduse_statefile_file_name(char *file, size_t size, const char *name, const char *kind);
 
 /** Release it. @param remove the device is gone, and the file with it */
-void vduse_store_close(struct vduse_store *store, bool remove);
+void vduse_statefile_close(struct vduse_statefile *store, bool remove);
 
 /** How far the process before came. */
-enum vduse_store_stage vduse_store_stage(const struct vduse_store *store);
+enum vduse_statefile_stage vduse_statefile_stage(const struct vduse_statefile *store);
 
 /** Lay out an empty file, stage CREATING. @return 0 or -errno */
-int vduse_store_format(
-		struct vduse_store *store, const char *name, const struct vduse_store_desc *desc);
+int vduse_statefile_format(struct vduse_statefile *store, const char *name,
+		const struct vduse_statefile_desc *desc);
 
 /** It is about to be made again: stage CREATING, and no status. */
-void vduse_store_creating(struct vduse_store *store);
+void vduse_statefile_creating(struct vduse_statefile *store);
 
 /** The device is there: stage SERVED. */
-void vduse_store_served(struct vduse_store *store, const struct vduse_store_id *id);
+void vduse_statefile_served(struct vduse_statefile *store, const struct vduse_statefile_id *id);
 
 /** Room of a virtqueue's record. */
-void *vduse_store_record(const struct vduse_store *store, uint16_t index);
+void *vduse_statefile_record(const struct vduse_statefile *store, uint16_t index);
 
 /** The status that is about to be acknowledged. store may be NULL. */
-void vduse_store_set_status(struct vduse_store *store, uint8_t status, bool failed);
+void vduse_statefile_set_status(struct vduse_statefile *store, uint8_t status, bool failed);
 
 /** Replace a blob. @return 0, or -E2BIG */
-int vduse_store_write(struct vduse_store_blob *blob, const void *data, size_t len);
+int vduse_statefile_write(struct vduse_statefile_blob *blob, const void *data, size_t len);
 
 /** Change a part of a blob; nothing happens where it is shorter. */
-void vduse_store_patch(
-		struct vduse_store_blob *blob, uint32_t offset, const void *data, uint32_t len);
+void vduse_statefile_patch(
+		struct vduse_statefile_blob *blob, uint32_t offset, const void *data, uint32_t len);
 
 /** Read a blob. @return its bytes, 0 where it has none or another number than len */
-size_t vduse_store_read(const struct vduse_store_blob *blob, void *data, size_t len);
+size_t vduse_statefile_read(const struct vduse_statefile_blob *blob, void *data, size_t len);
 
 /** This boot. @return 0 or -errno */
-int vduse_store_boot(char boot[40]);
+int vduse_statefile_boot(char boot[40]);
 
 #endif /* VDUSE_STATEFILE_H */

@@ -71,7 +71,7 @@ status_reset_records(struct rte_vduse_dev *dev)
 	uint16_t i;
 
 	for (i = 0; i < dev->nb_queues; i++)
-		vduse_state_vq_reset(dev->vqs[i]);
+		vduse_journal_reset(dev->vqs[i]);
 }
 
 void
@@ -136,7 +136,7 @@ vduse_status_set(struct rte_vduse_dev *dev, uint8_t status)
 	VDUSE_LOG(DEBUG, "%s: status 0x%02x -> 0x%02x", dev->name, dev->status, status);
 	if (status == 0) {
 		/* first: a successor must not start queues that are half way through this */
-		vduse_store_set_status(dev->store, 0, false);
+		vduse_statefile_set_status(dev->store, 0, false);
 		vduse_status_stop(dev, true);
 		status_reset_records(dev);
 		status_forget_faults(dev);
@@ -155,7 +155,7 @@ vduse_status_set(struct rte_vduse_dev *dev, uint8_t status)
 	if (ret < 0)
 		return ret;
 	__atomic_store_n(&dev->status, status, __ATOMIC_RELAXED);
-	vduse_store_set_status(dev->store, status, dev->broken);
+	vduse_statefile_set_status(dev->store, status, dev->broken);
 	/* before the answer, which the driver's reset waits for */
 	if (status == 0 && dev->ops.reset != NULL)
 		dev->ops.reset(dev->priv);

@@ -118,7 +118,7 @@ vduse_takeover_hello(const char *dir, const char *name, uint32_t device_id, int 
 	char file[NAME_MAX + 1];
 	int ret;
 
-	vduse_store_file_name(file, sizeof(file), name, "sock");
+	vduse_statefile_file_name(file, sizeof(file), name, "sock");
 	*fd = takeover_connect(dir, file);
 	if (*fd == -EAGAIN)
 		return takeover_failed(name, -EBUSY, "others ask it for the device already");

@@ -27,7 +27,7 @@ static TAILQ_HEAD(grave_list, grave) graves = TAILQ_HEAD_INITIALIZER(graves);
 static pthread_mutex_t graves_lock = PTHREAD_MUTEX_INITIALIZER;
 
 int
-vduse_grave_add(bool (*used)(void *arg), void (*release)(void *arg), void *arg)
+vduse_deferred_add(bool (*used)(void *arg), void (*release)(void *arg), void *arg)
 {
 	struct grave *grave = malloc(sizeof(*grave));
 
@@ -43,7 +43,7 @@ vduse_grave_add(bool (*used)(void *arg), void (*release)(void *arg), void *arg)
 }
 
 unsigned int
-vduse_grave_reap(void)
+vduse_deferred_reap(void)
 {
 	struct grave *grave, *next;
 	unsigned int left = 0;
@@ -107,7 +107,7 @@ mapping_copy(const struct vduse_hold *hold, struct vduse_mapping *mapping)
 }
 
 bool
-vduse_grave_bury(const struct vduse_hold *hold, struct vduse_mapping *mapping)
+vduse_deferred_unmap(const struct vduse_hold *hold, struct vduse_mapping *mapping)
 {
 	struct grave_mapping *grave;
 	size_t held;
@@ -127,7 +127,7 @@ vduse_grave_bury(const struct vduse_hold *hold, struct vduse_mapping *mapping)
 	grave = malloc(sizeof(*grave));
 	if (grave != NULL) {
 		*grave = (struct grave_mapping){ .hold = *hold, .mapping = mapping };
-		if (vduse_grave_add(mapping_used, mapping_release, grave) == 0)
+		if (vduse_deferred_add(mapping_used, mapping_release, grave) == 0)
 			return true;
 		free(grave);
 	}

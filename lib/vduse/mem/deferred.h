@@ -35,16 +35,16 @@ struct vduse_hold {
  * @return true: it is unmapped when the last piece was freed; false: nothing is
  *   held, and it is the caller's still
  */
-bool vduse_grave_bury(const struct vduse_hold *hold, struct vduse_mapping *mapping);
+bool vduse_deferred_unmap(const struct vduse_hold *hold, struct vduse_mapping *mapping);
 
 /**
  * Free something when it is used no more; what was added first goes first.
  *
  * @return 0 or -ENOMEM, and then it is the caller's still
  */
-int vduse_grave_add(bool (*used)(void *arg), void (*release)(void *arg), void *arg);
+int vduse_deferred_add(bool (*used)(void *arg), void (*release)(void *arg), void *arg);
 
 /** Free what is used no more. Any thread, not in a burst. @return how many are left */
-unsigned int vduse_grave_reap(void);
+unsigned int vduse_deferred_reap(void);
 
 #endif /* VDUSE_DEFERRED_H */

@@ -12,7 +12,7 @@
 #include "log.h"
 #include "mem/region.h"
 
-/* Times that a load begins anew because the kernel's map has changed meanwhile. */
+/* Times that a load begins again because the kernel's map has changed meanwhile. */
 #define LOAD_TRIES 4
 
 struct found_list {
@@ -396,7 +396,7 @@ vduse_iotlb_remove(struct vduse_iotlb *tlb, uint64_t start, uint64_t last)
 	map_swap(tlb, map);
 	while (tlb->nb_regions > kept)
 		vduse_region_unmap(tlb, &tlb->regions[--tlb->nb_regions]);
-	vduse_grave_reap();
+	vduse_deferred_reap();
 	if (kept == 0)
 		__atomic_store_n(&tlb->lost, false, __ATOMIC_RELAXED);
 unlock:

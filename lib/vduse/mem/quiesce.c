@@ -36,7 +36,7 @@ setup(void)
 		return;
 	}
 	VDUSE_LOG(NOTICE,
-			"membarrier(2) is not to be had: %s; each poll costs a fence, allow the "
+			"membarrier(2) is not available: %s; each poll costs a fence, allow the "
 			"system "
 			"call to save it",
 			strerror(errno));

@@ -15,7 +15,7 @@ region_prot(uint8_t perm)
 void
 vduse_region_unmap(const struct vduse_iotlb *tlb, const struct vduse_region *region)
 {
-	if (region->mapping != NULL && !vduse_grave_bury(&tlb->hold, region->mapping))
+	if (region->mapping != NULL && !vduse_deferred_unmap(&tlb->hold, region->mapping))
 		vduse_mapping_unmap(region->mapping);
 }
 

@@ -125,7 +125,7 @@ umem_free(struct vduse_umem *umem)
 			*grave = (struct umem_grave){
 				.hold = umem->hold, .addr = umem->addr, .size = umem->size
 			};
-			if (vduse_grave_add(umem_grave_used, umem_grave_release, grave) < 0) {
+			if (vduse_deferred_add(umem_grave_used, umem_grave_release, grave) < 0) {
 				free(grave);
 				grave = NULL;
 			}

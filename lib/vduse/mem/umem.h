@@ -46,7 +46,7 @@ int vduse_umem_init(struct vduse_umem *umem, const char *name, const struct vdus
 /** Mirror. What the kernel did not give back is free as well: the descriptor is closed. */
 void vduse_umem_fini(struct vduse_umem *umem);
 
-/** The device was made anew: the kernel has nothing of it. No queue runs. */
+/** The device was recreated: the kernel has nothing of it. No queue runs. */
 void vduse_umem_renew(struct vduse_umem *umem, int fd);
 
 /** Take back what a process before registered with the same descriptor. */

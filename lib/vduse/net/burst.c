@@ -23,7 +23,7 @@ net_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
 	if (!vduse_vq_burst_look(q->vq))
 		return 0;
 	n = q->burst(q, pool, pkts, nb_pkts);
-	vduse_holdoff_begin(q->vq);
+	vduse_backoff_begin(q->vq);
 	vduse_vq_burst_end(q->vq);
 	return n;
 }
@@ -36,9 +36,9 @@ net_is_idle(struct vduse_vq *vq)
 
 	if (!vduse_vq_burst_look(vq))
 		return true;
-	idle = vduse_holdoff_lasts(vq) ||
+	idle = vduse_backoff_lasts(vq) ||
 	       (vduse_ring_ready(vq, &vq->avail, vq->is_packed) == 0 &&
-			       !vduse_vq_call_pending(vq) && !vq->holds && !vduse_call_held(vq));
+			       !vduse_vq_call_pending(vq) && !vq->holds && !vduse_notify_held(vq));
 	vduse_vq_burst_end(vq);
 	return idle;
 }
@@ -51,8 +51,8 @@ rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempo
 	if (unlikely(__atomic_load_n(&net->holds_calls, __ATOMIC_RELAXED))) {
 		struct vduse_vq *receive = net->queues[2 * pair].vq;
 
-		if (vduse_call_held(receive))
-			vduse_call_due(receive);
+		if (vduse_notify_held(receive))
+			vduse_notify_due(receive);
 	}
 	if (net_is_idle(pair == 0 ? net->first : net->queues[2 * pair + 1].vq))
 		return 0;
@@ -137,12 +137,12 @@ rte_vduse_net_wake_enable(struct rte_vduse_net *net, uint16_t pair)
 	struct vduse_vq *receive = net->queues[2 * pair].vq, *send = net->queues[2 * pair + 1].vq;
 
 	/* who sleeps does not look after calls that are held back */
-	vduse_call_held_now(receive);
-	vduse_call_held_now(send);
+	vduse_notify_held_now(receive);
+	vduse_notify_held_now(send);
 	vduse_wake_arm(send);
 	/* of this one the enqueuing lcore tries again only when there is another frame */
 	if (vduse_vq_call_pending(receive))
-		vduse_call(receive);
+		vduse_notify(receive);
 	if (vduse_vq_call_pending(receive))
 		vduse_wake_signal(send);
 }

@@ -188,7 +188,8 @@ net_coalesce_queue(struct rte_vduse_net *net, uint16_t index, const struct net_c
 	if (coal->usecs > 0)
 		__atomic_store_n(&net->holds_calls, true, __ATOMIC_RELAXED);
 	/* a burst that sees half of it holds a call back by the old time or the new */
-	return vduse_call_set_coalesce(net->queues[index].vq, coal->frames, coal->usecs, adaptive);
+	return vduse_notify_set_coalesce(
+			net->queues[index].vq, coal->frames, coal->usecs, adaptive);
 }
 
 /* As the owner wants it. */

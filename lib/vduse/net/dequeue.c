@@ -215,7 +215,7 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 		if (likely(*m != NULL))
 			net_count(&q->stats, *m);
 	}
-	if (zc && unlikely(!vduse_state_inflight_set(vq, chain.id, chain.slots)))
+	if (zc && unlikely(!vduse_journal_inflight_set(vq, chain.id, chain.slots)))
 		return dequeue_bad_id(q, *m);
 	vduse_vq_set_avail(vq, pos);
 	if (!zc || ret <= 0)
@@ -295,7 +295,7 @@ dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	for (i = 0; i < taken; i++) {
 		struct rte_mbuf *m = pkts[i];
 
-		if (zc && unlikely(!vduse_state_inflight_set(q->vq, batch.id[i], 1)))
+		if (zc && unlikely(!vduse_journal_inflight_set(q->vq, batch.id[i], 1)))
 			break;
 		if (i + VDUSE_BATCH_AHEAD < taken)
 			vduse_batch_prefetch(&batch, i + VDUSE_BATCH_AHEAD,
@@ -376,7 +376,7 @@ dequeue_attached(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf 
 		ret = dequeue_attached_frame(q, &batch, i, m, tails[i]);
 		if (unlikely(ret < 0))
 			break;
-		vduse_state_inflight_set(q->vq, batch.id[i], 1);
+		vduse_journal_inflight_set(q->vq, batch.id[i], 1);
 		if (likely(ret > 0)) {
 			net_count(&q->stats, m);
 			vduse_count(&q->stats.zero_copy, 1);
@@ -433,8 +433,8 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	}
 	/* before any of it is published or handed on */
 	if (zc && taken > 0)
-		vduse_state_take(q->vq, packed);
-	vduse_holdoff_decide(q->vq, taken, packed);
+		vduse_journal_take(q->vq, packed);
+	vduse_backoff_decide(q->vq, taken, packed);
 flush:
 	if (zc) /* what was freed is looked for */
 		q->vq->holds = q->zc->nb_free < q->zc->nb_slots;

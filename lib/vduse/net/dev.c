@@ -147,9 +147,9 @@ net_start(void *priv, uint64_t features)
 	net_start_ctrl(net, features);
 	net_ctrl_reset(net, features);
 	if (net->dev->recovering)
-		net_state_restore(net);
+		net_saved_restore(net);
 	else
-		net_state_save(net);
+		net_saved_write(net);
 	__atomic_store_n(&net->driver_up, true, __ATOMIC_RELAXED);
 	net_notify(net, RTE_VDUSE_NET_EVENT_LINK, 0);
 	return 0;
@@ -461,7 +461,7 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	ret = net_create_or_explain(net, conf);
 	if (ret < 0)
 		goto free_net;
-	net_state_adopt(net);
+	net_saved_adopt(net);
 	/* of a device that was there before, a driver may go by what it has read */
 	net->mtu_held = net->dev->resumed || net->dev->adopted;
 	ret = net_pairs_alloc(net, conf->call_thread);
@@ -513,7 +513,7 @@ rte_vduse_net_take_over(struct rte_vduse_net *net)
 		return ret;
 	/* its driver may have set something since */
 	pthread_mutex_lock(&net->config_lock);
-	net_state_adopt(net);
+	net_saved_adopt(net);
 	pthread_mutex_unlock(&net->config_lock);
 	return rte_vduse_dev_ready(net->dev);
 }

@@ -124,7 +124,7 @@ struct rte_vduse_net {
 #define NET_CTRL_NONE UINT16_MAX
 
 /** Pairs whose coalescing is kept in the state file; beyond, it is as the owner set it. */
-#define NET_STATE_COALESCE_PAIRS 64
+#define NET_SAVED_COALESCE_PAIRS 64
 
 /** Which size bin a length belongs to. */
 static __rte_always_inline unsigned int

@@ -62,7 +62,7 @@ net_pairs_alloc(struct rte_vduse_net *net, bool call_thread)
 		q = &net->queues[i];
 		q->vq = vduse_dev_vq(net->dev, i);
 		q->vq->read_only = i % 2 == 1;
-		if (vduse_call_set_thread(q->vq, call_thread) < 0)
+		if (vduse_notify_set_thread(q->vq, call_thread) < 0)
 			goto fail;
 		if (i % 2 == 1) {
 			q->port = RTE_MBUF_PORT_INVALID;

@@ -49,7 +49,7 @@ net_plan_made(const struct rte_vduse_net *net)
 	if (options[0] != '\0')
 		VDUSE_LOG(NOTICE,
 				"%s: was made with other options (%s), and offers drivers what it "
-				"was made with until it is made anew; destroy it for that",
+				"was made with until it is recreated; destroy it for that",
 				net->dev->name, options);
 }
 

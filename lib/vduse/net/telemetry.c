@@ -191,7 +191,7 @@ tel_umem(struct rte_vduse_dev *dev)
 {
 	struct vduse_abi_iova info = { .start = 0, .last = 0 };
 
-	return vduse_renew_ioctl(dev, VDUSE_IOC_IOVA, &info) == 0 &&
+	return vduse_recreate_ioctl(dev, VDUSE_IOC_IOVA, &info) == 0 &&
 	       (info.capability & VDUSE_ABI_CAP_UMEM);
 }
 

@@ -95,7 +95,7 @@ net_zc_set_alloc(uint32_t min)
 {
 	struct net_zc_set *set;
 
-	vduse_grave_reap();
+	vduse_deferred_reap();
 	set = calloc(1, sizeof(*set));
 	if (set != NULL)
 		set->min = min;
@@ -118,10 +118,10 @@ net_zc_set_free(struct net_zc_set *set)
 	if (set == NULL)
 		return;
 	/* behind the mappings, which ask this set whether they are used */
-	vduse_grave_reap();
+	vduse_deferred_reap();
 	if (!zc_set_used(set))
 		zc_set_release(set);
-	else if (vduse_grave_add(zc_set_used, zc_set_release, set) < 0)
+	else if (vduse_deferred_add(zc_set_used, zc_set_release, set) < 0)
 		VDUSE_LOG(ERR, "no memory to note frames under way; theirs is not freed");
 }
 

@@ -17,37 +17,37 @@
  */
 
 /** Time that the ring is left alone, nanoseconds. */
-#define VDUSE_HOLDOFF_NS 1500
+#define VDUSE_BACKOFF_NS 1500
 /** Buffers of a burst, at least. */
-#define VDUSE_HOLDOFF_BURST 4
+#define VDUSE_BACKOFF_BURST 4
 /** Descriptors of a ring, at least: the driver would have to wait at a smaller one. */
-#define VDUSE_HOLDOFF_RING 128
+#define VDUSE_BACKOFF_RING 128
 
 /** Of a ring whose size is known. Control thread, while no burst runs. */
 static inline void
-vduse_holdoff_init(struct vduse_vq *vq)
+vduse_backoff_init(struct vduse_vq *vq)
 {
-	vq->holdoff = false;
-	vq->holdoff_cycles = vq->size < VDUSE_HOLDOFF_RING
+	vq->backoff = false;
+	vq->backoff_cycles = vq->size < VDUSE_BACKOFF_RING
 					     ? 0
-					     : rte_get_tsc_hz() / US_PER_S * VDUSE_HOLDOFF_NS /
+					     : rte_get_tsc_hz() / US_PER_S * VDUSE_BACKOFF_NS /
 							       (NS_PER_S / US_PER_S);
 }
 
 /** Whether the ring is not to be looked at now. The queue's lcore, in a burst. */
 static __rte_always_inline bool
-vduse_holdoff_lasts(struct vduse_vq *vq)
+vduse_backoff_lasts(struct vduse_vq *vq)
 {
-	if (likely(!vq->holdoff))
+	if (likely(!vq->backoff))
 		return false;
 	/* past, or of another core's clock: more than the whole time */
-	vq->holdoff = vq->holdoff_until - vduse_clock() <= vq->holdoff_cycles;
-	return vq->holdoff;
+	vq->backoff = vq->backoff_until - vduse_clock() <= vq->backoff_cycles;
+	return vq->backoff;
 }
 
 /** Whether no buffer is left that the device knows of. */
 static __rte_always_inline bool
-vduse_holdoff_is_empty(struct vduse_vq *vq, const bool packed)
+vduse_backoff_is_empty(struct vduse_vq *vq, const bool packed)
 {
 	if (!packed)
 		return vq->avail.idx == vq->avail_cached;
@@ -56,18 +56,18 @@ vduse_holdoff_is_empty(struct vduse_vq *vq, const bool packed)
 
 /** Behind a burst that took n buffers, in it: whether it is followed by a rest. */
 static __rte_always_inline void
-vduse_holdoff_decide(struct vduse_vq *vq, uint32_t n, const bool packed)
+vduse_backoff_decide(struct vduse_vq *vq, uint32_t n, const bool packed)
 {
-	vq->holdoff = n >= VDUSE_HOLDOFF_BURST && vq->holdoff_cycles != 0 &&
-		      vduse_holdoff_is_empty(vq, packed);
+	vq->backoff = n >= VDUSE_BACKOFF_BURST && vq->backoff_cycles != 0 &&
+		      vduse_backoff_is_empty(vq, packed);
 }
 
 /** The rest, where it was decided on, begins. In the burst. */
 static __rte_always_inline void
-vduse_holdoff_begin(struct vduse_vq *vq)
+vduse_backoff_begin(struct vduse_vq *vq)
 {
-	if (vq->holdoff)
-		vq->holdoff_until = vduse_clock() + vq->holdoff_cycles;
+	if (vq->backoff)
+		vq->backoff_until = vduse_clock() + vq->backoff_cycles;
 }
 
 #endif /* VDUSE_BACKOFF_H */

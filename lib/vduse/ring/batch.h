@@ -11,7 +11,7 @@
  * Plain buffers taken together: one descriptor each, linear in this process's
  * memory, of the wanted direction and length. That is nearly all of the
  * traffic. The first buffer that is anything else ends the batch and is left
- * in the ring, where vduse_ring_fetch() copies it anew and judges it.
+ * in the ring, where vduse_ring_fetch() copies it again and judges it.
  *
  * Taking many at once lets the misses on descriptors and buffers, which come
  * from the driver's core, overlap.

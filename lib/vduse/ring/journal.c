@@ -7,27 +7,27 @@
 
 #include "ring/journal.h"
 
-static_assert(sizeof(struct vduse_state_vq) == VDUSE_STATE_ALIGN, "the arrays follow it");
+static_assert(sizeof(struct vduse_journal_record) == VDUSE_JOURNAL_ALIGN, "the arrays follow it");
 
 /* Elements, table, slots, in this order: each is aligned then. */
-#define STATE_BYTES_EACH (sizeof(uint64_t) + sizeof(struct vduse_state_buffer) + sizeof(uint16_t))
+#define STATE_BYTES_EACH (sizeof(uint64_t) + sizeof(struct vduse_journal_buffer) + sizeof(uint16_t))
 
 size_t
-vduse_state_vq_bytes(uint16_t max_size)
+vduse_journal_bytes(uint16_t max_size)
 {
-	return RTE_ALIGN_CEIL(sizeof(struct vduse_state_vq) +
-					      vduse_state_entries(max_size) * STATE_BYTES_EACH,
-			VDUSE_STATE_ALIGN);
+	return RTE_ALIGN_CEIL(sizeof(struct vduse_journal_record) +
+					      vduse_journal_entries(max_size) * STATE_BYTES_EACH,
+			VDUSE_JOURNAL_ALIGN);
 }
 
 void
-vduse_state_vq_bind(struct vduse_vq *vq, void *room)
+vduse_journal_bind(struct vduse_vq *vq, void *room)
 {
-	const uint32_t n = vduse_state_entries(vq->ctl.max_size);
+	const uint32_t n = vduse_journal_entries(vq->ctl.max_size);
 
 	vq->record = room;
 	vq->journal = (uint64_t *)(vq->record + 1);
-	vq->inflight = (struct vduse_state_buffer *)(vq->journal + n);
+	vq->inflight = (struct vduse_journal_buffer *)(vq->journal + n);
 	vq->journal_slots = (uint16_t *)(vq->inflight + n);
 	vq->journal_mask = n - 1;
 }
@@ -35,20 +35,20 @@ vduse_state_vq_bind(struct vduse_vq *vq, void *room)
 static uint16_t
 state_used_pos(const struct vduse_vq *vq)
 {
-	return vq->is_packed ? vduse_state_pos(vq->used_idx, vq->used_wrap) : vq->used_idx;
+	return vq->is_packed ? vduse_journal_pos(vq->used_idx, vq->used_wrap) : vq->used_idx;
 }
 
 void
-vduse_state_vq_start(struct vduse_vq *vq)
+vduse_journal_start(struct vduse_vq *vq)
 {
-	struct vduse_state_vq *rec = vq->record;
+	struct vduse_journal_record *rec = vq->record;
 
-	vduse_state_vq_reset(vq);
+	vduse_journal_reset(vq);
 	vq->takes = false;
 	vq->taken = 0;
 	if (rec->take != 0)
 		memset(vq->inflight, 0,
-				vduse_state_entries(vq->ctl.max_size) * sizeof(vq->inflight[0]));
+				vduse_journal_entries(vq->ctl.max_size) * sizeof(vq->inflight[0]));
 	rec->take = 0;
 	rec->burst = state_used_pos(vq);
 	rec->desc_addr = vq->ctl.desc_addr;
@@ -56,18 +56,18 @@ vduse_state_vq_start(struct vduse_vq *vq)
 	rec->device_addr = vq->ctl.device_addr;
 	rec->size = vq->size;
 	rte_compiler_barrier();
-	__atomic_store_n(&rec->valid, VDUSE_STATE_RUNNING, __ATOMIC_RELAXED);
+	__atomic_store_n(&rec->valid, VDUSE_JOURNAL_RUNNING, __ATOMIC_RELAXED);
 }
 
 void
-vduse_state_vq_park(struct vduse_vq *vq)
+vduse_journal_park(struct vduse_vq *vq)
 {
-	__atomic_store_n(&vq->record->valid, VDUSE_STATE_PARKED, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->record->valid, VDUSE_JOURNAL_PARKED, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
 }
 
 void
-vduse_state_vq_reset(struct vduse_vq *vq)
+vduse_journal_reset(struct vduse_vq *vq)
 {
 	__atomic_store_n(&vq->record->valid, 0, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
@@ -76,30 +76,30 @@ vduse_state_vq_reset(struct vduse_vq *vq)
 }
 
 bool
-vduse_state_vq_matches(const struct vduse_vq *vq, uint32_t size)
+vduse_journal_matches(const struct vduse_vq *vq, uint32_t size)
 {
-	const struct vduse_state_vq *rec = vq->record;
+	const struct vduse_journal_record *rec = vq->record;
 
-	return rec->valid == VDUSE_STATE_RUNNING && rec->size == size &&
+	return rec->valid == VDUSE_JOURNAL_RUNNING && rec->size == size &&
 	       rec->desc_addr == vq->ctl.desc_addr && rec->driver_addr == vq->ctl.driver_addr &&
 	       rec->device_addr == vq->ctl.device_addr;
 }
 
 /* Between publish and the record of it: no buffer of the burst is in flight any more. */
 void
-vduse_state_vq_clear_burst(struct vduse_vq *vq)
+vduse_journal_clear_burst(struct vduse_vq *vq)
 {
 	const uint16_t n = vq->used_pending;
 	uint16_t i, at;
 
 	for (i = 0; i < n; i++) {
 		if (vq->is_packed) {
-			vduse_state_inflight_clear(
+			vduse_journal_inflight_clear(
 					vq, (uint16_t)(vq->journal[i & vq->journal_mask] >> 32));
 			continue;
 		}
 		at = (uint16_t)(vq->used_idx - n + i) & (vq->size - 1);
 		/* our own words, though the driver may have written over them: masked */
-		vduse_state_inflight_clear(vq, (uint16_t)vq->split.used->ring[at].id);
+		vduse_journal_inflight_clear(vq, (uint16_t)vq->split.used->ring[at].id);
 	}
 }

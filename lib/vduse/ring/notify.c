@@ -58,7 +58,7 @@ call_inject(struct vduse_vq *vq)
 	uint32_t index = vq->index;
 	int fd, ret;
 
-	/* vduse_call_wait() sees this one, or this one sees that the device is gone */
+	/* vduse_notify_wait() sees this one, or this one sees that the device is gone */
 	__atomic_fetch_add(&vq->calling, 1, __ATOMIC_SEQ_CST);
 	fd = __atomic_load_n(&vq->env->fd, __ATOMIC_SEQ_CST);
 	ret = fd < 0 ? -ENODEV : vq->env->sys->ioctl(fd, VDUSE_IOC_VQ_IRQ, &index);
@@ -83,7 +83,7 @@ call_post(struct vduse_vq *vq)
 }
 
 void
-vduse_call(struct vduse_vq *vq)
+vduse_notify(struct vduse_vq *vq)
 {
 	if (vq->call_by_thread) {
 		vduse_vq_set_call_pending(vq, false);
@@ -94,7 +94,7 @@ vduse_call(struct vduse_vq *vq)
 }
 
 void
-vduse_call_due(struct vduse_vq *vq)
+vduse_notify_due(struct vduse_vq *vq)
 {
 	uint64_t deadline = __atomic_load_n(&vq->coal_deadline, __ATOMIC_RELAXED);
 
@@ -103,14 +103,14 @@ vduse_call_due(struct vduse_vq *vq)
 	/* one of those who look takes it */
 	if (__atomic_compare_exchange_n(&vq->coal_deadline, &deadline, 0, false, __ATOMIC_RELAXED,
 			    __ATOMIC_RELAXED))
-		vduse_call(vq);
+		vduse_notify(vq);
 }
 
 void
-vduse_call_held_now(struct vduse_vq *vq)
+vduse_notify_held_now(struct vduse_vq *vq)
 {
 	if (__atomic_exchange_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED) != 0)
-		vduse_call(vq);
+		vduse_notify(vq);
 }
 
 /* The control thread may change them meanwhile: each value is the old one or the new one. */
@@ -166,8 +166,8 @@ call_hold(struct vduse_vq *vq)
 	uint64_t deadline;
 
 	vduse_count(&vq->stats.calls_held, 1);
-	if (vduse_call_held(vq)) {
-		vduse_call_due(vq);
+	if (vduse_notify_held(vq)) {
+		vduse_notify_due(vq);
 		return;
 	}
 	deadline = vduse_clock() + coal_cycles(vq);
@@ -179,15 +179,15 @@ call_hold(struct vduse_vq *vq)
 }
 
 void
-vduse_call_used(struct vduse_vq *vq, uint16_t used)
+vduse_notify_used(struct vduse_vq *vq, uint16_t used)
 {
-	/* acquire: pairs with the release in vduse_call_set_coalesce() */
+	/* acquire: pairs with the release in vduse_notify_set_coalesce() */
 	bool hold = __atomic_load_n(&vq->coal_usecs, __ATOMIC_ACQUIRE) != 0;
 
 	if (hold && __atomic_load_n(&vq->coal_adaptive, __ATOMIC_RELAXED))
-		hold = call_is_busy(vq, used) || vduse_call_held(vq);
+		hold = call_is_busy(vq, used) || vduse_notify_held(vq);
 	/* none is held: the last one was made, at its time by another lcore perhaps */
-	if (!vduse_call_held(vq))
+	if (!vduse_notify_held(vq))
 		vq->coal_pending = 0;
 	vq->coal_pending += used;
 	if (hold && vq->coal_pending < coal_frames(vq)) {
@@ -196,7 +196,7 @@ vduse_call_used(struct vduse_vq *vq, uint16_t used)
 	}
 	vq->coal_pending = 0;
 	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
-	vduse_call(vq);
+	vduse_notify(vq);
 }
 
 /* What the thread found at all queues. */
@@ -323,7 +323,7 @@ call_stop(struct vduse_caller *caller)
 	free(caller);
 }
 
-/* Have the thread look after the queue, from now to vduse_call_fini(). */
+/* Have the thread look after the queue, from now to vduse_notify_fini(). */
 static int
 call_watch(struct vduse_vq *vq)
 {
@@ -344,7 +344,7 @@ call_watch(struct vduse_vq *vq)
 }
 
 int
-vduse_call_set_coalesce(struct vduse_vq *vq, uint32_t frames, uint32_t usecs, bool adaptive)
+vduse_notify_set_coalesce(struct vduse_vq *vq, uint32_t frames, uint32_t usecs, bool adaptive)
 {
 	int ret = usecs != 0 ? call_watch(vq) : 0;
 
@@ -360,7 +360,7 @@ vduse_call_set_coalesce(struct vduse_vq *vq, uint32_t frames, uint32_t usecs, bo
 }
 
 int
-vduse_call_set_thread(struct vduse_vq *vq, bool on)
+vduse_notify_set_thread(struct vduse_vq *vq, bool on)
 {
 	int ret = on ? call_watch(vq) : 0;
 
@@ -370,7 +370,7 @@ vduse_call_set_thread(struct vduse_vq *vq, bool on)
 }
 
 void
-vduse_call_reset(struct vduse_vq *vq)
+vduse_notify_reset(struct vduse_vq *vq)
 {
 	vduse_vq_set_call_pending(vq, false);
 	vq->coal_pending = 0;
@@ -381,7 +381,7 @@ vduse_call_reset(struct vduse_vq *vq)
 }
 
 void
-vduse_call_wait(const struct vduse_vq *vq)
+vduse_notify_wait(const struct vduse_vq *vq)
 {
 	/* acquire: pairs with the release in call_inject() */
 	while (__atomic_load_n(&vq->calling, __ATOMIC_ACQUIRE) != 0)
@@ -389,7 +389,7 @@ vduse_call_wait(const struct vduse_vq *vq)
 }
 
 void
-vduse_call_fini(struct vduse_vq *vq)
+vduse_notify_fini(struct vduse_vq *vq)
 {
 	struct vduse_caller *last = NULL;
 

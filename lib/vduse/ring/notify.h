@@ -18,24 +18,24 @@
  * a millisecond: the kernel answers EINVAL until it has noted DRIVER_OK, which
  * is after our answer to it.
  */
-void vduse_call(struct vduse_vq *vq);
+void vduse_notify(struct vduse_vq *vq);
 
 /** The driver wants a call for `used` buffers: now, or later where calls are held back. Its lcore.
  */
-void vduse_call_used(struct vduse_vq *vq, uint16_t used);
+void vduse_notify_used(struct vduse_vq *vq, uint16_t used);
 
 /** Whether a call was held back, of a queue that is polled by another lcore. */
 static __rte_always_inline bool
-vduse_call_held(const struct vduse_vq *vq)
+vduse_notify_held(const struct vduse_vq *vq)
 {
 	return __atomic_load_n(&vq->coal_deadline, __ATOMIC_RELAXED) != 0;
 }
 
 /** A call that was held back is due, perhaps. Any lcore that polls, in a burst or not. */
-void vduse_call_due(struct vduse_vq *vq);
+void vduse_notify_due(struct vduse_vq *vq);
 
 /** The same, due or not. */
-void vduse_call_held_now(struct vduse_vq *vq);
+void vduse_notify_held_now(struct vduse_vq *vq);
 
 /**
  * Hold calls back until `frames` buffers are used or `usecs` microseconds have
@@ -44,18 +44,18 @@ void vduse_call_held_now(struct vduse_vq *vq);
  *
  * @return 0 or -errno: no thread to be had, and nothing is changed
  */
-int vduse_call_set_coalesce(struct vduse_vq *vq, uint32_t frames, uint32_t usecs, bool adaptive);
+int vduse_notify_set_coalesce(struct vduse_vq *vq, uint32_t frames, uint32_t usecs, bool adaptive);
 
 /** Whether the thread injects. Before the queue is served. @return 0 or -errno */
-int vduse_call_set_thread(struct vduse_vq *vq, bool on);
+int vduse_notify_set_thread(struct vduse_vq *vq, bool on);
 
 /** What was held back or posted is for a driver that is gone. No burst runs. */
-void vduse_call_reset(struct vduse_vq *vq);
+void vduse_notify_reset(struct vduse_vq *vq);
 
 /** The device's descriptor was made -1 before: whoever injects by the old one has done so. */
-void vduse_call_wait(const struct vduse_vq *vq);
+void vduse_notify_wait(const struct vduse_vq *vq);
 
 /** The thread has let go of the queue when this returns. */
-void vduse_call_fini(struct vduse_vq *vq);
+void vduse_notify_fini(struct vduse_vq *vq);
 
 #endif /* VDUSE_NOTIFY_H */

@@ -49,13 +49,13 @@ vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t inde
 	vq->segs = rte_malloc(
 			"vduse_segs", VDUSE_SEGS_MAX * sizeof(vq->segs[0]), RTE_CACHE_LINE_SIZE);
 	if (room == NULL)
-		room = vq->ctl.room = rte_zmalloc("vduse_record", vduse_state_vq_bytes(max_size),
-				RTE_CACHE_LINE_SIZE);
+		room = vq->ctl.room = rte_zmalloc(
+				"vduse_record", vduse_journal_bytes(max_size), RTE_CACHE_LINE_SIZE);
 	if (vq->segs == NULL || room == NULL) {
 		vq_free(vq);
 		return -ENOMEM;
 	}
-	vduse_state_vq_bind(vq, room);
+	vduse_journal_bind(vq, room);
 	vq->ctl.kickfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (vq->ctl.kickfd < 0) {
 		int ret = -errno;
@@ -70,7 +70,7 @@ vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t inde
 void
 vduse_vq_fini(struct vduse_vq *vq)
 {
-	vduse_call_fini(vq);
+	vduse_notify_fini(vq);
 	pthread_mutex_destroy(&vq->ctl.lock);
 	close(vq->ctl.kickfd);
 	vq_free(vq);
@@ -179,7 +179,7 @@ ring_set_position(struct vduse_vq *vq, const struct vduse_abi_vq *info)
 	vq->used_pending = 0;
 	vq->signalled = vq->used_idx;
 	vq->signalled_valid = false;
-	vduse_call_reset(vq);
+	vduse_notify_reset(vq);
 	vq->fault = NULL;
 	vq->map_generation = UINT64_MAX;
 }
@@ -216,15 +216,15 @@ ring_continue(struct vduse_vq *vq)
 {
 	int ret;
 
-	if (vduse_state_vq_matches(vq, vq->size))
-		ret = vduse_state_vq_recover(vq);
+	if (vduse_journal_matches(vq, vq->size))
+		ret = vduse_restore_ring(vq);
 	else
 		ret = ring_recover_position(vq);
 	if (ret < 0)
 		return ret;
 	vduse_vq_set_call_pending(vq, true); /* it may have died before it called */
-	if (!vduse_state_vq_matches(vq, vq->size))
-		vduse_state_vq_start(vq);
+	if (!vduse_journal_matches(vq, vq->size))
+		vduse_journal_start(vq);
 	return 0;
 }
 
@@ -245,7 +245,7 @@ vq_describe(struct vduse_vq *vq, const struct vduse_abi_vq *info, uint64_t featu
 		return ret;
 	if (!vduse_len16(info->num, &vq->size))
 		return -EINVAL;
-	vduse_holdoff_init(vq);
+	vduse_backoff_init(vq);
 	vq->skipped = 0;
 	ring_set_position(vq, info);
 	return 0;
@@ -273,9 +273,9 @@ vduse_vq_start(struct vduse_vq *vq, const struct vduse_abi_vq *info, uint64_t fe
 		return ret;
 	vq->life++;
 	vq->ctl.unsettled = false;
-	vq->ctl.unplaced = recover || vq->record->valid == VDUSE_STATE_RUNNING;
+	vq->ctl.unplaced = recover || vq->record->valid == VDUSE_JOURNAL_RUNNING;
 	if (!vq->ctl.unplaced)
-		vduse_state_vq_start(vq);
+		vduse_journal_start(vq);
 	vq_set_ready(vq, true);
 	ret = vduse_vq_resume(vq);
 	if (ret < 0 && ret != -EFAULT)

@@ -7,7 +7,7 @@
 /* A virtqueue's life, from where the kernel says that it is: all on the control thread. */
 
 /**
- * @param room of the record (vduse_state_vq_bind()), the caller's; NULL: the
+ * @param room of the record (vduse_journal_bind()), the caller's; NULL: the
  *   queue's own
  * @return 0 or -errno; mirror: vduse_vq_fini().
  */
@@ -53,7 +53,7 @@ void vduse_vq_wait(const struct vduse_vq *vq, unsigned int self);
 #define VDUSE_VQ_NONE VDUSE_READER_NONE
 
 /**
- * Translate the ring anew and let bursts run again, unless the queue rests.
+ * Translate the ring again and let bursts run again, unless the queue rests.
  *
  * @return 0; -EFAULT where the ring is not mapped, and then the queue stays
  *   paused; what vduse_vq_start() found no ring to look at for: as that

@@ -54,7 +54,7 @@ recover_packed(struct vduse_vq *vq)
 	if (count > 0 && !published)
 		vduse_packed_publish(vq);
 	if (count > 0)
-		vduse_state_commit(vq, true);
+		vduse_journal_commit(vq, true);
 	vq->used_pending = 0;
 	return 0;
 }
@@ -71,7 +71,7 @@ recover_split(struct vduse_vq *vq)
 		return vq->takes ? -EBADMSG : 0; /* somebody else served the ring since */
 	vq->used_pending = n;
 	if (n > 0)
-		vduse_state_commit(vq, false);
+		vduse_journal_commit(vq, false);
 	vq->used_pending = 0;
 	return 0;
 }
@@ -95,17 +95,17 @@ recover_compare(const void *a, const void *b)
 static uint32_t
 recover_collect(struct vduse_vq *vq, struct recover_buffer *buffers)
 {
-	const uint64_t taken = vduse_state_taken(vq->record);
+	const uint64_t taken = vduse_journal_taken(vq->record);
 	uint32_t i, n = 0;
 	uint16_t id;
 
 	for (i = 0; i <= vq->journal_mask && vduse_len16(i, &id); i++) {
-		const struct vduse_state_buffer *buffer = &vq->inflight[i];
+		const struct vduse_journal_buffer *buffer = &vq->inflight[i];
 
-		if (!(buffer->flags & VDUSE_STATE_IN_FLIGHT))
+		if (!(buffer->flags & VDUSE_JOURNAL_IN_FLIGHT))
 			continue;
 		if (buffer->take >= taken) {
-			vduse_state_inflight_clear(vq, id);
+			vduse_journal_inflight_clear(vq, id);
 			continue;
 		}
 		buffers[n].take = buffer->take;
@@ -157,7 +157,7 @@ recover_taken(struct vduse_vq *vq, uint64_t take)
 	ret = recover_inflight(vq);
 	if (ret < 0)
 		return ret;
-	if (packed ? vduse_state_pos(vq->used_idx, vq->used_wrap) != (uint16_t)take
+	if (packed ? vduse_journal_pos(vq->used_idx, vq->used_wrap) != (uint16_t)take
 		   : vq->used_idx != (uint16_t)take)
 		return -EBADMSG;
 	__atomic_store_n(&vq->record->take, 0, __ATOMIC_RELAXED);
@@ -167,13 +167,13 @@ recover_taken(struct vduse_vq *vq, uint64_t take)
 }
 
 int
-vduse_state_vq_recover(struct vduse_vq *vq)
+vduse_restore_ring(struct vduse_vq *vq)
 {
 	const uint64_t take = vq->record->take;
 	int ret;
 
-	vq->takes = take & VDUSE_STATE_TAKE_USED;
-	vq->taken = vduse_state_taken(vq->record);
+	vq->takes = take & VDUSE_JOURNAL_TAKE_USED;
+	vq->taken = vduse_journal_taken(vq->record);
 	ret = vq->is_packed ? recover_packed(vq) : recover_split(vq);
 	if (ret == 0 && vq->takes)
 		ret = recover_taken(vq, take);

@@ -11,6 +11,6 @@
  *
  * @return 0; -EBADMSG where record and ring contradict each other; -ENOMEM
  */
-int vduse_state_vq_recover(struct vduse_vq *vq);
+int vduse_restore_ring(struct vduse_vq *vq);
 
 #endif /* VDUSE_RESTORE_H */

@@ -45,17 +45,17 @@ vduse_ring_set_kicks(struct vduse_vq *vq, bool wanted)
 
 /**
  * Publish what was put, with a record of it for a successor: nothing is
- * written to the ring before vduse_state_begin().
+ * written to the ring before vduse_journal_begin().
  */
 static __rte_always_inline void
 vduse_ring_publish(struct vduse_vq *vq, const bool packed)
 {
-	vduse_state_begin(vq, packed);
+	vduse_journal_begin(vq, packed);
 	if (packed)
 		vduse_packed_publish(vq);
 	else
 		vduse_split_publish(vq);
-	vduse_state_commit(vq, packed);
+	vduse_journal_commit(vq, packed);
 }
 
 /** Publish what was put, once a burst, and call the driver where it wants that. */
@@ -67,9 +67,9 @@ vduse_ring_flush(struct vduse_vq *vq, const bool packed)
 
 	if (used == 0) {
 		if (unlikely(vduse_vq_call_pending(vq)))
-			vduse_call(vq);
-		else if (unlikely(vduse_call_held(vq)))
-			vduse_call_due(vq);
+			vduse_notify(vq);
+		else if (unlikely(vduse_notify_held(vq)))
+			vduse_notify_due(vq);
 		return;
 	}
 	if (packed && unlikely(used > vq->size)) {
@@ -80,8 +80,8 @@ vduse_ring_flush(struct vduse_vq *vq, const bool packed)
 	vq->used_pending = 0;
 	call = packed ? vduse_packed_need_call(vq) : vduse_split_need_call(vq);
 	/* an event index asks once: what follows counts for the call that is held */
-	if (call || unlikely(vduse_vq_call_pending(vq) || vduse_call_held(vq)))
-		vduse_call_used(vq, used);
+	if (call || unlikely(vduse_vq_call_pending(vq) || vduse_notify_held(vq)))
+		vduse_notify_used(vq, used);
 	else
 		vduse_count(&vq->stats.calls_suppressed, 1);
 }

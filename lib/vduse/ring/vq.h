@@ -59,7 +59,7 @@ struct vduse_caller;
 /** What all virtqueues of a device share. */
 struct vduse_vq_env {
 	const struct vduse_sys *sys;
-	int fd;                              /**< the device; atomic, -1 while it is made anew */
+	int fd;                              /**< the device; atomic, -1 while it is recreated */
 	const struct vduse_readers *readers; /**< the bursts, by the virtqueue's index */
 	int fault_fd; /**< eventfd that wakes the control thread: a fault, or new regions */
 };
@@ -70,8 +70,8 @@ struct vduse_pos {
 	bool wrap;    /**< packed: driver ring wrap counter */
 } __rte_aligned(4);
 
-struct vduse_state_buffer;
-struct vduse_state_vq;
+struct vduse_journal_buffer;
+struct vduse_journal_record;
 
 /**
  * One virtqueue.
@@ -110,7 +110,7 @@ struct vduse_vq {
 	bool used_wrap;         /* packed: device ring wrap counter */
 	bool is_packed;         /* the ring format; fixed while the queue is ready */
 	bool holds;             /* set by the owner: an empty poll has to look at more than this */
-	bool holdoff;           /* the ring is left alone for a moment; ring/backoff.h */
+	bool backoff;           /* the ring is left alone for a moment; ring/backoff.h */
 	uint64_t coal_deadline; /* TSC when a held call is due, 0: none; atomic, any lcore may take
 				 * it
 				 */
@@ -121,14 +121,14 @@ struct vduse_vq {
 	 */
 	uint64_t *journal;
 	uint16_t *journal_slots;
-	struct vduse_state_vq *record;       /* what a successor reads */
-	struct vduse_state_buffer *inflight; /* buffers that stay out, by id */
-	uint32_t journal_mask;               /* entries of each array, less one */
-	uint64_t holdoff_until;              /* TSC */
-	uint64_t holdoff_cycles;             /* of the TSC, 0: never */
-	uint64_t life;                       /* starts so far: no two rings have the same */
-	uint64_t taken;                      /* buffers taken, where they may stay out */
-	bool takes;                          /* they may */
+	struct vduse_journal_record *record;   /* what a successor reads */
+	struct vduse_journal_buffer *inflight; /* buffers that stay out, by id */
+	uint32_t journal_mask;                 /* entries of each array, less one */
+	uint64_t backoff_until;                /* TSC */
+	uint64_t backoff_cycles;               /* of the TSC, 0: never */
+	uint64_t life;                         /* starts so far: no two rings have the same */
+	uint64_t taken;                        /* buffers taken, where they may stay out */
+	bool takes;                            /* they may */
 	uint16_t skip_at;   /* packed: where a chain too long begins, and how many */
 	uint16_t skipped;   /* of its descriptors were passed; 0: none */
 	uint16_t signalled; /* used_idx at the last decision about a call */

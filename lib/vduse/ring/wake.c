@@ -40,7 +40,7 @@ wake_ask(struct vduse_vq *vq)
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	ret = vduse_ring_ready(vq, &pos, vq->is_packed);
 	if (vduse_vq_call_pending(vq))
-		vduse_call(vq);
+		vduse_notify(vq);
 	return ret > 0 || vduse_vq_call_pending(vq);
 }
 
@@ -57,7 +57,7 @@ vduse_wake_arm(struct vduse_vq *vq)
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!vduse_vq_burst_look(vq))
 		return;
-	vq->holdoff = false;
+	vq->backoff = false;
 	busy = wake_ask(vq);
 	vduse_vq_burst_end(vq);
 	if (busy)

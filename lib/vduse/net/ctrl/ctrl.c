@@ -360,7 +360,7 @@ ctrl_run(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 				(features & (1ULL << ctrl_table[i].feature))) {
 			ret = ctrl_table[i].handler(net, cmd);
 			/* before the driver knows: a command that is done stays done */
-			net_state_save(net);
+			net_saved_write(net);
 			return ret;
 		}
 	}

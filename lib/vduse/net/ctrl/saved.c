@@ -9,23 +9,23 @@
 #include "net/ctrl/saved.h"
 #include "log.h"
 
-/* Changes of it change VDUSE_STORE_VERSION. */
+/* Changes of it change VDUSE_STATEFILE_VERSION. */
 struct net_saved {
 	uint64_t offloads; /* VIRTIO_NET_CTRL_GUEST_OFFLOADS: features of the receive queues */
 	uint16_t active_pairs;
 	uint16_t nb_coalesce; /* 0: as at the start */
 	struct net_rss rss;
 	struct net_filter filter;
-	struct net_coalesce coalesce[2 * NET_STATE_COALESCE_PAIRS];
+	struct net_coalesce coalesce[2 * NET_SAVED_COALESCE_PAIRS];
 };
 
 static_assert(offsetof(struct net_filter, nb_unicast) == 10 * sizeof(bool), "only bools in front");
-static_assert(sizeof(struct net_saved) <= VDUSE_STATE_BLOB_MAX, "the room that there is");
+static_assert(sizeof(struct net_saved) <= VDUSE_JOURNAL_BLOB_MAX, "the room that there is");
 
 void
-net_state_save(const struct rte_vduse_net *net)
+net_saved_write(const struct rte_vduse_net *net)
 {
-	struct vduse_store *store = net->dev->store;
+	struct vduse_statefile *store = net->dev->store;
 	struct net_saved saved;
 	uint16_t i;
 
@@ -41,12 +41,12 @@ net_state_save(const struct rte_vduse_net *net)
 		saved.coalesce[i].frames = net->queues[i].vq->coal_frames;
 		saved.coalesce[i].usecs = net->queues[i].vq->coal_usecs;
 	}
-	vduse_store_write(&store->head->owner, &saved, sizeof(saved));
+	vduse_statefile_write(&store->head->owner, &saved, sizeof(saved));
 }
 
 /* A bool of another value than 0 and 1 must not even be read. */
 static bool
-net_state_bools_valid(const struct net_saved *saved)
+net_saved_bools_valid(const struct net_saved *saved)
 {
 	const uint8_t *const filter = (const uint8_t *)&saved->filter;
 	size_t i;
@@ -59,7 +59,7 @@ net_state_bools_valid(const struct net_saved *saved)
 
 /* What the driver agreed to, less what it switched off since. */
 static bool
-net_state_offloads_valid(const struct rte_vduse_net *net, uint64_t offloads)
+net_saved_offloads_valid(const struct rte_vduse_net *net, uint64_t offloads)
 {
 	const uint64_t negotiated = net->dev->driver_features;
 
@@ -67,9 +67,9 @@ net_state_offloads_valid(const struct rte_vduse_net *net, uint64_t offloads)
 }
 
 static bool
-net_state_valid(const struct rte_vduse_net *net, const struct net_saved *saved)
+net_saved_valid(const struct rte_vduse_net *net, const struct net_saved *saved)
 {
-	return net_state_bools_valid(saved) && net_state_offloads_valid(net, saved->offloads) &&
+	return net_saved_bools_valid(saved) && net_saved_offloads_valid(net, saved->offloads) &&
 	       saved->active_pairs >= 1 && saved->active_pairs <= net->queue_pairs &&
 	       saved->nb_coalesce <= RTE_MIN(2 * net->queue_pairs, (int)RTE_DIM(saved->coalesce)) &&
 	       saved->rss.mask < NET_RSS_TABLE_MAX && saved->filter.nb_unicast <= NET_FILTER_MACS &&
@@ -77,14 +77,15 @@ net_state_valid(const struct rte_vduse_net *net, const struct net_saved *saved)
 }
 
 void
-net_state_restore(struct rte_vduse_net *net)
+net_saved_restore(struct rte_vduse_net *net)
 {
-	const struct vduse_store *store = net->dev->store;
+	const struct vduse_statefile *store = net->dev->store;
 	struct net_saved saved;
 	uint16_t i;
 
-	if (store == NULL || vduse_store_read(&store->head->owner, &saved, sizeof(saved)) == 0 ||
-			!net_state_valid(net, &saved))
+	if (store == NULL ||
+			vduse_statefile_read(&store->head->owner, &saved, sizeof(saved)) == 0 ||
+			!net_saved_valid(net, &saved))
 		return;
 	net_set_rss(net, &saved.rss);
 	net->filter = saved.filter;
@@ -96,7 +97,7 @@ net_state_restore(struct rte_vduse_net *net)
 }
 
 void
-net_state_adopt(struct rte_vduse_net *net)
+net_saved_adopt(struct rte_vduse_net *net)
 {
 	struct rte_vduse_dev *dev = net->dev;
 
@@ -104,5 +105,5 @@ net_state_adopt(struct rte_vduse_net *net)
 		return;
 	net->queue_pairs = dev->nb_queues / 2;
 	net->steers = dev->first_control_queue < dev->nb_queues;
-	vduse_store_read(&dev->store->head->config, &net->config, sizeof(net->config));
+	vduse_statefile_read(&dev->store->head->config, &net->config, sizeof(net->config));
 }
