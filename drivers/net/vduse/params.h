@@ -5,7 +5,7 @@
 /*
  * Every device argument, once: its name, what its value looks like, what it is
  * where it is not given, what it means (the row of README.md, which
- * usertools/options writes), and how it is read (pmd_args.c).
+ * usertools/options writes), and how it is read (args.c).
  */
 /* clang-format off */
 #define PMD_ARGS(ARG)                                                                               \

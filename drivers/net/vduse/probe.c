@@ -4,7 +4,7 @@
 #include <rte_errno.h>
 
 #include "pmd.h"
-#include "pmd_params.h"
+#include "params.h"
 
 RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The device arguments: read by the table of pmd_params.h. */
+/* The device arguments: read by the table of params.h. */
 
 #include <fcntl.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include <rte_string_fns.h>
 
 #include "pmd.h"
-#include "pmd_params.h"
+#include "params.h"
 
 /* Frame length in bytes from which zero-copy pays; see doc/benchmarks.md. */
 #define PMD_ZERO_COPY_MIN 1024
