@@ -18,8 +18,8 @@
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
-#include <rte_version.h>
 #include <rte_vduse.h>
+#include <rte_version.h>
 
 #include "args.h"
 #include "eal.h"

@@ -3,7 +3,7 @@
 /*
  * The list is what DPDK, the C library, the VDUSE library and this program call
  * from the first forwarded frame to the end, and what their documented next steps
- * call: a link that changes, telemetry, a device recreated, memory that grows. Not
+ * call: a link that changes, telemetry, a recreated device, memory that grows. Not
  * in it is what starts programs, looks into others, changes who one is, loads
  * code, mounts, or reaches the network past DPDK. doc/security.md has the reasons.
  */

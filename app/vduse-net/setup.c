@@ -15,8 +15,8 @@
 #include "eal.h"
 #include "say.h"
 #include "setup.h"
-#include "state.h"
 #include "signals.h"
+#include "state.h"
 
 #define VDEV_BUS "vdev"
 

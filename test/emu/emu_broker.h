@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <linux/vhost.h>
 #include "os/abi.h"
+#include <linux/vhost.h>
 
 #include "emu_rpc.h"
 #include "emu_wire.h"

@@ -17,8 +17,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "emu_main.h"
 #include "emu_broker.h"
+#include "emu_main.h"
 
 #define TAG_LISTEN UINT64_MAX
 #define TAG_SIGNAL (UINT64_MAX - 1)

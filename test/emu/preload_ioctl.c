@@ -13,8 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <linux/vhost.h>
 #include "os/abi.h"
+#include <linux/vhost.h>
 
 #include "preload.h"
 

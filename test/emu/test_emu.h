@@ -8,14 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <linux/vhost.h>
 #include "os/abi.h"
+#include <linux/vhost.h>
 
 #include "emu_wire.h"
 
-/* cmocka.h wants these before it. */
 #include <setjmp.h>
 #include <stdarg.h>
+
+/* It wants these before it. */
 #include <cmocka.h>
 
 #include "filter.h"

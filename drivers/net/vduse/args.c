@@ -9,8 +9,8 @@
 #include <rte_kvargs.h>
 #include <rte_string_fns.h>
 
-#include "pmd.h"
 #include "params.h"
+#include "pmd.h"
 
 /* Frame length in bytes from which zero-copy pays; see doc/benchmarks.md. */
 #define PMD_ZERO_COPY_MIN 1024

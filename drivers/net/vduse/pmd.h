@@ -7,8 +7,8 @@
 
 #include <limits.h>
 
-#include <rte_version.h>
 #include <rte_vduse_net.h>
+#include <rte_version.h>
 
 extern int pmd_logtype;
 

@@ -3,8 +3,8 @@
 #include <bus_vdev_driver.h>
 #include <rte_errno.h>
 
-#include "pmd.h"
 #include "params.h"
+#include "pmd.h"
 
 RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 

@@ -11,9 +11,9 @@
 
 #include "life/adopt.h"
 #include "life/birth.h"
-#include "os/kernel.h"
-#include "log.h"
 #include "life/takeover.h"
+#include "log.h"
+#include "os/kernel.h"
 
 /* A process that was killed keeps its descriptors until the kernel has taken it apart. */
 #define ADOPT_BUSY_WAIT_MS 3000

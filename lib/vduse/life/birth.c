@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "life/birth.h"
-#include "os/kernel.h"
 #include "log.h"
+#include "os/kernel.h"
 
 int
 vduse_birth_identify(const struct rte_vduse_dev *dev, struct vduse_statefile_id *id)
@@ -51,7 +51,7 @@ vduse_birth_creating(struct rte_vduse_dev *dev, const struct rte_vduse_conf *con
 }
 
 void
-vduse_birth_renewing(struct rte_vduse_dev *dev)
+vduse_birth_recreating(struct rte_vduse_dev *dev)
 {
 	uint16_t i;
 

@@ -13,7 +13,7 @@ int vduse_birth_identify(const struct rte_vduse_dev *dev, struct vduse_statefile
 int vduse_birth_creating(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);
 
 /** The device is about to be recreated: a successor has nothing to go on from. */
-void vduse_birth_renewing(struct rte_vduse_dev *dev);
+void vduse_birth_recreating(struct rte_vduse_dev *dev);
 
 /** It is there: a successor may take it. @return 0 or -errno with a line of log */
 int vduse_birth_served(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf);

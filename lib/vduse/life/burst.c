@@ -5,10 +5,10 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "rte_vduse_vq.h"
 #include "life/device.h"
 #include "ring/ring.h"
 #include "ring/wake.h"
+#include "rte_vduse_vq.h"
 
 static_assert(RTE_VDUSE_VQ_SEGS_MAX == VDUSE_SEGS_MAX, "no chain is longer");
 

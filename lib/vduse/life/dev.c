@@ -12,12 +12,12 @@
 
 #include "life/adopt.h"
 #include "life/handover.h"
-#include "log.h"
 #include "life/open.h"
 #include "life/place.h"
-#include "ring/queue.h"
 #include "life/recreate.h"
 #include "life/serve.h"
+#include "log.h"
+#include "ring/queue.h"
 
 static int
 dev_agree(__rte_unused void *priv, __rte_unused uint64_t features)
@@ -277,13 +277,19 @@ fini_umem:
 	return ret;
 }
 
+static void
+dev_fini_takeover(struct rte_vduse_dev *dev)
+{
+	if (dev->takeover.fd >= 0)
+		close(dev->takeover.fd);
+	free(dev->takeover.set);
+}
+
 /* It was opened, and nobody serves it. */
 static void
 dev_leave_open(struct rte_vduse_dev *dev)
 {
-	if (dev->waiting)
-		close(dev->takeover.fd);
-	free(dev->takeover.set);
+	dev_fini_takeover(dev);
 	dev->handover.left = dev->resumed; /* it is as it was found */
 	vduse_close(dev);
 }
@@ -317,13 +323,13 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 		goto fini_memory;
 	ret = vduse_serve_begin(dev);
 	if (ret < 0)
-		goto fini_renew;
+		goto fini_recreation;
 	dev->found = dev->resumed && conf.keep_unattached;
 	dev->recreation.gone = dev->waiting;
 	*out = dev;
 	return 0;
 
-fini_renew:
+fini_recreation:
 	vduse_recreate_fini(dev);
 fini_memory:
 	dev_fini_memory(dev);
@@ -411,17 +417,14 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 				"%s removes it",
 				dev->name, dev->name);
 	}
-	if (dev->takeover.fd >= 0)
-		close(dev->takeover.fd);
-	free(dev->takeover.set);
+	dev_fini_takeover(dev);
 	close(dev->env.fault_fd);
 	dev_fini_tlbs(dev);
 	dev_free_queues(dev);
 	ret = vduse_close(dev);
 	vduse_recreate_fini(dev);
 	vduse_umem_fini(&dev->umem);
-	vduse_place_fini(&dev->place);
-	free(dev);
+	dev_free(dev);
 	return ret;
 }
 
@@ -436,7 +439,7 @@ rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how)
 	return ret;
 }
 
-/* The renewal's lock is held. */
+/* The recreation's lock is held. */
 static int
 dev_set_config(struct rte_vduse_dev *dev, const struct vduse_abi_config *config)
 {

@@ -6,15 +6,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "rte_vduse.h"
 #include "compat.h"
-#include "os/ctl.h"
-#include "mem/iotlb.h"
-#include "os/msg.h"
 #include "life/statefile.h"
-#include "os/sys.h"
+#include "mem/iotlb.h"
 #include "mem/umem.h"
+#include "os/ctl.h"
+#include "os/msg.h"
+#include "os/sys.h"
 #include "ring/vq.h"
+#include "rte_vduse.h"
 
 /** Address spaces of a device: its data queues', its control queues' own. */
 #define VDUSE_DEV_SPACES 2
@@ -138,5 +138,11 @@ vduse_dev_is_out(const struct rte_vduse_dev *dev)
 	return __atomic_load_n(&dev->handover.left, __ATOMIC_RELAXED) ||
 	       __atomic_load_n(&dev->handover.step, __ATOMIC_ACQUIRE) == VDUSE_HANDOVER_SENT;
 }
+
+/**
+ * An ioctl of the device, from a thread that does not know whether it is
+ * recreated at this moment. @return as ioctl(2) or -errno; -ENODEV while it is
+ */
+int vduse_dev_ioctl(struct rte_vduse_dev *dev, unsigned long request, void *arg);
 
 #endif /* VDUSE_DEVICE_H */

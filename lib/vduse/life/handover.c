@@ -10,11 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "os/bus.h"
 #include "life/handover.h"
 #include "life/handover_msg.h"
-#include "log.h"
 #include "life/serve.h"
+#include "log.h"
+#include "os/bus.h"
 
 /* Devices of this process that another has now: it comes for the others at once. */
 static unsigned int handover_gone;

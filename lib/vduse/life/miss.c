@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "log.h"
 #include "life/miss.h"
-#include "ring/queue.h"
 #include "life/remap.h"
+#include "log.h"
+#include "ring/queue.h"
 
 /* Said when the first queue begins to wait. */
 static void

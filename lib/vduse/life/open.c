@@ -5,11 +5,11 @@
 
 #include "life/adopt.h"
 #include "life/birth.h"
-#include "os/bus.h"
-#include "os/kernel.h"
-#include "log.h"
 #include "life/open.h"
 #include "life/place.h"
+#include "log.h"
+#include "os/bus.h"
+#include "os/kernel.h"
 
 int
 vduse_open(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 
-#include "os/bus.h"
 #include "life/place.h"
 #include "life/remove.h"
+#include "os/bus.h"
 
 void
 vduse_place_init(struct vduse_place *place)

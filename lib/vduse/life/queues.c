@@ -7,10 +7,10 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
-#include "ring/journal.h"
-#include "log.h"
-#include "ring/queue.h"
 #include "life/queues.h"
+#include "log.h"
+#include "ring/journal.h"
+#include "ring/queue.h"
 
 int
 vduse_queue_end(struct rte_vduse_dev *dev, uint16_t index, enum vduse_queue_end how)

@@ -2,16 +2,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
 #include <linux/virtio_config.h>
 
-#include "log.h"
 #include "life/queues.h"
 #include "life/recover.h"
 #include "life/status.h"
+#include "log.h"
 
 #define RECOVER_DRIVER_OK                                                                     \
 	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | \
@@ -93,9 +92,7 @@ recover_tell_config(struct rte_vduse_dev *dev)
 	if (!(dev->status & VIRTIO_CONFIG_S_DRIVER_OK))
 		return;
 	/* whoever sets something without a look at the new status has done so by now */
-	pthread_mutex_lock(&dev->recreation.lock);
-	ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_CONFIG_IRQ, NULL);
-	pthread_mutex_unlock(&dev->recreation.lock);
+	ret = vduse_dev_ioctl(dev, VDUSE_IOC_CONFIG_IRQ, NULL);
 	/* EINVAL: the driver has just gone */
 	if (ret < 0 && ret != -EINVAL)
 		VDUSE_LOG(WARNING, "%s: its driver cannot be told of its configuration: %s",

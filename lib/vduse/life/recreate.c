@@ -6,12 +6,12 @@
 #include <time.h>
 
 #include "life/birth.h"
-#include "ring/notify.h"
-#include "os/kernel.h"
-#include "log.h"
 #include "life/place.h"
 #include "life/recreate.h"
 #include "life/serve.h"
+#include "log.h"
+#include "os/kernel.h"
+#include "ring/notify.h"
 
 /* Between two looks whether whoever keeps the device has let it go. */
 #define RENEW_STEP_MS 100
@@ -56,7 +56,7 @@ vduse_recreate_fini(struct rte_vduse_dev *dev)
 
 /* A while, or until the owner destroys the device; then false. */
 static bool
-renew_wait(struct vduse_recreation *r)
+recreate_wait(struct vduse_recreation *r)
 {
 	struct timespec until;
 	bool stop;
@@ -79,7 +79,7 @@ renew_wait(struct vduse_recreation *r)
  * resolve a miss.
  */
 static void
-renew_let_go(struct rte_vduse_dev *dev)
+recreate_let_go(struct rte_vduse_dev *dev)
 {
 	uint16_t i;
 
@@ -92,20 +92,20 @@ renew_let_go(struct rte_vduse_dev *dev)
 
 /* Off the bus and out of the kernel, as soon as whoever uses it has left. */
 static int
-renew_remove(struct rte_vduse_dev *dev)
+recreate_remove(struct rte_vduse_dev *dev)
 {
 	struct vduse_recreation *r = &dev->recreation;
 	int ret;
 
 	while ((ret = vduse_place_leave(dev)) == -EBUSY)
-		if (!renew_wait(r))
+		if (!recreate_wait(r))
 			return -ECANCELED;
 	if (ret < 0)
 		return ret;
-	vduse_birth_renewing(dev);
+	vduse_birth_recreating(dev);
 	pthread_mutex_lock(&r->lock);
 	r->gone = true;
-	renew_let_go(dev);
+	recreate_let_go(dev);
 	dev->sys->close(dev->fd);
 	dev->fd = -1;
 	pthread_mutex_unlock(&r->lock);
@@ -116,7 +116,7 @@ renew_remove(struct rte_vduse_dev *dev)
 		r->removed = ret == 0;
 		if (ret != -EBUSY)
 			return ret;
-		if (!renew_wait(r))
+		if (!recreate_wait(r))
 			return -ECANCELED;
 	}
 }
@@ -130,13 +130,13 @@ vduse_recreate_use_fd(struct rte_vduse_dev *dev)
 		vduse_iotlb_close(&dev->tlbs[i]);
 		vduse_iotlb_set_fd(&dev->tlbs[i], dev->fd);
 	}
-	vduse_umem_renew(&dev->umem, dev->fd);
+	vduse_umem_set_fd(&dev->umem, dev->fd);
 	__atomic_store_n(&dev->env.fd, dev->fd, __ATOMIC_SEQ_CST);
 }
 
 /* As one without a driver. Nobody watches the device, and no queue runs. */
 static int
-renew_watch(struct rte_vduse_dev *dev)
+recreate_watch(struct rte_vduse_dev *dev)
 {
 	uint16_t i;
 
@@ -150,7 +150,7 @@ renew_watch(struct rte_vduse_dev *dev)
 }
 
 static int
-renew_make(struct rte_vduse_dev *dev)
+recreate_make(struct rte_vduse_dev *dev)
 {
 	struct vduse_recreation *r = &dev->recreation;
 	int ret;
@@ -161,18 +161,18 @@ renew_make(struct rte_vduse_dev *dev)
 	r->removed = ret < 0;
 	pthread_mutex_unlock(&r->lock);
 	if (ret == 0)
-		ret = renew_watch(dev);
+		ret = recreate_watch(dev);
 	return ret == 0 ? vduse_place_back(dev) : ret;
 }
 
 static void
-renew_once(struct rte_vduse_dev *dev)
+recreate_once(struct rte_vduse_dev *dev)
 {
 	int ret;
 
-	ret = renew_remove(dev);
+	ret = recreate_remove(dev);
 	if (ret == 0)
-		ret = renew_make(dev);
+		ret = recreate_make(dev);
 	if (ret == 0)
 		VDUSE_LOG(NOTICE, "%s: recreated%s", dev->name,
 				vduse_place_is_attached(dev) ? ", and back on the vDPA bus"
@@ -183,7 +183,7 @@ renew_once(struct rte_vduse_dev *dev)
 }
 
 static VDUSE_THREAD_RET
-renew_run(void *arg)
+recreate_run(void *arg)
 {
 	struct rte_vduse_dev *dev = arg;
 	struct vduse_recreation *r = &dev->recreation;
@@ -196,7 +196,7 @@ renew_run(void *arg)
 		}
 		r->wanted = false;
 		pthread_mutex_unlock(&r->lock);
-		renew_once(dev);
+		recreate_once(dev);
 		pthread_mutex_lock(&r->lock);
 	}
 	pthread_mutex_unlock(&r->lock);
@@ -218,7 +218,7 @@ vduse_recreate_start(struct rte_vduse_dev *dev)
 	/* one that is at it still, on the bus perhaps, does it again */
 	r->wanted = true;
 	if (!r->stop && !r->started) {
-		ret = vduse_thread_create(&r->thread, "vduse-renew", renew_run, dev);
+		ret = vduse_thread_create(&r->thread, "vduse-renew", recreate_run, dev);
 		r->started = ret == 0;
 	}
 	pthread_cond_broadcast(&r->changed);
@@ -242,16 +242,4 @@ vduse_recreate_stop(struct rte_vduse_dev *dev)
 	pthread_mutex_unlock(&r->lock);
 	if (started)
 		vduse_thread_join(r->thread);
-}
-
-int
-vduse_recreate_ioctl(struct rte_vduse_dev *dev, unsigned long request, void *arg)
-{
-	struct vduse_recreation *r = &dev->recreation;
-	int ret;
-
-	pthread_mutex_lock(&r->lock);
-	ret = r->gone ? -ENODEV : dev->sys->ioctl(dev->fd, request, arg);
-	pthread_mutex_unlock(&r->lock);
-	return ret;
 }

@@ -26,10 +26,4 @@ void vduse_recreate_stop(struct rte_vduse_dev *dev);
 /** Memory and interrupts go by dev->fd, which has changed. No queue runs. */
 void vduse_recreate_use_fd(struct rte_vduse_dev *dev);
 
-/**
- * An ioctl of the device, from a thread that does not know whether it is
- * recreated at this moment. @return as ioctl(2) or -errno; -ENODEV while it is
- */
-int vduse_recreate_ioctl(struct rte_vduse_dev *dev, unsigned long request, void *arg);
-
 #endif /* VDUSE_RECREATE_H */

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "log.h"
-#include "ring/queue.h"
 #include "life/queues.h"
 #include "life/remap.h"
+#include "log.h"
+#include "ring/queue.h"
 
 void
 vduse_remap_resume(struct rte_vduse_dev *dev, uint16_t index)

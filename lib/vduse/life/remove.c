@@ -7,13 +7,13 @@
 
 #include <rte_common.h>
 
+#include "life/remove.h"
+#include "log.h"
 #include "os/bus.h"
 #include "os/ctl.h"
 #include "os/holder.h"
 #include "os/kernel.h"
-#include "log.h"
 #include "os/msg.h"
-#include "life/remove.h"
 
 /* A device that nobody serves still has a driver that waits for answers while it leaves. */
 static int

@@ -9,15 +9,15 @@
 
 #include <linux/virtio_config.h>
 
-#include "log.h"
 #include "life/miss.h"
-#include "os/msg.h"
-#include "ring/queue.h"
 #include "life/queues.h"
 #include "life/recover.h"
 #include "life/remap.h"
 #include "life/serve.h"
 #include "life/status.h"
+#include "log.h"
+#include "os/msg.h"
+#include "ring/queue.h"
 
 /* Addresses that lcores met and that were not mapped. What the process lacks is tried again. */
 static void

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "life/statefile.h"
+#include "log.h"
 
 #define STORE_MAGIC "VDUSEST"
 

@@ -2,8 +2,8 @@
 #ifndef VDUSE_STATEFILE_H
 #define VDUSE_STATEFILE_H
 
-#include "rte_vduse.h"
 #include "ring/journal.h"
+#include "rte_vduse.h"
 
 /*
  * The file that a device's state is in: folder, lock, check and layout. One

@@ -7,12 +7,12 @@
 
 #include <rte_bitops.h>
 
-#include "ring/journal.h"
-#include "os/kernel.h"
-#include "log.h"
 #include "life/queues.h"
 #include "life/remap.h"
 #include "life/status.h"
+#include "log.h"
+#include "os/kernel.h"
+#include "ring/journal.h"
 
 /* Drop every region of every address space. Mirror: status_load(). */
 static void

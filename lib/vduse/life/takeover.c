@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "life/handover_msg.h"
-#include "log.h"
 #include "life/statefile.h"
 #include "life/takeover.h"
+#include "log.h"
 
 /* How long the process before may be busy, before it counts as stuck. */
 #define TAKEOVER_WAIT_MS 20000

@@ -7,59 +7,59 @@
 #include <sys/mman.h>
 #include <sys/queue.h>
 
-#include "mem/deferred.h"
 #include "log.h"
+#include "mem/deferred.h"
 
-struct grave {
-	TAILQ_ENTRY(grave) next;
+struct deferred {
+	TAILQ_ENTRY(deferred) next;
 	bool (*used)(void *arg);
 	void (*release)(void *arg);
 	void *arg;
 };
 
 /* A mapping that pieces are in. */
-struct grave_mapping {
+struct deferred_mapping {
 	struct vduse_hold hold;
 	struct vduse_mapping *mapping;
 };
 
-static TAILQ_HEAD(grave_list, grave) graves = TAILQ_HEAD_INITIALIZER(graves);
-static pthread_mutex_t graves_lock = PTHREAD_MUTEX_INITIALIZER;
+static TAILQ_HEAD(deferred_list, deferred) deferred_all = TAILQ_HEAD_INITIALIZER(deferred_all);
+static pthread_mutex_t deferred_lock = PTHREAD_MUTEX_INITIALIZER;
 
 int
 vduse_deferred_add(bool (*used)(void *arg), void (*release)(void *arg), void *arg)
 {
-	struct grave *grave = malloc(sizeof(*grave));
+	struct deferred *entry = malloc(sizeof(*entry));
 
-	if (grave == NULL)
+	if (entry == NULL)
 		return -ENOMEM;
-	grave->used = used;
-	grave->release = release;
-	grave->arg = arg;
-	pthread_mutex_lock(&graves_lock);
-	TAILQ_INSERT_TAIL(&graves, grave, next);
-	pthread_mutex_unlock(&graves_lock);
+	entry->used = used;
+	entry->release = release;
+	entry->arg = arg;
+	pthread_mutex_lock(&deferred_lock);
+	TAILQ_INSERT_TAIL(&deferred_all, entry, next);
+	pthread_mutex_unlock(&deferred_lock);
 	return 0;
 }
 
 unsigned int
 vduse_deferred_reap(void)
 {
-	struct grave *grave, *next;
+	struct deferred *entry, *next;
 	unsigned int left = 0;
 
-	pthread_mutex_lock(&graves_lock);
-	for (grave = TAILQ_FIRST(&graves); grave != NULL; grave = next) {
-		next = TAILQ_NEXT(grave, next);
-		if (grave->used(grave->arg)) {
+	pthread_mutex_lock(&deferred_lock);
+	for (entry = TAILQ_FIRST(&deferred_all); entry != NULL; entry = next) {
+		next = TAILQ_NEXT(entry, next);
+		if (entry->used(entry->arg)) {
 			left++;
 			continue;
 		}
-		TAILQ_REMOVE(&graves, grave, next);
-		grave->release(grave->arg);
-		free(grave);
+		TAILQ_REMOVE(&deferred_all, entry, next);
+		entry->release(entry->arg);
+		free(entry);
 	}
-	pthread_mutex_unlock(&graves_lock);
+	pthread_mutex_unlock(&deferred_lock);
 	return left;
 }
 
@@ -72,18 +72,18 @@ mapping_held(const struct vduse_hold *hold, const struct vduse_mapping *mapping,
 static bool
 mapping_used(void *arg)
 {
-	const struct grave_mapping *grave = arg;
+	const struct deferred_mapping *entry = arg;
 
-	return mapping_held(&grave->hold, grave->mapping, NULL) > 0;
+	return mapping_held(&entry->hold, entry->mapping, NULL) > 0;
 }
 
 static void
 mapping_release(void *arg)
 {
-	struct grave_mapping *grave = arg;
+	struct deferred_mapping *entry = arg;
 
-	vduse_mapping_unmap(grave->mapping);
-	free(grave);
+	vduse_mapping_unmap(entry->mapping);
+	free(entry);
 }
 
 /* The pieces alone, at the place of the mapping. Pages without a piece take no memory. */
@@ -109,7 +109,7 @@ mapping_copy(const struct vduse_hold *hold, struct vduse_mapping *mapping)
 bool
 vduse_deferred_unmap(const struct vduse_hold *hold, struct vduse_mapping *mapping)
 {
-	struct grave_mapping *grave;
+	struct deferred_mapping *entry;
 	size_t held;
 	int ret;
 
@@ -124,12 +124,12 @@ vduse_deferred_unmap(const struct vduse_hold *hold, struct vduse_mapping *mappin
 				"change "
 				"them until they are sent",
 				held, strerror(-ret));
-	grave = malloc(sizeof(*grave));
-	if (grave != NULL) {
-		*grave = (struct grave_mapping){ .hold = *hold, .mapping = mapping };
-		if (vduse_deferred_add(mapping_used, mapping_release, grave) == 0)
+	entry = malloc(sizeof(*entry));
+	if (entry != NULL) {
+		*entry = (struct deferred_mapping){ .hold = *hold, .mapping = mapping };
+		if (vduse_deferred_add(mapping_used, mapping_release, entry) == 0)
 			return true;
-		free(grave);
+		free(entry);
 	}
 	/* for good: better than frames that point to nothing */
 	VDUSE_LOG(ERR, "no memory to note %zu bytes of frames under way; %zu stay mapped", held,

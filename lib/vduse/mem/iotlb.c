@@ -7,9 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "mem/iotlb.h"
 #include "len.h"
 #include "log.h"
+#include "mem/iotlb.h"
 #include "mem/region.h"
 
 /* Times that a load begins again because the kernel's map has changed meanwhile. */

@@ -8,8 +8,8 @@
 
 #include "mem/deferred.h"
 #include "mem/quiesce.h"
-#include "os/sys.h"
 #include "mem/umem.h"
+#include "os/sys.h"
 
 /* What the driver's memory is to this process; mem/iotlb.h has the verbs. */
 

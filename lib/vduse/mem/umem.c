@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -82,56 +81,57 @@ vduse_umem_init(struct vduse_umem *umem, const char *name, const struct vduse_sy
 }
 
 /* Memory that frames are in, until they were freed. */
-struct umem_grave {
+struct umem_deferred {
 	struct vduse_hold hold;
 	uint8_t *addr;
 	uint64_t size;
 };
 
 static bool
-umem_grave_used(void *arg)
+umem_deferred_used(void *arg)
 {
-	const struct umem_grave *grave = arg;
+	const struct umem_deferred *entry = arg;
 
-	return grave->hold.held != NULL &&
-	       grave->hold.held(grave->hold.arg, grave->addr, grave->size, NULL) > 0;
+	return entry->hold.held != NULL &&
+	       entry->hold.held(entry->hold.arg, entry->addr, entry->size, NULL) > 0;
 }
 
 static void
-umem_grave_release(void *arg)
+umem_deferred_release(void *arg)
 {
-	struct umem_grave *grave = arg;
+	struct umem_deferred *entry = arg;
 
-	rte_free(grave->addr);
-	free(grave);
+	rte_free(entry->addr);
+	free(entry);
 }
 
 static bool
 umem_is_used(const struct vduse_umem *umem)
 {
-	struct umem_grave now = { .hold = umem->hold, .addr = umem->addr, .size = umem->size };
+	struct umem_deferred now = { .hold = umem->hold, .addr = umem->addr, .size = umem->size };
 
-	return umem->addr != NULL && umem_grave_used(&now);
+	return umem->addr != NULL && umem_deferred_used(&now);
 }
 
 static void
 umem_free(struct vduse_umem *umem)
 {
-	struct umem_grave *grave = NULL;
+	struct umem_deferred *entry = NULL;
 
 	if (umem_is_used(umem)) {
-		grave = malloc(sizeof(*grave));
-		if (grave != NULL) {
-			*grave = (struct umem_grave){
+		entry = malloc(sizeof(*entry));
+		if (entry != NULL) {
+			*entry = (struct umem_deferred){
 				.hold = umem->hold, .addr = umem->addr, .size = umem->size
 			};
-			if (vduse_deferred_add(umem_grave_used, umem_grave_release, grave) < 0) {
-				free(grave);
-				grave = NULL;
+			if (vduse_deferred_add(umem_deferred_used, umem_deferred_release, entry) <
+					0) {
+				free(entry);
+				entry = NULL;
 			}
 		}
 		/* for good: better than frames in memory of others */
-		if (grave == NULL)
+		if (entry == NULL)
 			VDUSE_LOG(ERR,
 					"%s: no memory to note frames under way; %" PRIu64
 					" KiB stay",
@@ -151,7 +151,7 @@ vduse_umem_fini(struct vduse_umem *umem)
 }
 
 void
-vduse_umem_renew(struct vduse_umem *umem, int fd)
+vduse_umem_set_fd(struct vduse_umem *umem, int fd)
 {
 	pthread_mutex_lock(&umem->lock);
 	umem->fd = fd;

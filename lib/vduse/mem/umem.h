@@ -47,7 +47,7 @@ int vduse_umem_init(struct vduse_umem *umem, const char *name, const struct vdus
 void vduse_umem_fini(struct vduse_umem *umem);
 
 /** The device was recreated: the kernel has nothing of it. No queue runs. */
-void vduse_umem_renew(struct vduse_umem *umem, int fd);
+void vduse_umem_set_fd(struct vduse_umem *umem, int fd);
 
 /** Take back what a process before registered with the same descriptor. */
 void vduse_umem_reclaim(const struct vduse_umem *umem);

@@ -2,10 +2,10 @@
 
 /* Frames in and out: which queue, and the frame around each burst's body. */
 
-#include "net/net.h"
-#include "net/frame.h"
-#include "ring/backoff.h"
 #include "len.h"
+#include "net/frame.h"
+#include "net/net.h"
+#include "ring/backoff.h"
 #include "ring/wake.h"
 
 uint16_t

@@ -3,16 +3,15 @@
 /* What the owner sets and reads while a device lives. */
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_bitops.h>
 #include <rte_byteorder.h>
 
-#include "net/config.h"
-#include "ring/notify.h"
 #include "count.h"
 #include "log.h"
+#include "net/config.h"
+#include "ring/notify.h"
 #include "ring/queue.h"
 #include "ring/wake.h"
 
@@ -83,13 +82,12 @@ config_next_mtu(const struct rte_vduse_net *net)
 int
 net_config_status(struct rte_vduse_net *net, uint16_t clear, uint16_t set)
 {
-	const struct net_field field = NET_FIELD(status);
+	uint16_t status;
 	int ret;
 
 	pthread_mutex_lock(&net->config_lock);
-	net->config.status &= ~rte_cpu_to_le_16(clear);
-	net->config.status |= rte_cpu_to_le_16(set);
-	ret = rte_vduse_dev_set_config(net->dev, field.offset, &net->config.status, field.len);
+	status = (net->config.status & ~rte_cpu_to_le_16(clear)) | rte_cpu_to_le_16(set);
+	ret = config_write(net, NET_FIELD(status), &status);
 	pthread_mutex_unlock(&net->config_lock);
 	return ret;
 }
@@ -141,22 +139,6 @@ net_resume_receive(struct rte_vduse_net *net)
 	for (i = 0; i < 2 * net->queue_pairs; i += 2)
 		if (i != net->ctrl_index)
 			vduse_vq_resume(net->queues[i].vq);
-}
-
-int
-net_alloc_steerers(struct rte_vduse_net *net)
-{
-	struct vduse_readers *steerers;
-	uint16_t i;
-
-	steerers = calloc(1, sizeof(*steerers) + net->queue_pairs * sizeof(steerers->readers[0]));
-	if (steerers == NULL)
-		return -ENOMEM;
-	for (i = 0; i < net->queue_pairs; i++)
-		steerers->readers[steerers->nb++] = &net->queues[2 * i].steerer;
-	net->steerers = steerers;
-	net_set_rss(net, &(struct net_rss){ 0 });
-	return 0;
 }
 
 void

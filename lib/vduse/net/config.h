@@ -46,9 +46,6 @@ int net_reset_coalesce(struct rte_vduse_net *net, uint16_t index);
 void net_pause_receive(struct rte_vduse_net *net);
 void net_resume_receive(struct rte_vduse_net *net);
 
-/** Those who steer frames, each by pair. @return 0 or -ENOMEM; mirror: free() */
-int net_alloc_steerers(struct rte_vduse_net *net);
-
 /**
  * Frames are steered and hashed so from now on. Control thread, the receive
  * queues rest; waits until nobody looks at what was before.

@@ -2,12 +2,12 @@
 
 #include <rte_memcpy.h>
 
+#include "len.h"
 #include "net/copy.h"
 #include "net/net.h"
 #include "net/zc.h"
-#include "ring/batch.h"
 #include "ring/backoff.h"
-#include "len.h"
+#include "ring/batch.h"
 #include "ring/journal.h"
 
 /* Buffers that a burst takes beyond those of its frames: what is dropped is copied before. */

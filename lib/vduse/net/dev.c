@@ -12,17 +12,17 @@
 #include <rte_byteorder.h>
 #include <rte_malloc.h>
 
+#include "life/remap.h"
+#include "log.h"
 #include "net/config.h"
 #include "net/ctrl/ctrl.h"
+#include "net/ctrl/saved.h"
 #include "net/list.h"
 #include "net/pairs.h"
 #include "net/plan.h"
-#include "net/ctrl/saved.h"
 #include "net/zc.h"
 #include "ring/notify.h"
-#include "log.h"
 #include "ring/queue.h"
-#include "life/remap.h"
 
 /* Offered always. */
 #define NET_FEATURES                                                                             \

@@ -2,11 +2,11 @@
 
 #include <rte_memcpy.h>
 
-#include "net/copy.h"
-#include "net/net.h"
-#include "net/frame.h"
-#include "ring/batch.h"
 #include "len.h"
+#include "net/copy.h"
+#include "net/frame.h"
+#include "net/net.h"
+#include "ring/batch.h"
 
 /* The buffers taken for one frame: their segments are one array. */
 struct enqueue_room {

@@ -10,8 +10,8 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-#include "net/hdr.h"
 #include "len.h"
+#include "net/hdr.h"
 #include "rte_vduse_net.h"
 #include "rte_vduse_net_headers.h"
 

@@ -7,13 +7,13 @@
 
 #include <rte_spinlock.h>
 
-#include "net/isa.h"
-#include "net/ctrl/filter.h"
-#include "net/hdr.h"
-#include "net/ctrl/rss.h"
-#include "rte_vduse_net.h"
 #include "life/device.h"
+#include "net/ctrl/filter.h"
+#include "net/ctrl/rss.h"
+#include "net/hdr.h"
+#include "net/isa.h"
 #include "ring/ring.h"
+#include "rte_vduse_net.h"
 
 struct net_zc;
 struct net_zc_set;

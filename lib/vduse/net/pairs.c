@@ -49,6 +49,22 @@ net_alloc_zc(struct rte_vduse_net *net)
 	return 0;
 }
 
+static int
+net_alloc_steerers(struct rte_vduse_net *net)
+{
+	struct vduse_readers *steerers;
+	uint16_t i;
+
+	steerers = calloc(1, sizeof(*steerers) + net->queue_pairs * sizeof(steerers->readers[0]));
+	if (steerers == NULL)
+		return -ENOMEM;
+	for (i = 0; i < net->queue_pairs; i++)
+		steerers->readers[steerers->nb++] = &net->queues[2 * i].steerer;
+	net->steerers = steerers;
+	net_set_rss(net, &(struct net_rss){ 0 });
+	return 0;
+}
+
 /* Mirror: net_pairs_free(). */
 int
 net_pairs_alloc(struct rte_vduse_net *net, bool call_thread)

@@ -7,8 +7,8 @@
 
 #include <rte_bitops.h>
 
-#include "net/plan.h"
 #include "log.h"
+#include "net/plan.h"
 
 /* Features that one option stands for. */
 static const struct {

@@ -14,12 +14,11 @@
 #include <rte_telemetry.h>
 #include <rte_version.h>
 
+#include "count.h"
 #include "net/config.h"
 #include "net/list.h"
 #include "net/names.h"
-#include "count.h"
 #include "ring/queue.h"
-#include "life/recreate.h"
 #include "ring/wake.h"
 
 /* Telemetry takes up to 256 elements; regions beyond these are only counted. */
@@ -191,7 +190,7 @@ tel_umem(struct rte_vduse_dev *dev)
 {
 	struct vduse_abi_iova info = { .start = 0, .last = 0 };
 
-	return vduse_recreate_ioctl(dev, VDUSE_IOC_IOVA, &info) == 0 &&
+	return vduse_dev_ioctl(dev, VDUSE_IOC_IOVA, &info) == 0 &&
 	       (info.capability & VDUSE_ABI_CAP_UMEM);
 }
 

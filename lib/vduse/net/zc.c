@@ -6,10 +6,10 @@
 #include <rte_common.h>
 #include <rte_malloc.h>
 
+#include "log.h"
+#include "mem/deferred.h"
 #include "net/net.h"
 #include "net/zc.h"
-#include "mem/deferred.h"
-#include "log.h"
 
 /* Slots for each descriptor of the ring: a table of descriptors has many pieces. */
 #define ZC_SLOTS_EACH 4

@@ -4,10 +4,10 @@
 
 #include <rte_mbuf.h>
 
-#include "net/copy.h"
-#include "rte_vduse_net.h"
-#include "ring/chain.h"
 #include "len.h"
+#include "net/copy.h"
+#include "ring/chain.h"
+#include "rte_vduse_net.h"
 
 /*
  * Zero-copy towards the host: long frames stay in the driver's memory, and

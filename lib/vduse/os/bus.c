@@ -13,16 +13,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "os/abi.h"
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/virtio_ids.h>
-#include "os/abi.h"
 
 #include <rte_string_fns.h>
 
+#include "log.h"
 #include "os/bus.h"
 #include "os/ctl.h"
-#include "log.h"
 #include "os/netlink.h"
 
 #define SYSFS_VDPA "/sys/bus/vdpa"

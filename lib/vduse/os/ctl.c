@@ -10,10 +10,10 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-#include "rte_vduse.h"
 #include "compat.h"
-#include "os/ctl.h"
 #include "log.h"
+#include "os/ctl.h"
+#include "rte_vduse.h"
 
 struct ctl_entry {
 	TAILQ_ENTRY(ctl_entry) next;

@@ -8,8 +8,8 @@
 
 #include <linux/virtio_config.h>
 
-#include "os/kernel.h"
 #include "log.h"
+#include "os/kernel.h"
 
 /* "vendor" of devices without one of their own: none (virtio 1.2, 4.2.2) */
 #define DEV_VENDOR_NONE 0

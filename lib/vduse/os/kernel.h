@@ -6,8 +6,8 @@
 
 #include <rte_bitops.h>
 
-#include "rte_vduse.h"
 #include "os/sys.h"
+#include "rte_vduse.h"
 
 /* What the kernel is asked about a device: API, creation, attributes, destruction. */
 

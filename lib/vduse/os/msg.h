@@ -2,6 +2,7 @@
 #ifndef VDUSE_MSG_H
 #define VDUSE_MSG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "os/sys.h"

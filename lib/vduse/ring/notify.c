@@ -12,11 +12,11 @@
 #include <rte_atomic.h>
 #include <rte_cycles.h>
 
-#include "ring/notify.h"
 #include "clock.h"
 #include "compat.h"
 #include "len.h"
 #include "log.h"
+#include "ring/notify.h"
 
 /* A call that is held back is the polling lcore's; the thread comes so much later. */
 #define CALL_LATE_MS 1

@@ -14,10 +14,10 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
-#include "ring/notify.h"
-#include "ring/backoff.h"
 #include "len.h"
 #include "log.h"
+#include "ring/backoff.h"
+#include "ring/notify.h"
 #include "ring/queue.h"
 #include "ring/restore.h"
 #include "ring/ring.h"

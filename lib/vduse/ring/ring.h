@@ -2,10 +2,10 @@
 #ifndef VDUSE_RING_H
 #define VDUSE_RING_H
 
+#include "ring/journal.h"
 #include "ring/notify.h"
 #include "ring/packed.h"
 #include "ring/split.h"
-#include "ring/journal.h"
 
 /*
  * The verbs of both ring formats under one name. `packed` is a constant in

@@ -7,11 +7,11 @@
 #include <rte_bitops.h>
 #include <rte_byteorder.h>
 
+#include "len.h"
+#include "log.h"
 #include "net/config.h"
 #include "net/ctrl/ctrl.h"
 #include "net/ctrl/saved.h"
-#include "len.h"
-#include "log.h"
 
 /* Commands of one turn; then the other devices have theirs. */
 #define CTRL_TURN 64

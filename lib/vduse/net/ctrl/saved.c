@@ -5,9 +5,9 @@
 
 #include <rte_byteorder.h>
 
+#include "log.h"
 #include "net/config.h"
 #include "net/ctrl/saved.h"
-#include "log.h"
 
 /* Changes of it change VDUSE_STATEFILE_VERSION. */
 struct net_saved {
