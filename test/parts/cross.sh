@@ -23,17 +23,6 @@ cross_configure() {
 		meson setup --cross-file "$file" "$1" -Dwerror=true -Dtests=enabled
 }
 
-# cross_targets FOLDER NAME...: the programs of tests, and what is installed.
-cross_targets() {
-	meson introspect "$1" --targets | python3 -c 'import json, sys
-names = sys.argv[1:]
-for target in json.load(sys.stdin):
-    test = target["name"].replace("replay_", "fuzz_").split("test_")[-1]
-    if target["installed"] or test in names:
-        print(*target["filename"], sep="\n")
-' "${@:2}"
-}
-
 run_cross() {
 	local start=$SECONDS log=$logs/cross-build.log folder targets
 	folder=$(folders_build "$top" build-arm64)
@@ -43,8 +32,8 @@ run_cross() {
 	fi
 	{
 		cross_configure "$folder" &&
-			mapfile -t targets < <(cross_targets "$folder" "${@%%/*}") &&
-			ninja -C "$folder" "${targets[@]#"$(readlink -f "$folder")"/}"
+			mapfile -t targets < <(unit_programs "$folder" installed "${@%%/*}") &&
+			ninja -C "$folder" "${targets[@]}"
 	} >"$log" 2>&1 || {
 		tail -n 40 "$log"
 		result fail cross/build $((SECONDS - start)) "see $log"

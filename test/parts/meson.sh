@@ -89,15 +89,20 @@ tsan_names() {
 	unit_names "$1" | grep -vxF -e "${tsan_never// /$'\n'}"
 }
 
-# unit_programs FOLDER NAME...: what meson builds for these tests, relative to the folder.
+# unit_programs FOLDER NAME...: what meson builds for these tests, relative to the folder; "installed" among
+# the names: and what is installed.
 unit_programs() {
+	# a folder of an older tree does not know them yet
+	ninja -C "$1" build.ninja >&2 || return
 	meson introspect "$1" --targets | python3 -c 'import json, os, sys
 folder, names = os.path.realpath(sys.argv[1]), sys.argv[2:]
 for target in json.load(sys.stdin):
     name = target["name"]
     test = name.replace("replay_", "fuzz_").split("test_")[-1]
-    if name.startswith(("test_", "replay_")) and test in names:
-        print(os.path.relpath(os.path.realpath(target["filename"][0]), folder))
+    if (target["installed"] and "installed" in names
+            or name.startswith(("test_", "replay_")) and test in names):
+        for file in target["filename"]:
+            print(os.path.relpath(os.path.realpath(file), folder))
 ' "$@"
 }
 
