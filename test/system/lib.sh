@@ -166,6 +166,26 @@ ping_back() {
 	wait_for "$patience" ip netns exec "$1" ping -n -q -c 1 -W 1 "$2"
 }
 
+# pings_start NAMESPACE ADDRESS: one process that pings until it is stopped; sets pings.
+pings_start() {
+	in_ns "$1" ping -n -D -i 0.2 "$2" >/tmp/pings &
+	pings=$!
+	background+=("$pings")
+}
+
+# answers: to pings_start, so far.
+answers() {
+	grep -c 'bytes from' /tmp/pings || true
+}
+
+more_answers() {
+	[ "$(answers)" -gt "$1" ]
+}
+
+pings_go_on() {
+	wait_for "$patience" more_answers "$(answers)"
+}
+
 # stream_start FROM TO ADDRESS: TCP from namespace to namespace until stream_end; its SHA-256 is taken at
 # both ends.
 stream_start() {

@@ -198,7 +198,7 @@ resumes() {
 		wait_for "$patience" resumed_by "$name" ||
 			fail "$name: not resumed: $(grep vduse "$log" | tail -n 5)"
 	done
-	ping_back c1 10.0.0.2
+	pings_go_on || fail "ping does not go on"
 	ifindexes | cmp - /tmp/ifindexes || fail "other interfaces"
 	ping_ok c2 10.0.0.1 10
 	tcp c1 c2 10.0.0.2
@@ -216,8 +216,8 @@ resumed_before() {
 
 # What an upgrade of the package does: an end in order, and a start, with pings under way.
 case_restart() {
-	in_ns c1 ping -n -q -i 0.1 10.0.0.2 >/dev/null &
-	background+=($!)
+	pings_start c1 10.0.0.2
+	pings_go_on || fail "no answer"
 	resumed_before
 	ovs_stop
 	[ -c /dev/vduse/c1 ] && [ -c /dev/vduse/c2 ] || fail "a device is gone"
@@ -226,8 +226,8 @@ case_restart() {
 
 case_kill() {
 	local pid
-	in_ns c1 ping -n -q -i 0.1 10.0.0.2 >/dev/null &
-	background+=($!)
+	pings_start c1 10.0.0.2
+	pings_go_on || fail "no answer"
 	resumed_before
 	pid=$(ovs_pid)
 	kill -KILL "$pid"

@@ -115,27 +115,12 @@ case_user() {
 	grep -q 'no such user.*libnss-systemd' /tmp/refused || fail "$(cat /tmp/refused)"
 }
 
-pings_start() {
-	in_ns c1 ping -n -D -i 0.2 10.0.0.2 >/tmp/pings &
-	pings=$!
-	background+=("$pings")
-}
-
-answers() {
-	grep -c 'bytes from' /tmp/pings || true
-}
-
-more_answers() {
-	[ "$(answers)" -gt "$1" ]
-}
-
 # goes_on: the same interface, with pings and the stream of before.
 goes_on() {
 	local at
 	is_state "$unit" active || { said "$unit"; fail "it is $(property "$unit" ActiveState)"; }
 	ifindex c1 | cmp - /tmp/ifindex || fail "another interface"
-	at=$(answers)
-	wait_for "$patience" more_answers "$at" || { said "$unit"; fail "ping does not go on"; }
+	pings_go_on || { said "$unit"; fail "ping does not go on"; }
 	at=$(received_bytes web-far)
 	wait_for "$patience" received_more web-far "$at" || { said "$unit"; fail "TCP does not go on"; }
 }
@@ -148,7 +133,7 @@ another_main() {
 
 traffic() {
 	local at
-	pings_start
+	pings_start c1 10.0.0.2
 	stream_start c1 web-far 10.0.0.2
 	at=$(received_bytes web-far)
 	wait_for "$patience" received_more web-far $((at + 100000)) || fail "no traffic"
@@ -273,7 +258,7 @@ case_remove() {
 	ip netns del c1
 	# the other one does not notice, and a new one begins
 	[ ! -e /run/netns/c2 ] || ping_ok c2 10.0.0.4 5
-	systemctl start "$unit" || { said "$unit"; fail "it does not start anew"; }
+	systemctl start "$unit" || { said "$unit"; fail "it does not start again"; }
 	need_netdev c1 none "$(main_pid "$unit")"
 	container c1 "$dev" 1
 	ping_back c1 10.0.0.2
