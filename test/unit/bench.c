@@ -10,8 +10,8 @@
 #include <linux/virtio_config.h>
 
 #include "bench.h"
-#include "ring/notify.h"
 #include "os/ctl.h"
+#include "ring/notify.h"
 
 #define BIT(name) (1ULL << (name))
 
@@ -203,12 +203,18 @@ bench_rings(struct bench *b, bool ready)
 }
 
 void
-bench_up(struct bench *b, const struct bench_conf *conf)
+bench_drive(struct bench *b)
 {
-	bench_create(b, conf);
 	bench_negotiate(b);
 	bench_rings(b, true);
 	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+}
+
+void
+bench_up(struct bench *b, const struct bench_conf *conf)
+{
+	bench_create(b, conf);
+	bench_drive(b);
 }
 
 void

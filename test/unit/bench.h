@@ -94,6 +94,9 @@ void bench_negotiate(struct bench *b);
 /* Lay out the rings; ready: tell the kernel that they are. */
 void bench_rings(struct bench *b, bool ready);
 
+/* A driver comes: it negotiates, sets up its rings, and is ready. */
+void bench_drive(struct bench *b);
+
 /* All of the above and DRIVER_OK. */
 void bench_up(struct bench *b, const struct bench_conf *conf);
 

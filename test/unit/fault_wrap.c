@@ -9,8 +9,8 @@
 
 #include <rte_malloc.h>
 
-#include "fault_wrap.h"
 #include "compat.h"
+#include "fault_wrap.h"
 
 static struct {
 	pthread_mutex_t lock;

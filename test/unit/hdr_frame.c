@@ -260,6 +260,14 @@ frame_check(const struct rte_mbuf *m, const uint8_t *data, uint32_t len)
 	assert_int_equal(at, len);
 }
 
+uint8_t
+frame_gso_type(const struct frame_spec *spec)
+{
+	if (spec->protocol == FRAME_UDP)
+		return VIRTIO_NET_HDR_GSO_UDP_L4;
+	return spec->ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+}
+
 /* What a driver says of a frame whose checksum it left to the device. */
 struct virtio_net_hdr
 frame_hdr_partial(const struct frame *f)

@@ -71,6 +71,15 @@ struct rte_mbuf *frame_mbuf(const uint8_t *data, uint32_t len, uint32_t first, u
 /* The chain is well formed and holds exactly this. */
 void frame_check(const struct rte_mbuf *m, const uint8_t *data, uint32_t len);
 
+/* That a driver must have negotiated to send frames to be cut. */
+#define FRAME_GSO_FEATURES                                                                     \
+	(RTE_BIT64(VIRTIO_NET_F_CSUM) | RTE_BIT64(VIRTIO_NET_F_HOST_TSO4) |                    \
+			RTE_BIT64(VIRTIO_NET_F_HOST_TSO6) | RTE_BIT64(VIRTIO_NET_F_HOST_ECN) | \
+			RTE_BIT64(VIRTIO_NET_F_HOST_USO))
+
+/* As which a driver has it cut: VIRTIO_NET_HDR_GSO_*. */
+uint8_t frame_gso_type(const struct frame_spec *spec);
+
 /* What a driver says of a frame whose checksum it left to the device. */
 struct virtio_net_hdr frame_hdr_partial(const struct frame *f);
 

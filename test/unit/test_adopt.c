@@ -91,9 +91,7 @@ adopted_run(struct rte_vduse_net *net)
 
 	unit_assert_logged_once("unit: adopted");
 	bench_take(&b, &conf, net);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	assert_int_equal(fk_reset(b.dev), 0);
 	bench_destroy(&b);
@@ -240,9 +238,7 @@ before_up(struct bench *b, const struct bench_conf *conf)
 {
 	foreign_create(true);
 	bench_take(b, conf, adopt(0));
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 }
 
 /*
@@ -425,9 +421,7 @@ test_packed_used(void **state)
 	unit_assert_logged_once("adopted");
 	unit_assert_logged_once("reset");
 	assert_int_equal(unit_log_count("\n"), 2);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	bench_down(&b);
 	foreign_destroy();

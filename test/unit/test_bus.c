@@ -20,8 +20,8 @@
 #include <linux/genetlink.h>
 #include <linux/vdpa.h>
 
-#include "unit.h"
 #include "os/bus.h"
+#include "unit.h"
 
 #define FAMILY 30 /* of "vdpa" */
 #define SYSFS  "/sys/bus/vdpa"

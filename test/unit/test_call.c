@@ -240,9 +240,7 @@ test_reset(void **state)
 		if (i % 2 == 0)
 			assert_true(wait_calls(&b, TX, before + 1));
 		assert_int_equal(fk_reset(b.dev), 0);
-		bench_negotiate(&b);
-		bench_rings(&b, true);
-		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+		bench_drive(&b);
 		bench_settle_calls(&b, TX);
 		assert_in_range(fk_irqs(b.dev, TX), before + (i % 2 == 0), before + 1);
 		before = fk_irqs(b.dev, TX);

@@ -296,9 +296,7 @@ static void
 restart(struct bench *b)
 {
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 }
 
 /* A call held back for a driver that is gone does not come to the next one. */
@@ -432,9 +430,7 @@ test_set_meanwhile(void **state)
 		while (__atomic_load_n(&o.turns, __ATOMIC_RELAXED) == seen)
 			sched_yield();
 		assert_int_equal(fk_reset(b.dev), 0);
-		bench_negotiate(&b);
-		bench_rings(&b, true);
-		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+		bench_drive(&b);
 	}
 	__atomic_store_n(&o.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);

@@ -176,9 +176,7 @@ test_set_config(void **state)
 	assert_int_equal(config.mtu, 9000);
 	assert_int_equal(config.status, VIRTIO_NET_S_LINK_UP);
 	assert_int_equal(fk_config_irqs(b.dev), 0);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	assert_int_equal(rte_vduse_net_set_link(b.net, false), 0);
 	assert_int_equal(fk_config_irqs(b.dev), 1);
 	assert_false(bench_info(&b).link_up);

@@ -346,9 +346,7 @@ test_reset(void **state)
 	assert_int_equal(vlan(&b, VIRTIO_NET_CTRL_VLAN_ADD, 5), VIRTIO_NET_OK);
 	assert_false(arrives(&b, other, -1) || arrives(&b, broadcast, -1));
 	assert_int_equal(fk_reset(b.dev), 0);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	assert_true(arrives(&b, other, -1));
 	assert_true(arrives(&b, broadcast, -1));
 	assert_false(arrives(&b, own_mac, 5));

@@ -47,9 +47,7 @@ static void
 driver_comes(struct bench *b, uint64_t features)
 {
 	b->conf.features = features;
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 }
 
 /* Frames go to the first pair, from whichever the owner sends them, and none to the other rings. */

@@ -25,7 +25,7 @@ struct fault_call {
 	enum wrap_call wrap; /* of the C library */
 	bool quiet;          /* it may fail without a line, and nobody has to know */
 	unsigned int loud;   /* but for so many of the first calls */
-	bool fatal;          /* the device is given up, and has to be made anew */
+	bool fatal;          /* the device is given up, and has to be recreated */
 	int errnos[ERRNOS_MAX];
 };
 
@@ -197,9 +197,7 @@ driver_works(struct bench *b)
 {
 	assert_int_equal(fk_reset(b->dev), 0);
 	assert_int_equal(OURS(rte_vduse_net_set_link(b->net, true)), 0);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 	bench_assert_traffic(b);
 	assert_true(bench_info(b).link_up);
 	assert_int_equal(fk_reset(b->dev), 0);

@@ -8,12 +8,6 @@
 #include "hdr_frame.h"
 #include "net/hdr.h"
 
-#define BIT(name) (1ULL << (name))
-
-#define TSO                                                                                   \
-	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | \
-			BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_USO))
-
 /* What may be in front of IP. */
 static const struct link {
 	const char *name;
@@ -80,13 +74,11 @@ link_run(const struct link *l, const struct frame_spec *spec, bool cut, uint32_t
 	frame_data_partial(&f, data);
 	hdr = frame_hdr_partial(&f);
 	if (cut) {
-		hdr.gso_type = spec->protocol == FRAME_UDP ? VIRTIO_NET_HDR_GSO_UDP_L4
-			       : spec->ipv6                ? VIRTIO_NET_HDR_GSO_TCPV6
-							   : VIRTIO_NET_HDR_GSO_TCPV4;
+		hdr.gso_type = frame_gso_type(spec);
 		hdr.gso_size = 1000;
 	}
 	m = frame_mbuf(data, f.len, first, 111);
-	if (net_hdr_to_mbuf(&hdr, TSO, false, m) != 0)
+	if (net_hdr_to_mbuf(&hdr, FRAME_GSO_FEATURES, false, m) != 0)
 		fail_msg("%s, IPv%c, protocol %u, %s: refused", l->name, spec->ipv6 ? '6' : '4',
 				spec->protocol, cut ? "to be cut" : "checksum");
 	assert_int_equal(m->ol_flags, RTE_MBUF_F_RX_L4_CKSUM_NONE | (cut ? RTE_MBUF_F_RX_LRO : 0));
@@ -100,7 +92,7 @@ link_run(const struct link *l, const struct frame_spec *spec, bool cut, uint32_t
 	if (cut)
 		return;
 	m = frame_mbuf(data, f.len, first, 111);
-	assert_int_equal(net_hdr_to_mbuf(&hdr, TSO, true, m), 0);
+	assert_int_equal(net_hdr_to_mbuf(&hdr, FRAME_GSO_FEATURES, true, m), 0);
 	assert_int_equal(m->ol_flags, frame_good_flags(spec));
 	frame_check(m, f.data, f.len);
 	rte_pktmbuf_free(m);
@@ -142,17 +134,17 @@ test_links_elsewhere(void **state)
 			link_put(&f, &links[i]);
 			for (start = 0; start < f.len; start += start < 200 ? 1 : 97) {
 				hdr = frame_hdr_partial(&f);
-				hdr.gso_type = v ? VIRTIO_NET_HDR_GSO_TCPV6
-						 : VIRTIO_NET_HDR_GSO_TCPV4;
+				hdr.gso_type = frame_gso_type(&spec);
 				hdr.gso_size = 1000;
 				hdr.csum_start = start;
 				if (start == f.l4)
 					continue;
-				frame_refused(&hdr, TSO, &f);
+				frame_refused(&hdr, FRAME_GSO_FEATURES, &f);
 				/* the checksum alone is completed where the driver says */
 				hdr.gso_type = VIRTIO_NET_HDR_GSO_NONE;
 				m = frame_mbuf(f.data, f.len, 333, 111);
-				assert_int_equal(net_hdr_to_mbuf(&hdr, TSO, false, m),
+				assert_int_equal(
+						net_hdr_to_mbuf(&hdr, FRAME_GSO_FEATURES, false, m),
 						start + 18 > f.len ? -EINVAL : 0);
 				assert_int_equal(m->ol_flags, 0);
 				rte_pktmbuf_free(m);

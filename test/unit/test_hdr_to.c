@@ -10,10 +10,6 @@
 
 #define BIT(name) (1ULL << (name))
 
-#define TSO                                                                                   \
-	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | \
-			BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_USO))
-
 /* One frame, left to the owner and completed. */
 static void
 partial_run(const struct frame_spec *spec, uint32_t first, uint32_t others)
@@ -229,15 +225,15 @@ test_bounds(void **state)
 	for (start = 0; start <= 0xffff; start += start < f.len + 4 ? 1 : 997) {
 		hdr.csum_start = start;
 		hdr.csum_offset = start < f.len ? f.len - start - 1 : 0;
-		frame_refused(&hdr, TSO, &f);
+		frame_refused(&hdr, FRAME_GSO_FEATURES, &f);
 		hdr.csum_offset = 0xffff;
-		frame_refused(&hdr, TSO, &f);
+		frame_refused(&hdr, FRAME_GSO_FEATURES, &f);
 		if (start + 2 > f.len)
 			continue;
 		/* the last two bytes are inside */
 		hdr.csum_offset = f.len - start - 2;
 		m = frame_mbuf(f.data, f.len, 50, 50);
-		assert_int_equal(net_hdr_to_mbuf(&hdr, TSO, true, m), 0);
+		assert_int_equal(net_hdr_to_mbuf(&hdr, FRAME_GSO_FEATURES, true, m), 0);
 		rte_pktmbuf_free(m);
 	}
 }
@@ -258,7 +254,7 @@ test_flags(void **state)
 		hdr = frame_hdr_partial(&f);
 		hdr.flags = flags;
 		m = frame_mbuf(f.data, f.len, FRAME_MAX, FRAME_MAX);
-		assert_int_equal(net_hdr_to_mbuf(&hdr, TSO, false, m), 0);
+		assert_int_equal(net_hdr_to_mbuf(&hdr, FRAME_GSO_FEATURES, false, m), 0);
 		assert_int_equal(m->ol_flags, flags & VIRTIO_NET_HDR_F_NEEDS_CSUM
 							      ? RTE_MBUF_F_RX_L4_CKSUM_NONE
 							      : 0);
@@ -283,11 +279,11 @@ static const struct gso_case {
 	{ VIRTIO_NET_HDR_GSO_UDP_L4, false, FRAME_UDP, BIT(VIRTIO_NET_F_HOST_USO), true },
 	{ VIRTIO_NET_HDR_GSO_UDP_L4, true, FRAME_UDP, BIT(VIRTIO_NET_F_HOST_USO), true },
 	/* not what the headers are */
-	{ VIRTIO_NET_HDR_GSO_TCPV4, true, FRAME_TCP, TSO, false },
-	{ VIRTIO_NET_HDR_GSO_TCPV6, false, FRAME_TCP, TSO, false },
-	{ VIRTIO_NET_HDR_GSO_TCPV4, false, FRAME_UDP, TSO, false },
-	{ VIRTIO_NET_HDR_GSO_UDP_L4, false, FRAME_TCP, TSO, false },
-	{ VIRTIO_NET_HDR_GSO_TCPV4, false, FRAME_LITE, TSO, false },
+	{ VIRTIO_NET_HDR_GSO_TCPV4, true, FRAME_TCP, FRAME_GSO_FEATURES, false },
+	{ VIRTIO_NET_HDR_GSO_TCPV6, false, FRAME_TCP, FRAME_GSO_FEATURES, false },
+	{ VIRTIO_NET_HDR_GSO_TCPV4, false, FRAME_UDP, FRAME_GSO_FEATURES, false },
+	{ VIRTIO_NET_HDR_GSO_UDP_L4, false, FRAME_TCP, FRAME_GSO_FEATURES, false },
+	{ VIRTIO_NET_HDR_GSO_TCPV4, false, FRAME_LITE, FRAME_GSO_FEATURES, false },
 	/* fragmentation offload and types that are none */
 	{ VIRTIO_NET_HDR_GSO_UDP, false, FRAME_UDP, ~0ULL, false },
 	{ 2, false, FRAME_TCP, ~0ULL, false },
@@ -344,13 +340,13 @@ test_gso(void **state)
 		gso_features(&gso_cases[i], &hdr, &f);
 		bad = hdr;
 		bad.gso_size = 0;
-		frame_refused(&bad, TSO, &f);
+		frame_refused(&bad, FRAME_GSO_FEATURES, &f);
 		bad = hdr;
 		bad.flags = 0;
-		frame_refused(&bad, TSO, &f);
+		frame_refused(&bad, FRAME_GSO_FEATURES, &f);
 		bad = hdr;
 		bad.csum_start -= 2;
-		frame_refused(&bad, TSO, &f);
+		frame_refused(&bad, FRAME_GSO_FEATURES, &f);
 	}
 }
 
@@ -388,16 +384,14 @@ test_gso_floor(void **state)
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		frame_build(&f, &cases[i].spec);
 		hdr = frame_hdr_partial(&f);
-		hdr.gso_type = cases[i].spec.protocol == FRAME_UDP ? VIRTIO_NET_HDR_GSO_UDP_L4
-			       : cases[i].spec.ipv6                ? VIRTIO_NET_HDR_GSO_TCPV6
-								   : VIRTIO_NET_HDR_GSO_TCPV4;
+		hdr.gso_type = frame_gso_type(&cases[i].spec);
 		hdr.gso_size = cases[i].size;
 		if (!cases[i].taken) {
-			frame_refused(&hdr, TSO, &f);
+			frame_refused(&hdr, FRAME_GSO_FEATURES, &f);
 			continue;
 		}
 		m = frame_mbuf(f.data, f.len, 1000, 700);
-		assert_int_equal(net_hdr_to_mbuf(&hdr, TSO, false, m), 0);
+		assert_int_equal(net_hdr_to_mbuf(&hdr, FRAME_GSO_FEATURES, false, m), 0);
 		rte_pktmbuf_free(m);
 	}
 }
@@ -430,7 +424,7 @@ test_random(void **state)
 		hdr.csum_start = unit_random(&rng, 0, 4) == 0 ? 34 : unit_random(&rng, 0, len);
 		hdr.csum_offset = unit_random(&rng, 0, 20);
 		m = frame_mbuf(data, len, unit_random(&rng, 1, 300), unit_random(&rng, 1, 300));
-		taken += net_hdr_to_mbuf(&hdr, TSO, i & 1, m) == 0;
+		taken += net_hdr_to_mbuf(&hdr, FRAME_GSO_FEATURES, i & 1, m) == 0;
 		rte_mbuf_sanity_check(m, 1);
 		assert_int_equal(m->pkt_len, len);
 		rte_pktmbuf_free(m);

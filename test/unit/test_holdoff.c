@@ -158,9 +158,7 @@ not_asleep(struct bench *b)
 	emptied(b);
 	assert_true(lib_vq(b)->backoff);
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 	bench_assert_traffic(b);
 }
 HOLDOFF_TEST(not_asleep)

@@ -113,9 +113,7 @@ test_cve_2026_86565_queue_size(void **state)
 		assert_int_equal(bench_info(&b).dev.broken, !sizes[i].good);
 		assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 100)), 0);
 		assert_int_equal(fk_reset(b.dev), 0);
-		bench_negotiate(&b);
-		bench_rings(&b, true);
-		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+		bench_drive(&b);
 		bench_assert_traffic(&b);
 		bench_down(&b);
 	}
@@ -280,9 +278,7 @@ flood(struct bench *b)
 		assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
 		if (i % 8 == 0) {
 			assert_int_equal(fk_reset(b->dev), 0);
-			bench_negotiate(b);
-			bench_rings(b, true);
-			assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+			bench_drive(b);
 		}
 	}
 }
@@ -547,9 +543,7 @@ test_reset_before_fault_is_seen(void **state)
 	/* answered after the event of the fault */
 	assert_int_equal(fk_get_vq_state(b.dev, RX, &s), 0);
 	assert_false(bench_info(&b).dev.broken);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	bench_down(&b);
 }

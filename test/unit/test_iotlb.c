@@ -3,8 +3,8 @@
 /* The IOVA map by itself, over the fake kernel's regions. */
 
 #include <errno.h>
-#include <sched.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -15,8 +15,8 @@
 
 #include <rte_malloc.h>
 
-#include "unit.h"
 #include "mem/iotlb.h"
+#include "unit.h"
 
 #define PAGE      4096ull
 #define FILE_SIZE (4ull << 20)

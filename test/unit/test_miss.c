@@ -42,9 +42,7 @@ miss_up(struct bench *b, const struct bench_conf *conf)
 	vduse_sys_set(&fk_sys);
 	fk_unmap_all(b->dev);
 	fk_map(b->dev, &b->guest.regions[0]);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 	bench_assert_traffic(b);
 	fk_unmap_all(b->dev);
 	guest_map(&b->guest, b->dev);
@@ -176,9 +174,7 @@ test_reset_meanwhile(void **state)
 	assert_int_equal(fk_reset(b.dev), 0);
 	fk_fail(0, 0, 0, 0);
 	bench_settle_misses(&b);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	assert_int_equal(bench_stats(&b, true).faults, 0);
 	bench_down(&b);
@@ -204,9 +200,7 @@ test_endless(void **state)
 		bench_wait(&b, bench_is_link_down, 0);
 		assert_int_equal(fk_map_reads(b.dev, false) - reads, 1);
 		assert_int_equal(fk_reset(b.dev), 0);
-		bench_negotiate(&b);
-		bench_rings(&b, true);
-		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+		bench_drive(&b);
 		bench_assert_traffic(&b);
 	}
 	bench_down(&b);

@@ -9,8 +9,8 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 
-#include "unit.h"
 #include "os/msg.h"
+#include "unit.h"
 
 #define QUEUES 3
 #define SPACES 2

@@ -12,9 +12,9 @@
 #include <linux/virtio_net.h>
 
 #include "bench.h"
-#include "net/zc.h"
-#include "mem/deferred.h"
 #include "life/serve.h"
+#include "mem/deferred.h"
+#include "net/zc.h"
 
 #define LONG   1500
 #define ZC_MIN 512
@@ -59,9 +59,7 @@ first(struct bench *b, const struct rte_vduse_net_conf *with, const struct bench
 
 	assert_int_equal(rte_vduse_net_create(with, &net), 0);
 	bench_take(b, conf, net);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 	assert_true(bench_is_served(b, 1));
 }
 
@@ -85,9 +83,7 @@ static void
 again(struct bench *b)
 {
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 	assert_true(bench_is_served(b, 1));
 }
 
@@ -226,7 +222,7 @@ test_profile(void **state)
 	again(&b);
 	assert_true(bench_info(&b).segments);
 	last(&b);
-	/* made anew */
+	/* recreated */
 	conf.features = 0;
 	first(&b, &with, &conf);
 	assert_false(bench_info(&b).segments);

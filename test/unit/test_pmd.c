@@ -158,9 +158,7 @@ driver_up(struct bench *b, uint16_t port)
 	const struct bench_conf conf = { 0 };
 
 	bench_take(b, &conf, pmd->net);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 }
 
 static bool
@@ -194,9 +192,7 @@ test_link(void **state)
 	assert_int_equal(fk_reset(b.dev), 0);
 	assert_int_equal(__atomic_load_n(&events.lsc, __ATOMIC_ACQUIRE), 2);
 	assert_false(link_is_up(port));
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	assert_int_equal(__atomic_load_n(&events.lsc, __ATOMIC_ACQUIRE), 3);
 	/* a port that is stopped shows no link to its driver */
 	assert_int_equal(rte_eth_dev_stop(port), 0);

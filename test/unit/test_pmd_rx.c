@@ -247,9 +247,7 @@ driver_up(struct bench *b, uint16_t port, const struct bench_conf *conf)
 	const struct pmd_dev *pmd = rte_eth_devices[port].data->dev_private;
 
 	bench_take(b, conf, pmd->net);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 }
 
 static uint16_t

@@ -136,9 +136,7 @@ test_ring_refused(void **state)
 	unit_assert_logged_once("takes no packed ring");
 	assert_int_equal(fk_reset(b.dev), 0);
 	/* it may think again */
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	bench_down(&b);
 
@@ -202,9 +200,7 @@ test_odd_sizes(void **state)
 			continue;
 		}
 		bench_take(&b, &bench_conf, net);
-		bench_negotiate(&b);
-		bench_rings(&b, true);
-		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+		bench_drive(&b);
 		laps_run(&b, sizes[i]);
 		bench_down(&b);
 	}
@@ -304,9 +300,7 @@ test_guest_offloads(void **state)
 	bench_take(&b, &bench_conf, net);
 	m = tso_mbuf();
 	assert_int_equal(rte_vduse_net_check(net, m), -ENOTSUP);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	assert_int_equal(rte_vduse_net_check(net, m), 0);
 	for (i = 0; i < RTE_DIM(words); i++) {
 		const bool refused = words[i] & BIT(8), tso = words[i] == on;

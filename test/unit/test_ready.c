@@ -151,9 +151,7 @@ static void
 driver_again(struct bench *b)
 {
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 	bench_assert_traffic(b);
 }
 

@@ -152,9 +152,7 @@ test_unmap_said_once(void **state)
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
 	assert_int_equal(fk_reset(b.dev), 0);
 	guest_map(&b.guest, b.dev);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	unit_log_clear();
 	fk_unmap_all(b.dev);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
@@ -199,9 +197,7 @@ test_mapped_later(void **state)
 		bench_create(&b, &conf);
 		fk_unmap_all(b.dev);
 		fk_map(b.dev, &b.guest.regions[0]);
-		bench_negotiate(&b);
-		bench_rings(&b, true);
-		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+		bench_drive(&b);
 		bench_assert_traffic(&b);
 		fk_unmap_all(b.dev);
 		guest_map(&b.guest, b.dev);
@@ -259,9 +255,7 @@ test_miss_after_reset(void **state)
 	fk_ledger(&ledger);
 	assert_int_equal(ledger.maps, 0);
 	swap_memory(&b, &other);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	bench_down(&b);
 	guest_fini(&other);

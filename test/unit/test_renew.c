@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* A device that the kernel gave up, made anew while others look at it. */
+/* A device that the kernel gave up, recreated while others look at it. */
 
 #include <errno.h>
 #include <pthread.h>
@@ -46,9 +46,7 @@ broken_run(void (*break_it)(struct bench *b))
 	fk_config(b.dev, 0, &mac, sizeof(mac));
 	info = bench_info(&b);
 	assert_memory_equal(&mac, &info.mac, sizeof(mac));
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	bench_down(&b);
 }
@@ -146,9 +144,7 @@ test_gone(void **state)
 	bench_find(&b);
 	fk_config(b.dev, offsetof(struct virtio_net_config, mtu), &mtu, sizeof(mtu));
 	assert_int_equal(mtu, 1234);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	bench_down(&b);
 }
@@ -169,9 +165,7 @@ test_next_mtu(void **state)
 	bench_find(&b);
 	fk_config(b.dev, offsetof(struct virtio_net_config, mtu), &mtu, sizeof(mtu));
 	assert_int_equal(mtu, 1234);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	assert_int_equal(b.net->driver_mtu, 1234);
 	bench_down(&b);
 }
@@ -236,9 +230,7 @@ test_gone_race(void **state)
 		fk_break(b.dev);
 		wait_renewed();
 		bench_find(&b);
-		bench_negotiate(&b);
-		bench_rings(&b, true);
-		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+		bench_drive(&b);
 	}
 	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
@@ -340,9 +332,7 @@ test_given_up_twice(void **state)
 	while (unit_log_count("unit: recreated") < 2)
 		sched_yield();
 	bench_find(&b);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	bench_down(&b);
 }

@@ -13,10 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "os/ctl.h"
+#include "mem/deferred.h"
 #include "net/config.h"
 #include "net/ctrl/saved.h"
-#include "mem/deferred.h"
+#include "os/ctl.h"
 #include "resume.h"
 
 /* Frames from one process to the next, whatever the new one's options say. */
@@ -159,9 +159,7 @@ test_control_state(void **state)
 	assert_int_equal(b.net->rss->types, 5);
 	/* and a new driver begins afresh */
 	assert_int_equal(fk_reset(b.dev), 0);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	assert_int_equal(bench_info(&b).active_pairs, 1);
 	assert_true(b.net->filter.promisc);
 	resume_down(&b);
@@ -294,9 +292,7 @@ test_unmapped_damaged(void **state)
 	assert_true(bench_info(&b).dev.broken);
 	unit_assert_logged_once("the ring is not as the process before left it");
 	assert_int_equal(fk_reset(b.dev), 0);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	resume_down(&b);
 	assert_int_equal(vduse_deferred_reap(), 0);
@@ -345,9 +341,7 @@ test_reset_meanwhile(void **state)
 	assert_int_equal(resp.result, VDUSE_MSG_OK);
 	assert_int_equal(bench_info(&b).dev.status, 0);
 	assert_false(bench_info(&b).dev.started);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	resume_down(&b);
 }

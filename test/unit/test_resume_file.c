@@ -166,9 +166,7 @@ test_asked_for_more(void **state)
 	resume_die(&b);
 	resume_again(&b);
 	assert_int_equal(fk_reset(b.dev), 0);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	resume_down(&b);
 }

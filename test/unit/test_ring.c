@@ -338,9 +338,7 @@ bad_run(const struct bad_case *c, bool packed, struct bench *good)
 	unit_assert_logged_once(c->text);
 	unit_assert_logged_once("malformed ring");
 	assert_false(bench_info(&b).dev.broken);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	bench_down(&b);
 }

@@ -285,9 +285,7 @@ steer_run(unsigned int variant)
 	assert_int_equal(ask_rss(&b, &c), VIRTIO_NET_OK);
 	assert_int_equal(fk_reset(b.dev), 0);
 	assert_int_equal(bench_info(&b).active_pairs, 2);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	m = bench_mbuf(1, 100, 100);
 	assert_int_equal(bench_info(&b).active_pairs, 1);
 	assert_int_equal(steered(&b, m, 3), 0);

@@ -254,9 +254,7 @@ test_bad_ring(void **state)
 		assert_int_equal(fk_reset(b.dev), 0);
 		assert_false(bench_info(&b).dev.broken);
 	}
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	bench_down(&b);
 }
@@ -296,9 +294,7 @@ state_run(const struct bench_conf *first, unsigned int frames)
 	}
 	assert_null(bench_dequeue(&b));
 	assert_int_equal(fk_reset(b.dev), 0);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	bench_down(&b);
 }
@@ -340,9 +336,7 @@ test_reset_100(void **state)
 		assert_false(bench_info(&b).link_up);
 		assert_null(bench_dequeue(&b));
 		b.conf.variant = bench_variants[i % BENCH_VARIANTS];
-		bench_negotiate(&b);
-		bench_rings(&b, true);
-		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+		bench_drive(&b);
 	}
 	fk_ledger(&now);
 	assert_int_equal(now.fds, before.fds);
@@ -463,9 +457,7 @@ test_start_fails(void **state)
 			assert_int_equal(fk_reset(b.dev), 0);
 			fk_ledger(&ledger);
 			assert_int_equal(ledger.maps, 0);
-			bench_negotiate(&b);
-			bench_rings(&b, true);
-			assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+			bench_drive(&b);
 			bench_assert_traffic(&b);
 			bench_down(&b);
 		}

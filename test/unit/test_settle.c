@@ -455,9 +455,7 @@ failed(struct bench *b)
 	bench_wait(b, bench_is_link_down, 0);
 	assert_int_equal(fk_get_vq_state(b->dev, 1, &state), -EIO);
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 	bench_wait(b, bench_is_served, 1);
 	rte_pktmbuf_free_bulk(pkts, HELD);
 	assert_untouched(b);

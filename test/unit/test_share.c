@@ -230,9 +230,7 @@ test_device(void **state)
 		conf = (struct bench_conf){ .max_memory = GUEST_MAIN_SIZE };
 		if (i == 0) {
 			assert_int_equal(fk_reset(b.dev), 0);
-			bench_negotiate(&b);
-			bench_rings(&b, true);
-			assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+			bench_drive(&b);
 			bench_assert_traffic(&b);
 		}
 		bench_assert_traffic(&other);

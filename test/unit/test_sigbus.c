@@ -186,9 +186,7 @@ lose_run(struct bench *b, struct bench *other, size_t size)
 	cut(b->guest.files[0], GUEST_MAIN_SIZE);
 	b->link_events = 0;
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 	bench_assert_traffic(b);
 }
 
@@ -239,9 +237,7 @@ test_start(void **state)
 		bench_wait(&b, is_broken, 0);
 		cut(b.guest.files[0], GUEST_MAIN_SIZE);
 		assert_int_equal(fk_reset(b.dev), 0);
-		bench_negotiate(&b);
-		bench_rings(&b, true);
-		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+		bench_drive(&b);
 		bench_assert_traffic(&b);
 		bench_down(&b);
 	}
@@ -302,9 +298,7 @@ loaded_run(struct bench *b, struct poller *poller, size_t size)
 	cut(b->guest.files[0], GUEST_MAIN_SIZE);
 	b->link_events = 0;
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 }
 
 static void

@@ -16,8 +16,8 @@
 
 #include <rte_atomic.h>
 
-#include "unit.h"
 #include "mem/sigbus.h"
+#include "unit.h"
 
 /* A build with a sanitizer would take SIGBUS for itself: here it is the process's. */
 const char *__asan_default_options(void);

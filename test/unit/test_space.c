@@ -157,9 +157,7 @@ test_move_early(void **state)
 	bench_create(&b, &conf);
 	map_space(&b, 1);
 	assert_int_equal(fk_set_group_asid(b.dev, 1, 1), 0);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	assert_ctrl(&b, 2);
 	bench_assert_traffic(&b);
 	bench_down(&b);

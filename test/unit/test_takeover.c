@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "takeover.h"
 #include "life/takeover.h"
+#include "takeover.h"
 
 #define PATIENCE_S 60
 

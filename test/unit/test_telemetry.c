@@ -163,9 +163,7 @@ test_info(void **state)
 			"\"status\":[]", "\"VIRTIO_NET_F_SPEED_DUPLEX\"", "\"negotiated\":[]");
 	bench_take(&b, &conf, net);
 	assert_int_equal(rte_vduse_net_set_link(net, true), 0);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	ASSERT_ANSWER("/vduse/info,one", "\"link_up\":1", "\"started\":1",
 			"\"status\":[\"ACKNOWLEDGE\",\"DRIVER\",\"DRIVER_OK\",\"FEATURES_OK\"]",
 			"\"negotiated\":[\"VIRTIO_F_VERSION_1\",\"VIRTIO_F_ACCESS_PLATFORM\","
@@ -197,9 +195,7 @@ test_queues(void **state)
 	assert_int_equal(fk_reset(b.dev), 0);
 	ASSERT_ANSWER("/vduse/queues,unit", "\"size\":0,\"ready\":0,\"running\":0", "\"fill\":-1");
 	/* a fault has a name */
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	assert_int_equal(mock_vq_add(bench_tx(&b), &(struct mock_desc){ .iova = 1, .len = 99 }, 1,
 					 NULL),
 			0);
@@ -280,9 +276,7 @@ test_iotlb(void **state)
 	close(bounce.file);
 	ASSERT_ANSWER("/vduse/iotlb,unit", "\"misses\":0", "\"asid0\":{\"regions\":0,\"extents\":0",
 			"\"map\":[]");
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	ASSERT_ANSWER("/vduse/iotlb,unit", "\"regions\":67", "\"0x40000000-0x40ffffff rw\"",
 			"\"0x90000000-0x9000ffff r\"", "\"0x90010000-0x9001ffff w\"");
 	fk_unmap(b.dev, GUEST_RO);
@@ -304,9 +298,7 @@ test_umem(void **state)
 	bounce.file = memfd_create("bounce", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(bounce.file, bounce.size), 0);
 	fk_map(b.dev, &bounce);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	ASSERT_ANSWER("/vduse/iotlb,unit", "\"0x0-0xfffff rw umem\"",
 			"\"0x40000000-0x40ffffff rw\"");
 	assert_int_equal(fk_reset(b.dev), 0);

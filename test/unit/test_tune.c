@@ -139,9 +139,7 @@ test_refused(void **state)
 		unit_assert_logged_once(lines[k]);
 	/* it is a device like any other */
 	bench_take(&b, &bench_conf, net);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	bench_drive(&b);
 	bench_assert_traffic(&b);
 	bench_down(&b);
 }

@@ -128,9 +128,7 @@ traffic(struct bench *b, uint32_t seed)
 static void
 driver_ok(struct bench *b)
 {
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 }
 
 /* The extent at 0: 1 memory of ours, 0 the kernel's, -1 none. */

@@ -126,9 +126,7 @@ test_driver_comes(void **state)
 		bench_create(&b, &conf);
 		rte_vduse_net_wake_enable(b.net, 0);
 		assert_false(readable(&b, 0));
-		bench_negotiate(&b);
-		bench_rings(&b, true);
-		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+		bench_drive(&b);
 		assert_true(readable(&b, WAIT_MS));
 		rte_vduse_net_wake_disable(b.net, 0);
 		rte_vduse_net_wake_enable(b.net, 0);

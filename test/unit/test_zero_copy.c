@@ -12,8 +12,8 @@
 #include <linux/virtio_net.h>
 
 #include "bench.h"
-#include "net/zc.h"
 #include "mem/deferred.h"
+#include "net/zc.h"
 
 #define ZC_MIN   512
 #define BUFFER   4096
@@ -298,9 +298,7 @@ cut_short(struct bench *b)
 		assert_int_equal(*rte_pktmbuf_mtod_offset(tail, uint8_t *, tail->data_len - 1), 0);
 	}
 	assert_int_equal(ftruncate(b->guest.files[0], GUEST_MAIN_SIZE), 0);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 	bench_wait(b, bench_is_served, 1);
 	rte_pktmbuf_free_bulk(pkts, HELD);
 	bench_assert_traffic(b);
@@ -354,9 +352,7 @@ was_reset(struct bench *b)
 	scribble(b, HELD);
 	for (i = 0; i < HELD; i++)
 		bench_mbuf_check(pkts[i], i + 1, LONG);
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	bench_drive(b);
 	bench_wait(b, bench_is_served, 1);
 	rte_pktmbuf_free_bulk(pkts, HELD / 2);
 	poll_once(b);
