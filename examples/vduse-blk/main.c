@@ -117,8 +117,6 @@ static uint8_t
 blk_transfer(const struct blk *blk, struct blk_data *data, uint64_t sector, bool write)
 {
 	const uint64_t len = data_len(data);
-	/* a driver that cannot ask for a flush takes writes for stable (5.2.6.2) */
-	const int flags = write && !blk->has_flush ? RWF_DSYNC : 0;
 	off_t at = (off_t)(sector * BLK_SECTOR);
 	ssize_t n;
 
@@ -126,7 +124,7 @@ blk_transfer(const struct blk *blk, struct blk_data *data, uint64_t sector, bool
 			len / BLK_SECTOR > blk->sectors - sector)
 		return VIRTIO_BLK_S_IOERR;
 	while (data->nb > 0) {
-		n = write ? pwritev2(blk->fd, data->iov, data->nb, at, flags)
+		n = write ? pwritev(blk->fd, data->iov, data->nb, at)
 			  : preadv(blk->fd, data->iov, data->nb, at);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -136,6 +134,9 @@ blk_transfer(const struct blk *blk, struct blk_data *data, uint64_t sector, bool
 		at += n;
 		data_skip(data, (size_t)n);
 	}
+	/* a driver that cannot ask for a flush takes writes for stable (5.2.6.2) */
+	if (write && !blk->has_flush && fdatasync(blk->fd) < 0)
+		return VIRTIO_BLK_S_IOERR;
 	return VIRTIO_BLK_S_OK;
 }
 
