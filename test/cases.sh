@@ -5,7 +5,8 @@
 # A case is a function in a subshell with `set -e`; a failed command fails it, with the line.
 # Results are lines "ok NAME SECONDS", "not ok NAME SECONDS" and "skip NAME SECONDS REASON"; other
 # lines are comment. Who sources this defines case_end, the last thing in a case's subshell,
-# after_case, called behind it, and skip_reason, a file.
+# after_case, called behind it, skip_reason, a file, and pages, the folder of README.md and doc/, whose
+# commands are run as they stand there.
 
 background=()
 group_status=0
@@ -37,6 +38,38 @@ wait_for() {
 
 is_gone() {
 	! "$@"
+}
+
+# doc_block PAGE WORDS: the block of a page that has these words, as it stands there.
+doc_block() {
+	awk -v words="$2" '
+		/^```/ { if (inside && index(block, words)) { printf "%s", block; found = 1; exit }
+			inside = !inside; block = ""; next }
+		inside { block = block $0 "\n" }
+		END { exit !found }' "$pages/$1"
+}
+
+# doc_command PAGE WORDS: sets documented, the command of a block that has these words, with its further
+# lines and without the prompt that it stands behind.
+doc_command() {
+	documented=$(doc_block "$@" | awk -v words="$2" '
+		{ sub(/^([$#]|testpmd>) /, ""); command = command (command != "" ? "\n" : "") $0 }
+		/\\$/ { next }
+		index(command, words) { print command; exit }
+		{ command = "" }')
+	[ -n "$documented" ] || fail "no block of $1 has '$2'"
+	say "$1: $documented"
+}
+
+# doc_run PAGE WORDS: the block, as a reader does who copies it.
+doc_run() {
+	local block
+	block=$(doc_block "$@") || fail "no block of $1 has '$2'"
+	say "commands of $1 with $2"
+	bash -e -c "$block" >/tmp/doc 2>&1 || {
+		sed 's/^/# /' /tmp/doc
+		return 1
+	}
 }
 
 # case_wanted NAME: no, where test/run was told which cases to run and this is none of them; they are in

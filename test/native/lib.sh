@@ -31,6 +31,7 @@ ordinary() {
 # what test/run was told to run them with
 more_devargs=${TEST_DEVARGS:+,$TEST_DEVARGS}
 . "$(dirname "${BASH_SOURCE[0]}")/../cases.sh"
+pages=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=
 # Seconds until what has to come counts as missing: there to fail at last, however slow the machine.
 patience=120

@@ -175,6 +175,23 @@ case_readonly() {
 	all_gone
 }
 
+# doc/device.md: the example and a file system on it, in a clone that is built.
+case_documented() {
+	begin
+	mkdir -p /tmp/clone/build/examples/vduse-blk
+	ln -sf /vm/tools/vduse-blk /tmp/clone/build/examples/vduse-blk/vduse-blk
+	doc_command doc/device.md 'build/examples/vduse-blk/vduse-blk'
+	(cd /tmp/clone && exec bash -c "exec $documented") >"$VM_RESULT/blk-documented.log" 2>&1 </dev/null &
+	pid=$!
+	background+=("$pid")
+	serves documented
+	need_disk
+	doc_command doc/device.md 'mkfs.ext4'
+	bash -c "$documented" >/dev/null
+	e2fsck -fn "$disk" >/dev/null 2>&1 || fail "no file system on the disk"
+	all_gone
+}
+
 # A disk's driver waits for who serves it, and so would whoever takes it off the bus: of a case that
 # failed, the program is the last one to end.
 case_end() {
@@ -193,6 +210,7 @@ after_case() {
 }
 
 case_run blk/kills case_kills
+case_run blk/documented case_documented
 case_long blk/memory case_memory
 case_long blk/readonly case_readonly
 exit 0

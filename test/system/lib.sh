@@ -18,6 +18,7 @@ huge=(--in-memory --huge-unlink)
 # EAL does not take --no-huge together with --in-memory (DPDK 22.11 to 25.11).
 no_huge=(--no-huge --no-shconf -m 256)
 skip_reason=/tmp/skip-reason
+pages=/vm/pages
 # Seconds until what has to come counts as missing: there to fail at last, however slow the machine.
 patience=120
 # shellcheck source=../cases.sh

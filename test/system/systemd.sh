@@ -8,27 +8,6 @@
 
 unit=dpdk-vduse-net@web
 
-# doc_commands WORDS: the block of the document that has these words.
-doc_commands() {
-	awk -v words="$1" '
-		/^```/ { if (inside && index(block, words)) { printf "%s", block; exit }
-			inside = !inside; block = ""; next }
-		inside { block = block $0 "\n" }' /vm/security.md
-}
-
-# doc_run WORDS: as a reader does who copies the block.
-doc_run() {
-	local block
-	block=$(doc_commands "$1")
-	[ -n "$block" ] || fail "no block of doc/security.md has '$1'"
-	say "commands with $1"
-	bash -e -c "$block" >/tmp/doc 2>&1 || {
-		sed 's/^/# /' /tmp/doc
-		said "$unit"
-		fail "the document's commands fail"
-	}
-}
-
 # said UNIT: what systemd and the service have said last.
 said() {
 	systemctl status --no-pager -l "$1" 2>&1 | sed 's/^/# /'
@@ -87,7 +66,7 @@ case_start() {
 	modprobe -a veth af_packet || true
 	uplink web 2
 	slow_machine
-	doc_run 'web.conf'
+	doc_run doc/security.md 'web.conf' || { said "$unit"; exit 1; }
 	[ "$(cat /proc/1/comm)" = systemd ] || fail "the first process is $(cat /proc/1/comm)"
 	is_state "$unit" active || { said "$unit"; fail "it is $(property "$unit" ActiveState)"; }
 	need_netdev c1 none "$(main_pid "$unit")"
@@ -251,7 +230,7 @@ case_two() {
 }
 
 case_remove() {
-	doc_run 'systemctl disable --now'
+	doc_run doc/security.md 'systemctl disable --now'
 	ip netns exec c1 test ! -e /sys/class/net/eth0 || fail "the interface stays"
 	[ ! -e /dev/vduse/c1 ] || fail "the device stays"
 	[ -z "$(find /run/private/dpdk-vduse-net-web -name 'c1.*')" ] || fail "left: $(ls /run/dpdk-vduse-net-web/)"

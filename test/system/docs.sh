@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The commands of README.md and doc/, word for word, with EAL's defaults where they have them. Those of the
+# service are in systemd.sh, those of the disk in blk.sh, those of the emulator in test/native/docs.sh.
+# shellcheck source=lib.sh
+. /vm/system/lib.sh
+
+# behind NAME: the command that doc_command found, in the background.
+behind() {
+	bash -c "exec $documented" >"$VM_RESULT/$1.log" 2>&1 <"${2:-/dev/null}" &
+	pid=$!
+	background+=("$pid")
+}
+
+# log_has NAME PATTERN: in the output of a command, at last.
+log_has() {
+	wait_for "$patience" grep -qE -- "$2" "$VM_RESULT/$1.log" || {
+		tail -n 20 "$VM_RESULT/$1.log" | sed 's/^/# /'
+		fail "no '$2' in the output of the document's command"
+	}
+}
+
+# README, "In testpmd, OVS-DPDK or your application"
+case_testpmd() {
+	modules virtio_vdpa virtio_net
+	mkfifo /tmp/prompt
+	doc_command README.md 'dpdk-testpmd -l 0-1'
+	behind testpmd /tmp/prompt
+	exec 8>/tmp/prompt
+	need_netdev c1 testpmd "$pid"
+	[ "$(cat "/sys/class/net/$dev/address")" = 02:00:00:00:00:01 ]
+	doc_command README.md 'port attach net_vduse1'
+	echo "$documented" >&8
+	doc_command README.md 'port start 1'
+	echo "$documented" >&8
+	need_netdev c2 testpmd "$pid"
+	echo quit >&8
+	exec 8>&-
+	wait_for "$patience" is_gone running "$pid" || fail "testpmd does not quit"
+	nothing_left
+}
+
+# doc/security.md, "Without privileges, by hand": the helper's lines and the server's.
+case_by_hand() {
+	local page=doc/security.md wire server
+	modules virtio_vdpa virtio_net
+	echo 'nobody:x:65534:65534:nobody:/tmp:/bin/sh' >>/etc/passwd
+	doc_command $page 'wire='
+	eval "$documented"
+	export wire
+	doc_command $page 'setup create'
+	bash -c "$documented"
+	doc_command $page 'su nobody'
+	behind server
+	server=$pid
+	log_has server forwarding
+	doc_command $page 'setup attach'
+	bash -c "$documented"
+	need_netdev c1 server "$server"
+	ip link set "$dev" up
+	stop "$server"
+	doc_command $page 'setup destroy'
+	bash -c "$documented"
+	nothing_left
+}
+
+# README: what the running kernel's VDUSE can do, and a device that stays.
+case_commands() {
+	modules virtio_vdpa virtio_net
+	dpdk-vduse-net --help | grep -q -- --probe
+	dpdk-vduse-net --probe | grep -q VIRTIO_F_VERSION_1
+	dpdk-vduse-net --probe=json | grep -q VIRTIO_F_VERSION_1
+	run app dpdk-vduse-net --no-huge --no-shconf -m 512 -l 0,1 --vdev net_null0 -- \
+		--port 0 --name c1 --mac 02:00:00:00:00:01 --mtu 1500 --state-dir /run/vduse
+	need_netdev c1 app "$pid"
+	log_has app "vduse: c1: attached to virtio_vdpa as interface $dev"
+	ip netns add web
+	ip link set "$dev" netns web name eth0
+	stop "$pid"
+	[ -c /dev/vduse/c1 ] || fail "the device does not stay"
+	dpdk-vduse-net --destroy c1 --state-dir /run/vduse
+	nothing_left
+}
+
+after_case() {
+	clean_slate
+}
+
+for name in testpmd by_hand commands; do
+	case_run "docs/$name" "case_$name"
+done
+exit $group_status
