@@ -130,7 +130,12 @@ fuzz_check_rest(void)
 	bench_assert_traffic(&good);
 	FUZZ_CHECK(rte_mempool_avail_count(unit_pool) == UNIT_MBUFS);
 	fk_ledger(&ledger);
-	FUZZ_CHECK(ledger.maps == ledger_before.maps && ledger.errors == 0);
+	if (ledger.errors != 0)
+		fprintf(stderr, "%s\n", ledger.error);
+	FUZZ_CHECK(ledger.errors == 0);
+	if (ledger.maps != ledger_before.maps)
+		fprintf(stderr, "%u mappings, before: %u\n", ledger.maps, ledger_before.maps);
+	FUZZ_CHECK(ledger.maps == ledger_before.maps);
 	unit_log_clear();
 }
 

@@ -83,19 +83,31 @@ msg_is_tried(const struct fk_msg *msg)
 	return msg->tried;
 }
 
-/* Locked: a queue rests until its position is told, and goes on before the next request is read. */
+/*
+ * Locked: a queue rests until its position is told, and goes on before the next read. There may be
+ * none: with its full share of requests answered the control thread sleeps until the next event,
+ * which we then give it.
+ */
 static void
 msg_queue_goes_on(const struct fk_msg *msg)
 {
-	const struct timespec until = time_in(FK_TIMEOUT_S * 1000);
+	unsigned int rings = FK_TIMEOUT_S * 1000 / FK_RING_MS;
+	struct timespec until;
 
 	if (msg->req.type != VDUSE_MSG_GET_VQ_STATE || msg->resp.result != VDUSE_MSG_OK)
 		return;
-	while (msg->dev != NULL && !msg->past)
-		if (pthread_cond_timedwait(&fk.changed, &fk.lock, &until) != 0) {
-			fk_ledger_stray();
+	while (msg->dev != NULL && !msg->past) {
+		until = time_in(FK_RING_MS);
+		if (pthread_cond_timedwait(&fk.changed, &fk.lock, &until) == 0)
+			continue;
+		if (msg->dev == NULL || msg->past)
+			return;
+		if (rings-- == 0) {
+			fk_ledger_stray("a queue whose position was told does not go on");
 			return;
 		}
+		fk_msg_ring(msg->dev);
+	}
 }
 
 int

@@ -330,7 +330,8 @@ fk_ioctl(int fd, unsigned long request, void *arg)
 	if (i < RTE_DIM(controls))
 		ret = control_ioctl(i, request, arg);
 	else
-		ret = dev != NULL ? fk_dev_ioctl(dev, request, arg) : fk_ledger_stray();
+		ret = dev != NULL ? fk_dev_ioctl(dev, request, arg)
+				  : fk_ledger_stray("ioctl of no device");
 unlock:
 	pthread_mutex_unlock(&fk.lock);
 	return ret;
@@ -379,7 +380,8 @@ fk_read(int fd, void *buf, size_t len)
 	}
 	ret = fk_fault_hit(FK_READ);
 	if (ret == 0)
-		ret = dev != NULL ? device_read(dev, buf, len) : fk_ledger_stray();
+		ret = dev != NULL ? device_read(dev, buf, len)
+				  : fk_ledger_stray("read of no device");
 	pthread_mutex_unlock(&fk.lock);
 	return ret;
 }
@@ -416,7 +418,8 @@ fk_write(int fd, const void *buf, size_t len)
 	dev = dev_of_fd(fd);
 	ret = fk_fault_hit(FK_WRITE);
 	if (ret == 0)
-		ret = dev != NULL ? device_write(dev, buf, len) : fk_ledger_stray();
+		ret = dev != NULL ? device_write(dev, buf, len)
+				  : fk_ledger_stray("write of no device");
 	pthread_mutex_unlock(&fk.lock);
 	return ret;
 }

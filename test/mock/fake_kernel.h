@@ -49,6 +49,7 @@ struct fk_ledger {
 	unsigned int maps;    /* mapped and not unmapped */
 	unsigned int devices; /* created and not destroyed */
 	unsigned int errors;  /* closed, unmapped or used what was not ours to */
+	const char *error;    /* the last of these */
 };
 
 /* A piece of a file that the front end maps at an IOVA. */

@@ -15,6 +15,8 @@
 
 /* A request without an answer for this long is a test that fails. */
 #define FK_TIMEOUT_S 120
+/* A wait that only another event ends looks again so often, in milliseconds. */
+#define FK_RING_MS 100
 
 enum fk_msg_state {
 	FK_MSG_QUEUED,    /* not read */
@@ -101,7 +103,7 @@ int fk_ledger_open(int fd); /* returns fd */
 bool fk_ledger_close(int fd);
 
 /* Locked: a call on a descriptor that is no device's (any more): an error. Returns -EBADF. */
-int fk_ledger_stray(void);
+int fk_ledger_stray(const char *what);
 
 /* Calls of the table that the ledger keeps book of. */
 ssize_t fk_page_size(int fd);

@@ -24,7 +24,16 @@ static struct {
 		struct stat file;
 	} maps[FK_MAPS_MAX];
 	unsigned int errors;
+	const char *error; /* the last of them */
 } ledger;
+
+/* Locked. */
+static void
+ledger_error(const char *what)
+{
+	ledger.errors++;
+	ledger.error = what;
+}
 
 /* What is to fail. */
 static struct {
@@ -58,14 +67,14 @@ fk_ledger_close(int fd)
 			return true;
 		}
 	}
-	ledger.errors++;
+	ledger_error("a descriptor is closed that is not open");
 	return false;
 }
 
 int
-fk_ledger_stray(void)
+fk_ledger_stray(const char *what)
 {
-	ledger.errors++;
+	ledger_error(what);
 	return -EBADF;
 }
 
@@ -83,6 +92,7 @@ fk_ledger(struct fk_ledger *out)
 	for (i = 0; i < FK_DEVS_MAX; i++)
 		out->devices += fk.devs[i].used;
 	out->errors = ledger.errors;
+	out->error = ledger.error;
 	pthread_mutex_unlock(&fk.lock);
 }
 
@@ -204,7 +214,7 @@ ledger_unmap(void *addr, size_t len)
 			return true;
 		}
 	}
-	ledger.errors++;
+	ledger_error("memory is unmapped that is not mapped");
 	return false;
 }
 
