@@ -160,10 +160,34 @@ test_suite(void **state)
 	for (i = 0; i < RTE_DIM(suite4); i++) {
 		suite_run(&suite4[i], false, FRAME_PLAIN);
 		suite_run(&suite4[i], false, FRAME_VLAN);
+		/* what the tree's own reader of headers knows, and DPDK's does not */
+		suite_run(&suite4[i], false, FRAME_TAGS);
 	}
 	for (i = 0; i < RTE_DIM(suite6); i++) {
 		suite_run(&suite6[i], true, FRAME_PLAIN);
 		suite_run(&suite6[i], true, FRAME_QINQ);
+	}
+}
+
+/* A fragment has no ports, the first one neither: all of a packet go the same way. */
+static void
+test_fragment(void **state)
+{
+	const struct frame_spec spec = { .protocol = FRAME_UDP, .payload = 10 };
+	static const uint16_t offsets[] = { 0x2000, 0x2001, 0x0001 };
+	struct net_rss rss = { .types = NET_RSS_TYPES };
+	struct rte_mbuf *m;
+	uint16_t report;
+	size_t i;
+
+	(void)state;
+	memcpy(rss.key, suite_key, sizeof(suite_key));
+	for (i = 0; i < RTE_DIM(offsets); i++) {
+		m = suite_mbuf(&suite4[0], &spec, 2000);
+		frame_put16(rte_pktmbuf_mtod_offset(m, uint8_t *, 14 + 6), offsets[i]);
+		assert_int_equal(net_rss_hash(&rss, m, &report), suite4[0].addresses);
+		assert_int_equal(report, VIRTIO_NET_HASH_REPORT_IPv4);
+		rte_pktmbuf_free(m);
 	}
 }
 
@@ -511,6 +535,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(test_suite),
+		UNIT_TEST(test_fragment),
 		UNIT_TEST(test_steer),
 		UNIT_TEST(test_malformed),
 		UNIT_TEST(test_not_negotiated),

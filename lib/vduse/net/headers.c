@@ -16,6 +16,7 @@
 #include <rte_vxlan.h>
 
 #include "len.h"
+#include "net/headers.h"
 #include "rte_vduse_net_headers.h"
 
 /* Below it the field is a length (IEEE 802.3). */
@@ -190,12 +191,13 @@ read_ipv4(const struct reader *r, uint32_t at, struct rte_vduse_net_l3 *l3)
 
 	ip = read_at(r, at, sizeof(*ip), &copy);
 	if (ip == NULL || ip->version_ihl >> 4 != 4 ||
-			(ip->fragment_offset & rte_cpu_to_be_16(fragment)) != 0 ||
 			!vduse_len16(at + offsetof(struct rte_ipv4_hdr, dst_addr), &l3->dst))
 		return -EINVAL;
 	l3->len = (ip->version_ihl & RTE_IPV4_HDR_IHL_MASK) * RTE_IPV4_IHL_MULTIPLIER;
 	l3->proto = ip->next_proto_id;
-	return l3->len < sizeof(*ip) ? -EINVAL : 0;
+	if (l3->len < sizeof(*ip))
+		return -EINVAL;
+	return (ip->fragment_offset & rte_cpu_to_be_16(fragment)) != 0 ? -EMSGSIZE : 0;
 }
 
 /*
@@ -244,7 +246,10 @@ read_ipv6(const struct reader *r, uint32_t at, struct rte_vduse_net_l3 *l3)
 	return vduse_len16(end - at, &l3->len) ? 0 : -EINVAL;
 }
 
-/* The IP header at this offset, of either version, and all of it in the frame. */
+/*
+ * The IP header at this offset, of either version, and all of it in the frame. Returns 0;
+ * -EMSGSIZE: so it is, and of a fragment (IPv4); -EINVAL.
+ */
 static inline int
 read_l3(const struct reader *r, uint32_t at, struct rte_vduse_net_l3 *l3, uint32_t *ptype)
 {
@@ -257,7 +262,8 @@ read_l3(const struct reader *r, uint32_t at, struct rte_vduse_net_l3 *l3, uint32
 		return -EINVAL;
 	l3->ipv6 = *version >> 4 == 6;
 	ret = l3->ipv6 ? read_ipv6(r, at, l3) : read_ipv4(r, at, l3);
-	if (ret < 0 || at + l3->len > RTE_MIN(r->m->pkt_len, (uint32_t)RTE_VDUSE_NET_HEADERS_MAX))
+	if (ret == -EINVAL ||
+			at + l3->len > RTE_MIN(r->m->pkt_len, (uint32_t)RTE_VDUSE_NET_HEADERS_MAX))
 		return -EINVAL;
 	if (l3->ipv6)
 		*ptype |= l3->len == sizeof(struct rte_ipv6_hdr) ? RTE_PTYPE_L3_IPV6
@@ -265,7 +271,7 @@ read_l3(const struct reader *r, uint32_t at, struct rte_vduse_net_l3 *l3, uint32
 	else
 		*ptype |= l3->len == sizeof(struct rte_ipv4_hdr) ? RTE_PTYPE_L3_IPV4
 								 : RTE_PTYPE_L3_IPV4_EXT;
-	return 0;
+	return ret;
 }
 
 /* Behind h->ip there must be one of three protocols, and where it is wanted. */
@@ -507,6 +513,27 @@ rte_vduse_net_headers_read(const struct rte_mbuf *m, uint32_t l4, struct rte_vdu
 	if (read_l3(&r, at, &h->ip, &h->ptype) < 0)
 		return -EINVAL;
 	return unlikely(is_outer(&r)) ? read_tunnel(&r) : read_l4(&r, &h->ptype);
+}
+
+int
+net_headers_ip(const struct rte_mbuf *m, struct rte_vduse_net_l3 *l3)
+{
+	struct rte_vduse_net_headers h = { .ptype = 0 };
+	const struct reader r = {
+		.data = rte_pktmbuf_mtod(m, const uint8_t *),
+		.len = vduse_len_min32(m->data_len, RTE_VDUSE_NET_HEADERS_MAX),
+		.m = m,
+		.h = &h,
+	};
+	uint32_t at = 0;
+	int ret;
+
+	if (read_link(&r, &at, &h.ptype) < 0)
+		return -EINVAL;
+	ret = read_l3(&r, at, l3, &h.ptype);
+	if (ret == -EMSGSIZE)
+		l3->proto = IPPROTO_FRAGMENT;
+	return ret == -EINVAL ? ret : 0;
 }
 
 uint32_t

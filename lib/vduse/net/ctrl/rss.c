@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include <rte_byteorder.h>
 #include <rte_common.h>
 #include <rte_ip.h>
-#include <rte_net.h>
 #include <rte_thash.h>
 
 #include "net/ctrl/rss.h"
+#include "net/headers.h"
 
 /* Words of the longest input: two IPv6 addresses and two ports. */
 #define TUPLE_WORDS 9
@@ -49,36 +50,54 @@ tuple_ports(struct rss_tuple *tuple, const struct rte_mbuf *m, uint32_t offset, 
 	return true;
 }
 
+/* What a version of IP has its own of. */
+struct rss_version {
+	uint32_t addresses; /* offset in the IP header, bytes */
+	uint32_t words;     /* both of them */
+	uint32_t ip, tcp, udp;
+	uint16_t report_ip, report_tcp, report_udp;
+};
+
+static const struct rss_version rss_ipv4 = {
+	.addresses = offsetof(struct rte_ipv4_hdr, src_addr),
+	.words = 2,
+	.ip = VIRTIO_NET_RSS_HASH_TYPE_IPv4,
+	.tcp = VIRTIO_NET_RSS_HASH_TYPE_TCPv4,
+	.udp = VIRTIO_NET_RSS_HASH_TYPE_UDPv4,
+	.report_ip = VIRTIO_NET_HASH_REPORT_IPv4,
+	.report_tcp = VIRTIO_NET_HASH_REPORT_TCPv4,
+	.report_udp = VIRTIO_NET_HASH_REPORT_UDPv4,
+};
+
+static const struct rss_version rss_ipv6 = {
+	.addresses = offsetof(struct rte_ipv6_hdr, src_addr),
+	.words = 8,
+	.ip = VIRTIO_NET_RSS_HASH_TYPE_IPv6,
+	.tcp = VIRTIO_NET_RSS_HASH_TYPE_TCPv6,
+	.udp = VIRTIO_NET_RSS_HASH_TYPE_UDPv6,
+	.report_ip = VIRTIO_NET_HASH_REPORT_IPv6,
+	.report_tcp = VIRTIO_NET_HASH_REPORT_TCPv6,
+	.report_udp = VIRTIO_NET_HASH_REPORT_UDPv6,
+};
+
 static bool
 tuple_build(struct rss_tuple *tuple, const struct rte_mbuf *m, uint32_t types)
 {
-	struct rte_net_hdr_lens lens = { 0 };
-	const uint32_t ptype = rte_net_get_ptype(
-			m, &lens, RTE_PTYPE_L2_MASK | RTE_PTYPE_L3_MASK | RTE_PTYPE_L4_MASK);
-	const uint32_t l4 = lens.l2_len + lens.l3_len;
-	const bool tcp = (ptype & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP;
-	const bool udp = (ptype & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP;
-	bool ok;
+	const struct rss_version *v;
+	struct rte_vduse_net_l3 ip;
 
 	tuple->len = 0;
-	if (RTE_ETH_IS_IPV4_HDR(ptype)) {
-		ok = tuple_add(tuple, m, lens.l2_len + offsetof(struct rte_ipv4_hdr, src_addr), 2);
-		if (ok && tcp && (types & VIRTIO_NET_RSS_HASH_TYPE_TCPv4))
-			return tuple_ports(tuple, m, l4, VIRTIO_NET_HASH_REPORT_TCPv4);
-		if (ok && udp && (types & VIRTIO_NET_RSS_HASH_TYPE_UDPv4))
-			return tuple_ports(tuple, m, l4, VIRTIO_NET_HASH_REPORT_UDPv4);
-		tuple->report = VIRTIO_NET_HASH_REPORT_IPv4;
-		return ok && (types & VIRTIO_NET_RSS_HASH_TYPE_IPv4);
-	}
-	if (!RTE_ETH_IS_IPV6_HDR(ptype))
+	if (net_headers_ip(m, &ip) < 0)
 		return false;
-	ok = tuple_add(tuple, m, lens.l2_len + offsetof(struct rte_ipv6_hdr, src_addr), 8);
-	if (ok && tcp && (types & VIRTIO_NET_RSS_HASH_TYPE_TCPv6))
-		return tuple_ports(tuple, m, l4, VIRTIO_NET_HASH_REPORT_TCPv6);
-	if (ok && udp && (types & VIRTIO_NET_RSS_HASH_TYPE_UDPv6))
-		return tuple_ports(tuple, m, l4, VIRTIO_NET_HASH_REPORT_UDPv6);
-	tuple->report = VIRTIO_NET_HASH_REPORT_IPv6;
-	return ok && (types & VIRTIO_NET_RSS_HASH_TYPE_IPv6);
+	v = ip.ipv6 ? &rss_ipv6 : &rss_ipv4;
+	if (!tuple_add(tuple, m, ip.at + v->addresses, v->words))
+		return false;
+	if (ip.proto == IPPROTO_TCP && (types & v->tcp))
+		return tuple_ports(tuple, m, (uint32_t)ip.at + ip.len, v->report_tcp);
+	if (ip.proto == IPPROTO_UDP && (types & v->udp))
+		return tuple_ports(tuple, m, (uint32_t)ip.at + ip.len, v->report_udp);
+	tuple->report = v->report_ip;
+	return types & v->ip;
 }
 
 uint32_t
