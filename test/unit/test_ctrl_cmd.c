@@ -3,7 +3,10 @@
 /* Every command of the control queue: refused where it must be, and what it does to frames. */
 
 #include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctrlq.h"
 #include "hdr_frame.h"
@@ -489,6 +492,71 @@ test_config_lock(void **state)
 	bench_down(&b);
 }
 
+static struct rte_vduse_net *owner_net;
+static bool owner_stop;
+static unsigned int owner_sets;
+
+static void *
+owner_run(void *arg)
+{
+	struct rte_ether_addr mac = { { 2, 0, 0, 0, 0, 1 } };
+
+	(void)arg;
+	while (!__atomic_load_n(&owner_stop, __ATOMIC_RELAXED)) {
+		mac.addr_bytes[5]++;
+		assert_int_equal(rte_vduse_net_set_mac(owner_net, &mac), 0);
+		__atomic_fetch_add(&owner_sets, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void
+owner_wait_set(void)
+{
+	const unsigned int before = __atomic_load_n(&owner_sets, __ATOMIC_RELAXED);
+
+	while (__atomic_load_n(&owner_sets, __ATOMIC_RELAXED) - before < 2)
+		sched_yield();
+}
+
+/*
+ * The owner sets its address while the driver's commands are kept in the state file, and while a
+ * driver comes and goes. Frames are filtered by the address that the driver sees in the end.
+ */
+static void
+test_mac_meanwhile(void **state)
+{
+	char dir[] = "/dev/shm/ctrl.XXXXXX";
+	const struct bench_conf conf = { .pairs = CTRLQ_PAIRS,
+		.features = FEATURES | (1ULL << VIRTIO_NET_F_CTRL_VQ) | (1ULL << VIRTIO_NET_F_MQ),
+		.state_dir = mkdtemp(dir) };
+	uint8_t id[2] = { 0, 0 };
+	pthread_t thread;
+	struct bench b;
+	unsigned int i;
+
+	(void)state;
+	unit_kernel(&(struct fk_conf){ .allow_ctrl_vq = true });
+	bench_up(&b, &conf);
+	owner_net = b.net;
+	unit_thread(&thread, owner_run, NULL);
+	for (i = 0; i < 20; i++) {
+		id[0] = (uint8_t)i;
+		assert_int_equal(ask(&b, VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, id, 2),
+				VIRTIO_NET_OK);
+		owner_wait_set();
+		if (i % 4 != 3)
+			continue;
+		assert_int_equal(fk_reset(b.dev), 0);
+		bench_drive(&b);
+	}
+	__atomic_store_n(&owner_stop, true, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(b.net->filter.mac, net_filter_mac(b.net->config.mac));
+	bench_down(&b);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int
 main(void)
 {
@@ -504,6 +572,7 @@ main(void)
 		UNIT_TEST(test_announce),
 		UNIT_TEST(test_flood),
 		UNIT_TEST(test_config_lock),
+		UNIT_TEST(test_mac_meanwhile),
 	};
 
 	return UNIT_RUN("ctrl_cmd", tests);

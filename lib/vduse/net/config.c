@@ -356,8 +356,21 @@ rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *m)
 int
 rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac)
 {
-	net_filter_set_mac(&net->filter, mac->addr_bytes);
-	return net_config_write(net, NET_FIELD(mac), mac);
+	int ret;
+
+	pthread_mutex_lock(&net->config_lock);
+	ret = config_write(net, NET_FIELD(mac), mac);
+	net_filter_set_mac(&net->filter, net->config.mac);
+	pthread_mutex_unlock(&net->config_lock);
+	return ret;
+}
+
+void
+net_config_filter_mac(struct rte_vduse_net *net)
+{
+	pthread_mutex_lock(&net->config_lock);
+	net_filter_set_mac(&net->filter, net->config.mac);
+	pthread_mutex_unlock(&net->config_lock);
 }
 
 int

@@ -33,6 +33,9 @@ int net_config_status(struct rte_vduse_net *net, uint16_t clear, uint16_t set);
 /** The configuration at one moment. Any thread. */
 void net_config_read(const struct rte_vduse_net *net, struct virtio_net_config *config);
 
+/** Frames are filtered by the address that the driver sees. Any thread. */
+void net_config_filter_mac(struct rte_vduse_net *net);
+
 /** A driver came: what is dequeued follows from what it negotiated and what the owner takes. */
 void net_start_limits(struct rte_vduse_net *net, uint64_t features);
 

@@ -511,10 +511,7 @@ rte_vduse_net_take_over(struct rte_vduse_net *net)
 	ret = rte_vduse_dev_take_over(net->dev);
 	if (ret < 0)
 		return ret;
-	/* its driver may have set something since */
-	pthread_mutex_lock(&net->config_lock);
-	net_saved_adopt(net);
-	pthread_mutex_unlock(&net->config_lock);
+	net_saved_config(net);
 	return rte_vduse_dev_ready(net->dev);
 }
 

@@ -329,17 +329,16 @@ static const struct {
 void
 net_ctrl_reset(struct rte_vduse_net *net, uint64_t features)
 {
+	static const struct net_filter none;
 	struct net_filter *f = &net->filter;
-	struct virtio_net_config config;
 	uint16_t i;
 
-	memset(f, 0, sizeof(*f));
+	net_filter_copy(f, &none);
 	f->active = features &
 		    (RTE_BIT64(VIRTIO_NET_F_CTRL_RX) | RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN));
 	f->vlan = features & RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN);
 	f->promisc = true;
-	net_config_read(net, &config);
-	net_filter_set_mac(f, config.mac);
+	net_config_filter_mac(net);
 	net_set_rss(net, &(struct net_rss){ 0 });
 	__atomic_store_n(&net->active_pairs, 1, __ATOMIC_RELAXED);
 	/* what a driver before set is forgotten (virtio 1.3, 5.1.6.5.9) */

@@ -3,6 +3,7 @@
 #define NET_FILTER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -57,6 +58,14 @@ static inline bool
 net_filter_is_own(const struct net_filter *f, const struct rte_ether_addr *mac)
 {
 	return net_filter_mac(mac->addr_bytes) == __atomic_load_n(&f->mac, __ATOMIC_RELAXED);
+}
+
+/** All but the device's own address, which its owner may be setting at this moment. */
+static inline void
+net_filter_copy(struct net_filter *to, const struct net_filter *from)
+{
+	memcpy(to, from, offsetof(struct net_filter, mac));
+	memcpy(to->unicast, from->unicast, sizeof(*to) - offsetof(struct net_filter, unicast));
 }
 
 static inline bool

@@ -36,10 +36,13 @@ net_saved_write(const struct rte_vduse_net *net)
 	saved.active_pairs = net->active_pairs;
 	saved.nb_coalesce = RTE_MIN(2 * net->queue_pairs, (int)RTE_DIM(saved.coalesce));
 	saved.rss = *net->rss;
-	saved.filter = net->filter;
+	/* the device's own address is in the configuration */
+	net_filter_copy(&saved.filter, &net->filter);
 	for (i = 0; i < saved.nb_coalesce; i++) {
-		saved.coalesce[i].frames = net->queues[i].vq->coal_frames;
-		saved.coalesce[i].usecs = net->queues[i].vq->coal_usecs;
+		const struct vduse_vq *vq = net->queues[i].vq;
+
+		saved.coalesce[i].frames = __atomic_load_n(&vq->coal_frames, __ATOMIC_RELAXED);
+		saved.coalesce[i].usecs = __atomic_load_n(&vq->coal_usecs, __ATOMIC_RELAXED);
 	}
 	vduse_statefile_write(&store->head->owner, &saved, sizeof(saved));
 }
@@ -88,7 +91,7 @@ net_saved_restore(struct rte_vduse_net *net)
 			!net_saved_valid(net, &saved))
 		return;
 	net_set_rss(net, &saved.rss);
-	net->filter = saved.filter;
+	net_filter_copy(&net->filter, &saved.filter);
 	for (i = 0; i < 2 * net->queue_pairs; i += 2)
 		net->queues[i].features = saved.offloads;
 	for (i = 0; i < saved.nb_coalesce; i++)
@@ -105,5 +108,17 @@ net_saved_adopt(struct rte_vduse_net *net)
 		return;
 	net->queue_pairs = dev->nb_queues / 2;
 	net->steers = dev->first_control_queue < dev->nb_queues;
+	net_saved_config(net);
+}
+
+void
+net_saved_config(struct rte_vduse_net *net)
+{
+	const struct rte_vduse_dev *dev = net->dev;
+
+	if (!dev->resumed)
+		return;
+	pthread_mutex_lock(&net->config_lock);
 	vduse_statefile_read(&dev->store->head->config, &net->config, sizeof(net->config));
+	pthread_mutex_unlock(&net->config_lock);
 }

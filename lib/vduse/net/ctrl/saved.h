@@ -12,7 +12,13 @@ void net_saved_write(const struct rte_vduse_net *net);
 /** A driver that is there goes on: as it had set it. While no burst runs. */
 void net_saved_restore(struct rte_vduse_net *net);
 
-/** The device is another process's: pairs and configuration as they were. */
+/**
+ * The device is another process's: pairs and configuration as they were. At creation: neither
+ * the pairs nor whether frames are steered among them changes from then on, and lcores read them.
+ */
 void net_saved_adopt(struct rte_vduse_net *net);
+
+/** The configuration as it is by now: up to a take-over its driver may have set something. */
+void net_saved_config(struct rte_vduse_net *net);
 
 #endif /* NET_SAVED_H */
