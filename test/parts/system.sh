@@ -18,14 +18,16 @@ group_kernels() {
 
 # run_group KERNEL GROUP [CASE]: one boot for the cases of a group.
 run_group() {
-	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus manager pair options=()
+	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus manager nics pair options=()
 	export TEST_CASES=${3:+$2/$3} TEST_LEVEL=$level
 	cpus=$(group_says "$group" CPUs)
 	manager=$(group_says "$group" Init)
 	[ -z "$manager" ] || options+=(-i "$manager")
-	# GROUP.files: what the group has besides, lines FROM:TO; without it, it has not what it needs
+	nics=$(group_says "$group" NICs)
+	[ -z "$nics" ] || options+=(-n "$nics")
+	# GROUP.files KERNEL: what the group has besides, lines FROM:TO; without it, it has not what it needs
 	if [ -x "test/system/$group.files" ]; then
-		"test/system/$group.files" >"$log.files" 2>"$log.err" || {
+		"test/system/$group.files" "$kernel" >"$log.files" 2>"$log.err" || {
 			result skip "system/$kernel/$group" 0 "$(tail -n 1 "$log.err")"
 			return
 		}

@@ -5,21 +5,22 @@
 # What a kernel writes when something is wrong with it.
 boot_trouble='WARNING: |BUG: |Oops: |BUG at |general protection fault|Kernel panic|'
 boot_trouble+='detected stall|self-detected stall|blocked for more than|soft lockup|'
-boot_trouble+='refcount_t:|unregister_netdevice: waiting|Out of memory: '
+boot_trouble+='refcount_t:|unregister_netdevice: waiting|Out of memory: |DMAR:.*fault addr'
 
 # boot_qemu LOGS TIMEOUT CPUS MEMORY HUGEPAGES: becomes the machine, with the service manager that vm_manager
 # names; its script's output goes to the FIFO. Software emulation: stock kernels must run on any host.
 boot_qemu() {
 	local logs=$1
-	exec timeout -k 5 "$2" qemu-system-x86_64 -machine q35 -accel "${VDUSE_VM_ACCEL:-tcg,thread=multi}" \
+	exec timeout -k 5 "$2" "${nic_qemu[@]}" -machine "$nic_machine" -accel "${VDUSE_VM_ACCEL:-tcg,thread=multi}" \
 		-cpu max -smp "$3" -m "$4" -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel_dir/vmlinuz" -initrd "$work/initrd" \
-		-append "console=ttyS0 panic=-1 oops=panic net.ifnames=0 vm_hugepages=$5${vm_manager:+ vm_manager=$vm_manager}" \
+		-append "console=ttyS0 panic=-1 oops=panic net.ifnames=0 vm_hugepages=$5${vm_manager:+ vm_manager=$vm_manager}$nic_append" \
 		-serial "file:$logs/console" -device virtio-serial \
 		-chardev "file,id=output,path=$work/fifo" \
 		-device virtserialport,chardev=output,name=output \
 		-chardev "file,id=result,path=$logs/result.tar" \
 		-device virtserialport,chardev=result,name=result \
+		${nic_arguments[@]+"${nic_arguments[@]}"} \
 		</dev/null >"$logs/qemu" 2>&1
 }
 
@@ -58,8 +59,9 @@ boot_once() {
 
 # boot_kernel_trouble LOGS: print the kernel's complaints; true if there are any.
 boot_kernel_trouble() {
-	grep -aE -A 12 -- "$boot_trouble" "$1/console" | head -n 60
-	grep -aqE -- "$boot_trouble" "$1/console"
+	grep -avE -- "$nic_known" "$1/console" >"$work/console"
+	grep -aE -A 12 -- "$boot_trouble" "$work/console" | head -n 60
+	grep -aqE -- "$boot_trouble" "$work/console"
 }
 
 # boot_judge LOGS QEMU_STATUS TIMEOUT: sets boot_status, the script's exit status or a failure.

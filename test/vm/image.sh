@@ -8,8 +8,8 @@ image_tools="bash ip vdpa ethtool iperf3 ping unshare nsenter stdbuf"
 # Wanted when they are installed on this machine.
 image_optional="dpdk-testpmd"
 # EAL loads every PMD it finds in its folder; these suffice.
-image_pmds="bus_vdev mempool_ring mempool_stack net_af_packet net_null net_pcap net_ring net_tap
-	net_virtio"
+image_pmds="bus_pci bus_vdev mempool_ring mempool_stack net_af_packet net_e1000 net_null net_pcap net_ring
+	net_tap net_virtio net_vmxnet3"
 
 # image_file FILE [DESTINATION]: copy into the root.
 image_file() {

@@ -7,6 +7,8 @@
 kernel_series="6.12 7.2 7.3"
 # What a test may load; dependencies are found by modprobe.
 kernel_modules="vduse virtio_vdpa vhost_vdpa virtio_net virtio_blk ext4 veth tun macvlan bridge 8021q"
+# Besides these, of a kernel with NICs.
+kernel_modules_nic="vfio-pci vfio_iommu_type1"
 # Of these, what some kernels have built in.
 kernel_built_in="ext4"
 
@@ -51,12 +53,22 @@ kernel_apt() {
 		-o Dir::Cache="$dir/cache" -o Acquire::Languages=none -o APT::Sandbox::User=root "$@"
 }
 
-# kernel_release SERIES: the release name (uname -r) of the newest kernel
-# of a series that has an image and modules. The cloud flavour is the smallest.
+# kernel_apt_begin: have the package lists of the suites.
+kernel_apt_begin() {
+	mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
+	: >"$work/apt/status"
+	kernel_sources "$work/apt/sources.list"
+	# Suites without what is wanted may be missing from a mirror.
+	kernel_apt apt-get update >"$work/apt/log" 2>&1 || true
+}
+
+# kernel_release KERNEL: the release name (uname -r) of the newest kernel
+# of a series that has an image and modules. The cloud flavour is the smallest; it has no VFIO.
 kernel_release() {
-	local series=${1//./\\.}
+	local series=${1%-nic} flavour=cloud-amd64
+	[ "$1" = "$series" ] || flavour=amd64
 	kernel_apt apt-cache search --names-only \
-		"^linux-(image|binary|binary-unsigned)-$series\\.[0-9]+\\+deb[0-9]+-cloud-amd64\$" |
+		"^linux-(image|binary|binary-unsigned)-${series//./\\.}\\.[0-9]+\\+deb[0-9]+-$flavour\$" |
 		sed -E 's/^linux-(image|binary|binary-unsigned)-([0-9][^ ]*) .*/\2/' | sort -Vu | tail -n 1
 }
 
@@ -79,14 +91,11 @@ kernel_packages() {
 	echo "linux-modules-$1"
 }
 
-# kernel_download DIR SERIES: fetch and unpack into DIR/root; prints the release.
+# kernel_download DIR KERNEL: fetch and unpack into DIR/root; prints the release.
 kernel_download() {
 	local dir=$1 release packages
-	mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$dir/deb" "$dir/root"
-	: >"$work/apt/status"
-	kernel_sources "$work/apt/sources.list"
-	# Suites without this kernel may be missing from a mirror.
-	kernel_apt apt-get update >"$work/apt/log" 2>&1 || true
+	mkdir -p "$dir/deb" "$dir/root"
+	kernel_apt_begin
 	release=$(kernel_release "$2")
 	[ -n "$release" ] || {
 		cat "$work/apt/log" >&2
@@ -137,14 +146,17 @@ kernel_unpack_modules() {
 	depmod -b "$to" "$release" 2>"$work/depmod"
 }
 
-# kernel_fetch SERIES: make sure that the kernel is in the cache; sets kernel_dir, which
-# has release, vmlinuz and modules/. Half a kernel never gets that name.
+# kernel_fetch KERNEL: make sure that the kernel is in the cache; sets kernel_dir, which
+# has release, vmlinuz and modules/. Half a kernel never gets that name. KERNEL is a series, or
+# SERIES-nic for one with VFIO.
 kernel_fetch() {
 	local series=$1 new release
 	case " $kernel_series " in
-	*" $series "*) ;;
+	*" ${series%-nic} "*) ;;
 	*) vm_die "unknown kernel $series; there are: $kernel_series" ;;
 	esac
+	local kernel_modules=$kernel_modules
+	[ "$series" = "${series%-nic}" ] || kernel_modules+=" $kernel_modules_nic"
 	kernel_dir=$vm_cache/kernel/$series
 	[ "$(cat "$kernel_dir/wanted" 2>/dev/null)" != "$kernel_modules" ] || return 0
 	[ "$(dpkg --print-architecture)" = amd64 ] || vm_die "only amd64 kernels are supported"

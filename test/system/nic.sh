@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# NICs: e1000e,virtio,igb,vmxnet3
+# A container on a PCI NIC that vfio-pci has, behind an IOMMU. The other end of the NIC's cable (test/vm/nic.sh)
+# is in the namespace "far", with the kernel's driver. Any DMA outside of what was mapped fails the group.
+# shellcheck source=lib.sh
+. /vm/system/lib.sh
+
+IFS=, read -ra kinds <<<"$(tr ' ' '\n' </proc/cmdline | sed -n 's/^vm_nics=//p')"
+
+# number KIND: where it is in the list.
+number() {
+	local i
+	for i in "${!kinds[@]}"; do
+		[ "${kinds[$i]}" != "$1" ] || echo "$i"
+	done
+}
+
+# address KIND: its PCI address.
+address() {
+	basename "$(echo "/sys/bus/pci/devices/0000:00:1$(number "$1").0"/0000:??:??.?)"
+}
+
+# to_vfio ADDRESS: vfio-pci has it; as "dpdk-devbind.py -b vfio-pci ADDRESS" does.
+to_vfio() {
+	local path=/sys/bus/pci/devices/$1
+	[ ! -e "$path/driver" ] || echo "$1" >"$path/driver/unbind"
+	echo vfio-pci >"$path/driver_override"
+	echo "$1" >/sys/bus/pci/drivers_probe
+	[ "$(basename "$(readlink -f "$path/driver")")" = vfio-pci ] || fail "vfio-pci does not take $1"
+}
+
+# far_dev KIND: the interface at the other end of the cable.
+far_dev() {
+	local path
+	for path in /sys/class/net/*; do
+		[ "$(cat "$path/address")" != "52:54:00:00:0$(number "$1"):02" ] || basename "$path"
+	done
+}
+
+far_there() {
+	[ -n "$(far_dev "$1")" ]
+}
+
+# set_up KIND [OPTION...]: the application with a container c1 on the NIC, and "far": 10.0.0.1 and
+# 10.0.0.2, fd00::1 and fd00::2. Sets app_pid and nic.
+set_up() {
+	local kind=$1
+	shift
+	[ -n "$(number "$kind")" ] || skip "the machine has no such NIC"
+	modules virtio_vdpa virtio_net
+	modprobe -a vfio-pci vfio_iommu_type1
+	wait_for "$patience" far_there "$kind" || fail "no interface at the other end"
+	container far "$(far_dev "$kind")" 2
+	nic=$(address "$kind")
+	to_vfio "$nic"
+	run app "$app" -l 1 --no-telemetry "${huge[@]}" ${eal_more[@]+"${eal_more[@]}"} -a "$nic" -- \
+		--port "$nic" --name c1 --mac 02:00:00:00:00:01 --attach virtio "$@"
+	app_pid=$pid
+	need_netdev c1 app "$app_pid"
+	container c1 "$dev" 1
+	ping_back c1 10.0.0.2 || fail "no traffic at all: $(tail -n 5 "$VM_RESULT/app.log")"
+}
+
+eal_more=()
+
+case_ping() {
+	set_up "$1"
+	ping_ok c1 10.0.0.2 20
+	ping_ok far 10.0.0.1 20 -s 1400
+	ping_ok far fd00::1 10
+	stop "$app_pid"
+	nothing_left
+}
+
+# Each length, and bytes that arrive as they were sent.
+case_frames() {
+	set_up "$1"
+	"$tools/frames" -r 1 c1 eth0 far eth0
+	"$tools/frames" -r 1 far eth0 c1 eth0
+	stop "$app_pid"
+}
+
+after_case() {
+	clean_slate
+}
+
+for name in ping frames; do
+	for kind in "${kinds[@]}"; do
+		case_run "nic/$name/$kind" "case_$name" "$kind"
+	done
+done
+exit 0
