@@ -167,6 +167,8 @@ run_san() {
 		sanitizers run_meson sanitize "$folder" ${units[@]+"${units[@]}"}
 	fi
 	if [ ${#groups[@]} -gt 0 ]; then
-		sanitizers native_groups sanitize/native "$folder" "${groups[@]}"
+		native_as=(sanitizers)
+		native_groups sanitize/native "$folder" "${groups[@]}"
+		native_as=()
 	fi
 }

@@ -6,6 +6,8 @@
 native_pages=320
 pages_file=/proc/sys/vm/nr_hugepages
 pages_before=
+# what runs a group, as of its back ends: a function or nothing
+native_as=()
 
 run_native() {
 	# shellcheck disable=SC2046 # names of one word
@@ -23,16 +25,14 @@ native_groups() {
 	test/vm/vm fetch 6.12 >"$logs/native-kernel.log" 2>&1 || true
 	"$build/test/emu/peer-testpmd" --fetch >"$logs/native-peer.log" 2>&1 || true
 	spend fetch $((SECONDS - start))
-	trap native_give_back EXIT
 	native_reserve || {
 		result skip "$where" 0 "no $native_pages free hugepages of 2 MB; free memory, or reserve them at boot"
-		native_give_back
 		return
 	}
+	# one group at a time: they share the hugepages
 	for name; do
-		native_group "$where" "$subject" "$name"
+		job native ${native_as[@]+"${native_as[@]}"} native_group "$where" "$subject" "$name"
 	done
-	native_give_back
 }
 
 # native_group WHERE SUBJECT GROUP[/CASE]
@@ -63,7 +63,7 @@ pages_free() {
 	awk '/HugePages_Free/ { print $2 }' /proc/meminfo
 }
 
-# As many more hugepages as are missing; mirror: native_give_back
+# As many more hugepages as are missing; mirror: native_give_back, at the end of test/run
 native_reserve() {
 	local free
 	free=$(pages_free)

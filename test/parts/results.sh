@@ -2,15 +2,67 @@
 # shellcheck shell=bash
 # Results of test/run: a line for each test, how many of each kind, and where the time went.
 
-passed=0
-failed=0
-skipped=0
-# seconds by what they were spent on
-declare -A spent=()
+# of each kind
+declare -A count=([pass]=0 [fail]=0 [skip]=0)
+# seconds by what they were spent on, and those of processors, in milliseconds
+declare -A spent=() spent_cpu=()
+cpu_told=0
 
-# spend WHAT SECONDS
+# cpu_now: sets cpu, the milliseconds of processors that went into what this shell waited for so far.
+cpu_now() {
+	local user system
+	# the second line of two has the children's
+	times >"$logs/times.$BASHPID"
+	{ read -r _ && read -r user system; } <"$logs/times.$BASHPID"
+	rm -f "$logs/times.$BASHPID"
+	cpu=$(($(milliseconds "$user") + $(milliseconds "$system")))
+}
+
+# milliseconds TIME: of 1m2.345s
+milliseconds() {
+	local rest=${1#*m}
+	rest=${rest%s}
+	echo $((10#${1%m*} * 60000 + 10#${rest/./}))
+}
+
+# spend WHAT SECONDS: what processors did since the last call was for it.
 spend() {
+	local cpu
+	cpu_now
 	spent[$1]=$((${spent[$1]:-0} + $2))
+	spent_cpu[$1]=$((${spent_cpu[$1]:-0} + cpu - cpu_told))
+	cpu_told=$cpu
+}
+
+# results_none: as in the beginning; results_told: all so far, for results_add FILE of another shell.
+results_none() {
+	count=([pass]=0 [fail]=0 [skip]=0)
+	spent=()
+	spent_cpu=()
+	cpu_told=0
+}
+
+results_told() {
+	local what
+	echo "${count[pass]} ${count[fail]} ${count[skip]}"
+	for what in "${!spent[@]}"; do
+		echo "$what ${spent[$what]} ${spent_cpu[$what]}"
+	done
+}
+
+results_add() {
+	local first second third
+	[ -s "$1" ] || return
+	{
+		read -r first second third
+		count[pass]=$((count[pass] + first))
+		count[fail]=$((count[fail] + second))
+		count[skip]=$((count[skip] + third))
+		while read -r first second third; do
+			spent[$first]=$((${spent[$first]:-0} + second))
+			spent_cpu[$first]=$((${spent_cpu[$first]:-0} + third))
+		done
+	} <"$1"
 }
 
 # result pass|fail|skip NAME SECONDS [REASON]
@@ -20,34 +72,31 @@ result() {
 		kind=fail
 		reason="required, but skipped: $reason"
 	fi
-	case $kind in
-	pass) passed=$((passed + 1)) ;;
-	fail) failed=$((failed + 1)) ;;
-	skip) skipped=$((skipped + 1)) ;;
-	esac
+	count[$kind]=$((count[$kind] + 1))
 	echo "${kind^^} $name ($seconds s)${reason:+: $reason}"
 }
 
-# How long each part and group took, the longest first; what took no second is left out.
+# How long each part and group took, the longest first; what took no second is left out. Of the processors'
+# time a machine's and a build's are most of it; where several run at once, the seconds are more than all.
 print_spent() {
 	local what all=$SECONDS
 	echo "Time, of $((all / 60)) min $((all % 60)) s:"
 	for what in "${!spent[@]}"; do
-		[ "${spent[$what]}" = 0 ] || echo "${spent[$what]} $what"
-	done | sort -rn | awk -v all="$all" '{ printf "%6d s %3d %%  %s\n", $1, 100 * $1 / (all ? all : 1), $2 }'
+		[ "${spent[$what]}" = 0 ] || echo "${spent[$what]} ${spent_cpu[$what]} $what"
+	done | sort -rn | awk '{ printf "%6d s %6d s of processors  %s\n", $1, $2 / 1000, $3 }'
 }
 
 finish() {
 	print_spent
-	if [ "$failed" != 0 ]; then
+	if [ "${count[fail]}" != 0 ]; then
 		echo "logs: $logs"
 	elif ! $keep; then
 		rm -rf "$logs"
 	else
 		echo "logs: $logs"
 	fi
-	echo "$passed passed, $failed failed, $skipped skipped"
-	[ "$failed" = 0 ] && [ "$((passed + skipped))" != 0 ]
+	echo "${count[pass]} passed, ${count[fail]} failed, ${count[skip]} skipped"
+	[ "${count[fail]}" = 0 ] && [ "$((count[pass] + count[skip]))" != 0 ]
 	exit
 }
 

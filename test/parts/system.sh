@@ -83,7 +83,7 @@ run_system() {
 		fetch_kernel "$kernel" || continue
 		for name in "${todo[@]}"; do
 			# shellcheck disable=SC2086
-			[ "${name%% *}" != "$kernel" ] || run_group $name
+			[ "${name%% *}" != "$kernel" ] || job - run_group $name
 		done
 	done
 }
