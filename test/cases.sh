@@ -5,8 +5,8 @@
 # A case is a function in a subshell with `set -e`; a failed command fails it, with the line.
 # Results are lines "ok NAME SECONDS", "not ok NAME SECONDS" and "skip NAME SECONDS REASON"; other
 # lines are comment. Who sources this defines case_end, the last thing in a case's subshell,
-# after_case, called behind it, skip_reason, a file, and pages, the folder of README.md and doc/, whose
-# commands are run as they stand there.
+# after_case, called behind it, shell_on, skip_reason, a file, and pages, the folder of README.md and doc/,
+# whose commands are run as they stand there.
 
 background=()
 group_status=0
@@ -99,15 +99,42 @@ case_first() {
 	TEST_CASES="" case_run "$@"
 }
 
+# case_over STATUS: the last thing of a case. Where test/run is to stop at one that failed (TEST_SHELL), a
+# shell comes first, in its place: with its functions and variables, and what it has started still runs.
+case_over() {
+	trap - ERR
+	set +eE
+	case $1 in
+	0 | 77) ;;
+	*) [ -z "${TEST_SHELL:-}" ] || case_shell "$1" ;;
+	esac
+	case_end
+}
+
+# case_shell STATUS: shell_on FILE, of each part's lib.sh, runs bash with FILE at its beginning.
+case_shell() {
+	local file
+	file=$(mktemp /tmp/case-shell.XXXXXX)
+	declare -p >"$file.words"
+	declare -f >>"$file.words"
+	cat >"$file" <<-RC
+		. $file.words 2>/dev/null
+		PS1='$case_name> '
+		echo "$case_name has failed with status $1. Its functions and variables are here; 'exit' goes on."
+	RC
+	shell_on "$file"
+	rm -f "$file" "$file.words"
+}
+
 # case_run NAME FUNCTION [ARGUMENT...]: its status; group_status is 1 once one has failed.
 case_run() {
-	local name=$1 start=$EPOCHREALTIME status seconds
+	local name=$1 case_name=$1 start=$EPOCHREALTIME status seconds
 	case_wanted "$name" || return 0
 	shift
 	say "case $name"
 	(
 		background=()
-		trap case_end EXIT
+		trap 'case_over $?' EXIT
 		trap 'say "failed: $BASH_COMMAND (line $LINENO)"' ERR
 		set -eE
 		"$@"

@@ -355,6 +355,11 @@ need_peer() {
 	why=$("$emu_dir/peer-testpmd" --fetch 2>&1) || skip "no DPDK 24.11: $why"
 }
 
+# shell_on FILE: on a terminal of its own, for who connects to the socket.
+shell_on() {
+	"$pages/test/parts/shell.py" serve "$TEST_SHELL" bash --rcfile "$1" -i
+}
+
 # The last started goes first: a front end that ends is heard by the back end.
 case_end() {
 	local i

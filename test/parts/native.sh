@@ -42,7 +42,7 @@ native_group() {
 	log=$logs/${where//\//-}-$group
 	mkdir -p "$log"
 	ASAN_OPTIONS=log_path=$log/sanitizer NATIVE_SUBJECT=$subject NATIVE_LOGS=$log TEST_CASES=$cases \
-		TEST_LEVEL=$level timeout -k 30 400 "$build/test/emu/vduse-emu" run ctrl_vq=1 -- \
+		TEST_LEVEL=$level TEST_SHELL=$shell_socket timeout -k 30 "$(patient 400)" "$build/test/emu/vduse-emu" run ctrl_vq=1 -- \
 		"test/native/$group.sh" "$build" 2>"$log/err.log" | read_cases "$where"
 	status=${PIPESTATUS[0]}
 	spend "$where/$group" $((SECONDS - start))

@@ -113,6 +113,17 @@ step() {
 	result pass "$name" $((SECONDS - start))
 }
 
+# shell_open, shell_closed: what a failed case's shell says, and is told, is the terminal's meanwhile.
+shell_open() {
+	test/parts/shell.py connect "$shell_socket" <&"$terminal" &
+	shell_pid=$!
+}
+
+shell_closed() {
+	kill -TERM "$shell_pid" 2>/dev/null || true
+	wait "$shell_pid" || true
+}
+
 # read_cases WHERE: results out of a group's output, named after where it ran; the comments
 # of a case that fails are shown with it. Counts in group_cases and group_failed.
 read_cases() {
@@ -123,6 +134,12 @@ read_cases() {
 		[ "$word" != not ] || rest=${rest#ok }
 		case $word in
 		ok | not | skip) read -r name seconds reason <<<"$rest" ;;
+		shell)
+			! $verbose && printf '%s\n' ${comments[@]+"${comments[@]}"} | tail -n 40
+			comments=()
+			"shell_$rest"
+			continue
+			;;
 		*)
 			comments+=("$word $rest")
 			! $verbose || echo "$word $rest"

@@ -263,6 +263,18 @@ modules() {
 	modprobe -a vduse "$@"
 }
 
+# shell_on FILE: on the machine's second serial port, for who connects there with a line.
+shell_on() {
+	local word
+	exec 3<>"$TEST_SHELL"
+	stty -F "$TEST_SHELL" 115200
+	echo "shell open"
+	read -r word <&3
+	setsid -c bash --rcfile "$1" -i <&3 >&3 2>&3
+	exec 3>&-
+	echo "shell closed"
+}
+
 case_end() {
 	local p
 	for p in "${background[@]}"; do

@@ -10,12 +10,14 @@ boot_trouble+='refcount_t:|unregister_netdevice: waiting|Out of memory: |DMAR:.*
 # boot_qemu LOGS TIMEOUT CPUS MEMORY HUGEPAGES: becomes the machine, with the service manager that vm_manager
 # names; its script's output goes to the FIFO. Software emulation: stock kernels must run on any host.
 boot_qemu() {
-	local logs=$1
+	local logs=$1 serial=()
+	[ -z "$vm_serial" ] ||
+		serial=(-chardev "socket,id=serial,path=$vm_serial,server=on,wait=off" -serial chardev:serial)
 	exec timeout -k 5 "$2" "${nic_qemu[@]}" -machine "$nic_machine" -accel "${VDUSE_VM_ACCEL:-tcg,thread=multi}" \
 		-cpu max -smp "$3" -m "$4" -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel_dir/vmlinuz" -initrd "$work/initrd" \
 		-append "console=ttyS0 panic=-1 oops=panic net.ifnames=0 vm_hugepages=$5${vm_manager:+ vm_manager=$vm_manager}$nic_append" \
-		-serial "file:$logs/console" -device virtio-serial \
+		-serial "file:$logs/console" ${serial[@]+"${serial[@]}"} -device virtio-serial \
 		-chardev "file,id=output,path=$work/fifo" \
 		-device virtserialport,chardev=output,name=output \
 		-chardev "file,id=result,path=$logs/result.tar" \
