@@ -272,6 +272,25 @@ int rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how);
 int rte_vduse_dev_attach_by_name(const char *name, enum rte_vduse_attach how);
 
 /**
+ * The same as rte_vduse_dev_detach() for a device that another process serves, as a
+ * privileged helper of it: that process has to answer meanwhile. Mirror of
+ * rte_vduse_dev_attach_by_name(); needs no EAL.
+ *
+ * @return 0, also where it is not on the bus; -EBUSY while a front end keeps
+ *   /dev/vhost-vdpa-N open; another negative errno
+ */
+int rte_vduse_dev_detach_by_name(const char *name);
+
+/**
+ * The interface that the kernel has made of a network device, as long as it is in the
+ * network namespace that sysfs was mounted in.
+ *
+ * @param size of ifname; IF_NAMESIZE is enough
+ * @return 0; -ENODEV there is none here
+ */
+int rte_vduse_dev_interface(const char *name, char *ifname, size_t size);
+
+/**
  * Take the device off the bus, whoever put it there. Mirror of
  * rte_vduse_dev_attach(); nothing happens where it is not on the bus, nor for a
  * device that was adopted and that somebody else attached. Blocks until its driver
@@ -360,7 +379,7 @@ int rte_vduse_probe(uint32_t device_id, uint64_t features, struct rte_vduse_caps
 
 /**
  * Remove a device that no process serves any more, by name: off the bus, then
- * out of /dev/vduse. After rte_eal_init().
+ * out of /dev/vduse. Needs no EAL.
  *
  * @return 0; -ENODEV no such device; -EBUSY it is in use, with a line of log by
  *   whom; -EPROTONOSUPPORT it is on the bus, and this network namespace has no vDPA;

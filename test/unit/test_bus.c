@@ -472,6 +472,25 @@ test_said(void **state)
 	bus.made = NULL;
 }
 
+/* What a privileged process does for one that serves the device. */
+static void
+test_by_name(void **state)
+{
+	char ifname[8] = "";
+
+	(void)state;
+	assert_int_equal(rte_vduse_dev_interface(NAME, ifname, sizeof(ifname)), -ENODEV);
+	bus.made = "mkdir -p net/eth7";
+	assert_int_equal(rte_vduse_dev_attach_by_name(NAME, RTE_VDUSE_ATTACH_VIRTIO), 0);
+	assert_int_equal(rte_vduse_dev_interface(NAME, ifname, sizeof(ifname)), 0);
+	assert_string_equal(ifname, "eth7");
+	assert_int_equal(rte_vduse_dev_interface(NAME, ifname, 4), -ENAMETOOLONG);
+	assert_int_equal(rte_vduse_dev_detach_by_name(NAME), 0);
+	assert_false(is_on_bus());
+	assert_int_equal(rte_vduse_dev_detach_by_name(NAME), 0);
+	bus.made = NULL;
+}
+
 /* Off the bus it does not matter that nobody can be asked. */
 static void
 test_no_family(void **state)
@@ -519,6 +538,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_attach, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_detach, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_said, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_by_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_family, setup, teardown),
 	};
 

@@ -2,15 +2,17 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
-#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <rte_common.h>
 
 #include "life/remove.h"
 #include "log.h"
 #include "os/bus.h"
-#include "os/ctl.h"
 #include "os/holder.h"
 #include "os/kernel.h"
 #include "os/msg.h"
@@ -57,10 +59,27 @@ static const struct vduse_msg_ops remove_ops = {
 	.set_vq_ready = remove_set_vq_ready,
 };
 
-static void
-remove_on_message(void *arg, __rte_unused uint32_t events)
+/* Who answers while it leaves: a thread of its own, as there may be no EAL. */
+struct remove_server {
+	struct vduse_msg_port port;
+	int end_fd; /* eventfd: it has left */
+	pthread_t thread;
+};
+
+static void *
+remove_serve(void *arg)
 {
-	vduse_msg_serve(arg);
+	struct remove_server *server = arg;
+	struct pollfd fds[] = {
+		{ .fd = server->end_fd, .events = POLLIN },
+		{ .fd = server->port.fd, .events = POLLIN },
+	};
+
+	do {
+		if (poll(fds, RTE_DIM(fds), -1) > 0 && fds[1].revents != 0)
+			vduse_msg_serve(&server->port);
+	} while (fds[0].revents == 0);
+	return NULL;
 }
 
 /* EBUSY has causes that want another cure each. */
@@ -103,20 +122,26 @@ remove_log_served(const char *name, int ret)
 int
 vduse_remove_detach(const struct vduse_sys *sys, int fd, const char *name)
 {
-	struct vduse_msg_port port = { .name = name,
-		.sys = sys,
-		.fd = fd,
-		.nb_queues = UINT16_MAX,
-		.nb_spaces = UINT16_MAX,
-		.ops = &remove_ops };
-	vduse_ctl_id_t id;
+	struct remove_server server = {
+		.port = { .name = name,
+				.sys = sys,
+				.fd = fd,
+				.nb_queues = UINT16_MAX,
+				.nb_spaces = UINT16_MAX,
+				.ops = &remove_ops },
+	};
 	int ret;
 
-	ret = vduse_ctl_add(fd, EPOLLIN, remove_on_message, &port, &id);
-	if (ret < 0)
-		return ret;
-	ret = vduse_bus_detach(name);
-	vduse_ctl_del(id);
+	server.end_fd = eventfd(0, EFD_CLOEXEC);
+	if (server.end_fd < 0)
+		return -errno;
+	ret = -pthread_create(&server.thread, NULL, remove_serve, &server);
+	if (ret == 0) {
+		ret = vduse_bus_detach(name);
+		eventfd_write(server.end_fd, 1);
+		pthread_join(server.thread, NULL);
+	}
+	close(server.end_fd);
 	return ret;
 }
 

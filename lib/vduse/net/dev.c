@@ -17,6 +17,7 @@
 #include "net/config.h"
 #include "net/ctrl/ctrl.h"
 #include "net/ctrl/saved.h"
+#include "net/dev.h"
 #include "net/list.h"
 #include "net/pairs.h"
 #include "net/plan.h"
@@ -260,7 +261,7 @@ static const struct rte_vduse_ops net_ops = {
 	.can_adopt = net_can_adopt,
 };
 
-static int
+int
 net_check_conf(const struct rte_vduse_net_conf *conf)
 {
 	const char *name = conf->name != NULL ? conf->name : "";
@@ -302,11 +303,11 @@ net_check_conf(const struct rte_vduse_net_conf *conf)
 	return 0;
 }
 
-/* Create the VDUSE device with a number of pairs; -ENOTSUP is the kernel's plain no. */
-static int
-net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf, uint16_t pairs)
+void
+net_conf_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf, uint16_t pairs,
+		struct rte_vduse_conf *dev_conf)
 {
-	struct rte_vduse_conf dev_conf = {
+	*dev_conf = (struct rte_vduse_conf){
 		.name = conf->name,
 		.device_id = VIRTIO_ID_NET,
 		.features = NET_FEATURES | net_profiles[conf->profile],
@@ -331,22 +332,31 @@ net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf,
 	};
 
 	if (conf->ring == RTE_VDUSE_NET_RING_SPLIT)
-		dev_conf.features &= ~RTE_BIT64(VIRTIO_F_RING_PACKED);
+		dev_conf->features &= ~RTE_BIT64(VIRTIO_F_RING_PACKED);
 	/* buffers of frames that are not copied come back as those are freed */
 	if (conf->zero_copy_min > 0)
-		dev_conf.features &= ~RTE_BIT64(VIRTIO_F_IN_ORDER);
+		dev_conf->features &= ~RTE_BIT64(VIRTIO_F_IN_ORDER);
 	if (conf->standby)
-		dev_conf.features |= RTE_BIT64(VIRTIO_NET_F_STANDBY);
+		dev_conf->features |= RTE_BIT64(VIRTIO_NET_F_STANDBY);
 	if (pairs > 1) {
-		dev_conf.features |= NET_FEATURES_MQ;
-		dev_conf.nb_queues++;
+		dev_conf->features |= NET_FEATURES_MQ;
+		dev_conf->nb_queues++;
 	}
-	net->wish.features = dev_conf.features;
+	net->wish.features = dev_conf->features;
 	net->queue_pairs = pairs;
 	net->wish.queue_pairs = pairs;
 	net->ctrl_index = NET_CTRL_NONE;
 	net->steers = pairs > 1;
 	net->config.max_virtqueue_pairs = rte_cpu_to_le_16(pairs);
+}
+
+/* Create it; -ENOTSUP is the kernel's plain no. */
+static int
+net_create_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf, uint16_t pairs)
+{
+	struct rte_vduse_conf dev_conf;
+
+	net_conf_dev(net, conf, pairs, &dev_conf);
 	return rte_vduse_dev_create(&dev_conf, &net->dev);
 }
 
@@ -407,7 +417,7 @@ net_init_config(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf
 	net->config.supported_hash_types = rte_cpu_to_le_32(NET_RSS_TYPES);
 }
 
-static void
+void
 net_free(struct rte_vduse_net *net)
 {
 	net_zc_set_free(net->zc);
@@ -415,8 +425,7 @@ net_free(struct rte_vduse_net *net)
 	free(net);
 }
 
-/* What does not need the device. Mirror: net_free(). */
-static struct rte_vduse_net *
+struct rte_vduse_net *
 net_alloc(const struct rte_vduse_net_conf *conf)
 {
 	struct rte_vduse_net *net = calloc(1, sizeof(*net));

@@ -212,6 +212,20 @@ struct rte_vduse_net_queue_stats {
  */
 int rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net **net);
 
+/**
+ * Create a network device in the kernel for another process, which serves it:
+ * rte_vduse_net_create() with the same configuration, `adopt` and the descriptor. So the one
+ * that serves needs no privilege. Nothing is served here, and no EAL is needed; what is not
+ * about the kernel's device (event, state_dir, umem and so on) does not matter.
+ *
+ * @param[in,out] conf with `mq_fallback`: queue_pairs is what the kernel takes, afterwards
+ * @param[out] fd of /dev/vduse/NAME, owned by the caller. Whoever opens the device next can
+ *   do so once all copies are closed
+ * @return 0 or a negative errno, as rte_vduse_net_create(), always with a line of log;
+ *   rte_vduse_dev_remove() is the mirror
+ */
+int rte_vduse_net_make(struct rte_vduse_net_conf *conf, int *fd);
+
 /** What the kernel can do for network devices. */
 struct rte_vduse_net_caps {
 	struct rte_vduse_caps dev; /**< features: VIRTIO_NET_F_CTRL_VQ, for queue pairs */

@@ -398,6 +398,22 @@ rte_vduse_dev_attach_by_name(const char *name, enum rte_vduse_attach how)
 	return vduse_bus_has(name) ? 0 : vduse_bus_attach(name, how, false);
 }
 
+int
+rte_vduse_dev_detach_by_name(const char *name)
+{
+	return vduse_bus_detach(name);
+}
+
+int
+rte_vduse_dev_interface(const char *name, char *ifname, size_t size)
+{
+	char made[NAME_MAX + 1];
+
+	if (!bus_made(name, "net", made))
+		return -ENODEV;
+	return rte_strscpy(ifname, made, size) < 0 ? -ENAMETOOLONG : 0;
+}
+
 /* It opens once only. */
 bool
 vduse_bus_front_end(const char *name, char *path, size_t size)

@@ -202,6 +202,50 @@ vduse_kernel_setup(const struct vduse_sys *sys, int fd, uint16_t nb_spaces,
 	return ret;
 }
 
+/* Created: open it and set it up. */
+static int
+kernel_open(const struct vduse_sys *sys, const struct rte_vduse_conf *conf)
+{
+	int fd, ret;
+
+	fd = sys->open_device(conf->name);
+	if (fd < 0) {
+		vduse_kernel_log_open(conf->name, "its file in /dev/vduse", fd);
+		return fd;
+	}
+	ret = vduse_kernel_setup(sys, fd, 1, conf);
+	if (ret == 0)
+		return fd;
+	sys->close(fd);
+	return ret;
+}
+
+int
+vduse_kernel_make(const struct vduse_sys *sys, const struct rte_vduse_conf *conf)
+{
+	const struct vduse_kernel_shape shape = { .api_version = VDUSE_ABI_VERSION_0,
+		.nb_spaces = 1 };
+	uint64_t version = shape.api_version;
+	int control_fd, ret;
+
+	control_fd = vduse_kernel_control(sys, conf->name);
+	if (control_fd < 0)
+		return control_fd;
+	ret = sys->ioctl(control_fd, VDUSE_IOC_SET_API_VERSION, &version);
+	if (ret < 0)
+		VDUSE_LOG(ERR, "%s: the kernel does not take VDUSE API version 0: %s", conf->name,
+				strerror(-ret));
+	if (ret == 0)
+		ret = vduse_kernel_create(sys, control_fd, &shape, conf);
+	if (ret == 0) {
+		ret = kernel_open(sys, conf);
+		if (ret < 0)
+			vduse_kernel_destroy(sys, control_fd, conf->name);
+	}
+	sys->close(control_fd);
+	return ret;
+}
+
 /* Create a device that serves nobody, and destroy it. */
 static int
 probe_create(const struct vduse_sys *sys, int control_fd, uint64_t api_version,

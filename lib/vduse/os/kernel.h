@@ -55,6 +55,15 @@ struct vduse_kernel_shape {
 int vduse_kernel_create(const struct vduse_sys *sys, int control_fd,
 		const struct vduse_kernel_shape *shape, const struct rte_vduse_conf *conf);
 
+/**
+ * Create a device and set it up, as rte_vduse_dev_create() expects one to be that somebody
+ * else made: API 0, one address space.
+ *
+ * @return its descriptor; -ENOTSUP a type or feature that the kernel refuses; -errno with a
+ *   line of log: there is none then
+ */
+int vduse_kernel_make(const struct vduse_sys *sys, const struct rte_vduse_conf *conf);
+
 /** Set up its queues and attributes. @param fd of the device @return 0 or -errno, said */
 int vduse_kernel_setup(const struct vduse_sys *sys, int fd, uint16_t nb_spaces,
 		const struct rte_vduse_conf *conf);
