@@ -11,12 +11,14 @@
 #include <stdint.h>
 
 #include "control.h"
+#include "control_config.h"
 
 #define MOCK_NETWORKS   8
 #define MOCK_CONTAINERS 256
 
 struct mock {
 	struct control *control;
+	struct control_ops ops;
 	struct control_network networks[MOCK_NETWORKS];
 	unsigned int nb_networks;
 	struct control_container containers[MOCK_CONTAINERS];
@@ -26,10 +28,9 @@ struct mock {
 	struct control_request *waiting; /* for it */
 	unsigned int gone;               /* requests whose deadline passed */
 	const char *config;              /* file that reload reads, or NULL */
+	struct control_config before;    /* what it said the last time */
 	int netns;                       /* the last descriptor of one that came, or -1 */
 };
-
-extern const struct control_ops mock_ops;
 
 /* A backend without anything, and what it is controlled by. */
 void mock_open(struct mock *mock, gid_t group);

@@ -92,7 +92,8 @@ test_no_such_method(void **state)
 			ERROR(SERVICE ".InterfaceNotFound", "\"interface\":\"org.example\""));
 	expect(CALL("Do"), ERROR(SERVICE ".MethodNotFound", "\"method\":\"org.dpdk.vduse.Do\""));
 	expect(CALL(""), ERROR(SERVICE ".MethodNotFound", "\"method\":\"org.dpdk.vduse.\""));
-	/* the mock has no such function */
+	/* a backend without such a function */
+	rig.mock.ops.reload = NULL;
 	expect(CALL("Reload"), ERROR(SERVICE ".MethodNotImplemented",
 					       "\"method\":\"org.dpdk.vduse.Reload\""));
 	expect("{\"method\":\"org.dpdk.vduse.ListNetworks\",\"upgrade\":true}",

@@ -96,7 +96,9 @@ static const struct varlink_param container_rows[] = {
 			.check = control_check_path, .value = "PATH",
 			.help = "network namespace that the interface is moved to" },
 	[CONTAINER_NETNS_FD] = { CONTAINER(VARLINK_FD, netns_fd), .value = "N",
-			.help = "the same by an open descriptor, sent with the message" },
+			.help = "the same by an open descriptor, sent with the message; netns is "
+				"then its "
+				"name only" },
 	[CONTAINER_IFNAME] = { CONTAINER(VARLINK_STRING, ifname), .max = 15,
 			.check = control_check_interface, .value = "NAME",
 			.help = "what the interface is called" },
@@ -263,9 +265,6 @@ control_container_check(const struct control_container *conf, struct varlink_wro
 		return conflict(wrong, "trunk",
 				"trunk together with vlan: tags pass as they are, or one is put "
 				"on: leave one out");
-	if (conf->netns[0] != '\0' && conf->netns_fd >= 0)
-		return conflict(wrong, "netns_fd",
-				"netns_fd together with netns: give one of them");
 	if (strcmp(conf->attach, "virtio") != 0 &&
 			(inside || conf->ifname[0] != '\0' || conf->address.nb != 0 ||
 					conf->route.nb != 0))

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control_config.h"
+
+void
+control_config_clear(struct control_config *config)
+{
+	free(config->networks);
+	free(config->containers);
+	memset(config, 0, sizeof(*config));
+}
+
+/* Room for one more; doubled when it is a power of two. */
+static void *
+grow(void *items, unsigned int nb, size_t size)
+{
+	if ((nb & (nb - 1)) != 0)
+		return items;
+	return reallocarray(items, nb == 0 ? 1 : 2 * (size_t)nb, size);
+}
+
+int
+control_config_network(struct control_config *config, const struct control_network *network)
+{
+	struct control_network *items =
+			grow(config->networks, config->nb_networks, sizeof(*network));
+
+	if (items == NULL)
+		return -ENOMEM;
+	config->networks = items;
+	items[config->nb_networks++] = *network;
+	return 0;
+}
+
+int
+control_config_container(struct control_config *config, const struct control_container *container)
+{
+	struct control_container *items =
+			grow(config->containers, config->nb_containers, sizeof(*container));
+
+	if (items == NULL)
+		return -ENOMEM;
+	config->containers = items;
+	items[config->nb_containers++] = *container;
+	return 0;
+}
+
+static const struct control_network *
+find_network(const struct control_config *config, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; config != NULL && i < config->nb_networks; i++)
+		if (strcmp(config->networks[i].name, name) == 0)
+			return &config->networks[i];
+	return NULL;
+}
+
+static const struct control_container *
+find_container(const struct control_config *config, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; config != NULL && i < config->nb_containers; i++)
+		if (strcmp(config->containers[i].name, name) == 0)
+			return &config->containers[i];
+	return NULL;
+}
+
+static int
+say(char *error, const char *name, const char *text)
+{
+	snprintf(error, CONTROL_ERROR_MAX, "%.64s: %.400s", name, text);
+	return -EINVAL;
+}
+
+static int
+add_network(struct control_config *config, const json_t *parameters, char *error)
+{
+	struct control_network network;
+
+	control_defaults(&control_network_words, &network);
+	control_from_json(&control_network_words, parameters, &network);
+	if (find_network(config, network.name) != NULL)
+		return say(error, network.name, "a network of this name is there: leave one out");
+	return control_config_network(config, &network);
+}
+
+static int
+add_container(struct control_config *config, const json_t *parameters, char *error)
+{
+	struct control_container container;
+	struct varlink_wrong wrong;
+
+	control_defaults(&control_container_words, &container);
+	control_from_json(&control_container_words, parameters, &container);
+	if (find_container(config, container.name) != NULL)
+		return say(error, container.name,
+				"a container of this name is there: leave one out");
+	if (find_network(config, container.network) == NULL)
+		return say(error, container.network, "no network above has this name: add it");
+	if (control_container_check(&container, &wrong) != 0)
+		return say(error, container.name, wrong.text);
+	return control_config_container(config, &container);
+}
+
+static int
+add_line(struct control_config *config, const struct control_tokens *tokens, char *error)
+{
+	struct control_line line;
+	int ret;
+
+	ret = control_line_parse(tokens->argc, tokens->argv, &line, error);
+	if (ret != 0)
+		return ret;
+	if (strcmp(line.command->method, "AddNetwork") == 0)
+		ret = add_network(config, line.parameters, error);
+	else if (strcmp(line.command->method, "AddContainer") == 0)
+		ret = add_container(config, line.parameters, error);
+	else
+		ret = say(error, line.command->object,
+				"a file has network add and container add only");
+	json_decref(line.parameters);
+	return ret;
+}
+
+/* One line; the error without its place. */
+static int
+parse_line(struct control_config *config, const char *text, struct control_tokens *tokens,
+		char *error)
+{
+	const int ret = control_split(text, tokens, error);
+
+	if (ret != 0 || tokens->argc == 0)
+		return ret;
+	return add_line(config, tokens, error);
+}
+
+static void
+place(char *error, const char *name, unsigned int line)
+{
+	char what[CONTROL_ERROR_MAX];
+
+	memcpy(what, error, sizeof(what));
+	snprintf(error, CONTROL_ERROR_MAX, "%.96s:%u: %.400s", name, line, what);
+}
+
+int
+control_config_parse(const char *text, const char *name, struct control_config *config, char *error)
+{
+	struct control_tokens *tokens = malloc(sizeof(*tokens));
+	char *copy = strdup(text), *rest = copy, *line;
+	unsigned int n = 0;
+	int ret = 0;
+
+	memset(config, 0, sizeof(*config));
+	memset(error, 0, CONTROL_ERROR_MAX);
+	if (tokens == NULL || copy == NULL)
+		ret = -ENOMEM;
+	while (ret == 0 && (line = strsep(&rest, "\n")) != NULL) {
+		n++;
+		ret = parse_line(config, line, tokens, error);
+	}
+	if (ret == -EINVAL)
+		place(error, name, n);
+	else if (ret != 0)
+		snprintf(error, CONTROL_ERROR_MAX, "%.96s: no memory", name);
+	if (ret != 0)
+		control_config_clear(config);
+	free(copy);
+	free(tokens);
+	return ret;
+}
+
+/* Return: the text of a file, to be freed; or NULL with errno. */
+static char *
+read_text(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *text = NULL;
+	size_t size = 0;
+	ssize_t len;
+	int why = 0;
+
+	if (file == NULL)
+		return NULL;
+	/* all of it: a text has no zero byte */
+	len = getdelim(&text, &size, '\0', file);
+	if (len < 0 && feof(file) == 0)
+		why = errno;
+	else if (len > 0 && strlen(text) != (size_t)len)
+		why = EILSEQ;
+	fclose(file);
+	if (why == 0 && len < 0) {
+		free(text);
+		return strdup("");
+	}
+	if (why == 0)
+		return text;
+	free(text);
+	errno = why;
+	return NULL;
+}
+
+int
+control_config_read(const char *path, struct control_config *config, char *error)
+{
+	char *text = read_text(path);
+	int ret;
+
+	if (text == NULL) {
+		ret = -errno;
+		memset(config, 0, sizeof(*config));
+		snprintf(error, CONTROL_ERROR_MAX, "%.200s: %s", path, strerror(-ret));
+		return ret;
+	}
+	ret = control_config_parse(text, path, config, error);
+	free(text);
+	return ret;
+}
+
+/* A line: the words that are not as they would be without being given. */
+static void
+write_line(FILE *out, const char *object, const struct varlink_params *words, const void *conf)
+{
+	char value[CONTROL_VALUE_MAX], quoted[2 * CONTROL_VALUE_MAX], name[32];
+	const struct varlink_param *word;
+	unsigned int i;
+
+	control_value(&words->rows[0], conf, value, sizeof(value));
+	control_quote(value, quoted, sizeof(quoted));
+	fprintf(out, "%s add %s", object, quoted);
+	for (i = 1; i < words->nb; i++) {
+		word = &words->rows[i];
+		control_value(word, conf, value, sizeof(value));
+		if (value[0] == '\0' ||
+				strcmp(value, word->fallback != NULL ? word->fallback : "") == 0)
+			continue;
+		/* no number that may be given: as without */
+		if (word->type == VARLINK_INT && word->min > 0 && strcmp(value, "0") == 0)
+			continue;
+		control_quote(value, quoted, sizeof(quoted));
+		fprintf(out, " %s %s", control_word_name(word, name, sizeof(name)), quoted);
+	}
+	fputc('\n', out);
+}
+
+char *
+control_config_text(const struct control_config *config)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	unsigned int i;
+
+	if (out == NULL)
+		return NULL;
+	for (i = 0; i < config->nb_networks; i++)
+		write_line(out, "network", &control_network_words, &config->networks[i]);
+	for (i = 0; i < config->nb_containers; i++)
+		write_line(out, "container", &control_container_words, &config->containers[i]);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+struct steps {
+	struct control_step *items;
+	unsigned int nb;
+};
+
+static void
+step(struct steps *steps, enum control_verb verb, const void *network, const void *container)
+{
+	steps->items[steps->nb++] = (struct control_step){
+		.verb = verb, .network = network, .container = container
+	};
+}
+
+/* Words that differ; what is chosen where it is not given does not. */
+static uint64_t
+differing(const struct varlink_params *words, const void *now, const void *wanted)
+{
+	uint64_t which = 0, left = UINT64_MAX;
+	int i;
+
+	if (words == &control_container_words &&
+			(*(const uint64_t *)wanted >> CONTAINER_MAC & 1) == 0)
+		left &= ~(UINT64_C(1) << CONTAINER_MAC);
+	while ((i = control_differ(words, now, wanted, left)) >= 0) {
+		which |= UINT64_C(1) << i;
+		left &= ~(UINT64_C(1) << i);
+	}
+	return which;
+}
+
+/* Containers go before their networks. */
+static void
+remove_old(const struct control_config *before, const struct control_config *now,
+		const struct control_config *wanted, struct steps *steps)
+{
+	unsigned int i;
+
+	for (i = 0; before != NULL && i < before->nb_containers; i++)
+		if (find_container(wanted, before->containers[i].name) == NULL &&
+				find_container(now, before->containers[i].name) != NULL)
+			step(steps, CONTROL_DEL, NULL, &before->containers[i]);
+}
+
+/* When no container of the new is on them any more. */
+static void
+remove_networks(const struct control_config *before, const struct control_config *now,
+		const struct control_config *wanted, struct steps *steps)
+{
+	unsigned int i;
+
+	for (i = 0; before != NULL && i < before->nb_networks; i++)
+		if (find_network(wanted, before->networks[i].name) == NULL &&
+				find_network(now, before->networks[i].name) != NULL)
+			step(steps, CONTROL_DEL, &before->networks[i], NULL);
+}
+
+static void
+make_networks(const struct control_config *now, const struct control_config *wanted,
+		struct steps *steps)
+{
+	const struct control_network *there;
+	unsigned int i;
+	uint64_t which;
+
+	for (i = 0; i < wanted->nb_networks; i++) {
+		there = find_network(now, wanted->networks[i].name);
+		which = there != NULL ? differing(&control_network_words, there,
+							&wanted->networks[i])
+				      : 1;
+		if (which == 0)
+			continue;
+		step(steps, there == NULL ? CONTROL_ADD : CONTROL_SET, &wanted->networks[i], NULL);
+		steps->items[steps->nb - 1].which = there != NULL ? which : 0;
+	}
+}
+
+static void
+make_containers(const struct control_config *now, const struct control_config *wanted,
+		struct steps *steps)
+{
+	const struct control_container *there;
+	unsigned int i;
+	uint64_t which;
+
+	for (i = 0; i < wanted->nb_containers; i++) {
+		there = find_container(now, wanted->containers[i].name);
+		which = there != NULL ? differing(&control_container_words, there,
+							&wanted->containers[i])
+				      : 1;
+		if (which == 0)
+			continue;
+		step(steps, there == NULL ? CONTROL_ADD : CONTROL_SET, NULL,
+				&wanted->containers[i]);
+		steps->items[steps->nb - 1].which = there != NULL ? which : 0;
+	}
+}
+
+int
+control_config_diff(const struct control_config *before, const struct control_config *now,
+		const struct control_config *wanted, struct control_step **steps)
+{
+	struct steps all = { 0 };
+	size_t most = (size_t)wanted->nb_networks + wanted->nb_containers + 1;
+
+	if (before != NULL)
+		most += (size_t)before->nb_networks + before->nb_containers;
+	all.items = calloc(most, sizeof(*all.items));
+	if (all.items == NULL)
+		return -ENOMEM;
+	remove_old(before, now, wanted, &all);
+	make_networks(now, wanted, &all);
+	make_containers(now, wanted, &all);
+	remove_networks(before, now, wanted, &all);
+	*steps = all.items;
+	return (int)all.nb;
+}

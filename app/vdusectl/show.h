@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Answers as people read them. */
+
+#ifndef SHOW_H
+#define SHOW_H
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "command.h"
+
+/** @return the exit status: 0, or VDUSECTL_FAULT */
+int show(const struct control_line *line, const json_t *parameters, FILE *out);
+
+/** The part of an answer that -j prints: the list of a list. */
+const json_t *show_json(const struct control_line *line, const json_t *parameters);
+
+#endif /* SHOW_H */
