@@ -8,9 +8,6 @@
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <rte_cycles.h>
 
 #include "bench.h"
 #include "ring/notify.h"
@@ -84,14 +81,92 @@ test_broken(void **state)
 	broken_run(break_read_eperm);
 }
 
-/* Destroyed while it waits for whoever keeps the old one, or just begins: that goes too. */
+/* Other threads' calls of the kernel are counted, and one of them waits for the owner's next step.
+ */
+static struct {
+	pthread_t owner;
+	unsigned int at, calls;
+	bool reached, go_on; /* atomic */
+} gate;
+
+/* Others have the processor for a while. */
+static void
+give_way(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 100; i++)
+		sched_yield();
+}
+
+static void
+gate_pass(void)
+{
+	if (pthread_equal(pthread_self(), gate.owner) ||
+			__atomic_fetch_add(&gate.calls, 1, __ATOMIC_ACQ_REL) != gate.at)
+		return;
+	__atomic_store_n(&gate.reached, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&gate.go_on, __ATOMIC_ACQUIRE))
+		sched_yield();
+	give_way();
+}
+
+static int
+gate_ioctl(int fd, unsigned long request, void *arg)
+{
+	gate_pass();
+	return fk_sys.ioctl(fd, request, arg);
+}
+
+static int
+gate_open(const char *name)
+{
+	gate_pass();
+	return fk_sys.open_device(name);
+}
+
+static void
+gate_close(int fd)
+{
+	gate_pass();
+	fk_sys.close(fd);
+}
+
+/* Destroyed at a call of the kernel while it is recreated; false: there are not so many. */
+static bool
+destroy_at(unsigned int at)
+{
+	const struct bench_conf conf = { 0 };
+	bool reached;
+	struct bench b;
+
+	gate.owner = pthread_self();
+	gate.reached = gate.go_on = false;
+	gate.at = UINT_MAX;
+	bench_up(&b, &conf);
+	gate.at = at;
+	gate.calls = 0;
+	unit_log_clear();
+	fk_break(b.dev);
+	do {
+		sched_yield();
+		reached = __atomic_load_n(&gate.reached, __ATOMIC_ACQUIRE);
+	} while (!reached && unit_log_count("unit: recreated") == 0);
+	__atomic_store_n(&gate.go_on, true, __ATOMIC_RELEASE);
+	bench_destroy(&b);
+	assert_null(fk_find("unit"));
+	return reached;
+}
+
+/* Destroyed at any step of it, or while it waits for whoever keeps the old one: that goes too. */
 static void
 test_broken_destroy(void **state)
 {
 	const struct bench_conf conf = { 0 };
 	const unsigned int fds = unit_count_fds();
+	struct vduse_sys sys = fk_sys;
 	struct bench b;
-	unsigned int i;
+	unsigned int at;
 
 	(void)state;
 	bench_up(&b, &conf);
@@ -100,13 +175,15 @@ test_broken_destroy(void **state)
 	assert_true(fk_fail_wait());
 	bench_destroy(&b);
 	assert_null(fk_find("unit"));
-	for (i = 0; i < 300; i++) {
-		bench_up(&b, &conf);
-		fk_break(b.dev);
-		rte_delay_us(i);
-		bench_destroy(&b);
+	sys.ioctl = gate_ioctl;
+	sys.open_device = gate_open;
+	sys.close = gate_close;
+	vduse_sys_set(&sys);
+	for (at = 0; destroy_at(at); at++)
 		assert_int_equal(unit_count_fds(), fds);
-	}
+	printf("destroyed at %u calls of the kernel\n", at);
+	assert_true(at > 4); /* removed, made, tuned, watched */
+	assert_int_equal(unit_count_fds(), fds);
 }
 
 static unsigned int
@@ -177,7 +254,7 @@ static int
 slow_ioctl(int fd, unsigned long request, void *arg)
 {
 	if (slow)
-		usleep(1000);
+		give_way();
 	return fk_sys.ioctl(fd, request, arg);
 }
 
