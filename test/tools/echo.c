@@ -9,10 +9,10 @@
  * Half of the frames are sent in two descriptors and every third by an indirect table. Commands are
  * lines on stdin, each answered by a line that begins with "ok" or "not ok":
  *   start   negotiate, rings, DRIVER_OK, and traffic from here on
- *   back    wait until frames sent from now on come back; says after how many ms
- *   show    counters: "not ok" where a frame came twice, was damaged, or overtook another
- *   full    no more traffic; all descriptors come back, and a ring's worth of frames passes at once
- *   quit
+ *   back [PID]  wait until frames sent from now on come back; says after how many ms, and for how
+ * many of them both this program and that one had a processor show    counters: "not ok" where a
+ * frame came twice, was damaged, or overtook another full    no more traffic; all descriptors come
+ * back, and a ring's worth of frames passes at once quit
  */
 
 #include <errno.h>
@@ -64,12 +64,42 @@ static struct {
 } e;
 
 static uint64_t
+clock_ms(clockid_t clock)
+{
+	struct timespec t = { 0 };
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
+}
+
+static uint64_t
 now_ms(void)
 {
-	struct timespec t;
+	return clock_ms(CLOCK_MONOTONIC);
+}
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
+/* Who polls without a rest has as much of its processor's time as goes by while it runs. */
+struct busy {
+	clockid_t other;
+	uint64_t own_begin, other_begin;
+};
+
+static void
+busy_begin(struct busy *busy, pid_t pid)
+{
+	if (pid == 0 || clock_getcpuclockid(pid, &busy->other) != 0)
+		busy->other = CLOCK_PROCESS_CPUTIME_ID;
+	busy->own_begin = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
+	busy->other_begin = clock_ms(busy->other);
+}
+
+static uint64_t
+busy_ms(const struct busy *busy)
+{
+	const uint64_t own = clock_ms(CLOCK_PROCESS_CPUTIME_ID) - busy->own_begin;
+	const uint64_t other = clock_ms(busy->other) - busy->other_begin;
+
+	return own < other ? own : other;
 }
 
 static void *
@@ -259,15 +289,18 @@ start(void)
 
 /* Frames that are sent after this moment. */
 static int
-back(uint64_t *ms)
+back(pid_t pid, uint64_t *ms, uint64_t *both_ms)
 {
 	const uint64_t begin = now_ms();
 	const uint32_t from = e.next;
+	struct busy busy;
 
+	busy_begin(&busy, pid);
 	while (now_ms() - begin < LONGEST) {
 		turn();
 		if (e.last >= from && e.returned > 0) {
 			*ms = now_ms() - begin;
+			*both_ms = busy_ms(&busy);
 			return 0;
 		}
 		/* what was under way may be lost: make room for what comes now */
@@ -331,13 +364,13 @@ open_device(const char *path)
 static void
 command(const char *line)
 {
-	uint64_t ms = 0;
+	uint64_t ms = 0, both_ms = 0;
 	int ret = -EINVAL;
 
 	if (strncmp(line, "start", 5) == 0)
 		ret = start();
 	else if (strncmp(line, "back", 4) == 0)
-		ret = back(&ms);
+		ret = back(atoi(line + 4), &ms, &both_ms);
 	else if (strncmp(line, "full", 4) == 0)
 		ret = full();
 	else if (strncmp(line, "show", 4) == 0)
@@ -345,7 +378,7 @@ command(const char *line)
 	if (ret < 0)
 		printf("not ok: %s", strerror(-ret));
 	else
-		printf("ok %" PRIu64 " ms", ms);
+		printf("ok %" PRIu64 " ms, %" PRIu64 " ms of both", ms, both_ms);
 	printf(" sent=%" PRIu64 " returned=%" PRIu64 " lost=%" PRIu64 " twice=%" PRIu64
 	       " damaged=%" PRIu64 " overtook=%" PRIu64 " descriptors=%u\n",
 			e.sent, e.returned, e.sent - e.returned, e.twice, e.damaged, e.overtook,
