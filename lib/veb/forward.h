@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VEB_FORWARD_H
+#define VEB_FORWARD_H
+
+/* From a burst that was looked at to members: one, several, all of a VLAN. */
+
+#include "priv.h"
+
+/* Give frames to a member. Where it copies they stay the caller's; else none of them does. */
+void egress_send(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts,
+		uint16_t n);
+
+/* The same; they stay the caller's in any case. */
+void egress_copy(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts,
+		uint16_t n);
+
+/* Copies for who mirrors `of`, unless that is `except`. */
+void egress_mirror(const struct burst *b, const struct veb_member *of,
+		const struct veb_member *except, struct rte_mbuf **pkts, uint16_t n);
+
+/* Nobody needs these any more; they are freed with the burst. */
+void egress_done(const struct burst *b, struct rte_mbuf **pkts, uint16_t n);
+
+/* Free what is done. */
+void egress_free(struct veb_lcore *lcore);
+
+/* Whether the member sees another tag than its sender. */
+static inline bool
+flood_retags(const struct burst *b, const struct veb_member *to)
+{
+	if (policy_is_trunk(b->policy))
+		return !policy_is_trunk(veb_policy(to));
+	return b->policy->tci != 0 && policy_is_trunk(veb_policy(to));
+}
+
+/*
+ * Frames with the tag that the member is to see, in *pkts. Return: how many; the others were
+ * dropped, for lack of buffers.
+ */
+uint16_t flood_retag(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts,
+		uint16_t n);
+
+/* Frames for every uplink. They are consumed. */
+void flood_to_wire(const struct burst *b, struct rte_mbuf **pkts, uint16_t n);
+
+/* Frames of one VLAN for all of its members, and for every uplink. They are consumed. */
+void flood_to_group(const struct burst *b, struct rte_mbuf **pkts, uint16_t n, uint16_t vlan);
+
+#endif /* VEB_FORWARD_H */
