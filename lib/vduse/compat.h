@@ -30,6 +30,13 @@
 #define VDUSE_TSAN 0
 #endif
 
+/** A number of telemetry's answer, 64 bits wide. */
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
+#define vduse_tel_add_uint rte_tel_data_add_dict_uint
+#else
+#define vduse_tel_add_uint rte_tel_data_add_dict_u64
+#endif
+
 /** Control thread handle and body, in the release's own types. */
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
 typedef rte_thread_t vduse_thread_t;

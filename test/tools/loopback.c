@@ -378,10 +378,15 @@ do_link(bool up)
 {
 	const uint64_t end = rte_get_timer_cycles() + LINK_S * rte_get_timer_hz();
 	struct rte_eth_link link;
+	int ret;
 
 	do {
 		turn();
-		rte_eth_link_get_nowait(0, &link);
+		ret = rte_eth_link_get_nowait(0, &link);
+		if (ret < 0) {
+			printf("not ok: link: %s\n", strerror(-ret));
+			return;
+		}
 	} while (link.link_status != up && rte_get_timer_cycles() < end);
 	printf("%s: link %s\n", link.link_status == up ? "ok" : "not ok",
 			link.link_status ? "up" : "down");

@@ -184,7 +184,7 @@ fwd_rig_expect_frame(const struct fwd_rig *b, uint32_t len, uint8_t seed)
 	struct rte_mbuf *m;
 	uint8_t byte;
 	uint32_t i;
-	void *obj;
+	void *obj = NULL;
 
 	assert_int_equal(rte_ring_dequeue(b->out, &obj), 0);
 	m = obj;

@@ -15,6 +15,7 @@
 #include <ethdev_driver.h>
 #include <rte_eth_ring.h>
 
+#include "../../drivers/net/vduse/compat.h"
 #include "filter.h"
 #include "stats.h"
 
@@ -37,9 +38,10 @@ static const struct {
 };
 
 static int
-stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
+stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats PMD_STATS_QUEUES)
 {
 	(void)dev;
+	(void)PMD_QUEUES(q_errors);
 	*stats = nic;
 	return 0;
 }

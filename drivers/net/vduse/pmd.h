@@ -8,7 +8,8 @@
 #include <limits.h>
 
 #include <rte_vduse_net.h>
-#include <rte_version.h>
+
+#include "compat.h"
 
 extern int pmd_logtype;
 
@@ -96,12 +97,7 @@ int pmd_rx_start(struct rte_eth_dev *eth_dev);
 
 int pmd_mtu_set(struct rte_eth_dev *eth_dev, uint16_t mtu);
 
-#if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
-int pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats,
-		struct eth_queue_stats *queues);
-#else
-int pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats);
-#endif
+int pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats PMD_STATS_QUEUES);
 int pmd_stats_reset(struct rte_eth_dev *eth_dev);
 int pmd_xstats_get_names(
 		struct rte_eth_dev *eth_dev, struct rte_eth_xstat_name *names, unsigned int size);

@@ -29,13 +29,6 @@ pmd_queue_stats(const struct pmd_queue *q, bool rx, struct rte_vduse_net_queue_s
 		now[i] -= base[i];
 }
 
-/* Where ethdev wants the counters of single queues: in the port's until 25.11, then beside them. */
-#if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
-#define PMD_QUEUES(field) (queues != NULL ? queues->field : NULL)
-#else
-#define PMD_QUEUES(field) (stats->field)
-#endif
-
 static void
 pmd_count(uint64_t *counters, uint16_t queue, uint64_t value)
 {
@@ -44,12 +37,7 @@ pmd_count(uint64_t *counters, uint16_t queue, uint64_t value)
 }
 
 int
-#if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
-pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats,
-		struct eth_queue_stats *queues)
-#else
-pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats)
-#endif
+pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats PMD_STATS_QUEUES)
 {
 	struct rte_vduse_net_queue_stats s;
 	uint16_t i;

@@ -12,8 +12,8 @@
 
 #include <rte_byteorder.h>
 #include <rte_telemetry.h>
-#include <rte_version.h>
 
+#include "compat.h"
 #include "count.h"
 #include "net/config.h"
 #include "net/list.h"
@@ -31,16 +31,6 @@ tel_hex(struct rte_tel_data *d, const char *name, uint64_t value)
 
 	snprintf(text, sizeof(text), "0x%" PRIx64, value);
 	rte_tel_data_add_dict_string(d, name, text);
-}
-
-static void
-tel_uint(struct rte_tel_data *d, const char *name, uint64_t value)
-{
-#if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
-	rte_tel_data_add_dict_uint(d, name, value);
-#else
-	rte_tel_data_add_dict_u64(d, name, value);
-#endif
 }
 
 /* Names of the bits that are set, as an array. */
@@ -89,16 +79,16 @@ tel_info_one(const struct rte_vduse_net *net, void *arg)
 	net_config_read(net, &config);
 	rte_ether_format_addr(mac, sizeof(mac), (const struct rte_ether_addr *)config.mac);
 	rte_tel_data_add_dict_string(arg, "name", net->dev->name);
-	tel_uint(arg, "api_version", info.dev.api_version);
+	vduse_tel_add_uint(arg, "api_version", info.dev.api_version);
 	rte_tel_data_add_dict_string(arg, "mac", mac);
-	tel_uint(arg, "mtu", rte_le_to_cpu_16(config.mtu));
-	tel_uint(arg, "speed_mbps", rte_le_to_cpu_32(config.speed));
+	vduse_tel_add_uint(arg, "mtu", rte_le_to_cpu_16(config.mtu));
+	vduse_tel_add_uint(arg, "speed_mbps", rte_le_to_cpu_32(config.speed));
 	rte_tel_data_add_dict_string(arg, "body", net->bodies != NULL ? net->bodies->name : "none");
-	tel_uint(arg, "link_up", info.link_up);
-	tel_uint(arg, "queue_pairs", info.queue_pairs);
-	tel_uint(arg, "active_pairs", info.active_pairs);
-	tel_uint(arg, "started", info.dev.started);
-	tel_uint(arg, "broken", info.dev.broken);
+	vduse_tel_add_uint(arg, "link_up", info.link_up);
+	vduse_tel_add_uint(arg, "queue_pairs", info.queue_pairs);
+	vduse_tel_add_uint(arg, "active_pairs", info.active_pairs);
+	vduse_tel_add_uint(arg, "started", info.dev.started);
+	vduse_tel_add_uint(arg, "broken", info.dev.broken);
 	tel_bits(arg, "status", info.dev.status, 8, net_status_name);
 	tel_bits(arg, "offered", net->dev->offered, 64, rte_vduse_net_feature_name);
 	tel_bits(arg, "negotiated", info.dev.driver_features, 64, rte_vduse_net_feature_name);
@@ -116,21 +106,21 @@ tel_queue(const struct rte_vduse_net *net, uint16_t index, struct rte_tel_data *
 					? "control"
 			: index % 2 == 0 ? "receive"
 					 : "transmit");
-	tel_uint(d, "max_size", vq->ctl.max_size);
+	vduse_tel_add_uint(d, "max_size", vq->ctl.max_size);
 	vduse_vq_look(vq, &view);
-	tel_uint(d, "size", view.size);
-	tel_uint(d, "ready", view.ready);
-	tel_uint(d, "running", view.running);
+	vduse_tel_add_uint(d, "size", view.size);
+	vduse_tel_add_uint(d, "ready", view.ready);
+	vduse_tel_add_uint(d, "running", view.running);
 	rte_tel_data_add_dict_string(d, "format", view.is_packed ? "packed" : "split");
 	tel_hex(d, "desc_iova", view.desc_addr);
 	tel_hex(d, "driver_iova", view.driver_addr);
 	tel_hex(d, "device_iova", view.device_addr);
-	tel_uint(d, "avail_index", view.avail_idx);
-	tel_uint(d, "used_index", view.used_idx);
+	vduse_tel_add_uint(d, "avail_index", view.avail_idx);
+	vduse_tel_add_uint(d, "used_index", view.used_idx);
 	rte_tel_data_add_dict_int(d, "fill", view.fill);
-	tel_uint(d, "kicks", vduse_wake_kicks(vq));
-	tel_uint(d, "calls", vduse_count_read(&vq->stats.calls));
-	tel_uint(d, "calls_suppressed", vduse_count_read(&vq->stats.calls_suppressed));
+	vduse_tel_add_uint(d, "kicks", vduse_wake_kicks(vq));
+	vduse_tel_add_uint(d, "calls", vduse_count_read(&vq->stats.calls));
+	vduse_tel_add_uint(d, "calls_suppressed", vduse_count_read(&vq->stats.calls_suppressed));
 	if (view.fault != NULL)
 		rte_tel_data_add_dict_string(d, "fault", view.fault);
 }
@@ -166,10 +156,10 @@ tel_space(struct vduse_iotlb *tlb, struct rte_tel_data *d)
 	rte_tel_data_start_array(extents, RTE_TEL_STRING_VAL);
 	pthread_mutex_lock(&tlb->lock);
 	map = tlb->map;
-	tel_uint(d, "regions", tlb->nb_regions);
-	tel_uint(d, "extents", map->extents[0].size == 0 ? 0 : map->nb);
-	tel_uint(d, "generation", map->generation);
-	tel_uint(d, "losses", tlb->losses);
+	vduse_tel_add_uint(d, "regions", tlb->nb_regions);
+	vduse_tel_add_uint(d, "extents", map->extents[0].size == 0 ? 0 : map->nb);
+	vduse_tel_add_uint(d, "generation", map->generation);
+	vduse_tel_add_uint(d, "losses", tlb->losses);
 	for (i = 0; i < map->nb && i < TEL_REGIONS_MAX; i++) {
 		const struct vduse_extent *ext = &map->extents[i];
 
@@ -204,8 +194,8 @@ tel_iotlb_one(const struct rte_vduse_net *net, void *arg)
 
 	for (i = 0; i < net->dev->nb_queues; i++)
 		misses += vduse_count_read(&vduse_dev_vq(net->dev, i)->stats.iotlb_misses);
-	tel_uint(arg, "misses", misses);
-	tel_uint(arg, "umem_capable", tel_umem(net->dev));
+	vduse_tel_add_uint(arg, "misses", misses);
+	vduse_tel_add_uint(arg, "umem_capable", tel_umem(net->dev));
 	for (i = 0; i < net->dev->nb_spaces; i++) {
 		space = rte_tel_data_alloc();
 		if (space == NULL)
@@ -237,14 +227,14 @@ tel_messages_one(const struct rte_vduse_net *net, void *arg)
 	vduse_count_read_all(&now, &net->dev->msg_stats, sizeof(now));
 	for (i = 0; i < RTE_DIM(names); i++) {
 		answered += now.answered[i];
-		tel_uint(arg, names[i], now.answered[i]);
+		vduse_tel_add_uint(arg, names[i], now.answered[i]);
 		if (now.refused[i] == 0)
 			continue;
 		snprintf(name, sizeof(name), "%s_refused", names[i]);
-		tel_uint(arg, name, now.refused[i]);
+		vduse_tel_add_uint(arg, name, now.refused[i]);
 	}
-	tel_uint(arg, "latency_ns_average", answered > 0 ? now.ns_total / answered : 0);
-	tel_uint(arg, "latency_ns_max", now.ns_max);
+	vduse_tel_add_uint(arg, "latency_ns_average", answered > 0 ? now.ns_total / answered : 0);
+	vduse_tel_add_uint(arg, "latency_ns_max", now.ns_max);
 }
 
 static const struct {
