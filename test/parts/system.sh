@@ -7,9 +7,15 @@ group_says() {
 	sed -n "s/^# $2: //p" "test/system/$1.sh" | head -n 1
 }
 
-# group_kernels GROUP: on which kernels it runs. Where kernels do not differ, "all" alone has the others.
+# group_kernels GROUP: on which kernels it runs. Where kernels do not differ, "all" alone has the others; a
+# group of "# Kernels: one" asks nothing of the kernel that others do not.
 group_kernels() {
-	if [ "$level" = all ] || $kernels_given || [ "$(group_says "$1" Kernels)" = all ]; then
+	local on=$level
+	case $(group_says "$1" Kernels) in
+	all) on=all ;;
+	one) on=once ;;
+	esac
+	if [ "$on" = all ] || $kernels_given; then
 		echo "${kernels[@]}"
 	else
 		echo "${kernels[0]}"

@@ -86,7 +86,7 @@ listening() {
 case_tcp() {
 	mtu 1500
 	mkfifo /tmp/silence
-	dd if=/dev/urandom of=/tmp/data bs=1000000 count=100 2>/dev/null
+	dd if=/dev/urandom of=/tmp/data bs=1000000 count=30 2>/dev/null
 	sha256sum </tmp/data >/tmp/sum
 	tcp c1 c2 10.0.0.2
 	tcp c2 c1 10.0.0.1

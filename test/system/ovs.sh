@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# Kernels: one
 # Debian's own Open vSwitch with DPDK on the PMD: an application that nobody here wrote, with two
 # containers on one of its bridges.
 # Run: all

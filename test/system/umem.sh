@@ -5,7 +5,7 @@
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 
-times=20
+times=${UMEM_TIMES:-10}
 bus=/sys/bus/vdpa/drivers/virtio_vdpa
 region_kib=65536 # the kernel's default bounce region
 size=           # of another one, bytes
