@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# INTERACTIVE=1: a failed case stops with a shell in its place, which has its words, and "exit" goes on.
+# test/run itself. INTERACTIVE=1: a failed case stops with a shell in its place, which has its words, and
+# "exit" goes on. And its jobs: what is side by side and what is not, and that they end with it.
 . "$(dirname "$0")/lib.sh"
 
 # fails NAME [VARIABLE...]: test/run with a case that fails, and these words typed in; what it says is in $said.
@@ -26,6 +27,57 @@ case_not_asked() {
 	! grep -aq 'number 42' "$said" || fail "a shell that was not asked for"
 }
 
+# jobs_try COMMAND: with the words of test/run's jobs, two at once, in a folder of its own; becomes it.
+jobs_try() {
+	rm -rf "$work/jobs"
+	mkdir "$work/jobs"
+	# shellcheck disable=SC2016 # its own
+	exec timeout "$patience" bash -c '
+		cd "$1" && . test/parts/results.sh && . test/parts/jobs.sh && logs=$2 jobs_at_once=2
+		# until the other one is there
+		meets() {
+			: >"$logs/$1.here"
+			until [ -e "$logs/$2.here" ]; do sleep 0.02; done
+			result pass "$1" 0
+		}
+		alone() {
+			mkdir "$logs/lane" && result pass "$1/begins" 0
+			rmdir "$logs/lane" && result pass "$1/ends" 0
+		}
+		dies() { exit 3; }
+		'"$1" - "$pages" "$work/jobs"
+}
+
+case_jobs() {
+	(jobs_try '
+		job - meets a b; job - meets b a; job lane alone c; job lane alone d; job - dies; jobs_run
+		echo "${count[pass]} ${count[fail]} ${count[skip]}"') >"$work/jobs.log" || { log jobs; fail "they do not end"; }
+	grep -qx '6 1 0' "$work/jobs.log" || { log jobs; fail "not all results are counted"; }
+	grep -q '^FAIL job-. .*without a result' "$work/jobs.log" || { log jobs; fail "one that died is not told"; }
+	grep -A 1 '^PASS c/begins' "$work/jobs.log" | grep -q '^PASS c/ends' || { log jobs; fail "its lines are not whole"; }
+}
+
+job_there() {
+	[ -e "$work/jobs/a.here" ]
+}
+
+# One whose other one never comes is ended with it.
+case_ended() {
+	local pid job
+	rm -rf "$work/jobs"
+	(jobs_try 'trap jobs_stop EXIT; trap "exit 130" TERM; echo $BASHPID >$logs/main; job - meets a never; jobs_run') &
+	pid=$!
+	background+=("$pid")
+	wait_for "$patience" job_there || fail "it does not begin"
+	job=$(cat "/proc/$(cat "$work/jobs/main")"/task/*/children)
+	[ -n "$job" ] || fail "no process of it"
+	kill -TERM "$(cat "$work/jobs/main")"
+	wait_for "$patience" is_gone running "$pid" || fail "it does not end"
+	wait_for "$patience" is_gone running "${job%% *}" || fail "its job goes on"
+}
+
+case_run shell/jobs case_jobs
+case_run shell/ended case_ended
 case_run shell/not_asked case_not_asked
 case_run shell/native shell native/fails
 case_run shell/pause shell native/fails PAUSE_ON_FAILURE=1

@@ -83,8 +83,11 @@ jobs_run() {
 		while [ ${#jobs_lane[@]} -lt "$jobs_at_once" ] && jobs_begin; do
 			:
 		done
-		wait -n -p pid "${!jobs_lane[@]}" || true
-		jobs_ended "$pid"
+		# bash's wait -n may miss one that ended before it
+		sleep 0.1
+		for pid in "${!jobs_lane[@]}"; do
+			[ -d "/proc/$pid" ] || jobs_ended "$pid"
+		done
 	done
 }
 
