@@ -19,31 +19,31 @@ _vdusectl() {
 	COMPREPLY=()
 	case $prev in
 	-S)
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur" || true)
 		return
 		;;
 	spoofchk)
-		mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$cur" || true)
 		return
 		;;
 	trust)
-		mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$cur" || true)
 		return
 		;;
 	isolated)
-		mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$cur" || true)
 		return
 		;;
 	link)
-		mapfile -t COMPREPLY < <(compgen -W 'auto up down' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'auto up down' -- "$cur" || true)
 		return
 		;;
 	profile)
-		mapfile -t COMPREPLY < <(compgen -W 'latency bulk xdp tx none' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'latency bulk xdp tx none' -- "$cur" || true)
 		return
 		;;
 	attach)
-		mapfile -t COMPREPLY < <(compgen -W 'virtio vhost none' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'virtio vhost none' -- "$cur" || true)
 		return
 		;;
 	esac
@@ -68,7 +68,7 @@ _vdusectl() {
 	*,container,show) words='network statistics' ;;
 	*,fdb,show) words='network' ;;
 	esac
-	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur" || true)
 }
 
 complete -F _vdusectl vdusectl

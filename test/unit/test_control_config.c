@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -143,6 +144,47 @@ test_file(void **state)
 	assert_string_equal(error, want);
 }
 
+/* Whole, or as it was before. */
+static void
+test_write(void **state)
+{
+	char folder[] = "/tmp/config.XXXXXX", path[64], fresh[64], error[CONTROL_ERROR_MAX];
+	struct control_config config = parse("network add net0\n"), read;
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/state", folder);
+	snprintf(fresh, sizeof(fresh), "%s/state.new", folder);
+	assert_int_equal(control_config_write(path, &config), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(access(fresh, F_OK), -1);
+	/* what another left half done does not matter; where it cannot be written the old stays */
+	assert_int_equal(mkdir(fresh, 0700), 0);
+	config.networks[0].mtu = 9000;
+	assert_int_equal(control_config_write(path, &config), -EISDIR);
+	assert_int_equal(rmdir(fresh), 0);
+	assert_int_equal(symlink("/dev/full", fresh), 0);
+	assert_int_equal(control_config_write(path, &config), -ELOOP);
+	assert_int_equal(unlink(fresh), 0);
+	assert_int_equal(control_config_read(path, &read, error), 0);
+	assert_int_equal(read.networks[0].mtu, 0);
+	control_config_clear(&read);
+	assert_int_equal(control_config_write(path, &config), 0);
+	assert_int_equal(control_config_read(path, &read, error), 0);
+	assert_int_equal(read.networks[0].mtu, 9000);
+	control_config_clear(&read);
+	/* the place is taken by what cannot be replaced */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(control_config_write(path, &config), -EISDIR);
+	assert_int_equal(access(fresh, F_OK), -1);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+	control_config_clear(&config);
+}
+
 /* Steps in words: "-c1 +n:net0 =c2(vlan,trust)". */
 static void
 steps_text(const struct control_step *steps, int nb, char *buf, size_t len)
@@ -234,6 +276,7 @@ main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_diff),
 	};
 

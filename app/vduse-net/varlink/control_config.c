@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control_config.h"
 
@@ -268,6 +272,73 @@ control_config_text(const struct control_config *config)
 		return text;
 	free(text);
 	return NULL;
+}
+
+static int
+write_all(int fd, const char *text, size_t len)
+{
+	ssize_t n;
+
+	for (; len > 0; text += n, len -= n) {
+		n = write(fd, text, len);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		n = n < 0 ? 0 : n;
+	}
+	return fsync(fd) == 0 ? 0 : -errno;
+}
+
+/* The name's change has to be on the disk too. */
+static int
+sync_folder(const char *path)
+{
+	char folder[PATH_MAX];
+	int fd, ret;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = fsync(fd) == 0 ? 0 : -errno;
+	close(fd);
+	return ret;
+}
+
+/* Return: 0 or -errno; path is a file with this text, or is not there. */
+static int
+write_new(const char *path, const char *text)
+{
+	const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write_all(fd, text, strlen(text));
+	close(fd);
+	if (ret != 0)
+		unlink(path);
+	return ret;
+}
+
+int
+control_config_write(const char *path, const struct control_config *config)
+{
+	char *text = control_config_text(config), fresh[PATH_MAX];
+	int ret = text != NULL ? 0 : -ENOMEM;
+
+	if (ret == 0 && (size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh))
+		ret = -ENAMETOOLONG;
+	if (ret == 0)
+		ret = write_new(fresh, text);
+	free(text);
+	if (ret != 0)
+		return ret;
+	if (rename(fresh, path) != 0) {
+		ret = -errno;
+		unlink(fresh);
+		return ret;
+	}
+	return sync_folder(path);
 }
 
 struct steps {

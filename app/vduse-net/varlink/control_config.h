@@ -53,6 +53,14 @@ int control_config_read(const char *path, struct control_config *config, char *e
 char *control_config_text(const struct control_config *config);
 
 /**
+ * Write it as a file, whole or not at all, also where the machine stops: as PATH.new, which then
+ * takes the place. Mode 0600.
+ *
+ * @return 0, -ENOMEM, -ENAMETOOLONG, or -errno; then the file is as it was
+ */
+int control_config_write(const char *path, const struct control_config *config);
+
+/**
  * What has to be done, in this order, so that all of `wanted` is as it says: what is there and is
  * the same is not touched. What was wanted before and is not any more is removed; what somebody
  * else added stays.
