@@ -259,6 +259,21 @@ more_mbufs_lines() {
 	[ "$(grep -c '^mbufs:' "$VM_RESULT/$1.log")" -gt "$2" ]
 }
 
+# peer_programs NAME...: programs of another Debian suite (test/reach/peer), where the machine has them: by
+# their names they run in that suite's tree, with this machine's devices, folders and namespaces.
+peer_programs() {
+	local at name
+	[ -d /peer ] || return 0
+	for at in dev proc sys run tmp result mnt/huge etc/openvswitch; do
+		mkdir -p "/$at" "/peer/$at"
+		mount --rbind "/$at" "/peer/$at"
+	done
+	for name; do
+		printf '#!/bin/sh\nexec chroot /peer %s "$@"\n' "$name" >"/usr/bin/${name##*/}"
+		chmod +x "/usr/bin/${name##*/}"
+	done
+}
+
 modules() {
 	modprobe -a vduse "$@"
 }

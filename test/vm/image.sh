@@ -70,13 +70,13 @@ image_dpdk() {
 	return 0
 }
 
-# image_libraries: everything that the ELF files in the root ask for.
+# image_libraries: everything that the ELF files in the root ask for; /peer has its own (test/reach/peer).
 image_libraries() {
 	local lib own
 	own=$(find "$image_root/usr" -type d -path '*/lib/*-linux-gnu' -printf '%p:')
 	# ldd objects to files that are not ELF.
 	{ find "$image_root" -type f \( -perm -u+x -o -name '*.so*' \) \
-		! -path '*/lib/modules/*' ! -name busybox -print0 |
+		! -path '*/lib/modules/*' ! -path "$image_root/peer/*" ! -name busybox -print0 |
 		LD_LIBRARY_PATH=$own xargs -0 ldd 2>/dev/null || true; } |
 		sed -nE 's,^\t([^/]* => )?(/[^ ]*) \(0x.*,\2,p' | sort -u | while read -r lib; do
 		case $lib in
@@ -105,8 +105,8 @@ image_build() {
 	fi
 	for copy; do
 		mkdir -p "$image_root$(dirname "${copy##*:}")"
-		# the link of an applet is replaced, not what it leads to
-		cp -rL --remove-destination "${copy%:*}" "$image_root${copy##*:}"
+		# the link of an applet is replaced, not what it leads to; those inside of a folder stay links
+		cp -rH --preserve=mode,links --remove-destination "${copy%:*}" "$image_root${copy##*:}"
 	done
 	image_libraries
 	cp "$vm_dir/init" "$image_root/init"
