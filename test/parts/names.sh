@@ -25,7 +25,7 @@ groups_of() {
 	unit | sanitize) unit_names "$build" ;;
 	cross) cross_names ;;
 	static) (cd test/static && find . -type f -executable -printf '%P\n' | sort) ;;
-	native | system) (cd "test/$1" && ls -- *.sh | sed 's/\.sh$//' | grep -vx lib) ;;
+	native | system) (cd "test/$1" && ls -- *.sh | sed 's/\.sh$//' | grep -v '^lib') ;;
 	esac
 }
 

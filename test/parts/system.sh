@@ -24,13 +24,14 @@ group_kernels() {
 
 # run_group KERNEL GROUP [CASE]: one boot for the cases of a group.
 run_group() {
-	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus manager nics pair options=()
+	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus memory manager nics pair options=()
 	export TEST_CASES=${3:+$2/$3} TEST_LEVEL=$level TEST_SHELL=
 	if [ -n "$shell_socket" ]; then
 		options+=(-S "$shell_socket")
 		TEST_SHELL=/dev/ttyS1
 	fi
 	cpus=$(group_says "$group" CPUs)
+	memory=$(group_says "$group" Memory)
 	manager=$(group_says "$group" Init)
 	[ -z "$manager" ] || options+=(-i "$manager")
 	nics=$(group_says "$group" NICs)
@@ -46,10 +47,10 @@ run_group() {
 		done <"$log.files"
 	fi
 	test/vm/vm run -k "$kernel" -b "$build" -o "$log" -t "$(patient 1500)" -s "${cpus:-2}" \
-		-m 3072 -H 640 -c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
+		-m "${memory:-3072}" -H 640 -c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
 		-e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e TEST_LEVEL -e TEST_SHELL -e TERM \
 		-c "$build/test/tools/frames:/vm/tools/frames" \
-		-c "$build/test/tools/xdp:/vm/tools/xdp" \
+		-c "$build/test/tools/xdp:/vm/tools/xdp" -c "$build/test/tools/front:/vm/tools/front" \
 		-c "$build/examples/vduse-blk/vduse-blk:/vm/tools/vduse-blk" ${options[@]+"${options[@]}"} "test/system/$group.sh" \
 		2>"$log.err" | read_cases "system/$kernel"
 	status=${PIPESTATUS[0]}

@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Kernels: one
 # Debian's own Open vSwitch with DPDK on the PMD: an application that nobody here wrote, with two
-# containers on one of its bridges.
+# containers on one of its bridges. Groups ovs-SUITE run the same cases with another suite's.
 # Run: all
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
+# shellcheck source=lib-daemon.sh
+. /vm/system/lib-daemon.sh
 
+group=${group:-ovs}
 vswitchd=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
+[ ! -d /peer ] || vswitchd=ovs-vswitchd-dpdk
 log=$VM_RESULT/vswitchd.log
 ctl=/run/openvswitch/vswitchd.ctl
 state=/run/vduse
@@ -28,7 +32,7 @@ ovs_pid() {
 }
 
 # A daemon that has ended by itself has a successor that nobody started: there is none here.
-ovs_lives() {
+daemon_lives() {
 	[ "$(ovs_pid)" = "$(cat /tmp/ovs-pid)" ] && running "$(ovs_pid)" ||
 		fail "ovs-vswitchd has ended: $(tail -n 5 "$log")"
 }
@@ -41,8 +45,9 @@ ovs_stop() {
 }
 
 setup() {
-	modules virtio_vdpa virtio_net tun
+	modules virtio_vdpa vhost_vdpa virtio_net tun
 	mkdir -p /run/openvswitch /var/log/openvswitch /etc/openvswitch
+	peer_programs /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk ovs-vsctl ovs-appctl ovsdb-tool ovsdb-server
 	ovsdb-tool create /tmp/conf.db /usr/share/openvswitch/vswitch.ovsschema
 	ovsdb-server /tmp/conf.db --remote=punix:/run/openvswitch/db.sock --pidfile --detach \
 		--no-chdir --log-file="$VM_RESULT/ovsdb.log"
@@ -53,7 +58,7 @@ setup() {
 		other_config:dpdk-extra="--no-pci --no-telemetry"
 	ovs_start
 	ovs-vsctl -t 30 add-br br0 -- set bridge br0 datapath_type=netdev
-	say "$(ovs-vsctl get Open_vSwitch . ovs_version dpdk_version | tr '\n' ' ')"
+	say "$(ovs-vsctl -t 60 get Open_vSwitch . ovs_version dpdk_version | tr '\n' ' ')"
 }
 
 # port_add NAME NUMBER [DEVARGS] [OVSDB-SETTING...]: a device on the bridge, in container NAME as eth0.
@@ -62,9 +67,10 @@ port_add() {
 	shift 2
 	[ $# = 0 ] || shift
 	ovs-vsctl -t 60 add-port br0 "$name" -- set Interface "$name" type=dpdk \
-		"options:dpdk-devargs=net_vduse_$name,name=$name,mac=02:00:00:00:00:0$number,attach=virtio${devargs:+,$devargs}" \
+		"options:dpdk-devargs=net_vduse_$name,name=$name,mac=02:00:00:00:00:0$number,attach=${attach:-virtio}${devargs:+,$devargs}" \
 		"$@"
-	say "$name: $(ovs-vsctl get Interface "$name" error mtu | tr '\n' ' ')"
+	say "$name: $(ovs-vsctl -t 60 get Interface "$name" error mtu | tr '\n' ' ')"
+	[ "${attach:-virtio}" = virtio ] || return 0
 	wait_for "$patience" netdev_there "$name" || {
 		grep -E 'vduse|dpdk|WARN|ERR' "$log" | tail -n 20 | sed 's/^/# /'
 		fail "no interface of $name"
@@ -75,11 +81,6 @@ port_add() {
 port_del() {
 	ovs-vsctl -t 60 del-port br0 "$1"
 	ip netns del "$1"
-}
-
-ifindexes() {
-	in_ns c1 cat /sys/class/net/eth0/ifindex
-	in_ns c2 cat /sys/class/net/eth0/ifindex
 }
 
 # The ports that stay until the end have a state folder, and so their devices outlive the daemon.
@@ -98,40 +99,17 @@ case_ping() {
 	ping_ok c1 fd00::2 10
 }
 
-listening() {
-	in_ns "$1" netstat -ltn | grep -q ":$2 "
-}
-
-# tcp FROM TO ADDRESS: send the file, compare its SHA-256 at the other end.
-tcp() {
-	local receiver sum
-	[ -p /tmp/silence ] || mkfifo /tmp/silence
-	if [ ! -f /tmp/data ]; then
-		dd if=/dev/urandom of=/tmp/data bs=1000000 count=5 2>/dev/null
-		sha256sum </tmp/data >/tmp/sum
-	fi
-	in_ns "$2" timeout "$patience" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
-	receiver=$!
-	wait_for "$patience" listening "$2" 5001
-	in_ns "$1" timeout "$patience" busybox nc "$3" 5001 </tmp/data
-	wait "$receiver"
-	say "$1 > $2: $(stat -c %s /tmp/received) bytes"
-	sum=$(sha256sum </tmp/received)
-	rm /tmp/received
-	[ "$sum" = "$(cat /tmp/sum)" ]
-}
-
 case_tcp() {
 	tcp c1 c2 10.0.0.2
 	tcp c2 c1 10.0.0.1
 }
 
-stat_of() {
-	ovs-vsctl get Interface "$1" "statistics:$2"
+counter() {
+	ovs-vsctl -t 60 get Interface "$1" "statistics:$2"
 }
 
 more_errors() {
-	[ "$(stat_of "$1" rx_errors)" -gt "$2" ]
+	[ "$(counter "$1" rx_errors)" -gt "$2" ]
 }
 
 # The MTU of the bridge's ports up and down while frames pass; what the container sends beyond it is
@@ -141,12 +119,12 @@ case_mtu() {
 	in_ns c1 ping -n -q -i 0.02 -s 1400 10.0.0.2 >/dev/null &
 	background+=($!)
 	ovs-vsctl -t 60 set Interface c1 mtu_request=9000 -- set Interface c2 mtu_request=9000
-	[ "$(ovs-vsctl get Interface c1 mtu)" = 9000 ]
+	[ "$(ovs-vsctl -t 60 get Interface c1 mtu)" = 9000 ]
 	ping_back c1 10.0.0.2
 	ovs-vsctl -t 60 set Interface c1 mtu_request=1500 -- set Interface c2 mtu_request=1500
-	[ "$(ovs-vsctl get Interface c1 mtu)" = 1500 ]
+	[ "$(ovs-vsctl -t 60 get Interface c1 mtu)" = 1500 ]
 	ping_back c1 10.0.0.2
-	ovs_lives
+	daemon_lives
 }
 
 # A container that was made with an MTU of 9000, and sends that after the port's fell to 1500.
@@ -156,13 +134,58 @@ case_too_long() {
 	[ "$(in_ns c3 cat /sys/class/net/eth0/mtu)" = 9000 ]
 	ping_back c3 10.0.0.1
 	ovs-vsctl -t 60 set Interface c3 mtu_request=1500
-	before=$(stat_of c3 rx_errors)
+	before=$(counter c3 rx_errors)
 	in_ns c3 ping -n -q -c 5 -i 0.1 -W 1 -M "do" -s 8000 10.0.0.1 >/dev/null && fail "answered"
 	wait_for "$patience" more_errors c3 "$before" || fail "no drop is counted"
 	ping_ok c3 10.0.0.1 10 -s 1400
 	ping_ok c1 10.0.0.2 10
-	ovs_lives
+	daemon_lives
 	port_del c3
+}
+
+lying_add() {
+	attach=vhost port_add c6 6
+}
+
+lying_del() {
+	ovs-vsctl -t 60 del-port br0 c6
+}
+
+# 64 KiB frames, with userspace-tso-enable and our profile tx: those of the bridge's own interface come to
+# the container as they are; a container, whose frames are as long as the MTU, is served with such.
+case_large() {
+	local before size
+	ovs-vsctl --no-wait set Open_vSwitch . other_config:userspace-tso-enable=true
+	ovs_stop
+	ovs_start
+	port_add c7 7 profile=tx
+	ip link set br0 up
+	ip addr replace 10.0.0.9/24 dev br0
+	ping_back c7 10.0.0.9
+	in_ns c7 ethtool -k eth0 | grep -q '^tcp-segmentation-offload: off' || fail "c7 segments by its device"
+	before=$(frames_of c7 rx)
+	tcp 1 c7 10.0.0.7
+	size=$(size_since "$before" "$(frames_of c7 rx)")
+	say "br0 > c7: $size bytes a frame"
+	[ "$size" -gt 1514 ] || fail "no frame is longer than the MTU"
+	before=$(frames_of c7 tx)
+	tcp c7 1 10.0.0.9
+	size=$(size_since "$before" "$(frames_of c7 tx)")
+	say "c7 > br0: $size bytes a frame"
+	[ "$size" -le 1514 ] || fail "frames longer than the MTU"
+	# to one that takes none that long they are cut, or go as they came
+	tcp c1 c7 10.0.0.7
+	tcp c7 c1 10.0.0.1
+	if [ "$group" != ovs ]; then
+		before=$(frames_of c1 rx)
+		tcp 1 c1 10.0.0.1
+		size=$(size_since "$before" "$(frames_of c1 rx)")
+		say "br0 > c1: $size bytes a frame"
+		[ "$size" -le 1514 ] || fail "c1 is given what it did not negotiate"
+	fi
+	daemon_lives
+	ip addr del 10.0.0.9/24 dev br0
+	port_del c7
 }
 
 # Profiles that OVS cannot serve are refused, with the reason in its log.
@@ -185,34 +208,17 @@ case_ports() {
 	done
 }
 
-# resumed_by NAME: whether the daemon that runs now has said so.
-resumed_by() {
-	[ "$(grep -c "$1: resumed after the previous process" "$log")" -gt "${resumed[$1]}" ]
-}
-
 # resumes: after another start of the daemon the containers have the interfaces of before, and traffic:
 # pings, and TCP that is whole.
 resumes() {
-	local name
 	ovs_start
-	for name in c1 c2; do
-		wait_for "$patience" resumed_by "$name" ||
-			fail "$name: not resumed: $(grep vduse "$log" | tail -n 5)"
-	done
+	both_resumed
 	pings_go_on || fail "ping does not go on"
 	ifindexes | cmp - /tmp/ifindexes || fail "other interfaces"
 	ping_ok c2 10.0.0.1 10
 	tcp c1 c2 10.0.0.2
 	tcp c2 c1 10.0.0.1
-	ovs_lives
-}
-
-resumed_before() {
-	local name
-	declare -gA resumed
-	for name in c1 c2; do
-		resumed[$name]=$(grep -c "$name: resumed after the previous process" "$log" || true)
-	done
+	daemon_lives
 }
 
 # What an upgrade of the package does: an end in order, and a start, with pings under way.
@@ -245,8 +251,10 @@ case_stop() {
 	[ -z "$(ls -A $state)" ] || fail "left: $(ls -A $state)"
 }
 
-case_first ovs/start case_start || exit 1
-for name in ping tcp mtu too_long refused ports restart kill stop; do
-	case_run "ovs/$name" "case_$name"
+case_first "$group/start" case_start || exit 1
+for name in ping tcp mtu too_long refused ports restart kill large; do
+	case_run "$group/$name" "case_$name"
 done
+case_run "$group/lying" lying 10.0.0.2
+case_run "$group/stop" case_stop
 exit 0

@@ -21,8 +21,11 @@
  *   quiet           serve no more: frames are not sent back
  *   wake N USECS    send N frames, each USECS after the one before was taken, and print a line
  *                   with how long the device took from kick to used entry
- *   reset           status 0
- *   quit
+ *   send N KIND     send N frames from 02:00:00:00:00:66, and wait until they were taken. KIND:
+ * good, long (9000 bytes), short (10), or with a header that lies: csum (beyond the end), tso (of a
+ * frame that is none of TCP), huge (60000 bytes, not to be segmented) break KIND      a chain that
+ * is none: loop, outside (of the memory), write (a buffer to be written), jump (more entries than
+ * the ring has) reset           status 0 quit
  */
 
 #include <errno.h>
@@ -38,6 +41,7 @@
 #include <unistd.h>
 
 #include <linux/vhost.h>
+#include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 
 #include "vhost_front.h"
@@ -51,7 +55,8 @@
 #define PATTERN   0x5a
 #define RX        0
 #define TX        1
-#define TX_PIECES 4 /* descriptors of a frame that is sent back */
+#define TX_PIECES 4            /* descriptors of a frame that is sent back */
+#define TAKEN_NS  120000000000 /* until a frame that is not taken counts as stuck */
 
 /* Offsets in the IOVA range. Rings are aligned as virtio 1.2, 2.7 wants, and no more. */
 #define RING(q)    (0x810 + (q)*0x4000)
@@ -357,20 +362,111 @@ wake(uint64_t count, uint64_t gap_us)
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	uint32_t len;
+	struct virtio_net_hdr_v1 header;
+} kinds[] = {
+	{ "good", 60, { 0 } },
+	{ "long", 9000, { 0 } },
+	{ "short", 10, { 0 } },
+	{ "csum", 60,
+			{ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+					.csum_start = 50,
+					.csum_offset = 50 } },
+	{ "tso", 1400,
+			{ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+					.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+					.hdr_len = 54,
+					.gso_size = 1,
+					.csum_start = 34,
+					.csum_offset = 16 } },
+	{ "huge", 60000, { .hdr_len = 65535, .gso_size = 1448 } },
+};
+
+/* Until the device has given back all that was sent. */
+static int
+all_taken(void)
+{
+	const uint64_t from = now_ns();
+	struct vring_used_elem elem;
+
+	while (front.used[TX] != front.avail[TX])
+		if (!take(TX, &elem) && now_ns() - from > TAKEN_NS)
+			return -ETIMEDOUT;
+	return 0;
+}
+
+/* One descriptor a frame, all of the same bytes. */
+static int
+send_kind(uint64_t count, const char *kind)
+{
+	static const uint8_t ethernet[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0x66,
+		0x88, 0xb5 };
+	int ret = all_taken();
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i].name, kind) == 0)
+			break;
+	if (i == sizeof(kinds) / sizeof(kinds[0]))
+		return -EINVAL;
+	put(buffer(TX, 0), &kinds[i].header, HEADER);
+	put(buffer(TX, 0) + HEADER, ethernet, sizeof(ethernet));
+	for (uint64_t n = 0; n < count && ret == 0; n++) {
+		describe(TX, 0, buffer(TX, 0), HEADER + kinds[i].len, 0);
+		publish(TX, 0);
+		kick(TX);
+		ret = all_taken();
+	}
+	return ret;
+}
+
+static int
+break_ring(const char *kind)
+{
+	const int ret = all_taken();
+
+	describe(TX, 0, buffer(TX, 0), 100, 0);
+	if (strcmp(kind, "loop") == 0) {
+		describe(TX, 0, buffer(TX, 0), 100, VRING_DESC_F_NEXT);
+		describe(TX, 1, buffer(TX, 1), 100, VRING_DESC_F_NEXT);
+		*word(RING(TX) + 2 * sizeof(struct vring_desc) - 2) = 0;
+	} else if (strcmp(kind, "outside") == 0) {
+		describe(TX, 0, (uint64_t)PAGES * PAGE * 2, 100, 0);
+	} else if (strcmp(kind, "write") == 0) {
+		describe(TX, 0, buffer(TX, 0), 100, VRING_DESC_F_WRITE);
+	} else if (strcmp(kind, "jump") == 0) {
+		front.avail[TX] += SIZE;
+	} else {
+		return -EINVAL;
+	}
+	front.serving = false;
+	publish(TX, 0);
+	kick(TX);
+	return ret;
+}
+
 static int
 command(const char *line)
 {
-	char name[16] = "";
+	char name[16] = "", kind[16] = "";
 	uint64_t bits = 0, count = 0, gap = 0;
 
 	(void)sscanf(line, "%15s %" SCNx64, name, &bits);
 	(void)sscanf(line, "%*s %" SCNu64 " %" SCNu64, &count, &gap);
+	(void)sscanf(line, "send %*u %15s", kind);
+	(void)sscanf(line, "break %15s", kind);
 	if (strcmp(name, "quiet") == 0) {
 		front.serving = false;
 		return 0;
 	}
 	if (strcmp(name, "wake") == 0)
 		return wake(count, gap);
+	if (strcmp(name, "send") == 0)
+		return send_kind(count, kind);
+	if (strcmp(name, "break") == 0)
+		return break_ring(kind);
 	if (strcmp(name, "features") == 0)
 		return vhost_front_features(front.fd, bits);
 	if (strcmp(name, "start") == 0)
