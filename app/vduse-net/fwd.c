@@ -196,6 +196,25 @@ transmit_held(struct fwd_stream *s)
 	count(&s->counters.more, to.out.more);
 }
 
+void
+fwd_send(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint64_t flags = 0;
+	uint16_t i;
+
+	for (i = 0; i < n; i++)
+		flags |= pkts[i]->ol_flags;
+	if (!offload_wanted_any(flags)) {
+		transmit(s, pkts, n);
+		return;
+	}
+	memcpy(s->pkts, pkts, n * sizeof(pkts[0]));
+	s->held = n;
+	s->next = 0;
+	while (holds(s))
+		transmit_held(s);
+}
+
 /* One burst of one receive queue, or more of the last one. Return: frames received. */
 static uint16_t
 stream_poll(struct fwd_stream *s)

@@ -124,6 +124,12 @@ bool fwd_progress(struct fwd *fwd);
 /* When on_main: fwd_poll() does not sleep while this is readable. Return: 0 or -errno. */
 int fwd_wake_on(struct fwd *fwd, int fd);
 
+/*
+ * Frames out of elsewhere for the stream's transmit side, FWD_BURST at most, which are sent or
+ * dropped, and counted, when this returns. On the lcore that the stream belongs to.
+ */
+void fwd_send(struct fwd_stream *stream, struct rte_mbuf **pkts, uint16_t n);
+
 /* How often the lcores slept, all together. Any thread. */
 void fwd_read_idle(const struct fwd *fwd, struct idle_counters *sum);
 

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Containers that are there: other rules, another lcore, gone. */
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+
+#include "node_priv.h"
+
+/* The words that are to change, out of `from`. */
+static void
+merge(struct node_container_conf *to, const struct node_container_conf *from, uint64_t which)
+{
+#define MERGE(bit, field)                        \
+	do {                                     \
+		if ((which & (bit)) != 0)        \
+			to->field = from->field; \
+	} while (0)
+	MERGE(NODE_SET_MAC, mac);
+	MERGE(NODE_SET_VLAN, vlan);
+	MERGE(NODE_SET_QOS, qos);
+	MERGE(NODE_SET_TRUNK, has_trunk);
+	MERGE(NODE_SET_TRUNK, trunk);
+	MERGE(NODE_SET_SPOOFCHK, spoofchk);
+	MERGE(NODE_SET_TRUST, trust);
+	MERGE(NODE_SET_MAX_MACS, max_macs);
+	MERGE(NODE_SET_TX_RATE, max_tx_rate);
+	MERGE(NODE_SET_RX_RATE, max_rx_rate);
+	MERGE(NODE_SET_BURST, burst);
+	MERGE(NODE_SET_BUM_RATE, bum_rate);
+	MERGE(NODE_SET_ISOLATED, isolated);
+	MERGE(NODE_SET_LINK, link);
+#undef MERGE
+	if ((which & NODE_SET_IP) != 0) {
+		to->nb_prefixes = from->nb_prefixes;
+		memcpy(to->prefixes, from->prefixes, sizeof(to->prefixes));
+	}
+	if ((which & NODE_SET_MIRROR) != 0)
+		memcpy(to->mirror, from->mirror, sizeof(to->mirror));
+}
+
+static bool
+needs_reattach(const struct container *c, const struct node_container_conf *conf, uint64_t which,
+		struct node_error *error)
+{
+	const char *word = NULL;
+
+	if ((which & NODE_SET_NETWORK) != 0 && strcmp(c->conf.network, conf->network) != 0)
+		word = "network";
+	else if ((which & NODE_SET_QUEUES) != 0 && c->conf.queues != conf->queues)
+		word = "queues";
+	else if ((which & NODE_SET_QUEUE_SIZE) != 0 && c->conf.queue_size != conf->queue_size)
+		word = "queue_size";
+	else if ((which & NODE_SET_PROFILE) != 0 && c->conf.profile != conf->profile)
+		word = "profile";
+	if (word == NULL)
+		return false;
+	node_fail(error, -EINVAL, NODE_WHY("NeedsReattach", word),
+			"its driver has negotiated %s: container %s has to be removed and added "
+			"again",
+			word, c->conf.name);
+	return true;
+}
+
+int
+node_container_set(struct node *node, const struct node_container_conf *conf, uint64_t which,
+		struct node_error *error)
+{
+	struct container *c = node_find_container(node, conf->name);
+	struct node_container_conf next;
+	int ret;
+
+	if (c == NULL)
+		return node_fail(error, -ENOENT, NODE_WHY("NoSuchContainer", "name"),
+				"no container %s: add it first", conf->name);
+	if (needs_reattach(c, conf, which, error))
+		return -EINVAL;
+	next = c->conf;
+	merge(&next, conf, which);
+	if (memcmp(&next, &c->conf, sizeof(next)) == 0)
+		return 1;
+	ret = container_apply(c, &next, error);
+	if (ret != 0)
+		return ret;
+	container_filter(c, false);
+	if (!rte_is_same_ether_addr(&next.mac, &c->conf.mac))
+		rte_vduse_net_set_mac(c->net, &next.mac);
+	c->conf = next;
+	container_filter(c, true);
+	return 0;
+}
+
+int
+node_container_del(struct node *node, const char *name, struct node_error *error)
+{
+	struct container *c = node_find_container(node, name);
+	char gone[NODE_NAME_SIZE];
+	struct network *network;
+	int ret;
+
+	if (c == NULL)
+		return 1;
+	network = c->network;
+	memcpy(gone, c->conf.name, sizeof(gone));
+	container_filter(c, false);
+	LIST_REMOVE(c, next);
+	network->nb_containers--;
+	ret = container_free(c);
+	node_tell(node, NODE_CONTAINER_GONE, network->conf.name, gone);
+	if (ret == 0)
+		return 0;
+	return node_fail(error, ret, NODE_WHY("Busy", "name"),
+			"container %s is removed, but its device stays in /dev/vduse while "
+			"somebody "
+			"has it open: %s",
+			gone, strerror(-ret));
+}
+
+void
+container_look(struct container *c)
+{
+	struct rte_vduse_net_info info;
+
+	rte_vduse_net_info(c->net, &info);
+	if (info.dev.started == c->attached)
+		return;
+	c->attached = info.dev.started;
+	node_tell(c->network->node, NODE_CONTAINER_LINK, c->network->conf.name, c->conf.name);
+}
+
+/* Frames from and to it since the last call. */
+static uint64_t
+frames_since(struct container *c)
+{
+	struct veb_stats stats;
+	uint64_t now, since;
+
+	veb_member_stats(c->member, &stats);
+	now = stats.in + stats.out;
+	since = now - c->frames;
+	c->frames = now;
+	return since;
+}
+
+/* Return: whether it moved; where there is no memory for that, it stays. */
+static bool
+move(struct container *c, struct worker *to)
+{
+	struct worker *from = c->worker;
+
+	if (from == to || worker_unseat(from, c->seats, c->nb_queues) != 0)
+		return false;
+	if (worker_seat(to, c->seats, c->nb_queues) == 0) {
+		c->worker = to;
+		return true;
+	}
+	while (worker_seat(from, c->seats, c->nb_queues) != 0)
+		workers_wait(from->all);
+	return false;
+}
+
+/* Each to the lcore that has the least to do so far, by the frames since the last time. */
+unsigned int
+node_rebalance(struct node *node)
+{
+	uint64_t load[RTE_MAX_LCORE] = { 0 };
+	struct network *network;
+	struct container *c;
+	unsigned int i, best, moved = 0;
+
+	LIST_FOREACH (network, &node->networks, next)
+		LIST_FOREACH (c, &network->containers, next) {
+			for (best = i = 0; i < node->workers.nb; i++)
+				if (load[i] < load[best])
+					best = i;
+			load[best] += 1 + frames_since(c);
+			moved += move(c, &node->workers.of[best]);
+		}
+	return moved;
+}

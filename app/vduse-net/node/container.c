@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A VDUSE device as a member of a bridge. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+
+#include "node_priv.h"
+#include "request.h"
+#include "say.h"
+
+/* What is to be shown by a driver's frames that are cut for it: nothing but whole ones. */
+struct cut {
+	struct offload_out out;
+	struct container *c;
+	uint16_t queue;
+};
+
+/* Frames in the driver's hands are copies. */
+static uint16_t
+give(const struct container *c, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	return rte_vduse_net_enqueue(c->net, queue, pkts, n);
+}
+
+static uint16_t
+container_receive(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	const struct container *c = priv;
+
+	return rte_vduse_net_dequeue(c->net, queue, c->pool, pkts, n);
+}
+
+/* What the frame may cost somebody to cut. */
+static uint32_t
+work_of(const struct rte_mbuf *m)
+{
+	if ((m->ol_flags & RTE_MBUF_F_RX_LRO) == 0 || m->tso_segsz == 0)
+		return 0;
+	return m->pkt_len + m->pkt_len / m->tso_segsz * OFFLOAD_SEGMENT_WORK;
+}
+
+/* As many as a round may cost (FWD_ROUND_WORK): the driver chooses what its frames ask for. */
+static uint16_t
+receive_work(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	const struct container *c = priv;
+	struct queue *q = &c->queues[queue];
+	uint32_t work = 0;
+	uint16_t i;
+
+	if (q->next == q->held) {
+		q->next = 0;
+		q->held = rte_vduse_net_dequeue(c->net, queue, c->pool, q->pkts, FWD_BURST);
+	}
+	for (i = 0; i < n && q->next < q->held && work < FWD_ROUND_WORK; i++) {
+		pkts[i] = q->pkts[q->next++];
+		work += work_of(pkts[i]);
+	}
+	return i;
+}
+
+static void
+flush_cut(struct offload_out *out)
+{
+	struct cut *cut = container_of(out, struct cut, out);
+
+	give(cut->c, cut->queue, out->pkts, out->n);
+	rte_pktmbuf_free_bulk(out->pkts, out->n);
+	out->n = 0;
+}
+
+/* The frame stays its owner's: segments and copies are made beside it. */
+static void
+cut_one(struct container *c, uint16_t queue, struct rte_mbuf *m)
+{
+	struct cut cut = { .c = c, .queue = queue };
+
+	cut.out.flush = flush_cut;
+	rte_pktmbuf_refcnt_update(m, 1);
+	offload_frame(&c->offload, m, &cut.out);
+	if (cut.out.n != 0)
+		flush_cut(&cut.out);
+}
+
+/*
+ * In ethdev's terms what the frame asks for in the receiver's. It stays in it for whoever gets the
+ * frame next. Return: false where the driver cannot be told so.
+ */
+static bool
+ask(const struct container *c, struct rte_mbuf *m)
+{
+	const uint32_t told = m->outer_l2_len + m->outer_l3_len + m->l2_len + m->l3_len;
+	struct rte_vduse_net_headers f;
+	struct request r;
+	bool cut;
+
+	if ((m->ol_flags & REQUEST_FLAGS) != 0)
+		return rte_vduse_net_check(c->net, m) == 0;
+	if (rte_vduse_net_headers_read(m, m->l3_len != 0 ? told : 0, &f) != 0 ||
+			f.data > m->data_len)
+		return false;
+	cut = (m->ol_flags & RTE_MBUF_F_RX_LRO) != 0 && m->pkt_len - f.data > m->tso_segsz;
+	if (cut && segment_check(m, &f) != 0)
+		return false;
+	request_make(&r, m, &f, cut);
+	return request_set(m, &f, &r) && rte_vduse_net_check(c->net, m) == 0;
+}
+
+static uint16_t
+send_asking(struct container *c, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t i, from = 0;
+
+	for (i = 0; i < n; i++) {
+		if (!offload_wanted(pkts[i]->ol_flags) || ask(c, pkts[i]))
+			continue;
+		/* what is before it goes before it */
+		if (give(c, queue, &pkts[from], i - from) < i - from)
+			return i;
+		cut_one(c, queue, pkts[i]);
+		from = i + 1;
+	}
+	return from + give(c, queue, &pkts[from], n - from);
+}
+
+static uint16_t
+container_send(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct container *c = priv;
+	uint64_t flags = 0;
+	uint16_t i;
+
+	for (i = 0; i < n; i++)
+		flags |= pkts[i]->ol_flags;
+	if (likely(!offload_wanted_any(flags)))
+		return give(c, queue, pkts, n);
+	return send_asking(c, queue, pkts, n);
+}
+
+static void
+container_wake_enable(void *priv, uint16_t queue)
+{
+	rte_vduse_net_wake_enable(((const struct container *)priv)->net, queue);
+}
+
+static void
+container_wake_disable(void *priv, uint16_t queue)
+{
+	rte_vduse_net_wake_disable(((const struct container *)priv)->net, queue);
+}
+
+static int
+container_wake_fd(void *priv, uint16_t queue)
+{
+	return rte_vduse_net_wake_fd(((const struct container *)priv)->net, queue);
+}
+
+static void
+container_set_link(void *priv, bool up)
+{
+	struct container *c = priv;
+	const int ret = rte_vduse_net_set_link(c->net, up);
+
+	if (ret != 0 && !c->link_error)
+		SAY("container %s: its link cannot be set %s: %s", c->conf.name, up ? "up" : "down",
+				strerror(-ret));
+	c->link_error = ret != 0;
+	node_tell(c->network->node, NODE_CONTAINER_LINK, c->network->conf.name, c->conf.name);
+}
+
+#define CONTAINER_OPS(how)                                                                    \
+	{                                                                                     \
+		.receive = how, .send = container_send, .wake_enable = container_wake_enable, \
+		.wake_disable = container_wake_disable, .wake_fd = container_wake_fd,         \
+		.set_link = container_set_link, .copies = true                                \
+	}
+
+static const struct veb_ops plain_ops = CONTAINER_OPS(container_receive);
+static const struct veb_ops segments_ops = CONTAINER_OPS(receive_work);
+
+/* Whether its driver may send frames that are to be cut. */
+static bool
+has_segments(const struct container *c)
+{
+	struct rte_vduse_net_info info;
+
+	rte_vduse_net_info(c->net, &info);
+	return info.segments || c->conf.profile == RTE_VDUSE_NET_PROFILE_BULK ||
+	       c->conf.profile == RTE_VDUSE_NET_PROFILE_XDP;
+}
+
+static int
+fail(struct node_error *error, int ret, const struct container *c, const char *what)
+{
+	return node_fail(error, ret, NODE_WHY("Kernel", "name"), "container %s: %s: %s",
+			c->conf.name, what, strerror(-ret));
+}
+
+static int
+take_buffers(struct container *c, struct node_error *error)
+{
+	const bool bulk = c->conf.profile == RTE_VDUSE_NET_PROFILE_BULK ||
+			  c->conf.profile == RTE_VDUSE_NET_PROFILE_XDP;
+	int ret;
+
+	c->buffers = c->conf.queues * FWD_BURST * (bulk ? POOL_CHAIN : 2);
+	ret = buffers_take(&c->network->node->buffers, c->buffers, RTE_MBUF_DEFAULT_BUF_SIZE,
+			&c->pool);
+	if (ret != 0)
+		return node_fail(error, ret, NODE_WHY("NoBuffers", "name"),
+				"container %s needs %u packet buffers of %u bytes, and there is no "
+				"memory for them: give EAL more hugepages, or the container fewer "
+				"queues",
+				c->conf.name, c->buffers, RTE_MBUF_DEFAULT_BUF_SIZE);
+	return 0;
+}
+
+static int
+make_device(struct container *c, struct node_error *error)
+{
+	const struct rte_vduse_net_conf conf = {
+		.name = c->conf.name,
+		.queue_pairs = c->conf.queues,
+		.queue_size = c->conf.queue_size,
+		.mac = c->conf.mac,
+		.mtu = c->network->mtu,
+		.mq_fallback = true,
+		.adopt = c->conf.fd >= 0,
+		.adopt_fd_plus_1 = c->conf.fd + 1,
+		.state_dir = c->conf.state_dir,
+		.profile = c->conf.profile,
+		.speed = UINT32_MAX,
+	};
+	struct rte_vduse_net_rx_limits limits = {
+		.max_len = c->network->mtu + RTE_VDUSE_NET_OVERHEAD,
+	};
+	struct rte_vduse_net_info info;
+	int ret;
+
+	ret = rte_vduse_net_create(&conf, &c->net);
+	if (ret != 0)
+		return fail(error, ret, c,
+				"its VDUSE device cannot be made; a line of log says why");
+	rte_vduse_net_info(c->net, &info);
+	c->nb_queues = info.queue_pairs;
+	c->conf.mac = info.mac;
+	limits.max_gso_len = has_segments(c) ? RTE_VDUSE_NET_FRAME_MAX : 0;
+	rte_vduse_net_set_rx_limits(c->net, &limits);
+	return 0;
+}
+
+static const struct veb_member *
+find_mirror(const struct container *c, const char *name)
+{
+	const struct container *other;
+	const struct uplink *u;
+
+	LIST_FOREACH (other, &c->network->containers, next)
+		if (strcmp(other->conf.name, name) == 0)
+			return other->member;
+	LIST_FOREACH (u, &c->network->uplinks, next)
+		if (strcmp(u->port.name, name) == 0)
+			return u->member;
+	return NULL;
+}
+
+/* Return: 0, or -ENOENT: there is no such mirror. */
+static int
+make_rules(const struct container *c, const struct node_container_conf *conf,
+		struct veb_rules *rules, struct node_error *error)
+{
+	*rules = (struct veb_rules){
+		.mac = conf->mac,
+		.vlan = conf->vlan,
+		.qos = conf->qos,
+		.trunk = conf->has_trunk ? &conf->trunk : NULL,
+		.spoofchk = conf->spoofchk,
+		.nb_prefixes = conf->nb_prefixes,
+		.prefixes = conf->prefixes,
+		.trust = conf->trust,
+		.max_macs = conf->max_macs,
+		.max_tx_rate = conf->max_tx_rate,
+		.max_rx_rate = conf->max_rx_rate,
+		.burst = conf->burst,
+		.bum_rate = conf->bum_rate,
+		.isolated = conf->isolated,
+		.link = conf->link,
+	};
+	if (conf->mirror[0] == '\0')
+		return 0;
+	rules->mirror = find_mirror(c, conf->mirror);
+	if (rules->mirror != NULL)
+		return 0;
+	return node_fail(error, -ENOENT, NODE_WHY("NoSuchContainer", "mirror"),
+			"network %s has neither a container nor an uplink %s",
+			c->network->conf.name, conf->mirror);
+}
+
+/* What the bridge says, in words. */
+static int
+fail_rules(struct node_error *error, int ret, const struct node_container_conf *conf)
+{
+	if (ret == -EEXIST)
+		return node_fail(error, ret, NODE_WHY("Differs", "mac"),
+				"another container of the network has this address in that VLAN");
+	if (ret == -ENOSPC)
+		return node_fail(error, ret, NODE_WHY("Busy", "network"),
+				"network %s has as many members as it can have", conf->network);
+	if (ret == -EINVAL)
+		return node_fail(error, ret, NODE_INVALID(""),
+				"container %s: an address that is none, a VLAN above 4094, or vlan "
+				"and trunk together",
+				conf->name);
+	return node_fail(error, ret, NODE_WHY("Kernel", ""), "container %s: %s", conf->name,
+			strerror(-ret));
+}
+
+int
+container_apply(struct container *c, const struct node_container_conf *conf,
+		struct node_error *error)
+{
+	struct veb_rules rules;
+	int ret;
+
+	ret = make_rules(c, conf, &rules, error);
+	if (ret != 0)
+		return ret;
+	ret = veb_member_set(c->member, &rules);
+	return ret == 0 ? 0 : fail_rules(error, ret, conf);
+}
+
+static int
+join(struct container *c, struct node_error *error)
+{
+	struct veb_member_conf conf = {
+		.name = c->conf.name,
+		.ops = has_segments(c) ? &segments_ops : &plain_ops,
+		.priv = c,
+		.nb_rxq = c->nb_queues,
+		.nb_txq = c->nb_queues,
+		.socket = SOCKET_ID_ANY,
+	};
+	uint16_t i;
+	int ret;
+
+	c->queues = calloc(c->nb_queues, sizeof(c->queues[0]));
+	c->seats = calloc(c->nb_queues, sizeof(c->seats[0]));
+	if (c->queues == NULL || c->seats == NULL)
+		return fail(error, -ENOMEM, c, "no memory for it");
+	ret = make_rules(c, &c->conf, &conf.rules, error);
+	if (ret != 0)
+		return ret;
+	c->offload.lengths = true;
+	offload_init(&c->offload, 0, c->pool, NULL);
+	ret = veb_member_add(c->network->veb, &conf, &c->member);
+	if (ret != 0)
+		return fail_rules(error, ret, &c->conf);
+	for (i = 0; i < c->nb_queues; i++)
+		c->seats[i] = (struct seat){ c->member, conf.ops, c, i, false, false, 0 };
+	return 0;
+}
+
+void
+container_filter(struct container *c, bool add)
+{
+	struct uplink *u;
+
+	LIST_FOREACH (u, &c->network->uplinks, next) {
+		if (c->conf.trust)
+			uplink_unfiltered(u, add ? 1 : -1);
+		else if (add)
+			c->unfiltered |= rte_eth_dev_mac_addr_add(u->port.id, &c->conf.mac, 0) != 0;
+		else if (!c->unfiltered)
+			rte_eth_dev_mac_addr_remove(u->port.id, &c->conf.mac);
+		if (!c->conf.trust && c->unfiltered)
+			uplink_unfiltered(u, add ? 1 : -1);
+	}
+	if (!add)
+		c->unfiltered = false;
+}
+
+/* All steps; what was made stays for container_free(). */
+static int
+build(struct container *c, struct node_error *error)
+{
+	struct worker *worker = workers_idlest(&c->network->node->workers);
+	int ret;
+
+	ret = take_buffers(c, error);
+	if (ret == 0)
+		ret = make_device(c, error);
+	if (ret == 0)
+		ret = join(c, error);
+	if (ret != 0)
+		return ret;
+	ret = worker_seat(worker, c->seats, c->nb_queues);
+	if (ret != 0)
+		return fail(error, ret, c, "no memory for it");
+	c->worker = worker;
+	ret = rte_vduse_net_attach(c->net, c->conf.attach);
+	return ret == 0 ? 0 : fail(error, ret, c, "it cannot be put on the vDPA bus");
+}
+
+int
+container_free(struct container *c)
+{
+	struct workers *all = &c->network->node->workers;
+	uint16_t i;
+	int ret = 0;
+
+	while (c->worker != NULL && worker_unseat(c->worker, c->seats, c->nb_queues) != 0)
+		workers_wait(all);
+	if (c->member != NULL)
+		veb_member_del(c->member, NULL);
+	for (i = 0; i < c->nb_queues && c->queues != NULL; i++)
+		rte_pktmbuf_free_bulk(&c->queues[i].pkts[c->queues[i].next],
+				c->queues[i].held - c->queues[i].next);
+	if (c->net != NULL)
+		ret = rte_vduse_net_destroy(c->net);
+	if (c->pool != NULL)
+		buffers_give(&c->network->node->buffers, c->pool, c->buffers);
+	free(c->seats);
+	free(c->queues);
+	free(c);
+	return ret;
+}
+
+/* A fault in what is asked, without a look at anything else. */
+static int
+check(const struct node_container_conf *conf, struct node_error *error)
+{
+	if (conf->name[0] == '\0' || strchr(conf->name, '/') != NULL)
+		return node_fail(error, -EINVAL, NODE_INVALID("name"),
+				"a container's name has 1 to 255 bytes and no /");
+	if (conf->queues == 0 || conf->queues > RTE_VDUSE_NET_PAIRS_MAX)
+		return node_fail(error, -EINVAL, NODE_INVALID("queues"), "1 to %u queue pairs",
+				RTE_VDUSE_NET_PAIRS_MAX);
+	return 0;
+}
+
+/* 1: it is there as it is asked for; 0: it is not there. */
+static int
+compare(const struct container *c, const struct node_container_conf *conf, struct node_error *error)
+{
+	struct node_container_conf a = c->conf, b = *conf;
+	const char *word;
+
+	/* one that was not asked for is whatever it is */
+	if (rte_is_zero_ether_addr(&b.mac))
+		b.mac = a.mac;
+	a.fd = b.fd;
+	a.state_dir = b.state_dir;
+	if (memcmp(&a, &b, sizeof(a)) == 0)
+		return 1;
+	word = strcmp(a.network, b.network) != 0         ? "network"
+	       : !rte_is_same_ether_addr(&a.mac, &b.mac) ? "mac"
+	       : a.vlan != b.vlan                        ? "vlan"
+							 : "";
+	return node_fail(error, -EEXIST, NODE_WHY("Differs", word),
+			"container %s is there, and otherwise: change it with set, or remove it "
+			"first",
+			conf->name);
+}
+
+void
+node_container_defaults(struct node_container_conf *conf)
+{
+	memset(conf, 0, sizeof(*conf));
+	conf->spoofchk = true;
+	conf->max_macs = NODE_MACS_DEFAULT;
+	conf->queues = 1;
+	conf->queue_size = 1024;
+	conf->attach = RTE_VDUSE_ATTACH_VIRTIO;
+	conf->fd = -1;
+}
+
+int
+node_container_add(
+		struct node *node, const struct node_container_conf *conf, struct node_error *error)
+{
+	struct network *network = node_find_network(node, conf->network);
+	struct container *c = node_find_container(node, conf->name);
+	int ret = check(conf, error);
+
+	if (ret != 0)
+		return ret;
+	if (c != NULL)
+		return compare(c, conf, error);
+	if (network == NULL)
+		return node_fail(error, -ENOENT, NODE_WHY("NoSuchNetwork", "network"),
+				"no network %s: add it first", conf->network);
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return node_fail(error, -ENOMEM, NODE_WHY("Kernel", ""), "no memory");
+	c->network = network;
+	c->conf = *conf;
+	if (rte_is_zero_ether_addr(&c->conf.mac))
+		rte_eth_random_addr(c->conf.mac.addr_bytes);
+	ret = build(c, error);
+	if (ret != 0) {
+		container_free(c);
+		return ret;
+	}
+	container_filter(c, true);
+	LIST_INSERT_HEAD(&network->containers, c, next);
+	network->nb_containers++;
+	node_tell(node, NODE_CONTAINER_ADDED, network->conf.name, c->conf.name);
+	return 0;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Networks and containers that come and go while lcores forward: each network a bridge
+ * (lib/veb), its uplinks ethdev ports, its containers VDUSE devices on the library itself. All
+ * functions on the main lcore, but where another is named.
+ */
+
+#ifndef NODE_H
+#define NODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_vduse_net.h>
+
+#include "fwd.h"
+#include "veb.h"
+
+#define NODE_NETWORK_SIZE 16
+#define NODE_NAME_SIZE    (RTE_VDUSE_NAME_MAX + 1)
+#define NODE_UPLINK_SIZE  64
+#define NODE_UPLINKS_MAX  VEB_UPLINKS_MAX
+#define NODE_NETWORKS_MAX 64
+#define NODE_MACS_DEFAULT 64
+
+struct node;
+
+/* Filled in where a function returns less than 0. */
+struct node_error {
+	const char *id;     /* of Varlink, "org.dpdk.vduse.NoSuchNetwork" */
+	char parameter[32]; /* which, or "" */
+	char text[256];     /* a sentence: cause and cure */
+};
+
+struct node_conf {
+	uint32_t mbufs; /* buffers of a pool; more pools are made as they are needed; 0: 16384 */
+	uint16_t max_containers; /* of a network, uplinks among them; 0: 1024 */
+	bool on_main;    /* the main lcore forwards, in node_poll(), whatever others there are */
+	uint32_t nap_us; /* longest nap beside a port that cannot wake; 0: 1000 */
+	uint64_t (*now)(void *arg); /* cycles of the TSC; NULL: its own */
+	void *now_arg;
+};
+
+struct node_network_conf {
+	char name[NODE_NETWORK_SIZE];
+	unsigned int nb_uplinks;
+	char uplinks[NODE_UPLINKS_MAX][NODE_UPLINK_SIZE]; /* ethdev names, or PCI addresses */
+	uint32_t mtu; /* bytes; 0: of the uplinks, 1500 with none */
+};
+
+/* Bits of the words that node_container_set() is to change. */
+#define NODE_SET_MAC      RTE_BIT64(0)
+#define NODE_SET_VLAN     RTE_BIT64(1)
+#define NODE_SET_QOS      RTE_BIT64(2)
+#define NODE_SET_TRUNK    RTE_BIT64(3)
+#define NODE_SET_SPOOFCHK RTE_BIT64(4)
+#define NODE_SET_IP       RTE_BIT64(5)
+#define NODE_SET_TRUST    RTE_BIT64(6)
+#define NODE_SET_MAX_MACS RTE_BIT64(7)
+#define NODE_SET_TX_RATE  RTE_BIT64(8)
+#define NODE_SET_RX_RATE  RTE_BIT64(9)
+#define NODE_SET_BURST    RTE_BIT64(10)
+#define NODE_SET_BUM_RATE RTE_BIT64(11)
+#define NODE_SET_ISOLATED RTE_BIT64(12)
+#define NODE_SET_LINK     RTE_BIT64(13)
+#define NODE_SET_MIRROR   RTE_BIT64(14)
+/* These make the device anew: NeedsReattach. */
+#define NODE_SET_NETWORK    RTE_BIT64(15)
+#define NODE_SET_QUEUES     RTE_BIT64(16)
+#define NODE_SET_QUEUE_SIZE RTE_BIT64(17)
+#define NODE_SET_PROFILE    RTE_BIT64(18)
+#define NODE_SET_REATTACH \
+	(NODE_SET_NETWORK | NODE_SET_QUEUES | NODE_SET_QUEUE_SIZE | NODE_SET_PROFILE)
+
+/* node_container_defaults() first. */
+struct node_container_conf {
+	char name[NODE_NAME_SIZE]; /* the VDUSE device's */
+	char network[NODE_NETWORK_SIZE];
+	struct rte_ether_addr mac; /* zero: random, locally administered */
+	uint16_t vlan;
+	uint8_t qos;
+	bool has_trunk;
+	struct veb_vlans trunk;
+	bool spoofchk;
+	uint16_t nb_prefixes;
+	struct veb_prefix prefixes[VEB_PREFIXES_MAX];
+	bool trust;
+	uint16_t max_macs;
+	uint32_t max_tx_rate, max_rx_rate; /* Mbit/s */
+	uint32_t burst;                    /* KiB */
+	uint32_t bum_rate;                 /* frames/s */
+	bool isolated;
+	enum veb_link link;
+	char mirror[NODE_NAME_SIZE]; /* a container or an uplink of the network; "": none */
+	uint16_t queues;
+	uint16_t queue_size;
+	enum rte_vduse_net_profile profile;
+	enum rte_vduse_attach attach; /* NONE: whoever made the device sees to it */
+	const char *state_dir;        /* NULL: none; outlives the container */
+	int fd; /* of a device that was made for it, which is its own from then on; -1: none */
+};
+
+struct node_network {
+	const struct node_network_conf *conf;
+	uint32_t mtu;
+	bool up; /* an uplink is up, or there is none */
+	unsigned int nb_containers;
+};
+
+struct node_container {
+	const struct node_container_conf *conf; /* mac: as it is */
+	bool up;                                /* the link, as it is shown */
+	bool attached;                          /* a driver has it */
+	unsigned int lcore;
+	struct veb_stats stats;
+	struct rte_vduse_net_info info;
+};
+
+struct node_uplink {
+	const char *network, *name;
+	bool up;
+	bool promiscuous;
+	struct veb_stats stats;
+	struct fwd_counters sent; /* of what was given to it: finished, cut, dropped by the port */
+};
+
+enum node_event {
+	NODE_CONTAINER_ADDED,
+	NODE_CONTAINER_GONE,
+	NODE_CONTAINER_LINK, /* a driver came or went, or its link was changed */
+	NODE_UPLINK_UP,
+	NODE_UPLINK_DOWN,
+};
+
+/* container or uplink: by name. */
+typedef void (*node_event_cb)(
+		void *arg, enum node_event event, const char *network, const char *name);
+typedef void (*node_network_cb)(void *arg, const struct node_network *network);
+typedef void (*node_container_cb)(void *arg, const struct node_container *container);
+typedef void (*node_uplink_cb)(void *arg, const struct node_uplink *uplink);
+
+/* Lcores run from then on: the workers, or with none the main lcore in node_poll(). */
+int node_create(const struct node_conf *conf, struct node **node);
+/* With all networks and containers. */
+void node_destroy(struct node *node);
+
+/* Each returns 0; 1: there already, as it is (or not there, to be removed); -errno. */
+int node_network_add(
+		struct node *node, const struct node_network_conf *conf, struct node_error *error);
+int node_network_del(struct node *node, const char *name, struct node_error *error);
+void node_container_defaults(struct node_container_conf *conf);
+int node_container_add(struct node *node, const struct node_container_conf *conf,
+		struct node_error *error);
+/* which: NODE_SET_*, of conf's other words none is looked at but the name. */
+int node_container_set(struct node *node, const struct node_container_conf *conf, uint64_t which,
+		struct node_error *error);
+int node_container_del(struct node *node, const char *name, struct node_error *error);
+
+/* Each network, container (of network, NULL: all), uplink, address. */
+void node_networks(const struct node *node, node_network_cb cb, void *arg);
+void node_containers(const struct node *node, const char *network, node_container_cb cb, void *arg);
+void node_uplinks(const struct node *node, node_uplink_cb cb, void *arg);
+int node_fdb(const struct node *node, const char *network, veb_fdb_cb cb, void *arg);
+
+/* Containers move so that lcores are about as busy. Return: how many moved. */
+unsigned int node_rebalance(struct node *node);
+
+void node_on_event(struct node *node, node_event_cb cb, void *arg);
+
+/*
+ * Now and then, ten times a second or so: links of uplinks, drivers that came and went, addresses
+ * that have aged.
+ */
+void node_tick(struct node *node);
+
+/* Rounds of the main lcore where there is no other. Return: whether there was a frame. */
+bool node_poll(struct node *node);
+
+/* Whether each lcore has gone round since the last call, or sleeps. */
+bool node_progress(struct node *node);
+
+#endif /* NODE_H */

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef NODE_PRIV_H
+#define NODE_PRIV_H
+
+/* What the rooms of the node share. */
+
+#include <sys/queue.h>
+
+#include "buffers.h"
+#include "node.h"
+#include "pool.h"
+#include "port.h"
+#include "worker.h"
+
+struct uplink {
+	LIST_ENTRY(uplink) next;
+	struct network *network;
+	struct port port;
+	struct rte_mempool *pool;
+	uint32_t buffers; /* taken of the pool */
+	struct veb_member *member;
+	struct fwd_stream *egress; /* by queue to send to */
+	struct seat *seats;        /* by queue to receive from */
+	unsigned int unfiltered; /* containers that its filter has no place for, or that are trusted
+				  */
+	bool promiscuous;
+	bool wakes;     /* rx interrupts */
+	bool always_on; /* its descriptors need no switching */
+	bool up;
+};
+
+struct queue {
+	uint16_t held, next; /* frames that wait for the queue's next turn */
+	struct rte_mbuf *pkts[FWD_BURST];
+};
+
+struct container {
+	LIST_ENTRY(container) next;
+	struct network *network;
+	struct node_container_conf conf;
+	struct rte_vduse_net *net;
+	struct veb_member *member;
+	struct rte_mempool *pool;
+	uint32_t buffers;
+	uint16_t nb_queues;
+	struct queue *queues;
+	struct seat *seats;
+	struct offload offload; /* for what its driver does not take */
+	struct worker *worker;
+	uint64_t frames; /* when lcores were balanced last */
+	bool unfiltered; /* see uplink */
+	bool attached;
+	bool link_error;
+};
+
+struct network {
+	LIST_ENTRY(network) next;
+	struct node *node;
+	struct node_network_conf conf;
+	uint32_t mtu;
+	struct veb *veb;
+	LIST_HEAD(, uplink) uplinks;
+	LIST_HEAD(, container) containers;
+	unsigned int nb_containers;
+};
+
+struct node {
+	struct node_conf conf;
+	LIST_HEAD(, network) networks;
+	struct buffers buffers;
+	struct workers workers;
+	node_event_cb event;
+	void *event_arg;
+};
+
+#define NODE_ID(name) "org.dpdk.vduse." name
+
+/* Which error, and of which parameter, "": of none. */
+struct node_why {
+	const char *id;
+	const char *parameter;
+};
+
+#define NODE_WHY(name, of) (&(const struct node_why){ .id = NODE_ID(name), .parameter = (of) })
+#define NODE_INVALID(of)           \
+	(&(const struct node_why){ \
+			.id = "org.varlink.service.InvalidParameter", .parameter = (of) })
+
+/* Fill in what went wrong. Return: ret. */
+__attribute__((format(printf, 4, 5))) int node_fail(struct node_error *error, int ret,
+		const struct node_why *why, const char *fmt, ...);
+
+void node_tell(const struct node *node, enum node_event event, const char *network,
+		const char *name);
+
+struct network *node_find_network(const struct node *node, const char *name);
+struct container *node_find_container(const struct node *node, const char *name);
+
+/* Return: 0 or -errno. Mirror: uplink_del(). */
+int uplink_add(struct network *network, const char *name, struct node_error *error);
+void uplink_del(struct uplink *uplink);
+/* Its link; events. */
+void uplink_look(struct uplink *uplink);
+/* So many more reasons for it to take every frame, or less. */
+void uplink_unfiltered(struct uplink *uplink, int more);
+
+/* Free all of it. The owner has told the lcores. Return: 0, or -errno of the device. */
+int container_free(struct container *c);
+/* Whether a driver has it; events. */
+void container_look(struct container *c);
+/* Another set of rules. Return: 0 or -errno, as it was. */
+int container_apply(struct container *c, const struct node_container_conf *conf,
+		struct node_error *error);
+/* The container's address in the filters of the uplinks, or all addresses; or no more. */
+void container_filter(struct container *c, bool add);
+
+#endif /* NODE_PRIV_H */

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* An ethdev port as a member of a bridge. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+
+#include "node_priv.h"
+
+#define TAP_DRIVER "net_tap"
+
+static uint16_t
+uplink_receive(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	const struct uplink *u = priv;
+	uint16_t i;
+
+	n = rte_eth_rx_burst(u->port.id, queue, pkts, n);
+	for (i = 0; i < n; i++) {
+		if (likely(!offload_wanted(pkts[i]->ol_flags)))
+			continue;
+		/* where its headers are, nobody has told: what stands there is of the buffer's past
+		 */
+		pkts[i]->l3_len = 0;
+		pkts[i]->outer_l3_len = 0;
+	}
+	return n;
+}
+
+static uint16_t
+uplink_send(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	const struct uplink *u = priv;
+
+	fwd_send(&u->egress[queue], pkts, n);
+	return n;
+}
+
+static void
+uplink_wake_enable(void *priv, uint16_t queue)
+{
+	const struct uplink *u = priv;
+
+	if (!u->always_on)
+		rte_eth_dev_rx_intr_enable(u->port.id, queue);
+}
+
+static void
+uplink_wake_disable(void *priv, uint16_t queue)
+{
+	const struct uplink *u = priv;
+
+	if (!u->always_on)
+		rte_eth_dev_rx_intr_disable(u->port.id, queue);
+}
+
+static int
+uplink_wake_fd(void *priv, uint16_t queue)
+{
+	const struct uplink *u = priv;
+
+	return u->wakes ? rte_eth_dev_rx_intr_ctl_q_get_fd(u->port.id, queue) : -1;
+}
+
+static const struct veb_ops uplink_ops = {
+	.receive = uplink_receive,
+	.send = uplink_send,
+	.wake_enable = uplink_wake_enable,
+	.wake_disable = uplink_wake_disable,
+	.wake_fd = uplink_wake_fd,
+};
+
+/* Whether its rx interrupts work. net_tap has descriptors, and nothing to switch. */
+static void
+find_wake(struct uplink *u)
+{
+	struct rte_eth_dev_info info;
+	int ret;
+
+	if (!u->port.conf.intr_conf.rxq)
+		return;
+	ret = rte_eth_dev_rx_intr_enable(u->port.id, 0);
+	if (ret == 0)
+		rte_eth_dev_rx_intr_disable(u->port.id, 0);
+	u->always_on = ret == -ENOTSUP && rte_eth_dev_info_get(u->port.id, &info) == 0 &&
+		       strcmp(info.driver_name, TAP_DRIVER) == 0;
+	u->wakes = ret == 0 || u->always_on;
+}
+
+static bool
+is_used(const struct node *node, uint16_t id)
+{
+	const struct network *n;
+	const struct uplink *u;
+
+	LIST_FOREACH (n, &node->networks, next)
+		LIST_FOREACH (u, &n->uplinks, next)
+			if (u->port.id == id)
+				return true;
+	return false;
+}
+
+static uint32_t
+nb_buffers(const struct port *port)
+{
+	return (uint32_t)port->nb_rxq * port->nb_rxd + (uint32_t)port->nb_txq * port->nb_txd;
+}
+
+/* The streams that finish frames for the port, which was started. */
+static int
+make_egress(struct uplink *u)
+{
+	struct port_bounds bounds;
+	struct fwd_stream *s;
+	uint16_t i;
+
+	u->egress = rte_calloc("egress", u->port.nb_txq, sizeof(*s), RTE_CACHE_LINE_SIZE);
+	if (u->egress == NULL)
+		return -ENOMEM;
+	port_bounds(&u->port, &bounds);
+	for (i = 0; i < u->port.nb_txq; i++) {
+		s = &u->egress[i];
+		s->tx_port = u->port.id;
+		s->tx_queue = i;
+		s->gate.mtu = bounds.mtu;
+		s->gate.segs = bounds.segs != 0 ? bounds.segs : UINT16_MAX;
+		s->gate.tso_segs = bounds.tso_segs;
+		s->gate.pool = u->pool;
+		s->offload.port = u->port.id;
+		s->offload.queue = i;
+		s->offload.lengths = true;
+		s->offload.tso_segs = bounds.tso_segs;
+		offload_init(&s->offload, u->port.conf.txmode.offloads, u->pool, NULL);
+	}
+	return 0;
+}
+
+static int
+join(struct uplink *u)
+{
+	const struct veb_member_conf conf = {
+		.name = u->port.name,
+		.ops = &uplink_ops,
+		.priv = u,
+		.nb_rxq = u->port.nb_rxq,
+		.nb_txq = u->port.nb_txq,
+		.uplink = true,
+		.socket = port_socket(u->port.id),
+	};
+	uint16_t i;
+	int ret;
+
+	u->seats = calloc(u->port.nb_rxq, sizeof(u->seats[0]));
+	if (u->seats == NULL)
+		return -ENOMEM;
+	ret = veb_member_add(u->network->veb, &conf, &u->member);
+	if (ret != 0)
+		return ret;
+	for (i = 0; i < u->port.nb_rxq; i++)
+		u->seats[i] = (struct seat){ u->member, &uplink_ops, u, i, false, false, 0 };
+	return 0;
+}
+
+/* Each queue on another lcore. Mirror: leave(). */
+static int
+take_seats(struct uplink *u)
+{
+	struct workers *all = &u->network->node->workers;
+	uint16_t i;
+	int ret;
+
+	for (i = 0; i < u->port.nb_rxq; i++) {
+		ret = worker_seat(&all->of[i % all->nb], &u->seats[i], 1);
+		if (ret != 0)
+			break;
+	}
+	if (i == u->port.nb_rxq)
+		return 0;
+	while (i-- > 0)
+		worker_unseat(&all->of[i % all->nb], &u->seats[i], 1);
+	return ret;
+}
+
+/* What the container's addresses need of the port: all multicast, and their own. */
+static void
+open_filter(struct uplink *u)
+{
+	if (rte_eth_allmulticast_enable(u->port.id) != 0)
+		uplink_unfiltered(u, 1);
+}
+
+static int
+fail_uplink(struct node_error *error, int ret, const char *name, const char *what)
+{
+	return node_fail(error, ret, NODE_WHY("Kernel", "uplinks"), "port %s: %s: %s", name, what,
+			strerror(-ret));
+}
+
+/* Return: 0 or -errno, nothing started. */
+static int
+plan(struct uplink *u, const char *name, struct node_error *error)
+{
+	struct node *node = u->network->node;
+	const struct port_want want = {
+		.queues = node->workers.nb, .mtu = u->network->conf.mtu, .wake = true
+	};
+	uint16_t id;
+	int ret;
+
+	if (rte_eth_dev_get_port_by_name(name, &id) != 0)
+		return node_fail(error, -ENODEV, NODE_WHY("NoSuchUplink", "uplinks"),
+				"no port %s: bind the NIC to a DPDK driver before the start, or "
+				"give EAL a --vdev",
+				name);
+	if (is_used(node, id))
+		return node_fail(error, -EBUSY, NODE_WHY("UplinkInUse", "uplinks"),
+				"port %s is an uplink already: a port belongs to one network",
+				name);
+	ret = port_plan(&u->port, id, &want);
+	if (ret != 0)
+		return fail_uplink(error, ret, name, "it cannot be an uplink");
+	u->buffers = nb_buffers(&u->port);
+	ret = buffers_take(&node->buffers, u->buffers, pool_room(u->port.frame), &u->pool);
+	if (ret != 0)
+		return node_fail(error, ret, NODE_WHY("NoBuffers", "uplinks"),
+				"port %s needs %u packet buffers of %u bytes, and there is no "
+				"memory "
+				"for them: give EAL more hugepages, or smaller queues",
+				name, u->buffers, pool_room(u->port.frame));
+	return 0;
+}
+
+/* Started, a member, polled. */
+static int
+begin(struct uplink *u, struct node_error *error)
+{
+	int ret;
+
+	ret = port_start(&u->port, u->pool);
+	if (ret != 0)
+		return fail_uplink(error, ret, u->port.name, "it does not start");
+	ret = make_egress(u);
+	if (ret == 0)
+		ret = join(u);
+	if (ret == 0) {
+		find_wake(u);
+		ret = take_seats(u);
+	}
+	if (ret == 0)
+		return 0;
+	if (u->member != NULL)
+		veb_member_del(u->member, NULL);
+	port_stop(&u->port);
+	return fail_uplink(error, ret, u->port.name, "no memory for it");
+}
+
+static void
+free_uplink(struct uplink *u)
+{
+	buffers_give(&u->network->node->buffers, u->pool, u->buffers);
+	free(u->seats);
+	rte_free(u->egress);
+	free(u);
+}
+
+int
+uplink_add(struct network *network, const char *name, struct node_error *error)
+{
+	struct uplink *u = calloc(1, sizeof(*u));
+	int ret;
+
+	if (u == NULL)
+		return fail_uplink(error, -ENOMEM, name, "no memory for it");
+	u->network = network;
+	ret = plan(u, name, error);
+	if (ret != 0) {
+		free(u);
+		return ret;
+	}
+	ret = begin(u, error);
+	if (ret != 0) {
+		free_uplink(u);
+		return ret;
+	}
+	open_filter(u);
+	u->up = true;
+	LIST_INSERT_HEAD(&network->uplinks, u, next);
+	uplink_look(u);
+	return 0;
+}
+
+void
+uplink_del(struct uplink *u)
+{
+	struct workers *all = &u->network->node->workers;
+	uint16_t i;
+
+	LIST_REMOVE(u, next);
+	for (i = 0; i < u->port.nb_rxq; i++)
+		while (worker_unseat(&all->of[i % all->nb], &u->seats[i], 1) != 0)
+			workers_wait(all);
+	veb_member_del(u->member, NULL);
+	port_stop(&u->port);
+	free_uplink(u);
+}
+
+void
+uplink_look(struct uplink *u)
+{
+	const bool up = port_is_up(&u->port);
+
+	if (up == u->up)
+		return;
+	u->up = up;
+	veb_set_uplink(u->member, up);
+	node_tell(u->network->node, up ? NODE_UPLINK_UP : NODE_UPLINK_DOWN, u->network->conf.name,
+			u->port.name);
+}
+
+void
+uplink_unfiltered(struct uplink *u, int more)
+{
+	u->unfiltered += more;
+	if (u->promiscuous == (u->unfiltered != 0))
+		return;
+	u->promiscuous = u->unfiltered != 0;
+	if (u->promiscuous)
+		rte_eth_promiscuous_enable(u->port.id);
+	else
+		rte_eth_promiscuous_disable(u->port.id);
+}

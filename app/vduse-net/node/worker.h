@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Lcores and what each polls. A seat is a queue of a member. One without frames leaves the lcore's
+ * round after a while, and comes back when its descriptor wakes it; one without a descriptor
+ * stays, and the lcore naps beside it. So what is polled follows traffic.
+ */
+
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_rcu_qsbr.h>
+
+#include "veb.h"
+
+/* So long without a frame before a seat is left: longer than a peer takes to answer. */
+#define WORKER_SPIN_US 500
+/* Descriptors of those that were left are looked at so often by a busy lcore. */
+#define WORKER_LOOK_US 10
+/* The first nap; each one after it is twice as long. */
+#define WORKER_NAP_MIN_US 50
+/* A lcore that sleeps goes round so often all the same, for who watches its progress. */
+#define WORKER_SLEEP_US 50000
+
+struct seat {
+	struct veb_member *member;
+	const struct veb_ops *ops;
+	void *priv;
+	uint16_t queue;
+	/* the lcore's */
+	bool can_wake; /* it has a descriptor */
+	bool asleep;   /* it waits for it */
+	uint64_t last; /* cycles: its last frame */
+};
+
+/* Of an lcore; replaced as a whole. Behind all n seats there is room for those that are polled. */
+struct seats {
+	unsigned int n;
+	unsigned int nb_active; /* the lcore's */
+	struct seat *of[];
+};
+
+struct worker {
+	struct workers *all;
+	unsigned int index;
+	unsigned int lcore;
+	struct veb_lcore *veb;
+	struct seats *seats; /* atomic */
+	int epfd;            /* of descriptors, and of: */
+	int wakefd;          /* eventfd: there is something new */
+	uint64_t rounds;     /* atomic */
+	uint64_t seen;       /* by workers_progress() */
+	uint64_t sleeps;     /* atomic: how often it slept, naps too */
+	/* the lcore's */
+	const struct seats *known;  /* the one that it polls */
+	uint64_t now, last, looked; /* cycles: this round, the last frame, the last look at epfd */
+	uint32_t nap_us;            /* the next one */
+};
+
+struct workers {
+	struct rte_rcu_qsbr *qsbr;
+	struct worker *of;
+	unsigned int nb;
+	bool on_main;
+	bool stop;           /* atomic */
+	uint32_t nap_us;     /* longest nap */
+	uint64_t spin, look; /* cycles */
+	uint64_t (*now)(void *arg);
+	void *now_arg;
+};
+
+/* Return: 0 or -errno. Set on_main, nap_us and now before. Mirror: workers_fini(). */
+int workers_init(struct workers *workers);
+void workers_fini(struct workers *workers);
+
+/* Lcores leave what they do and have seen what was changed before. */
+void workers_wait(struct workers *workers);
+
+/* The lcore that has the fewest seats. */
+struct worker *workers_idlest(struct workers *workers);
+
+/* The lcore polls n seats more, or no more. Return: 0 or -ENOMEM, nothing changed. */
+int worker_seat(struct worker *worker, struct seat *seats, unsigned int n);
+int worker_unseat(struct worker *worker, struct seat *seats, unsigned int n);
+
+/* The worker of the main lcore goes round once, without a sleep. Return: frames. */
+unsigned int workers_round(struct workers *workers);
+
+bool workers_progress(struct workers *workers);
+
+#endif /* WORKER_H */

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <string.h>
+
+#include <rte_bus_vdev.h>
+#include <rte_cycles.h>
+#include <rte_dev.h>
+#include <rte_eth_ring.h>
+
+#include "node_rig.h"
+
+/* Of a pool: the least that lcores and one port need. */
+#define MBUFS 2048
+/* Buffers that each driver receives into, and sends from. */
+#define BUFFERS   64
+#define BUFFER    2048
+#define RECEIVING BENCH_BUFFERS
+#define SENDING   (BENCH_BUFFERS + BUFFERS * BUFFER)
+
+static uint64_t
+rig_now(void *arg)
+{
+	return ((const struct node_rig *)arg)->now;
+}
+
+static void
+on_event(void *arg, enum node_event event, const char *network, const char *name)
+{
+	struct node_rig *r = arg;
+
+	assert_string_equal(network, "net0");
+	assert_true(name[0] != '\0');
+	r->events[event]++;
+}
+
+static void
+make_port(struct node_rig *r)
+{
+	static unsigned int id;
+	char name[16];
+	int port;
+
+	snprintf(name, sizeof(name), "in%u", id);
+	r->in = rte_ring_create(name, 256, SOCKET_ID_ANY, 0);
+	snprintf(name, sizeof(name), "out%u", id);
+	r->out = rte_ring_create(name, 256, SOCKET_ID_ANY, 0);
+	assert_true(r->in != NULL && r->out != NULL);
+	snprintf(name, sizeof(name), "up%u", id++);
+	port = rte_eth_from_rings(name, &r->in, 1, &r->out, 1, 0);
+	assert_true(port >= 0);
+	r->port = port;
+	assert_int_equal(rte_eth_dev_get_name_by_port(port, r->uplink), 0);
+}
+
+struct node_container_conf
+node_rig_conf(unsigned int n)
+{
+	struct node_container_conf conf;
+
+	node_container_defaults(&conf);
+	snprintf(conf.name, sizeof(conf.name), "c%u", n + 1);
+	snprintf(conf.network, sizeof(conf.network), "net0");
+	conf.mac.addr_bytes[0] = 2;
+	conf.mac.addr_bytes[5] = n + 1;
+	conf.queue_size = BENCH_QUEUE_SIZE;
+	conf.attach = RTE_VDUSE_ATTACH_NONE;
+	return conf;
+}
+
+int
+node_rig_setup(void **state)
+{
+	static struct node_rig rig;
+	struct node_rig *r = &rig;
+	struct node_conf conf = {
+		.mbufs = MBUFS, .max_containers = 8, .on_main = true, .now = rig_now, .now_arg = r
+	};
+	struct node_network_conf network = { .name = "net0", .nb_uplinks = 1 };
+	struct node_container_conf container;
+	struct node_error error;
+	unsigned int i;
+
+	if (unit_setup(state) != 0)
+		return -1;
+	memset(r, 0, sizeof(*r));
+	r->now = rte_get_tsc_cycles();
+	make_port(r);
+	assert_int_equal(node_create(&conf, &r->node), 0);
+	node_on_event(r->node, on_event, r);
+	memcpy(network.uplinks[0], r->uplink, sizeof(network.uplinks[0]));
+	assert_int_equal(node_network_add(r->node, &network, &error), 0);
+	for (i = 0; i < RIG_CONTAINERS; i++) {
+		container = node_rig_conf(i);
+		assert_int_equal(node_container_add(r->node, &container, &error), 0);
+		node_rig_drive(r, i, 0);
+	}
+	*state = r;
+	return 0;
+}
+
+int
+node_rig_teardown(void **state)
+{
+	struct node_rig *r = *state;
+	struct rig_bytes frame;
+	unsigned int i;
+
+	for (i = 0; i < RIG_CONTAINERS; i++)
+		if (r->drivers[i].bench.dev != NULL)
+			node_rig_undrive(r, i);
+	while (node_rig_get_wire(r, &frame))
+		;
+	node_destroy(r->node);
+	assert_int_equal(rte_eal_hotplug_remove("vdev", r->uplink), 0);
+	rte_ring_free(r->in);
+	rte_ring_free(r->out);
+	return unit_teardown(state);
+}
+
+void
+node_rig_drive(struct node_rig *r, unsigned int n, uint64_t features)
+{
+	struct rig_driver *d = &r->drivers[n];
+	struct bench_conf conf = { .features = features };
+	struct mock_desc desc = { .len = BUFFER, .write = true };
+	unsigned int i;
+
+	snprintf(d->name, sizeof(d->name), "c%u", n + 1);
+	conf.name = d->name;
+	bench_take(&d->bench, &conf, node_find_container(r->node, d->name)->net);
+	bench_drive(&d->bench);
+	d->sent = 0;
+	for (i = 0; i < BUFFERS; i++) {
+		desc.iova = RECEIVING + i * BUFFER;
+		assert_int_equal(mock_vq_add(bench_rx(&d->bench), &desc, 1,
+						 (void *)(uintptr_t)desc.iova),
+				0);
+	}
+}
+
+void
+node_rig_undrive(struct node_rig *r, unsigned int n)
+{
+	struct rig_driver *d = &r->drivers[n];
+
+	assert_int_equal(fk_reset(d->bench.dev), 0);
+	bench_give_back(&d->bench);
+	d->bench.dev = NULL;
+}
+
+struct rig_bytes
+node_rig_frame(uint8_t from, uint8_t to)
+{
+	struct rig_bytes f = { .len = 64 };
+
+	if (to == 0)
+		memset(f.data, 0xff, 6);
+	else
+		f.data[0] = 2;
+	f.data[5] = to != 0 ? to : 0xff;
+	f.data[6] = 2;
+	f.data[11] = from;
+	f.data[12] = 0x88;
+	f.data[13] = 0xb5;
+	f.data[20] = from;
+	f.data[21] = to;
+	return f;
+}
+
+void
+node_rig_send_hdr(struct node_rig *r, unsigned int n, const void *hdr, const struct rig_bytes *f)
+{
+	struct rig_driver *d = &r->drivers[n];
+	const struct mock_desc desc = { .iova = SENDING + d->sent++ % BUFFERS * BUFFER,
+		.len = BENCH_HDR_LEN + f->len };
+	struct mock_used used;
+
+	while (mock_vq_get(bench_tx(&d->bench), &used))
+		;
+	guest_write(&d->bench.guest, desc.iova, hdr, BENCH_HDR_LEN);
+	guest_write(&d->bench.guest, desc.iova + BENCH_HDR_LEN, f->data, f->len);
+	assert_int_equal(mock_vq_add(bench_tx(&d->bench), &desc, 1, NULL), 0);
+}
+
+void
+node_rig_send(struct node_rig *r, unsigned int n, const struct rig_bytes *frame)
+{
+	const uint8_t hdr[BENCH_HDR_LEN] = { 0 };
+
+	node_rig_send_hdr(r, n, hdr, frame);
+}
+
+void
+node_rig_send_wire(struct node_rig *r, const struct rig_bytes *frame)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(unit_pool);
+	char *data;
+
+	assert_non_null(m);
+	data = rte_pktmbuf_append(m, frame->len);
+	assert_non_null(data);
+	memcpy(data, frame->data, frame->len);
+	assert_int_equal(rte_ring_enqueue(r->in, m), 0);
+}
+
+/* What misses a mapping is looked up by the control thread, and tried again. */
+void
+node_rig_run(struct node_rig *r)
+{
+	unsigned int i, round;
+
+	for (round = 0; round < 4; round++) {
+		node_poll(r->node);
+		for (i = 0; i < RIG_CONTAINERS; i++)
+			if (r->drivers[i].bench.dev != NULL)
+				bench_settle_misses(&r->drivers[i].bench);
+	}
+}
+
+bool
+node_rig_get(struct node_rig *r, unsigned int n, struct rig_bytes *frame)
+{
+	struct bench *b = &r->drivers[n].bench;
+	struct mock_desc desc = { .len = BUFFER, .write = true };
+	struct mock_used used;
+
+	if (!mock_vq_get(bench_rx(b), &used))
+		return false;
+	desc.iova = (uintptr_t)used.cookie;
+	frame->len = used.len - BENCH_HDR_LEN;
+	assert_true(frame->len <= sizeof(frame->data));
+	guest_read(&b->guest, desc.iova + BENCH_HDR_LEN, frame->data, frame->len);
+	assert_int_equal(mock_vq_add(bench_rx(b), &desc, 1, used.cookie), 0);
+	return true;
+}
+
+bool
+node_rig_get_wire(struct node_rig *r, struct rig_bytes *frame)
+{
+	struct rte_mbuf *m;
+	void *obj;
+
+	if (rte_ring_dequeue(r->out, &obj) != 0)
+		return false;
+	m = obj;
+	frame->len = m->pkt_len;
+	assert_true(frame->len <= sizeof(frame->data) && m->nb_segs == 1);
+	memcpy(frame->data, rte_pktmbuf_mtod(m, void *), frame->len);
+	rte_pktmbuf_free(m);
+	return true;
+}
+
+static void
+is_same(const struct rig_bytes *got, const struct rig_bytes *wanted)
+{
+	assert_int_equal(got->len, wanted->len);
+	assert_memory_equal(got->data, wanted->data, wanted->len);
+}
+
+void
+node_rig_expect(struct node_rig *r, unsigned int n, const struct rig_bytes *frame)
+{
+	struct rig_bytes got;
+
+	assert_true(node_rig_get(r, n, &got));
+	is_same(&got, frame);
+}
+
+void
+node_rig_expect_wire(struct node_rig *r, const struct rig_bytes *frame)
+{
+	struct rig_bytes got;
+
+	assert_true(node_rig_get_wire(r, &got));
+	is_same(&got, frame);
+}
+
+void
+node_rig_expect_none(struct node_rig *r)
+{
+	struct rig_bytes got;
+	unsigned int i;
+
+	for (i = 0; i < RIG_CONTAINERS; i++)
+		if (r->drivers[i].bench.dev != NULL)
+			assert_false(node_rig_get(r, i, &got));
+	assert_false(node_rig_get_wire(r, &got));
+}
+
+struct veb_stats
+node_rig_stats(struct node_rig *r, unsigned int n)
+{
+	struct veb_stats stats;
+
+	veb_member_stats(node_find_container(r->node, r->drivers[n].name)->member, &stats);
+	return stats;
+}

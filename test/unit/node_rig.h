@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NODE_RIG_H
+#define NODE_RIG_H
+
+/*
+ * A node with a network of a port made of rings and three containers on the fake kernel, each
+ * with a driver that the test plays.
+ */
+
+#include "bench.h"
+#include "node_priv.h"
+
+#define RIG_CONTAINERS 3
+
+struct rig_driver {
+	struct bench bench;
+	char name[8];
+	uint64_t iova; /* of the next frame that it sends */
+	unsigned int sent;
+};
+
+struct node_rig {
+	struct node *node;
+	uint64_t now;              /* cycles; what lcores take for the time */
+	struct rte_ring *in, *out; /* of the port, seen from the wire */
+	char uplink[NODE_UPLINK_SIZE];
+	uint16_t port;
+	struct rig_driver drivers[RIG_CONTAINERS];
+	unsigned int events[NODE_UPLINK_DOWN + 1];
+};
+
+/* Bytes of an Ethernet frame. */
+struct rig_bytes {
+	uint8_t data[256];
+	uint32_t len;
+};
+
+int node_rig_setup(void **state);
+int node_rig_teardown(void **state);
+
+/* How container n, from 0, is added; its address ends with n + 1. */
+struct node_container_conf node_rig_conf(unsigned int n);
+
+/* Its driver comes, with these features besides; it goes. */
+void node_rig_drive(struct node_rig *r, unsigned int n, uint64_t features);
+void node_rig_undrive(struct node_rig *r, unsigned int n);
+
+/* To the address that ends with `to`, 0: to all. */
+struct rig_bytes node_rig_frame(uint8_t from, uint8_t to);
+
+/* The driver of container n sends it, without a kick; the wire does. */
+void node_rig_send(struct node_rig *r, unsigned int n, const struct rig_bytes *frame);
+/* The same with a virtio_net_hdr. */
+void node_rig_send_hdr(
+		struct node_rig *r, unsigned int n, const void *hdr, const struct rig_bytes *frame);
+void node_rig_send_wire(struct node_rig *r, const struct rig_bytes *frame);
+
+/* All that can move moves. */
+void node_rig_run(struct node_rig *r);
+
+/* What container n, or the wire, got next. False: nothing. */
+bool node_rig_get(struct node_rig *r, unsigned int n, struct rig_bytes *frame);
+bool node_rig_get_wire(struct node_rig *r, struct rig_bytes *frame);
+/* It is this. */
+void node_rig_expect(struct node_rig *r, unsigned int n, const struct rig_bytes *frame);
+void node_rig_expect_wire(struct node_rig *r, const struct rig_bytes *frame);
+/* Nobody got anything else. */
+void node_rig_expect_none(struct node_rig *r);
+
+struct veb_stats node_rig_stats(struct node_rig *r, unsigned int n);
+
+#endif /* NODE_RIG_H */
