@@ -207,6 +207,8 @@ test_order(void **state)
 	for (i = 0; i < 60; i++)
 		len += snprintf(calls + len, sizeof(calls) - len, CALL("No%u"), i) + 1;
 	rig_send(fd, calls, len);
+	varlink_server_run(control_server(rig.mock.control));
+	assert_in_range(rig_stats(&rig).calls, 1, 59);
 	for (i = 0; i < 60; i++) {
 		text = rig_receive(&rig, fd);
 		assert_non_null(text);
@@ -409,15 +411,44 @@ test_descriptors(void **state)
 	close(fd);
 }
 
+/* Whether the kernel says so: an emulator of user programs does not. */
+static bool
+says_too_many(void)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr hdr = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_LEN(sizeof(int)) };
+	int pair[2], fd;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	rig_text_fds(pair[0], "", (int[]){ 0, 0 }, 2);
+	assert_int_equal(recvmsg(pair[1], &hdr, 0), 1);
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&hdr)), sizeof(fd));
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+	return (hdr.msg_flags & MSG_CTRUNC) != 0;
+}
+
 static void
 test_too_many_descriptors(void **state)
 {
-	const int fd = rig_connect(&rig), half = rig_connect(&rig);
 	unsigned int before;
-	int fds[9];
+	int fds[9], fd, half;
 	char *text;
 
 	(void)state;
+	if (!says_too_many())
+		skip();
+	fd = rig_connect(&rig);
+	half = rig_connect(&rig);
 	before = open_pipes(fds, 9);
 	rig_text_fds(fd, CALL("ListFdb"), fds, 9);
 	text = rig_receive(&rig, fd);

@@ -356,6 +356,25 @@ ask_as(uid_t uid, gid_t group, gid_t more)
 
 #define GROUP 4711
 
+/* Whether the kernel tells the supplementary groups of a peer: an emulator of user programs does
+ * not. */
+static bool
+groups_told(void)
+{
+	const gid_t group = GROUP;
+	struct varlink_peer peer;
+	int pair[2], status;
+	const pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(setgroups(1, &group) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 &&
+				varlink_peer_get(pair[0], &peer) == 0 && peer.nb_groups == 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status) == 1;
+}
+
 static int
 setup_group(void **state)
 {
@@ -367,8 +386,6 @@ setup_group(void **state)
 static void
 test_rights(void **state)
 {
-	struct varlink_peer self;
-	int pair[2];
 	struct stat st;
 
 	(void)state;
@@ -387,13 +404,8 @@ test_rights(void **state)
 	assert_int_equal(ask_as(65534, GROUP, 65534), 0);
 	assert_int_equal(rig_stats(&rig).refused, 1);
 	assert_int_equal(ask_as(0, 0, 0), 0);
-	/* supplementary groups, where the kernel tells them */
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	assert_int_equal(varlink_peer_get(pair[0], &self), 0);
-	if (self.nb_groups != 0)
+	if (groups_told())
 		assert_int_equal(ask_as(65534, 65534, GROUP), 0);
-	close(pair[0]);
-	close(pair[1]);
 }
 
 static void
