@@ -153,13 +153,23 @@ in_ns() {
 	ip netns exec "$@"
 }
 
-# ping_ok NAMESPACE ADDRESS COUNT [OPTION...]: not one may be lost.
+# ping_ok NAMESPACE ADDRESS COUNT [OPTION...]: each of the first COUNT is answered. One process, until it is so:
+# with -c, ping does not wait for the last answers longer than for those before.
 ping_ok() {
-	local ns=$1 address=$2 count=$3 out
+	local ns=$1 address=$2 count=$3 answered=true pinger
 	shift 3
-	out=$(in_ns "$ns" ping -n -q -i 0.05 -W "$patience" -c "$count" "$@" "$address") || true
-	say "$(grep -E 'transmitted' <<<"$out")"
-	grep -q " $count received, 0% packet loss" <<<"$out"
+	ip netns exec "$ns" ping -n -i 0.05 "$@" "$address" >/tmp/ping-ok 2>&1 &
+	pinger=$!
+	wait_for "$patience" pinged "$count" || answered=false
+	kill -INT "$pinger"
+	wait "$pinger" || true
+	say "$(grep -E 'transmitted' /tmp/ping-ok), the first $count: $answered"
+	$answered
+}
+
+# pinged COUNT: whether each of the first COUNT of ping_ok has its answer.
+pinged() {
+	[ "$(sed -n 's/.*bytes from.*icmp_seq=\([0-9]*\).*/\1/p' /tmp/ping-ok | sort -un | head -n "$1" | tail -n 1)" = "$1" ]
 }
 
 # ping_back NAMESPACE ADDRESS: traffic is there (again); one answer at last.
