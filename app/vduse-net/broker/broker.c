@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The main thread's loop: clients, the poller, jobs that are done. */
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "broker/broker_priv.h"
+#include "say.h"
+
+/* How often a poller is looked for that is not there, and what waits for it, in milliseconds. */
+#define RETRY_MS 50
+
+uint64_t
+broker_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void
+link_gone(void *ctx, const char *why)
+{
+	struct broker *b = ctx;
+	struct link *link = b->link;
+
+	SAY("the process that forwards: %s; containers wait for the next", why);
+	b->link = NULL;
+	b->linked = false;
+	link_free(link);
+}
+
+/* Its words are those of the interface's events; what it makes up is not passed on. */
+static void
+link_event(void *ctx, json_t *event)
+{
+	struct broker *b = ctx;
+	const struct control_event told = {
+		.event = json_string_value(json_object_get(event, "event")),
+		.network = json_string_value(json_object_get(event, "network")),
+		.container = json_string_value(json_object_get(event, "container")),
+		.uplink = json_string_value(json_object_get(event, "uplink")),
+		.text = json_string_value(json_object_get(event, "text")),
+	};
+
+	if (told.event != NULL)
+		control_event(b->control, &told);
+}
+
+static const struct link_ops link_ops = { .gone = link_gone, .event = link_event };
+
+/* Return: a connected socket or -errno. */
+static int
+dial(const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd, ret;
+
+	if (strlen(path) >= sizeof(to.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(to.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* From its first answer on it is there. */
+static void
+greeted(void *arg, int ret, json_t *reply, const struct control_error *error)
+{
+	struct broker *b = arg;
+
+	(void)error;
+	json_decref(reply);
+	if (ret < 0)
+		return;
+	pthread_mutex_lock(&b->lock);
+	b->generation++;
+	pthread_mutex_unlock(&b->lock);
+	replay_next(b);
+}
+
+static void
+look_for_poller(struct broker *b)
+{
+	const struct link_request hello = { .method = "hello",
+		.fd = -1,
+		.due = UINT64_MAX, /* EAL may take its time */
+		.done = greeted,
+		.arg = b };
+	int fd;
+
+	if (b->link != NULL || broker_now() < b->retry)
+		return;
+	b->retry = broker_now() + RETRY_MS;
+	fd = dial(b->conf.poller);
+	if (fd < 0)
+		return;
+	b->link = link_create(fd, &link_ops, b);
+	if (b->link == NULL) {
+		close(fd);
+		return;
+	}
+	if (link_ask(b->link, &hello) != 0)
+		link_gone(b, "no memory to greet it");
+}
+
+void
+broker_repair(struct broker *b, const char *name)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL) {
+		SAY("%s: no memory to repair it", name);
+		return;
+	}
+	job->run = change_repair;
+	job->conf.container.netns_fd = -1;
+	snprintf(job->conf.container.name, sizeof(job->conf.container.name), "%s", name);
+	TAILQ_INSERT_TAIL(&b->todo, job, next);
+	pthread_cond_broadcast(&b->changed);
+}
+
+/* Nobody waits for it any more: what was added is taken away again. */
+static void
+undo_job(struct broker *b, struct job *job)
+{
+	job->run = job->run == change_network_add ? change_network_del : change_container_del;
+	jobs_add(b, job);
+}
+
+static void
+end_jobs(struct broker *b)
+{
+	struct control_request *request;
+	struct job *job;
+	bool added;
+	int ret;
+
+	while ((job = jobs_done(b)) != NULL) {
+		request = job->request;
+		ret = job->ret;
+		added = ret == 0 &&
+			(job->run == change_network_add || job->run == change_container_add);
+		if (request == NULL && added && job->asked) {
+			job->asked = false;
+			undo_job(b, job);
+			continue;
+		}
+		if (request != NULL && ret < 0)
+			request->error = job->error;
+		job_free(job);
+		if (request != NULL) {
+			request->user = NULL;
+			control_done(request, ret);
+		}
+	}
+}
+
+static int
+timeout(struct broker *b, bool asks)
+{
+	const uint64_t now = broker_now();
+	uint64_t due = b->link != NULL ? link_due(b->link) : b->retry;
+
+	if (asks && !b->linked && due > now + RETRY_MS)
+		due = now + RETRY_MS;
+	if (due == UINT64_MAX)
+		return -1;
+	return due <= now ? 0 : (int)(due - now < 60000 ? due - now : 60000);
+}
+
+/* Wait for what comes, and do it. Return: whether to end. */
+static bool
+turn(struct broker *b, int end_fd)
+{
+	struct pollfd fds[] = {
+		{ .fd = end_fd, .events = POLLIN },
+		{ .fd = b->wake_fd, .events = POLLIN },
+		{ .fd = varlink_server_fd(control_server(b->control)), .events = POLLIN },
+		{ .fd = -1, .events = POLLIN },
+	};
+	eventfd_t value;
+	bool asks;
+
+	look_for_poller(b);
+	asks = jobs_send(b);
+	if (b->link != NULL) {
+		fds[3].fd = link_fd(b->link);
+		fds[3].events = link_wants_out(b->link) ? POLLIN | POLLOUT : POLLIN;
+	}
+	if (poll(fds, 4, timeout(b, asks)) < 0)
+		return errno != EINTR;
+	if (fds[1].revents != 0)
+		eventfd_read(b->wake_fd, &value);
+	if (fds[2].revents != 0)
+		varlink_server_run(control_server(b->control));
+	end_jobs(b);
+	jobs_send(b);
+	if (b->link != NULL)
+		link_run(b->link, broker_now());
+	return fds[0].revents != 0;
+}
+
+int
+broker_run(struct broker *b, int end_fd)
+{
+	while (!turn(b, end_fd))
+		;
+	return 0;
+}
+
+static int
+open_control(struct broker *b)
+{
+	const struct control_conf conf = {
+		.ops = &broker_ops, .ctx = b, .version = b->conf.version, .group = b->conf.group
+	};
+	int ret;
+
+	ret = control_create(&conf, &b->control);
+	if (ret < 0)
+		return ret;
+	ret = varlink_server_listen(control_server(b->control), b->conf.control);
+	if (ret == 0)
+		return 0;
+	SAY("--control %s: cannot listen there: %s%s", b->conf.control, strerror(-ret),
+			ret == -EADDRINUSE ? "; another process does: stop that one" : "");
+	control_free(b->control);
+	return ret;
+}
+
+static int
+open_store(struct broker *b)
+{
+	int ret = store_open(&b->store, b->conf.state_dir);
+
+	if (ret < 0)
+		SAY("the state folder %s cannot be used: %s", b->conf.state_dir, strerror(-ret));
+	return ret;
+}
+
+static struct broker *
+alloc(const struct broker_conf *conf)
+{
+	struct broker *b = calloc(1, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	b->conf = *conf;
+	b->device = conf->device != NULL ? conf->device : &device_kernel;
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_cond_init(&b->changed, NULL);
+	TAILQ_INIT(&b->todo);
+	TAILQ_INIT(&b->done);
+	TAILQ_INIT(&b->asks);
+	return b;
+}
+
+int
+broker_create(const struct broker_conf *conf, struct broker **broker)
+{
+	struct broker *b = alloc(conf);
+	int ret;
+
+	if (b == NULL)
+		return -ENOMEM;
+	b->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ret = b->wake_fd < 0 ? -errno : open_store(b);
+	if (ret < 0)
+		goto free_broker;
+	ret = open_control(b);
+	if (ret < 0)
+		goto close_store;
+	ret = jobs_start(b);
+	if (ret < 0)
+		goto free_control;
+	*broker = b;
+	return 0;
+
+free_control:
+	control_free(b->control);
+close_store:
+	store_close(&b->store);
+free_broker:
+	if (b->wake_fd >= 0)
+		close(b->wake_fd);
+	free(b);
+	return ret;
+}
+
+void
+broker_free(struct broker *b)
+{
+	link_free(b->link);
+	jobs_stop(b);
+	control_free(b->control);
+	store_close(&b->store);
+	close(b->wake_fd);
+	pthread_cond_destroy(&b->changed);
+	pthread_mutex_destroy(&b->lock);
+	free(b);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BROKER_BROKER_PRIV_H
+#define BROKER_BROKER_PRIV_H
+
+/*
+ * Two threads. The main one talks: with clients, and with the poller. What blocks in the
+ * kernel, a job, is done by the other, one after the other, straight on; what it asks the
+ * poller the main thread asks for it.
+ */
+
+#include <pthread.h>
+#include <sys/queue.h>
+
+#include "broker/broker.h"
+#include "broker/link.h"
+#include "broker/store.h"
+#include "control.h"
+
+/* A question of the job thread's for the poller. */
+struct ask {
+	TAILQ_ENTRY(ask) next;
+	struct broker *broker;
+	uint64_t due; /* ms */
+	const char *method;
+	json_t *parameters;
+	int fd;
+	bool finished;
+	int ret;
+	struct control_error error;
+};
+
+TAILQ_HEAD(asks, ask);
+
+struct job {
+	TAILQ_ENTRY(job) next;
+	int (*run)(struct broker *b, struct job *job); /* on the job thread */
+	union {
+		struct control_network network;
+		struct control_container container; /* netns_fd: the job's own */
+	} conf;
+	bool is_network; /* of the two */
+	bool force;
+	int ret;
+	struct control_error error;
+	/* main thread only */
+	struct control_request *request; /* NULL: nobody waits for it */
+	bool asked;                      /* for, by a request that there was */
+};
+
+TAILQ_HEAD(jobs, job);
+
+struct broker {
+	struct broker_conf conf;
+	const struct device_ops *device;
+	struct control *control; /* main thread */
+	struct link *link;       /* main thread; NULL: the poller is not there */
+	bool linked;             /* main thread: it has all that it is to have */
+	uint64_t retry;          /* main thread, ms: when to look for it again */
+	int wake_fd;             /* eventfd: the main thread has something to do */
+
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t changed;
+	struct store store;
+	unsigned int generation; /* of the link */
+	struct jobs todo, done;
+	struct asks asks; /* to be sent */
+	bool ending;
+	pthread_t thread;
+};
+
+uint64_t broker_now(void); /* ms */
+
+/* jobs.c */
+int jobs_start(struct broker *b);
+void jobs_stop(struct broker *b);
+
+/** Any thread. */
+void jobs_add(struct broker *b, struct job *job);
+
+/** Main thread: a job that is done; NULL: none. */
+struct job *jobs_done(struct broker *b);
+
+void job_free(struct job *job);
+
+/**
+ * Job thread, without the lock: ask the poller and wait.
+ *
+ * @param parameters taken
+ * @param fd goes along, stays the caller's; -1: none
+ * @return what the method returned, negative with the job's error
+ */
+int jobs_ask(struct broker *b, struct job *job, const char *method, json_t *parameters, int fd);
+
+/** Main thread: send what is to be asked. @return whether something waits for the poller */
+bool jobs_send(struct broker *b);
+
+/* change.c: jobs */
+int change_network_add(struct broker *b, struct job *job);
+int change_network_set(struct broker *b, struct job *job);
+int change_network_del(struct broker *b, struct job *job);
+int change_container_add(struct broker *b, struct job *job);
+int change_container_set(struct broker *b, struct job *job);
+int change_container_del(struct broker *b, struct job *job);
+
+/** One that is half there is taken away; one that is gone is made again. */
+int change_repair(struct broker *b, struct job *job);
+
+/** Fill in the job's error. @return -EINVAL */
+int job_fail(struct job *job, const char *id, const char *parameter, const char *format, ...)
+		__attribute__((format(printf, 4, 5)));
+
+/* change_network.c, for both: the job's error */
+int change_differs(struct job *job, const struct varlink_params *words, int row, const void *there);
+int change_no_network(struct job *job, const char *name);
+int change_no_memory(struct job *job);
+
+/** Write the state file. The lock is held. @return 0, or -errno with the job's error */
+int change_write(struct broker *b, struct job *job);
+
+/* replay.c, main thread: the poller is told what it does not know. */
+void replay_next(struct broker *b);
+
+/* ops.c */
+extern const struct control_ops broker_ops;
+
+/** Have a container looked after that is half there, or gone. The lock is held. */
+void broker_repair(struct broker *b, const char *name);
+
+/** Words of a container that the poller knows: all but those about the interface. */
+uint64_t broker_poller_words(void);
+
+#endif /* BROKER_BROKER_PRIV_H */

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * What is added, changed and removed, step by step: on an error all that was done is
+ * undone in reverse order. The state file has what is begun before it begins, and what is
+ * there before it is said to be.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rte_ether.h>
+#include <rte_vduse.h>
+
+#include "broker/broker_priv.h"
+#include "say.h"
+
+#define BIT(word) (UINT64_C(1) << (word))
+
+/* How long one that has just been closed may be busy, in milliseconds. */
+#define BUSY_MS      3000
+#define BUSY_STEP_MS 5
+
+/* Those of the interface: the poller knows nothing of them. */
+#define INTERFACE_WORDS                                                           \
+	(BIT(CONTAINER_NETNS) | BIT(CONTAINER_NETNS_FD) | BIT(CONTAINER_IFNAME) | \
+			BIT(CONTAINER_ADDRESS) | BIT(CONTAINER_ROUTE) | BIT(CONTAINER_ATTACH))
+
+/* Those that a device has from its creation on. */
+#define DEVICE_WORDS                                                                             \
+	(INTERFACE_WORDS | BIT(CONTAINER_NETWORK) | BIT(CONTAINER_MAC) | BIT(CONTAINER_QUEUES) | \
+			BIT(CONTAINER_QUEUE_SIZE) | BIT(CONTAINER_PROFILE))
+
+uint64_t
+broker_poller_words(void)
+{
+	return ~INTERFACE_WORDS;
+}
+
+static json_t *
+container_json(const struct control_container *conf, uint64_t which)
+{
+	return control_to_json(&control_container_words, conf,
+			(which & ~INTERFACE_WORDS) | BIT(CONTAINER_NAME));
+}
+
+static int
+no_container(struct job *job, const char *name)
+{
+	return job_fail(job, "NoSuchContainer", "name", "%s: there is no such container", name);
+}
+
+/* The interface of a container that has none asked for stays as it is. */
+static bool
+has_place(const struct control_container *conf, int netns)
+{
+	return netns >= 0 || conf->ifname[0] != '\0' || conf->address.nb > 0 || conf->route.nb > 0;
+}
+
+static int
+place(struct broker *b, struct job *job, const struct control_container *conf, int netns)
+{
+	struct netif_error error;
+	struct netif_conf netif;
+	char ifname[IFNAMSIZ];
+	int ret;
+
+	if (strcmp(conf->attach, "virtio") != 0 || !has_place(conf, netns))
+		return 0;
+	ret = b->device->interface(conf->name, ifname);
+	if (ret < 0)
+		return job_fail(job, "Kernel", "attach",
+				"%s: the kernel has made no interface of it: is the virtio_net "
+				"module loaded? modprobe virtio_net, and see the kernel log",
+				conf->name);
+	device_netif(conf, netns, &netif);
+	ret = b->device->place(ifname, &netif, &error);
+	return ret == 0 ? 0
+			: job_fail(job, ret == -EPERM ? "NotPermitted" : "Kernel", error.parameter,
+					  "%s", error.text);
+}
+
+static int
+attach(struct broker *b, struct job *job, const struct control_container *conf)
+{
+	int ret = strcmp(conf->attach, "none") == 0 ? 0
+						    : b->device->attach(conf->name, conf->attach);
+
+	return ret == 0 ? 0
+			: job_fail(job, ret == -EPERM ? "NotPermitted" : "Kernel", "attach",
+					  "%s: cannot be put on the vDPA bus: %s; this process's "
+					  "log "
+					  "has more",
+					  conf->name, strerror(-ret));
+}
+
+/* Whether the poller is to have it; one that comes is told, even while this thread waits. */
+static void
+set_served(struct broker *b, const char *name, bool served)
+{
+	struct store_container *container;
+
+	pthread_mutex_lock(&b->lock);
+	container = store_container(&b->store, name);
+	container->served = served;
+	if (served)
+		container->told = b->generation;
+	pthread_mutex_unlock(&b->lock);
+}
+
+/* A process that has just ended, or closed it, may still have it open. */
+static int
+remove_closed(struct broker *b, const char *name)
+{
+	unsigned int waited;
+	int fd, ret;
+
+	for (waited = 0;; waited += BUSY_STEP_MS) {
+		fd = b->device->open(name);
+		if (fd != -EBUSY || waited >= BUSY_MS)
+			break;
+		usleep(BUSY_STEP_MS * 1000);
+	}
+	if (fd < 0)
+		return fd == -ENOENT || fd == -ENODEV ? 0 : fd;
+	close(fd);
+	ret = b->device->remove(name);
+	return ret == -ENODEV ? 0 : ret;
+}
+
+/* Whether somebody serves it, who has to let it go. */
+static bool
+is_served(struct broker *b, const char *name)
+{
+	const int fd = b->device->open(name);
+
+	if (fd >= 0)
+		close(fd);
+	return fd == -EBUSY;
+}
+
+/*
+ * All that there may be of a container, however far it came: off the bus while its server
+ * answers, away from the poller, out of /dev/vduse. Return: 0 or -errno, with the job's error.
+ */
+static int
+take_away(struct broker *b, struct job *job, const struct control_container *conf)
+{
+	int ret = is_served(b, conf->name) ? b->device->detach(conf->name) : 0;
+
+	if (ret < 0)
+		return job_fail(job, ret == -EBUSY ? "Busy" : "Kernel", "name",
+				"%s: cannot be taken off the vDPA bus: %s%s", conf->name,
+				strerror(-ret),
+				ret == -EBUSY ? "; a front end has it open: stop that one" : "");
+	set_served(b, conf->name, false);
+	ret = jobs_ask(b, job, "container_del", container_json(conf, 0), -1);
+	if (ret < 0 && strcmp(job->error.id, CONTROL_INTERFACE ".NoSuchContainer") != 0)
+		return ret;
+	ret = remove_closed(b, conf->name);
+	if (ret < 0)
+		return job_fail(job, "Kernel", "name",
+				"%s: stays in /dev/vduse: %s; this process's log says by whom it "
+				"is in use",
+				conf->name, strerror(-ret));
+	if (b->conf.state_dir != NULL)
+		rte_vduse_state_remove(b->conf.state_dir, conf->name);
+	return 0;
+}
+
+static int
+set_stage(struct broker *b, struct job *job, const char *name, enum store_stage stage)
+{
+	struct store_container *container;
+	enum store_stage before;
+	int ret;
+
+	pthread_mutex_lock(&b->lock);
+	container = store_container(&b->store, name);
+	before = container->stage;
+	container->stage = stage;
+	ret = change_write(b, job);
+	if (ret < 0)
+		container->stage = before;
+	pthread_mutex_unlock(&b->lock);
+	return ret;
+}
+
+/* It is gone: the file says so, or says what a next start has to look after. */
+static void
+forget_container(struct broker *b, const char *name)
+{
+	int ret;
+
+	pthread_mutex_lock(&b->lock);
+	store_del_container(&b->store, store_container(&b->store, name));
+	ret = store_write(&b->store);
+	pthread_mutex_unlock(&b->lock);
+	if (ret < 0)
+		SAY("%s: is gone, but the state file cannot be written: %s", name, strerror(-ret));
+}
+
+/* The error that there was stays what is said. */
+static void
+undo_container(struct broker *b, const struct control_container *conf)
+{
+	struct job undo = { 0 };
+
+	if (take_away(b, &undo, conf) == 0)
+		forget_container(b, conf->name);
+	else
+		SAY("%s: cannot be undone: %s; the next start tries again", conf->name,
+				undo.error.text);
+}
+
+/* From nothing to a device with an interface in its place; what is made stays on an error. */
+static int
+make_container(struct broker *b, struct job *job, struct control_container *conf, int netns)
+{
+	uint32_t mtu;
+	int fd, ret;
+
+	pthread_mutex_lock(&b->lock);
+	mtu = store_network(&b->store, conf->network)->conf.mtu;
+	pthread_mutex_unlock(&b->lock);
+	fd = b->device->make(conf, mtu != 0 ? mtu : RTE_ETHER_MTU);
+	if (fd < 0)
+		return job_fail(job, fd == -EPERM ? "NotPermitted" : "Kernel", "name",
+				"%s: cannot be created in /dev/vduse: %s; this process's log has "
+				"more",
+				conf->name, strerror(-fd));
+	set_served(b, conf->name, true);
+	ret = jobs_ask(b, job, "container_add",
+			container_json(conf, conf->given | BIT(CONTAINER_NETWORK) |
+							     BIT(CONTAINER_MAC) |
+							     BIT(CONTAINER_QUEUES)),
+			fd);
+	close(fd);
+	if (ret < 0)
+		return ret;
+	ret = attach(b, job, conf);
+	return ret < 0 ? ret : place(b, job, conf, netns);
+}
+
+static void
+choose_mac(struct control_container *conf)
+{
+	struct rte_ether_addr mac;
+
+	if (conf->mac[0] == '\0') {
+		rte_eth_random_addr(mac.addr_bytes);
+		rte_ether_format_addr(conf->mac, sizeof(conf->mac), &mac);
+	}
+	conf->given |= BIT(CONTAINER_MAC);
+}
+
+/* Return: 1: it is there so; 0: it is in the store, and the file says what is begun; negative. */
+static int
+begin_container(struct broker *b, struct job *job)
+{
+	struct control_container *conf = &job->conf.container;
+	struct store_container *container;
+	int row, ret = 0;
+
+	pthread_mutex_lock(&b->lock);
+	container = store_container(&b->store, conf->name);
+	if (container != NULL && container->stage != STORE_THERE) {
+		ret = job_fail(job, "Busy", "name",
+				"%s: one of that name is not wholly removed yet; the log says why",
+				conf->name);
+	} else if (container != NULL) {
+		row = control_differ(&control_container_words, conf, &container->conf, conf->given);
+		ret = row < 0 ? 1
+			      : change_differs(job, &control_container_words, row,
+						&container->conf);
+	} else if (store_network(&b->store, conf->network) == NULL) {
+		ret = change_no_network(job, conf->network);
+	} else {
+		choose_mac(conf);
+		container = store_add_container(&b->store, conf);
+		ret = container != NULL ? change_write(b, job) : change_no_memory(job);
+		if (ret < 0 && container != NULL)
+			store_del_container(&b->store, container);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return ret;
+}
+
+/* @param[out] netns the namespace, or -1; the caller's */
+static int
+open_netns(struct job *job, const struct control_container *conf, int *netns)
+{
+	*netns = -1;
+	if (conf->netns_fd >= 0)
+		*netns = dup(conf->netns_fd);
+	else if (conf->netns[0] != '\0')
+		*netns = netif_open_netns(conf->netns);
+	else
+		return 0;
+	return *netns >= 0 ? 0
+			   : job_fail(job, "Kernel", "netns", "%.128s: is no network namespace: %s",
+					     conf->netns, strerror(-*netns));
+}
+
+static int
+add_container(struct broker *b, struct job *job, struct control_container *conf, int netns)
+{
+	struct store_container *container;
+	int ret;
+
+	ret = make_container(b, job, conf, netns);
+	if (ret == 0) {
+		pthread_mutex_lock(&b->lock);
+		container = store_container(&b->store, conf->name);
+		container->conf.queues = conf->queues;
+		pthread_mutex_unlock(&b->lock);
+		ret = set_stage(b, job, conf->name, STORE_THERE);
+	}
+	if (ret < 0)
+		undo_container(b, conf);
+	return ret;
+}
+
+int
+change_container_add(struct broker *b, struct job *job)
+{
+	struct control_container *conf = &job->conf.container;
+	int netns, ret;
+
+	ret = begin_container(b, job);
+	if (ret != 0)
+		return ret;
+	ret = open_netns(job, conf, &netns);
+	if (ret < 0)
+		forget_container(b, conf->name);
+	else
+		ret = add_container(b, job, conf, netns);
+	if (netns >= 0)
+		close(netns);
+	return ret;
+}
+
+int
+change_container_del(struct broker *b, struct job *job)
+{
+	const char *name = job->conf.container.name;
+	struct store_container *container;
+	struct control_container conf;
+	struct job undo = { 0 };
+	int ret;
+
+	pthread_mutex_lock(&b->lock);
+	container = store_container(&b->store, name);
+	if (container != NULL)
+		conf = container->conf;
+	pthread_mutex_unlock(&b->lock);
+	if (container == NULL)
+		return 1;
+	ret = set_stage(b, job, name, STORE_REMOVING);
+	if (ret < 0)
+		return ret;
+	ret = take_away(b, job, &conf);
+	if (ret == 0)
+		forget_container(b, name);
+	else if (container->served)
+		set_stage(b, &undo, name, STORE_THERE); /* it has not left the bus */
+	return ret;
+}
+
+/* Of what is given, what is another now. */
+static uint64_t
+changes(const struct control_container *conf, const struct control_container *there)
+{
+	uint64_t which = 0;
+	unsigned int row;
+
+	for (row = 0; row < CONTAINER_WORDS; row++)
+		if (control_differ(&control_container_words, conf, there, conf->given & BIT(row)) >=
+				0)
+			which |= BIT(row);
+	return which | (conf->given & BIT(CONTAINER_NETNS_FD));
+}
+
+/* Remove it, and add it as it is to be, or as it was. */
+static int
+replace_container(struct broker *b, struct job *job, struct control_container *after,
+		const struct control_container *before)
+{
+	struct job again = { .conf.container = *before };
+	struct job with = { .conf.container = *after };
+	int ret;
+
+	ret = change_container_del(b, &with);
+	if (ret == 0) {
+		with.conf.container = *after;
+		ret = change_container_add(b, &with);
+		if (ret < 0 && change_container_add(b, &again) != 0)
+			SAY("%s: cannot be added again as it was: %s", before->name,
+					again.error.text);
+	}
+	job->error = with.error;
+	return ret;
+}
+
+static int
+set_words(struct broker *b, struct job *job, const struct control_container *after,
+		const struct control_container *before, uint64_t which)
+{
+	struct job undo = { 0 };
+	int ret;
+
+	ret = jobs_ask(b, job, "container_set", container_json(after, which), -1);
+	if (ret < 0)
+		return ret;
+	pthread_mutex_lock(&b->lock);
+	store_container(&b->store, after->name)->conf = *after;
+	ret = change_write(b, job);
+	if (ret < 0)
+		store_container(&b->store, after->name)->conf = *before;
+	pthread_mutex_unlock(&b->lock);
+	if (ret < 0)
+		jobs_ask(b, &undo, "container_set", container_json(before, which), -1);
+	return ret;
+}
+
+int
+change_container_set(struct broker *b, struct job *job)
+{
+	const struct control_container *conf = &job->conf.container;
+	struct control_container before, after;
+	struct store_container *container;
+	uint64_t which;
+	json_t *given;
+
+	pthread_mutex_lock(&b->lock);
+	container = store_container(&b->store, conf->name);
+	if (container != NULL)
+		before = container->conf;
+	pthread_mutex_unlock(&b->lock);
+	if (container == NULL || container->stage != STORE_THERE)
+		return no_container(job, conf->name);
+	which = changes(conf, &before);
+	if (which == 0)
+		return 1;
+	after = before;
+	given = control_to_json(&control_container_words, conf, conf->given);
+	control_from_json(&control_container_words, given, &after);
+	json_decref(given);
+	after.netns_fd = conf->netns_fd;
+	if ((which & DEVICE_WORDS) == 0)
+		return set_words(b, job, &after, &before, which);
+	if (job->force)
+		return replace_container(b, job, &after, &before);
+	return job_fail(job, "NeedsReattach",
+			control_container_words.rows[__builtin_ctzll(which & DEVICE_WORDS)].name,
+			"%s: it has this from its creation on: force on removes it and adds it "
+			"again",
+			conf->name);
+}
+
+int
+change_repair(struct broker *b, struct job *job)
+{
+	struct control_container conf = job->conf.container;
+	struct store_container *container;
+	bool gone = false, half = false;
+	int netns = -1, ret = 0;
+
+	pthread_mutex_lock(&b->lock);
+	container = store_container(&b->store, conf.name);
+	if (container != NULL) {
+		conf = container->conf;
+		half = container->stage != STORE_THERE;
+		gone = !half && !container->served;
+	}
+	pthread_mutex_unlock(&b->lock);
+	if (gone)
+		ret = open_netns(job, &conf, &netns);
+	if (gone && ret == 0)
+		ret = add_container(b, job, &conf, netns);
+	else if (half || gone)
+		undo_container(b, &conf);
+	if (netns >= 0)
+		close(netns);
+	if (ret < 0)
+		SAY("%s: cannot be brought back: %s", conf.name, job->error.text);
+	return ret;
+}

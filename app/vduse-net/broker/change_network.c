@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Networks are added, changed and removed; and what is said where that cannot be. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "broker/broker_priv.h"
+
+#define BIT(word) (UINT64_C(1) << (word))
+
+int
+change_write(struct broker *b, struct job *job)
+{
+	int ret = store_write(&b->store);
+
+	return ret == 0 ? 0
+			: job_fail(job, "Kernel", "",
+					  "the state file %s cannot be written: %s; make room",
+					  b->store.path, strerror(-ret));
+}
+
+int
+change_differs(struct job *job, const struct varlink_params *words, int row, const void *there)
+{
+	char value[CONTROL_VALUE_MAX];
+
+	control_value(&words->rows[row], there, value, sizeof(value));
+	return job_fail(job, "Differs", words->rows[row].name,
+			"it is there with %s %.128s: change it with set, or remove it first",
+			words->rows[row].name, value[0] != '\0' ? value : "of none");
+}
+
+int
+change_no_network(struct job *job, const char *name)
+{
+	return job_fail(job, "NoSuchNetwork", "network",
+			"%s: there is no such network: add it first", name);
+}
+
+int
+change_no_memory(struct job *job)
+{
+	return job_fail(job, "Busy", "", "no memory");
+}
+
+static json_t *
+network_json(const struct control_network *conf)
+{
+	return control_to_json(&control_network_words, conf, conf->given | BIT(NETWORK_NAME));
+}
+
+/* Forget one that has come to nothing. */
+static void
+forget_network(struct broker *b, const char *name)
+{
+	pthread_mutex_lock(&b->lock);
+	store_del_network(&b->store, store_network(&b->store, name));
+	pthread_mutex_unlock(&b->lock);
+}
+
+/* Return: 1: it is there so; 0: it is in the store now; negative. */
+static int
+begin_network(struct broker *b, struct job *job)
+{
+	const struct control_network *conf = &job->conf.network;
+	struct store_network *network;
+	int row, ret = 0;
+
+	pthread_mutex_lock(&b->lock);
+	network = store_network(&b->store, conf->name);
+	if (network != NULL) {
+		row = control_differ(&control_network_words, conf, &network->conf, conf->given);
+		ret = row < 0 ? 1
+			      : change_differs(job, &control_network_words, row, &network->conf);
+	} else if (store_add_network(&b->store, conf) == NULL) {
+		ret = change_no_memory(job);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return ret;
+}
+
+int
+change_network_add(struct broker *b, struct job *job)
+{
+	const struct control_network *conf = &job->conf.network;
+	struct job undo = { 0 };
+	int ret;
+
+	ret = begin_network(b, job);
+	if (ret != 0)
+		return ret;
+	ret = jobs_ask(b, job, "network_add", network_json(conf), -1);
+	if (ret < 0)
+		goto forget;
+	pthread_mutex_lock(&b->lock);
+	store_network(&b->store, conf->name)->told = b->generation;
+	ret = change_write(b, job);
+	pthread_mutex_unlock(&b->lock);
+	if (ret == 0)
+		return 0;
+	jobs_ask(b, &undo, "network_del", network_json(conf), -1);
+forget:
+	forget_network(b, conf->name);
+	return ret;
+}
+
+int
+change_network_set(struct broker *b, struct job *job)
+{
+	const struct control_network *conf = &job->conf.network;
+	struct control_network before, after;
+	struct store_network *network;
+	struct job undo = { 0 };
+	json_t *given;
+	int ret;
+
+	pthread_mutex_lock(&b->lock);
+	network = store_network(&b->store, conf->name);
+	before = network != NULL ? network->conf : *conf;
+	pthread_mutex_unlock(&b->lock);
+	if (network == NULL)
+		return change_no_network(job, conf->name);
+	if (control_differ(&control_network_words, conf, &before, conf->given) < 0)
+		return 1;
+	ret = jobs_ask(b, job, "network_set", network_json(conf), -1);
+	if (ret != 0)
+		return ret;
+	after = before;
+	given = network_json(conf);
+	control_from_json(&control_network_words, given, &after);
+	json_decref(given);
+	pthread_mutex_lock(&b->lock);
+	network->conf = after;
+	ret = change_write(b, job);
+	if (ret != 0)
+		network->conf = before;
+	pthread_mutex_unlock(&b->lock);
+	if (ret != 0)
+		jobs_ask(b, &undo, "network_set", network_json(&before), -1);
+	return ret;
+}
+
+int
+change_network_del(struct broker *b, struct job *job)
+{
+	const struct control_network *conf = &job->conf.network;
+	struct store_network *network;
+	struct control_network was;
+	struct job undo = { 0 };
+	unsigned int nb;
+	int ret;
+
+	pthread_mutex_lock(&b->lock);
+	network = store_network(&b->store, conf->name);
+	nb = store_members(&b->store, conf->name);
+	if (network != NULL)
+		was = network->conf;
+	pthread_mutex_unlock(&b->lock);
+	if (network == NULL)
+		return 1;
+	if (nb > 0)
+		return job_fail(job, "NetworkInUse", "name",
+				"%s: it has %u containers: remove them first", conf->name, nb);
+	ret = jobs_ask(b, job, "network_del", network_json(conf), -1);
+	if (ret < 0)
+		return ret;
+	pthread_mutex_lock(&b->lock);
+	store_del_network(&b->store, network);
+	ret = change_write(b, job);
+	if (ret < 0)
+		store_add_network(&b->store, &was);
+	pthread_mutex_unlock(&b->lock);
+	if (ret < 0)
+		jobs_ask(b, &undo, "network_add", network_json(&was), -1);
+	return ret;
+}

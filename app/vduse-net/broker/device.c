@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_common.h>
+#include <rte_vduse.h>
+#include <rte_vduse_net.h>
+
+#include "broker/device.h"
+
+static enum rte_vduse_net_profile
+profile_of(const char *word)
+{
+	static const char *const words[] = {
+		[RTE_VDUSE_NET_PROFILE_LATENCY] = "latency",
+		[RTE_VDUSE_NET_PROFILE_BULK] = "bulk",
+		[RTE_VDUSE_NET_PROFILE_XDP] = "xdp",
+		[RTE_VDUSE_NET_PROFILE_NONE] = "none",
+		[RTE_VDUSE_NET_PROFILE_TX] = "tx",
+	};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(words) && strcmp(words[i], word) != 0; i++)
+		;
+	return i;
+}
+
+static int
+kernel_make(struct control_container *conf, uint32_t mtu)
+{
+	struct rte_vduse_net_conf net = {
+		.name = conf->name,
+		.queue_pairs = (uint16_t)conf->queues,
+		.queue_size = (uint16_t)conf->queue_size,
+		.mtu = (uint16_t)mtu,
+		.mq_fallback = true,
+		.profile = profile_of(conf->profile),
+		.speed = UINT32_MAX,
+	};
+	int fd, ret;
+
+	if (rte_ether_unformat_addr(conf->mac, &net.mac) != 0)
+		return -EINVAL;
+	ret = rte_vduse_net_make(&net, &fd);
+	if (ret < 0)
+		return ret;
+	conf->queues = net.queue_pairs;
+	return fd;
+}
+
+static int
+kernel_open(const char *name)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/vduse/%s", name);
+	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int
+kernel_attach(const char *name, const char *how)
+{
+	return rte_vduse_dev_attach_by_name(name, strcmp(how, "vhost") == 0
+								  ? RTE_VDUSE_ATTACH_VHOST
+								  : RTE_VDUSE_ATTACH_VIRTIO);
+}
+
+static int
+kernel_interface(const char *name, char ifname[IFNAMSIZ])
+{
+	return rte_vduse_dev_interface(name, ifname, IFNAMSIZ);
+}
+
+const struct device_ops device_kernel = {
+	.make = kernel_make,
+	.open = kernel_open,
+	.attach = kernel_attach,
+	.detach = rte_vduse_dev_detach_by_name,
+	.remove = rte_vduse_dev_remove,
+	.interface = kernel_interface,
+	.place = netif_place,
+};
+
+void
+device_netif(const struct control_container *conf, int netns, struct netif_conf *netif)
+{
+	unsigned int i;
+
+	memset(netif, 0, sizeof(*netif));
+	netif->netns = netns;
+	snprintf(netif->ifname, sizeof(netif->ifname), "%s", conf->ifname);
+	/* the checks of the words have let through what can be parsed */
+	for (i = 0; i < conf->address.nb; i++)
+		netif->nb_addresses += netif_parse_address(conf->address.items[i],
+						       &netif->addresses[netif->nb_addresses]) == 0;
+	for (i = 0; i < conf->route.nb; i++)
+		netif->nb_routes += netif_parse_route(conf->route.items[i],
+						    &netif->routes[netif->nb_routes]) == 0;
+}

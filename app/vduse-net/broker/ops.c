@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What clients ask: changes become jobs, lists are the poller's with what is known here. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/broker_priv.h"
+
+#define LIST_MS 8000
+
+static int
+busy(struct control_request *request, const char *why)
+{
+	return control_fail(request, CONTROL_INTERFACE ".Busy", "", "%s", why);
+}
+
+/* What request->user is: who is to be told that there is no request any more. */
+static void
+gone(struct control_request *request)
+{
+	struct control_request **held = request->user;
+
+	if (held != NULL)
+		*held = NULL;
+}
+
+/* Return: NULL: no memory. */
+static struct job *
+job_new(struct control_request *request, int (*run)(struct broker *, struct job *))
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL)
+		return NULL;
+	job->run = run;
+	job->force = request->force;
+	job->request = request;
+	job->asked = true;
+	request->user = &job->request;
+	return job;
+}
+
+static int
+change_network(struct control_request *request, int (*run)(struct broker *, struct job *))
+{
+	struct job *job = job_new(request, run);
+
+	if (job == NULL)
+		return busy(request, "no memory");
+	job->conf.network = request->conf.network;
+	job->is_network = true;
+	jobs_add(request->ctx, job);
+	return CONTROL_LATER;
+}
+
+/* The namespace's descriptor goes with the job: the request may be gone before it ends. */
+static int
+change_container(struct control_request *request, int (*run)(struct broker *, struct job *))
+{
+	struct job *job = job_new(request, run);
+
+	if (job == NULL)
+		return busy(request, "no memory");
+	job->conf.container = request->conf.container;
+	request->conf.container.netns_fd = -1;
+	jobs_add(request->ctx, job);
+	return CONTROL_LATER;
+}
+
+static int
+network_add(struct control_request *request)
+{
+	return change_network(request, change_network_add);
+}
+
+static int
+network_set(struct control_request *request)
+{
+	return change_network(request, change_network_set);
+}
+
+static int
+network_del(struct control_request *request)
+{
+	return change_network(request, change_network_del);
+}
+
+static int
+container_add(struct control_request *request)
+{
+	return change_container(request, change_container_add);
+}
+
+static int
+container_set(struct control_request *request)
+{
+	return change_container(request, change_container_set);
+}
+
+static int
+container_del(struct control_request *request)
+{
+	return change_container(request, change_container_del);
+}
+
+/* A question that the poller answers: of a client that may be gone by then. */
+struct question {
+	struct broker *broker;
+	struct control_request *request; /* NULL: gone */
+	void (*fill)(struct broker *b, struct control_request *request);
+};
+
+static void
+answer(void *arg, int ret, json_t *reply, const struct control_error *error)
+{
+	struct question *question = arg;
+	struct control_request *request = question->request;
+
+	if (request != NULL && ret < 0)
+		request->error = *error;
+	if (request != NULL && ret >= 0 && reply != NULL) {
+		json_decref(request->reply);
+		request->reply = json_incref(reply);
+		if (question->fill != NULL)
+			question->fill(question->broker, request);
+	}
+	json_decref(reply);
+	free(question);
+	if (request != NULL) {
+		request->user = NULL;
+		control_done(request, ret < 0 ? ret : 0);
+	}
+}
+
+static int
+ask(struct control_request *request, const char *method,
+		void (*fill)(struct broker *b, struct control_request *request))
+{
+	struct broker *b = request->ctx;
+	struct question *question;
+	struct link_request send = {
+		.method = method, .fd = -1, .due = broker_now() + LIST_MS, .done = answer
+	};
+	int ret;
+
+	if (!b->linked)
+		return busy(request, "the process that forwards is being started: ask again");
+	question = calloc(1, sizeof(*question));
+	if (question == NULL)
+		return busy(request, "no memory");
+	*question = (struct question){ .broker = b, .request = request, .fill = fill };
+	send.arg = question;
+	send.parameters = json_pack("{ss ss sb}", "name", request->conf.container.name, "network",
+			request->conf.container.network, "statistics", request->statistics);
+	ret = link_ask(b->link, &send);
+	if (ret == 0) {
+		request->user = &question->request;
+		return CONTROL_LATER;
+	}
+	free(question);
+	return busy(request, "too much is asked of the process that forwards: ask again");
+}
+
+/* Beside what the poller says of a container: its interface, as it was asked for. */
+static void
+fill_containers(struct broker *b, struct control_request *request)
+{
+	const struct store_container *there;
+	json_t *value, *more;
+	size_t i;
+
+	pthread_mutex_lock(&b->lock);
+	json_array_foreach(request->reply, i, value)
+	{
+		const char *name = json_string_value(json_object_get(value, "name"));
+
+		there = name != NULL ? store_container(&b->store, name) : NULL;
+		if (there == NULL)
+			continue;
+		more = control_to_json(
+				&control_container_words, &there->conf, ~broker_poller_words());
+		json_object_update(value, more);
+		json_decref(more);
+	}
+	pthread_mutex_unlock(&b->lock);
+}
+
+static int
+networks(struct control_request *request)
+{
+	return ask(request, "networks", NULL);
+}
+
+static int
+containers(struct control_request *request)
+{
+	return ask(request, "containers", fill_containers);
+}
+
+static int
+fdb(struct control_request *request)
+{
+	return ask(request, "fdb", NULL);
+}
+
+static int
+check(struct control_request *request)
+{
+	return ask(request, "check", NULL);
+}
+
+static int
+rebalance(struct control_request *request)
+{
+	return ask(request, "rebalance", NULL);
+}
+
+/* Words as a command has them. */
+static void
+put_words(FILE *out, const struct varlink_params *words, const void *conf, uint64_t given)
+{
+	char value[CONTROL_VALUE_MAX];
+	unsigned int i;
+
+	for (i = 1; i < words->nb; i++) {
+		control_value(&words->rows[i], conf, value, sizeof(value));
+		if ((given >> i & 1) == 0 || value[0] == '\0')
+			continue;
+		fprintf(out, strchr(value, ' ') != NULL ? " %s \"%s\"" : " %s %s",
+				words->rows[i].name, value);
+	}
+	fputc('\n', out);
+}
+
+static int
+config(struct control_request *request)
+{
+	struct broker *b = request->ctx;
+	const struct store_container *container;
+	const struct store_network *network;
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		return busy(request, "no memory");
+	pthread_mutex_lock(&b->lock);
+	TAILQ_FOREACH (network, &b->store.networks, next) {
+		fprintf(out, "network add %s", network->conf.name);
+		put_words(out, &control_network_words, &network->conf, network->conf.given);
+	}
+	TAILQ_FOREACH (container, &b->store.containers, next) {
+		fprintf(out, "container add %s", container->conf.name);
+		put_words(out, &control_container_words, &container->conf, container->conf.given);
+	}
+	pthread_mutex_unlock(&b->lock);
+	fclose(out);
+	json_object_set_new(request->reply, "config", json_string(text));
+	free(text);
+	return 0;
+}
+
+const struct control_ops broker_ops = {
+	.network_add = network_add,
+	.network_set = network_set,
+	.network_del = network_del,
+	.container_add = container_add,
+	.container_set = container_set,
+	.container_del = container_del,
+	.networks = networks,
+	.containers = containers,
+	.fdb = fdb,
+	.check = check,
+	.rebalance = rebalance,
+	.config = config,
+	.gone = gone,
+};

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A poller that has come is told all that there is to be, one after the other; for it, what
+ * it has already changes nothing. Its devices are opened for it.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/broker_priv.h"
+#include "say.h"
+
+#define BIT(word) (UINT64_C(1) << (word))
+#define REPLAY_MS 30000
+
+static void
+told(void *arg, int ret, json_t *reply, const struct control_error *error)
+{
+	struct broker *b = arg;
+
+	json_decref(reply);
+	if (ret == -ECONNRESET)
+		return; /* the next one is told */
+	if (ret < 0)
+		SAY("after a restart: %s", error->text);
+	replay_next(b);
+}
+
+/* Return: whether there will be an answer. */
+static bool
+tell(struct broker *b, const char *method, json_t *parameters, int fd)
+{
+	const struct link_request request = { .method = method,
+		.parameters = parameters,
+		.fd = fd,
+		.due = broker_now() + REPLAY_MS,
+		.done = told,
+		.arg = b };
+	int ret = link_ask(b->link, &request);
+
+	if (ret != 0)
+		SAY("after a restart: cannot tell the process that forwards: %s", strerror(-ret));
+	return ret == 0;
+}
+
+static bool
+tell_network(struct broker *b, struct store_network *network)
+{
+	network->told = b->generation;
+	return tell(b, "network_add",
+			control_to_json(&control_network_words, &network->conf,
+					network->conf.given | BIT(NETWORK_NAME)),
+			-1);
+}
+
+static bool
+tell_container(struct broker *b, struct store_container *container)
+{
+	const struct control_container *conf = &container->conf;
+	const uint64_t which = (conf->given | BIT(CONTAINER_NETWORK) | BIT(CONTAINER_NAME) |
+					       BIT(CONTAINER_QUEUES)) &
+			       broker_poller_words();
+	const int fd = b->device->open(conf->name);
+	bool sent;
+
+	container->told = b->generation;
+	if (fd == -ENOENT || fd == -ENODEV) {
+		SAY("%s: its device is gone: it is made again", conf->name);
+		container->served = false;
+		broker_repair(b, conf->name);
+		return false;
+	}
+	/* one that it serves is busy, and it has the descriptor */
+	sent = tell(b, "container_add", control_to_json(&control_container_words, conf, which), fd);
+	if (fd >= 0)
+		close(fd);
+	return sent;
+}
+
+/* The lock is held. Return: whether there is an answer to wait for. */
+static bool
+tell_one(struct broker *b)
+{
+	struct store_container *container;
+	struct store_network *network;
+
+	TAILQ_FOREACH (network, &b->store.networks, next)
+		if (network->told != b->generation && tell_network(b, network))
+			return true;
+	TAILQ_FOREACH (container, &b->store.containers, next)
+		if (container->served && container->told != b->generation &&
+				tell_container(b, container))
+			return true;
+	return false;
+}
+
+/* What a process before, or a failed undo, has left half done. The lock is held. */
+static void
+repair_rest(struct broker *b)
+{
+	const struct store_container *container;
+
+	TAILQ_FOREACH (container, &b->store.containers, next)
+		if (container->stage != STORE_THERE)
+			broker_repair(b, container->conf.name);
+}
+
+void
+replay_next(struct broker *b)
+{
+	bool waits;
+
+	pthread_mutex_lock(&b->lock);
+	waits = tell_one(b);
+	if (!waits) {
+		repair_rest(b);
+		b->linked = true;
+	}
+	pthread_mutex_unlock(&b->lock);
+	if (!waits)
+		jobs_send(b);
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "broker/store.h"
+#include "say.h"
+
+#define STORE_VERSION 1
+#define STORE_FILE    "node.json"
+
+static const char *const stages[] = {
+	[STORE_ADDING] = "adding",
+	[STORE_THERE] = "there",
+	[STORE_REMOVING] = "removing",
+};
+
+struct store_network *
+store_network(struct store *store, const char *name)
+{
+	struct store_network *network;
+
+	TAILQ_FOREACH (network, &store->networks, next)
+		if (strcmp(network->conf.name, name) == 0)
+			return network;
+	return NULL;
+}
+
+struct store_container *
+store_container(struct store *store, const char *name)
+{
+	struct store_container *container;
+
+	TAILQ_FOREACH (container, &store->containers, next)
+		if (strcmp(container->conf.name, name) == 0)
+			return container;
+	return NULL;
+}
+
+struct store_network *
+store_add_network(struct store *store, const struct control_network *conf)
+{
+	struct store_network *network = calloc(1, sizeof(*network));
+
+	if (network == NULL)
+		return NULL;
+	network->conf = *conf;
+	TAILQ_INSERT_TAIL(&store->networks, network, next);
+	return network;
+}
+
+struct store_container *
+store_add_container(struct store *store, const struct control_container *conf)
+{
+	struct store_container *container = calloc(1, sizeof(*container));
+
+	if (container == NULL)
+		return NULL;
+	container->conf = *conf;
+	container->conf.netns_fd = -1;
+	TAILQ_INSERT_TAIL(&store->containers, container, next);
+	return container;
+}
+
+void
+store_del_network(struct store *store, struct store_network *network)
+{
+	TAILQ_REMOVE(&store->networks, network, next);
+	free(network);
+}
+
+void
+store_del_container(struct store *store, struct store_container *container)
+{
+	TAILQ_REMOVE(&store->containers, container, next);
+	free(container);
+}
+
+unsigned int
+store_members(const struct store *store, const char *network)
+{
+	const struct store_container *container;
+	unsigned int nb = 0;
+
+	TAILQ_FOREACH (container, &store->containers, next)
+		nb += strcmp(container->conf.network, network) == 0;
+	return nb;
+}
+
+/* An entry of the file: the words, each by the checks of a request, and the names that must be. */
+static bool
+are_words(const struct varlink_params *words, json_t *value, unsigned int required)
+{
+	const struct varlink_method method = {
+		.name = "state", .params = words, .required = required
+	};
+	struct varlink_wrong wrong;
+
+	return json_is_object(value) && varlink_method_check(&method, value, 0, &wrong) == 0;
+}
+
+static int
+read_network(struct store *store, json_t *value)
+{
+	struct control_network conf;
+
+	if (!are_words(&control_network_words, value, 1))
+		return -EINVAL;
+	control_defaults(&control_network_words, &conf);
+	control_from_json(&control_network_words, value, &conf);
+	if (store_network(store, conf.name) != NULL)
+		return -EINVAL;
+	return store_add_network(store, &conf) != NULL ? 0 : -ENOMEM;
+}
+
+static int
+read_stage(json_t *value, enum store_stage *stage)
+{
+	const char *text = json_string_value(json_object_get(value, "stage"));
+	unsigned int i;
+
+	for (i = 0; text != NULL && i <= STORE_REMOVING; i++) {
+		if (strcmp(stages[i], text) != 0)
+			continue;
+		*stage = i;
+		return json_object_del(value, "stage");
+	}
+	return -EINVAL;
+}
+
+static int
+read_container(struct store *store, json_t *value)
+{
+	struct store_container *container;
+	struct control_container conf;
+	struct varlink_wrong wrong;
+	enum store_stage stage;
+
+	if (read_stage(value, &stage) != 0 || !are_words(&control_container_words, value, 2))
+		return -EINVAL;
+	control_defaults(&control_container_words, &conf);
+	control_from_json(&control_container_words, value, &conf);
+	if (store_network(store, conf.network) == NULL || conf.mac[0] == '\0' ||
+			store_container(store, conf.name) != NULL ||
+			control_container_check(&conf, &wrong) != 0)
+		return -EINVAL;
+	container = store_add_container(store, &conf);
+	if (container == NULL)
+		return -ENOMEM;
+	container->stage = stage;
+	container->served = stage == STORE_THERE;
+	return 0;
+}
+
+static int
+read_all(struct store *store, json_t *root)
+{
+	json_t *value;
+	size_t i;
+	int ret = 0;
+
+	if (json_integer_value(json_object_get(root, "version")) != STORE_VERSION)
+		return -EINVAL;
+	json_array_foreach(json_object_get(root, "networks"), i, value)
+	{
+		ret = ret != 0 ? ret : read_network(store, value);
+	}
+	json_array_foreach(json_object_get(root, "containers"), i, value)
+	{
+		ret = ret != 0 ? ret : read_container(store, value);
+	}
+	return ret;
+}
+
+static void
+set_aside(const struct store *store)
+{
+	char bad[sizeof(store->path) + 4];
+
+	snprintf(bad, sizeof(bad), "%s.bad", store->path);
+	SAY("%s: is none of this version's, or damaged: it is set aside as %s; add what it had "
+	    "again",
+			store->path, bad);
+	rename(store->path, bad);
+}
+
+int
+store_open(struct store *store, const char *folder)
+{
+	json_error_t wrong;
+	json_t *root;
+	int n, ret;
+
+	TAILQ_INIT(&store->networks);
+	TAILQ_INIT(&store->containers);
+	store->path[0] = '\0';
+	if (folder == NULL || folder[0] == '\0')
+		return 0;
+	n = snprintf(store->path, sizeof(store->path), "%s/" STORE_FILE, folder);
+	if ((size_t)n >= sizeof(store->path))
+		return -ENAMETOOLONG;
+	if (access(folder, W_OK | X_OK) < 0)
+		return -errno;
+	if (access(store->path, F_OK) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	root = json_load_file(store->path, JSON_REJECT_DUPLICATES, &wrong);
+	ret = root == NULL ? -EINVAL : read_all(store, root);
+	json_decref(root);
+	if (ret == 0)
+		return 0;
+	store_close(store);
+	if (ret == -EINVAL)
+		set_aside(store);
+	return ret == -EINVAL ? 0 : ret;
+}
+
+void
+store_close(struct store *store)
+{
+	while (!TAILQ_EMPTY(&store->containers))
+		store_del_container(store, TAILQ_FIRST(&store->containers));
+	while (!TAILQ_EMPTY(&store->networks))
+		store_del_network(store, TAILQ_FIRST(&store->networks));
+}
+
+static json_t *
+to_json(const struct store *store)
+{
+	/* what was given: the rest has its default again, and a descriptor means nothing there */
+	json_t *networks = json_array(), *containers = json_array(), *value;
+	const struct store_container *container;
+	const struct store_network *network;
+
+	TAILQ_FOREACH (network, &store->networks, next)
+		json_array_append_new(
+				networks, control_to_json(&control_network_words, &network->conf,
+							  network->conf.given));
+	TAILQ_FOREACH (container, &store->containers, next) {
+		value = control_to_json(
+				&control_container_words, &container->conf, container->conf.given);
+		json_object_set_new(value, "stage", json_string(stages[container->stage]));
+		json_array_append_new(containers, value);
+	}
+	return json_pack("{si so so}", "version", STORE_VERSION, "networks", networks, "containers",
+			containers);
+}
+
+/* All of it is on the disk, or the error says why not. */
+static int
+write_file(const char *path, const json_t *root)
+{
+	int fd, ret = 0;
+
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	if (json_dumpfd(root, fd, JSON_INDENT(1)) != 0)
+		ret = errno != 0 ? -errno : -EIO;
+	else if (fsync(fd) < 0)
+		ret = -errno;
+	if (close(fd) < 0 && ret == 0)
+		ret = -errno;
+	return ret;
+}
+
+/* The name is on the disk, too. */
+static int
+sync_folder(const char *path)
+{
+	char folder[4096];
+	int fd, ret;
+
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = fsync(fd) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+int
+store_write(const struct store *store)
+{
+	char next[sizeof(store->path) + 4];
+	json_t *root;
+	int ret;
+
+	if (store->path[0] == '\0')
+		return 0;
+	root = to_json(store);
+	if (root == NULL)
+		return -ENOMEM;
+	snprintf(next, sizeof(next), "%s.new", store->path);
+	errno = 0;
+	ret = write_file(next, root);
+	json_decref(root);
+	if (ret == 0 && rename(next, store->path) < 0)
+		ret = -errno;
+	if (ret != 0) {
+		unlink(next);
+		return ret;
+	}
+	return sync_folder(store->path);
+}

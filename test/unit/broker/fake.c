@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "broker/serve.h"
+#include "conn.h"
+#include "fake.h"
+
+#define LIMIT_S 120
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all below */
+struct fake_device fake_devices[FAKE_DEVICES];
+void (*fake_attaching)(void);
+char fake_folder[32];
+static unsigned int steps, fails_at;
+static bool failed;
+static uint64_t clock_ms = 1;         /* atomic */
+static json_t *networks, *containers; /* the poller's: name to parameters */
+static json_t *fds;                   /* the same: its descriptors */
+
+static char control_path[64], poller_path[64];
+static int listen_fd, poller_end, broker_end;
+static pthread_t poller_thread, broker_thread;
+static bool poller_runs;
+static struct broker *broker;
+
+void
+fake_fail(unsigned int n)
+{
+	pthread_mutex_lock(&lock);
+	steps = 0;
+	failed = false;
+	fails_at = n;
+	pthread_mutex_unlock(&lock);
+}
+
+bool
+fake_failed(void)
+{
+	bool ret;
+
+	pthread_mutex_lock(&lock);
+	ret = failed;
+	fails_at = 0;
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+/* The lock is held. */
+static int
+step(void)
+{
+	if (fails_at == 0 || ++steps != fails_at)
+		return 0;
+	failed = true;
+	return -EIO;
+}
+
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+/* The state file's. */
+int
+__wrap_rename(const char *from, const char *to)
+{
+	int ret;
+
+	pthread_mutex_lock(&lock);
+	ret = step();
+	pthread_mutex_unlock(&lock);
+	errno = -ret;
+	return ret < 0 ? -1 : __real_rename(from, to);
+}
+
+/* The lock is held. */
+static struct fake_device *
+find(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < FAKE_DEVICES; i++)
+		if (fake_devices[i].there && strcmp(fake_devices[i].name, name) == 0)
+			return &fake_devices[i];
+	return NULL;
+}
+
+struct fake_device *
+fake_device(const char *name)
+{
+	struct fake_device *device;
+
+	pthread_mutex_lock(&lock);
+	device = find(name);
+	pthread_mutex_unlock(&lock);
+	return device;
+}
+
+unsigned int
+fake_nb_devices(void)
+{
+	unsigned int i, nb = 0;
+
+	pthread_mutex_lock(&lock);
+	for (i = 0; i < FAKE_DEVICES; i++)
+		nb += fake_devices[i].there;
+	pthread_mutex_unlock(&lock);
+	return nb;
+}
+
+bool
+fake_is_open(const struct fake_device *device)
+{
+	struct pollfd pfd = { .fd = device->look };
+
+	return poll(&pfd, 1, 0) == 0;
+}
+
+/* The lock is held. A pipe's end that is open as long as somebody has the device open. */
+static int
+open_device(struct fake_device *device)
+{
+	int pipes[2];
+
+	if (device->look >= 0)
+		close(device->look);
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return -errno;
+	device->look = pipes[0];
+	return pipes[1];
+}
+
+static int
+kernel_make(struct control_container *conf, uint32_t mtu)
+{
+	struct fake_device *device = fake_devices;
+	int ret;
+
+	pthread_mutex_lock(&lock);
+	ret = find(conf->name) != NULL ? -EEXIST : step();
+	if (ret == 0) {
+		while (device->there)
+			device++;
+		*device = (struct fake_device){ .there = true, .look = -1, .mtu = mtu };
+		snprintf(device->name, sizeof(device->name), "%.63s", conf->name);
+		snprintf(device->mac, sizeof(device->mac), "%s", conf->mac);
+		conf->queues = 1;
+		ret = open_device(device);
+	}
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+static int
+kernel_open(const char *name)
+{
+	struct fake_device *device;
+	int ret = -ENOENT;
+
+	pthread_mutex_lock(&lock);
+	device = find(name);
+	if (device != NULL)
+		ret = fake_is_open(device) ? -EBUSY : open_device(device);
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+static struct fake_device *awaited;
+
+static bool
+is_served(void)
+{
+	return fake_is_open(awaited);
+}
+
+/* As the kernel: it waits for who serves the device. */
+static int
+kernel_attach(const char *name, const char *how)
+{
+	int ret;
+
+	pthread_mutex_lock(&lock);
+	awaited = find(name);
+	ret = step();
+	pthread_mutex_unlock(&lock);
+	if (ret < 0)
+		return ret;
+	if (fake_attaching != NULL)
+		fake_attaching();
+	if (!fake_wait(is_served))
+		return -ETIMEDOUT;
+	pthread_mutex_lock(&lock);
+	awaited->attached = true;
+	snprintf(awaited->how, sizeof(awaited->how), "%s", how);
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+static int
+kernel_detach(const char *name)
+{
+	struct fake_device *device;
+	int ret;
+
+	pthread_mutex_lock(&lock);
+	device = find(name);
+	ret = device != NULL ? step() : 0;
+	if (device != NULL && ret == 0)
+		device->attached = false;
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+static int
+kernel_remove(const char *name)
+{
+	struct fake_device *device;
+	int ret;
+
+	pthread_mutex_lock(&lock);
+	device = find(name);
+	ret = device == NULL ? -ENODEV : fake_is_open(device) ? -EBUSY : step();
+	if (ret == 0) {
+		device->there = false;
+		close(device->look);
+	}
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+static int
+kernel_interface(const char *name, char ifname[IFNAMSIZ])
+{
+	int ret;
+
+	pthread_mutex_lock(&lock);
+	ret = find(name)->attached ? step() : -ENODEV;
+	pthread_mutex_unlock(&lock);
+	snprintf(ifname, IFNAMSIZ, "%.15s", name);
+	return ret;
+}
+
+static int
+kernel_place(const char *ifname, const struct netif_conf *conf, struct netif_error *error)
+{
+	int ret;
+
+	memset(error, 0, sizeof(*error));
+	pthread_mutex_lock(&lock);
+	ret = step();
+	if (ret == 0)
+		find(ifname)->placed = *conf;
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+const struct device_ops fake_kernel = {
+	.make = kernel_make,
+	.open = kernel_open,
+	.attach = kernel_attach,
+	.detach = kernel_detach,
+	.remove = kernel_remove,
+	.interface = kernel_interface,
+	.place = kernel_place,
+};
+
+static int
+refuse(struct control_error *error, const char *id)
+{
+	snprintf(error->id, sizeof(error->id), CONTROL_INTERFACE ".%s", id);
+	snprintf(error->text, sizeof(error->text), "by the test");
+	return -EIO;
+}
+
+static void
+close_fd(const char *name)
+{
+	const int fd = (int)json_integer_value(json_object_get(fds, name));
+
+	if (json_object_get(fds, name) != NULL && fd >= 0)
+		close(fd);
+	json_object_del(fds, name);
+}
+
+static int
+poller_add(json_t *of, const char *name, json_t *parameters, int fd)
+{
+	if (json_object_get(of, name) != NULL) {
+		if (fd >= 0)
+			close(fd);
+		return 1;
+	}
+	json_object_set(of, name, parameters);
+	if (of == containers)
+		json_object_set_new(fds, name, json_integer(fd));
+	return 0;
+}
+
+/* The lock is held. */
+static int
+poller_do(struct serve_request *r)
+{
+	const char *name = json_string_value(json_object_get(r->parameters, "name"));
+	json_t *of = strncmp(r->method, "network_", 8) == 0 ? networks : containers;
+	const char *what = strchr(r->method, '_');
+
+	if (what == NULL) {
+		r->reply = json_pack("[{ss}]", "name", "c1");
+		return 0;
+	}
+	if (step() != 0) {
+		if (r->fd >= 0)
+			close(r->fd);
+		return refuse(&r->error, "NoBuffers");
+	}
+	if (strcmp(what, "_add") == 0)
+		return poller_add(of, name, r->parameters, r->fd);
+	if (json_object_get(of, name) == NULL)
+		return refuse(&r->error, of == networks ? "NoSuchNetwork" : "NoSuchContainer");
+	if (strcmp(what, "_set") == 0)
+		return json_object_update(json_object_get(of, name), r->parameters);
+	if (of == containers)
+		close_fd(name);
+	return json_object_del(of, name);
+}
+
+static int
+poller_call(void *ctx, struct serve_request *request)
+{
+	int ret;
+
+	(void)ctx;
+	pthread_mutex_lock(&lock);
+	ret = poller_do(request);
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+static void *
+poller_main(void *arg)
+{
+	struct serve *serve = serve_create(listen_fd, poller_call, NULL);
+	struct pollfd pfds[] = { { .fd = poller_end, .events = POLLIN },
+		{ .fd = serve_fd(serve), .events = POLLIN } };
+
+	(void)arg;
+	while (poll(pfds, 2, -1) > 0 && pfds[0].revents == 0)
+		serve_run(serve);
+	serve_free(serve);
+	return NULL;
+}
+
+void
+fake_poller_start(void)
+{
+	pthread_mutex_lock(&lock);
+	networks = json_object();
+	containers = json_object();
+	fds = json_object();
+	pthread_mutex_unlock(&lock);
+	poller_end = eventfd(0, EFD_CLOEXEC);
+	assert_int_equal(pthread_create(&poller_thread, NULL, poller_main, NULL), 0);
+	poller_runs = true;
+}
+
+void
+fake_poller_stop(void)
+{
+	const char *name;
+	json_t *value;
+
+	if (!poller_runs)
+		return;
+	poller_runs = false;
+	eventfd_write(poller_end, 1);
+	pthread_join(poller_thread, NULL);
+	close(poller_end);
+	pthread_mutex_lock(&lock);
+	json_object_foreach(fds, name, value)
+	{
+		if (json_integer_value(value) >= 0)
+			close((int)json_integer_value(value));
+	}
+	json_decref(fds);
+	json_decref(networks);
+	json_decref(containers);
+	fds = networks = containers = NULL;
+	pthread_mutex_unlock(&lock);
+}
+
+unsigned int
+fake_poller_has(void)
+{
+	unsigned int nb;
+
+	pthread_mutex_lock(&lock);
+	nb = (unsigned int)json_object_size(containers);
+	pthread_mutex_unlock(&lock);
+	return nb;
+}
+
+json_t *
+fake_poller_container(const char *name)
+{
+	json_t *value;
+
+	pthread_mutex_lock(&lock);
+	value = json_object_get(containers, name);
+	pthread_mutex_unlock(&lock);
+	return value;
+}
+
+static void *
+broker_main(void *arg)
+{
+	(void)arg;
+	broker_run(broker, broker_end);
+	return NULL;
+}
+
+static uint64_t
+clock_now(void *ctx)
+{
+	(void)ctx;
+	return __atomic_load_n(&clock_ms, __ATOMIC_RELAXED);
+}
+
+void
+fake_pass(uint64_t ms)
+{
+	__atomic_fetch_add(&clock_ms, ms, __ATOMIC_RELAXED);
+}
+
+void
+fake_broker_start(void)
+{
+	const struct broker_conf conf = { .control = control_path,
+		.poller = poller_path,
+		.state_dir = fake_folder,
+		.version = "test",
+		.group = VARLINK_NO_GROUP,
+		.device = &fake_kernel,
+		.now = clock_now };
+
+	broker_end = eventfd(0, EFD_CLOEXEC);
+	assert_int_equal(broker_create(&conf, &broker), 0);
+	assert_int_equal(pthread_create(&broker_thread, NULL, broker_main, NULL), 0);
+}
+
+void
+fake_broker_stop(void)
+{
+	eventfd_write(broker_end, 1);
+	pthread_join(broker_thread, NULL);
+	close(broker_end);
+	broker_free(broker);
+}
+
+void
+fake_start(void)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+
+	strcpy(fake_folder, "/tmp/vduse-broker-XXXXXX");
+	assert_non_null(mkdtemp(fake_folder));
+	snprintf(control_path, sizeof(control_path), "%s/control", fake_folder);
+	snprintf(poller_path, sizeof(poller_path), "%s/poller", fake_folder);
+	strcpy(at.sun_path, poller_path);
+	listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listen_fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(listen_fd, 4), 0);
+	fake_fail(0);
+	fake_attaching = NULL;
+	fake_poller_start();
+	fake_broker_start();
+}
+
+void
+fake_stop(void)
+{
+	char command[64];
+	unsigned int i;
+
+	fake_broker_stop();
+	fake_poller_stop();
+	close(listen_fd);
+	for (i = 0; i < FAKE_DEVICES; i++)
+		if (fake_devices[i].there)
+			close(fake_devices[i].look);
+	memset(fake_devices, 0, sizeof(fake_devices));
+	snprintf(command, sizeof(command), "rm -r %s", fake_folder);
+	assert_int_equal(system(command), 0);
+}
+
+bool
+fake_wait(bool (*reached)(void))
+{
+	const struct timespec step_time = { .tv_nsec = 1000000 };
+	const time_t until = time(NULL) + LIMIT_S;
+
+	while (!reached() && time(NULL) < until)
+		nanosleep(&step_time, NULL);
+	return reached();
+}
+
+int
+fake_send(const char *method, const char *parameters)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	char text[2048];
+	int fd, n;
+
+	strcpy(to.sun_path, control_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	n = snprintf(text, sizeof(text),
+			"{\"method\":\"" CONTROL_INTERFACE ".%s\",\"parameters\":{%s}}", method,
+			parameters);
+	assert_in_range(n, 1, sizeof(text) - 1);
+	assert_int_equal(write(fd, text, (size_t)n + 1), n + 1);
+	return fd;
+}
+
+json_t *
+fake_call(const char *method, const char *parameters)
+{
+	return fake_receive(fake_send(method, parameters));
+}
+
+json_t *
+fake_receive(int fd)
+{
+	struct varlink_message msg;
+	struct varlink_conn conn;
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	varlink_conn_init(&conn, fd, VARLINK_REPLY_MAX);
+	do {
+		assert_int_equal(poll(&pfd, 1, LIMIT_S * 1000), 1);
+		assert_true(varlink_conn_read(&conn) != 0);
+	} while (varlink_conn_next(&conn, &msg) != 1);
+	varlink_conn_close(&conn);
+	return msg.json;
+}
+
+int
+fake_changed(const char *method, const char *parameters)
+{
+	json_t *answer = fake_call(method, parameters);
+	json_t *changed = json_object_get(json_object_get(answer, "parameters"), "changed");
+	char *text;
+	int ret = json_is_boolean(changed) ? json_is_true(changed) : -1;
+
+	if (ret < 0) {
+		text = json_dumps(answer, 0);
+		print_message("%s(%s): %s\n", method, parameters, text);
+		free(text);
+	}
+	json_decref(answer);
+	return ret;
+}
+
+void
+fake_refused(const char *method, const char *parameters, const char *id, const char *parameter)
+{
+	json_t *answer = fake_call(method, parameters);
+	const char *name = json_string_value(json_object_get(answer, "error"));
+	json_t *fields = json_object_get(answer, "parameters");
+
+	assert_non_null(name);
+	assert_string_equal(strrchr(name, '.') + 1, id);
+	assert_string_equal(json_string_value(json_object_get(fields, "parameter")), parameter);
+	assert_true(json_string_length(json_object_get(fields, "text")) > 0);
+	json_decref(answer);
+}
+
+json_t *
+fake_state(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/node.json", fake_folder);
+	return json_load_file(path, 0, NULL);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BROKER_FAKE_H
+#define BROKER_FAKE_H
+
+/*
+ * A kernel that devices are made in, and a process that polls, both the test's own, around
+ * the broker as it is: sockets, threads, state file. Includes cmocka.h before.
+ */
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "broker/broker.h"
+
+#define FAKE_DEVICES 256
+
+struct fake_device {
+	bool there, attached;
+	int look; /* hung up: nobody has it open */
+	char name[64], mac[18], how[8];
+	struct netif_conf placed;
+	uint32_t mtu;
+};
+
+extern struct fake_device fake_devices[FAKE_DEVICES];
+extern const struct device_ops fake_kernel;
+
+/* Of all that can fail the n-th (from 1) does, once, from now on; 0: none. */
+void fake_fail(unsigned int n);
+
+/* Whether it has failed. */
+bool fake_failed(void);
+
+/* Called in the middle of an attachment, where not NULL, on the job thread. */
+extern void (*fake_attaching)(void);
+
+struct fake_device *fake_device(const char *name); /* NULL: none */
+unsigned int fake_nb_devices(void);
+bool fake_is_open(const struct fake_device *device);
+
+/* All of it, in a folder of its own. */
+void fake_start(void);
+void fake_stop(void);
+
+/* The two processes, for themselves. */
+void fake_broker_start(void);
+void fake_broker_stop(void); /* what it has made stays */
+void fake_poller_start(void);
+void fake_poller_stop(void); /* all that it has open is closed */
+
+/* What the poller has; its parameters of the last time that it was told, NULL: it has not. */
+unsigned int fake_poller_has(void);
+json_t *fake_poller_container(const char *name);
+
+/* Wait for a condition: false after two minutes. */
+bool fake_wait(bool (*reached)(void));
+
+/* One call: method without its interface, parameters as text. @return the answer, to be freed */
+json_t *fake_call(const char *method, const char *parameters);
+
+/* The same: a connection that is not waited for. */
+int fake_send(const char *method, const char *parameters);
+
+/* An answer to it, to be freed. */
+json_t *fake_receive(int fd);
+
+/* Let the clients' clock go on. */
+void fake_pass(uint64_t ms);
+
+/* changed of the answer; -1: an error, whose name is to be that one. */
+int fake_changed(const char *method, const char *parameters);
+void fake_refused(
+		const char *method, const char *parameters, const char *id, const char *parameter);
+
+/* The state file, to be freed; NULL: none. */
+json_t *fake_state(void);
+extern char fake_folder[32];
+
+#endif /* BROKER_FAKE_H */
