@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "broker/supervise.h"
+#include "say.h"
+
+/*
+ * One that is killed again and again is begun again at once, then after twice as long each
+ * time, in milliseconds; after so long a life it counts as well.
+ */
+#define WAIT_FIRST_MS 100
+#define WAIT_MOST_MS  10000
+#define WELL_MS       10000
+
+#define BACKLOG 4
+
+enum { BROKER, POLLER, NB_CHILDREN };
+
+struct child {
+	const char *name;
+	pid_t pid;             /* 0: it is not there */
+	uint64_t begun, again; /* ms */
+	unsigned int wait;     /* ms before the next */
+};
+
+struct keeper {
+	const struct supervise_conf *conf;
+	int listen_fd;
+	int signal_fd;
+	sigset_t before; /* the mask that there was */
+	struct child children[NB_CHILDREN];
+	unsigned int ends; /* signals that want the end */
+	int failed;        /* -errno: of no use to go on */
+};
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Only this user gets at it. Return: a descriptor or -errno, said. */
+static int
+listen_at(const char *path)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	mode_t mask;
+	int fd, ret = -ENAMETOOLONG;
+
+	if (strlen(path) >= sizeof(at.sun_path))
+		goto say;
+	strcpy(at.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		ret = -errno;
+		goto say;
+	}
+	unlink(path); /* of a process that was killed: two with one control socket cannot be */
+	mask = umask(S_IRWXG | S_IRWXO);
+	ret = bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ? -errno : 0;
+	umask(mask);
+	if (ret == 0 && listen(fd, BACKLOG) < 0)
+		ret = -errno;
+	if (ret == 0)
+		return fd;
+	close(fd);
+say:
+	SAY("%s: cannot listen there: %s", path, strerror(-ret));
+	return ret;
+}
+
+/* In the new process: it ends with its parent, and hears of the end by a descriptor. */
+static int
+child_main(struct keeper *k, unsigned int which, pid_t parent)
+{
+	const struct supervise_conf *conf = k->conf;
+	sigset_t mask = k->before, ends;
+	int end_fd;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		return -ESRCH;
+	close(k->signal_fd);
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	/* a terminal's ^C is for the one above, which ends these in order */
+	signal(SIGINT, SIG_IGN);
+	/* never let through: one that has come meanwhile is heard */
+	sigaddset(&mask, SIGTERM);
+	if (sigprocmask(SIG_SETMASK, &mask, NULL) < 0)
+		return -errno;
+	end_fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (end_fd < 0)
+		return -errno;
+	if (which == POLLER)
+		return conf->poller(conf->ctx, k->listen_fd, end_fd);
+	close(k->listen_fd);
+	return conf->broker(conf->ctx, end_fd);
+}
+
+static void
+begin(struct keeper *k, unsigned int which)
+{
+	struct child *child = &k->children[which];
+	const pid_t parent = getpid();
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		exit(child_main(k, which, parent) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	if (pid < 0) {
+		k->failed = -errno;
+		SAY("%s: cannot be begun: %s", child->name, strerror(errno));
+		return;
+	}
+	child->pid = pid;
+	child->begun = now_ms();
+}
+
+static void
+begin_due(struct keeper *k)
+{
+	unsigned int i;
+
+	for (i = 0; i < NB_CHILDREN && k->failed == 0 && k->ends == 0; i++)
+		if (k->children[i].pid == 0 && k->children[i].again <= now_ms())
+			begin(k, i);
+}
+
+/* Killed: begin it again. Ended by itself: it has said why. */
+static void
+ended(struct keeper *k, struct child *child, int status)
+{
+	const uint64_t now = now_ms();
+
+	child->pid = 0;
+	if (k->ends > 0 || k->failed != 0)
+		return;
+	if (WIFEXITED(status)) {
+		k->failed = -ECHILD;
+		return;
+	}
+	if (now - child->begun >= WELL_MS)
+		child->wait = 0;
+	child->again = now + child->wait;
+	SAY("%s: ended by signal %d (%s): begun again%s", child->name, WTERMSIG(status),
+			strsignal(WTERMSIG(status)), child->wait > 0 ? " after a while" : "");
+	child->wait = child->wait == 0 ? WAIT_FIRST_MS : child->wait * 2;
+	if (child->wait > WAIT_MOST_MS)
+		child->wait = WAIT_MOST_MS;
+}
+
+static void
+reap(struct keeper *k)
+{
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < NB_CHILDREN; i++)
+		if (k->children[i].pid != 0 &&
+				waitpid(k->children[i].pid, &status, WNOHANG) == k->children[i].pid)
+			ended(k, &k->children[i], status);
+}
+
+static int
+timeout(const struct keeper *k)
+{
+	const uint64_t now = now_ms();
+	uint64_t first = UINT64_MAX;
+	unsigned int i;
+
+	for (i = 0; i < NB_CHILDREN && k->ends == 0; i++)
+		if (k->children[i].pid == 0 && k->children[i].again < first)
+			first = k->children[i].again;
+	return first == UINT64_MAX ? -1 : first <= now ? 0 : (int)(first - now);
+}
+
+static void
+wait_for_signals(struct keeper *k)
+{
+	struct pollfd pfd = { .fd = k->signal_fd, .events = POLLIN };
+	struct signalfd_siginfo sig;
+
+	poll(&pfd, 1, timeout(k));
+	while (read(k->signal_fd, &sig, sizeof(sig)) == sizeof(sig))
+		if (sig.ssi_signo != SIGCHLD)
+			k->ends++;
+	reap(k);
+}
+
+/* Its work is done, or it is killed where a further signal wants that. */
+static void
+end(struct keeper *k, struct child *child)
+{
+	const unsigned int ends = k->ends;
+
+	if (child->pid != 0)
+		kill(child->pid, SIGTERM);
+	while (child->pid != 0) {
+		wait_for_signals(k);
+		if (child->pid != 0 && k->ends > ends)
+			kill(child->pid, SIGKILL);
+	}
+}
+
+static int
+open_signals(struct keeper *k)
+{
+	sigset_t wanted;
+
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGTERM);
+	sigaddset(&wanted, SIGINT);
+	sigaddset(&wanted, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &wanted, &k->before) < 0)
+		return -errno;
+	k->signal_fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+	return k->signal_fd < 0 ? -errno : 0;
+}
+
+int
+supervise(const struct supervise_conf *conf)
+{
+	struct keeper k = { .conf = conf,
+		.children = { [BROKER] = { .name = "the broker" },
+				[POLLER] = { .name = "the process that forwards" } } };
+	int ret;
+
+	ret = open_signals(&k);
+	if (ret < 0) {
+		SAY("no signalfd: %s", strerror(-ret));
+		return ret;
+	}
+	k.listen_fd = listen_at(conf->path);
+	if (k.listen_fd < 0) {
+		ret = k.listen_fd;
+		goto close_signals;
+	}
+	while (k.ends == 0 && k.failed == 0) {
+		begin_due(&k);
+		if (k.failed == 0)
+			wait_for_signals(&k);
+	}
+	end(&k, &k.children[BROKER]);
+	end(&k, &k.children[POLLER]);
+	ret = k.failed;
+	close(k.listen_fd);
+	unlink(conf->path);
+close_signals:
+	close(k.signal_fd);
+	sigprocmask(SIG_SETMASK, &k.before, NULL);
+	return ret;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BROKER_SUPERVISE_H
+#define BROKER_SUPERVISE_H
+
+/*
+ * The process that was started begins two others, the broker and the poller, and waits. It
+ * reads nothing that another process says, so that there is nothing to make it end: either of
+ * the two is started again where it was killed, with the privileges and the environment that
+ * there were at first, while the other goes on. Where this one is killed both end at once,
+ * and what they have made stays for the next start.
+ */
+
+struct supervise_conf {
+	/**
+	 * The bodies of the two, each in a process of its own. end_fd is readable once the
+	 * process is to end.
+	 *
+	 * @return 0; -errno: said, and of no use to try again
+	 */
+	int (*broker)(void *ctx, int end_fd);
+	/** @param listen_fd where the broker connects to: the same in each life of the poller */
+	int (*poller)(void *ctx, int listen_fd, int end_fd);
+	void *ctx;
+	const char *path; /* of the socket between them; made here, removed at the end */
+};
+
+/**
+ * Until SIGTERM or SIGINT, which end the broker and then the poller in order, a second one at
+ * once; or until one of the two ends by itself.
+ *
+ * @return 0 or -errno: a process could not be begun, or has failed for good
+ */
+int supervise(const struct supervise_conf *conf);
+
+#endif /* BROKER_SUPERVISE_H */
