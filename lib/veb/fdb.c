@@ -22,6 +22,7 @@ fdb_create(uint32_t keys, int socket)
 		return NULL;
 	}
 	fdb->mask = slots - 1;
+	fdb->shift = 64 - rte_log2_u32(slots);
 	return fdb;
 }
 

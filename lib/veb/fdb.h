@@ -32,6 +32,7 @@ struct fdb_slot {
 
 struct fdb {
 	uint32_t mask;   /* slots - 1 */
+	uint32_t shift;  /* 64 less the bits of a slot's number */
 	uint32_t used;   /* slots that are not 0; writers */
 	uint32_t live;   /* keys; writers */
 	uint32_t *moved; /* by slot: second of its last move; writers */
@@ -44,10 +45,14 @@ fdb_key(uint16_t vlan, uint64_t mac)
 	return UINT64_C(1) << 63 | (uint64_t)vlan << 48 | mac;
 }
 
+/*
+ * The highest bits of a product, which all bits of the key have a part in: the bytes of an address
+ * that differ as a rule, the last ones, are high, and are folded down first.
+ */
 static inline uint32_t
 fdb_hash(const struct fdb *fdb, uint64_t key)
 {
-	return (key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & fdb->mask;
+	return (key ^ key >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> fdb->shift;
 }
 
 /* Room for so many keys. NULL: no memory. */

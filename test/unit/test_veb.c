@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fdb.h"
 #include "veb_rig.h"
 
 static void
@@ -334,6 +335,31 @@ the_table_grows_and_tells_what_is_in_it(void **state)
 	}
 }
 
+/* Addresses that count up, in one VLAN or in each, find a place of their own or nearly so. */
+static void
+addresses_in_a_row_do_not_collide(void **state)
+{
+	struct fdb *fdb = fdb_create(2000, SOCKET_ID_ANY);
+	unsigned int i, steps = 0;
+	uint64_t key;
+	uint32_t at;
+
+	(void)state;
+	assert_non_null(fdb);
+	for (i = 0; i < 2000; i++) {
+		key = i < 1000 ? fdb_key(0, (uint64_t)(i & 0xff) << 40 | (uint64_t)(i >> 8) << 32 |
+								 2)
+			       : fdb_key(i, (uint64_t)1 << 40 | 2);
+		for (at = fdb_hash(fdb, key); fdb->slots[at].key != 0; at = (at + 1) & fdb->mask)
+			steps++;
+		assert_true(fdb_add(fdb, key, i, 0));
+		assert_int_equal(fdb_lookup(fdb, key), i);
+	}
+	/* at half of the places in use a good hash has one step in two */
+	assert_true(steps < 2000);
+	fdb_destroy(fdb);
+}
+
 int
 main(void)
 {
@@ -353,6 +379,7 @@ main(void)
 		RIG_TEST(an_address_is_one_members),
 		RIG_TEST(another_address_takes_the_place_of_the_old_one),
 		RIG_TEST(the_table_grows_and_tells_what_is_in_it),
+		RIG_TEST(addresses_in_a_row_do_not_collide),
 	};
 
 	return FILTER_RUN("veb", tests, veb_rig_eal, NULL);
