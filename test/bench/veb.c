@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the bridge costs: members that copy frames out of their memory and into it, as VDUSE devices
+ * do, with the bridge between them and without.
+ *
+ *   bench-veb EAL-OPTIONS -- [ROUNDS]
+ *
+ * Each figure is a ratio of two ways that take turns, the median of all rounds.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_debug.h>
+#include <rte_eal.h>
+#include <rte_hash.h>
+#include <rte_hash_crc.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+
+#include "fdb.h"
+#include "veb.h"
+
+#define MEMBERS_MAX 1024
+#define GROUP       64
+#define BURSTS      4096
+#define ROUNDS      15
+/* Bytes of memory that a member receives into: 8 buffers, so that 256 members fit a usual L3. */
+#define MEMORY (8 * 2048)
+
+struct member {
+	struct veb_member *veb;
+	uint8_t *memory;
+	uint32_t at;
+	uint32_t len;    /* of its frames */
+	uint32_t random; /* its next one is for 1 + random % peers; peers 0: for a group */
+	uint32_t peers;
+	uint32_t number;
+};
+
+static struct rte_mempool *pool;
+static struct member members[MEMBERS_MAX];
+static struct veb_lcore *lcore;
+
+static void
+write_headers(struct member *m, uint8_t *data)
+{
+	uint32_t to;
+
+	memset(data, m->peers == 0 ? 0xff : 0, 6);
+	if (m->peers != 0) {
+		m->random = m->random * 1664525 + 1013904223;
+		to = (m->random >> 8) % m->peers;
+		to += m->peers > 1 && to == m->number;
+		to = to >= m->peers && m->peers > 1 ? 0 : to;
+		data[0] = 2;
+		data[4] = to >> 8;
+		data[5] = to;
+	}
+	memset(data + 6, 0, 6);
+	data[6] = 2;
+	data[10] = m->number >> 8;
+	data[11] = m->number;
+	data[12] = 8;
+	data[13] = 0;
+}
+
+static uint16_t
+receive(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct member *m = priv;
+	uint16_t i;
+
+	(void)queue;
+	if (rte_pktmbuf_alloc_bulk(pool, pkts, n) != 0)
+		rte_panic("no buffers\n");
+	for (i = 0; i < n; i++) {
+		memcpy(rte_pktmbuf_mtod(pkts[i], void *), m->memory + (m->at & (MEMORY - 1)),
+				m->len);
+		write_headers(m, rte_pktmbuf_mtod(pkts[i], uint8_t *));
+		pkts[i]->data_len = m->len;
+		pkts[i]->pkt_len = m->len;
+	}
+	return n;
+}
+
+static uint16_t
+send_to(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct member *m = priv;
+	uint16_t i;
+
+	(void)queue;
+	for (i = 0; i < n; i++) {
+		memcpy(m->memory + (m->at & (MEMORY - 1)), rte_pktmbuf_mtod(pkts[i], void *),
+				pkts[i]->data_len);
+		m->at += 2048;
+	}
+	return n;
+}
+
+static const struct veb_ops ops = { .receive = receive, .send = send_to, .copies = true };
+
+/* Without the bridge: what one sends is another's. */
+static void
+plain(void)
+{
+	struct rte_mbuf *pkts[VEB_BURST];
+	uint16_t n = receive(&members[0], 0, pkts, VEB_BURST);
+
+	send_to(&members[1], 0, pkts, n);
+	rte_pktmbuf_free_bulk(pkts, n);
+}
+
+static void
+bridged(void)
+{
+	veb_poll(lcore, members[0].veb, 0);
+}
+
+static uint32_t turn, turns;
+
+/* Each member in turn. */
+static void
+all_bridged(void)
+{
+	veb_poll(lcore, members[turn].veb, 0);
+	turn = turn + 1 == turns ? 0 : turn + 1;
+}
+
+/* A burst for as many members as the group has, one call each. */
+static void
+group_plain(void)
+{
+	struct rte_mbuf *pkts[VEB_BURST];
+	uint16_t n = receive(&members[0], 0, pkts, VEB_BURST);
+	unsigned int i;
+
+	for (i = 1; i < GROUP; i++)
+		send_to(&members[i], 0, pkts, n);
+	rte_pktmbuf_free_bulk(pkts, n);
+}
+
+static uint64_t
+time_of(void (*way)(void), unsigned int bursts)
+{
+	const uint64_t start = rte_rdtsc_precise();
+	unsigned int i;
+
+	for (i = 0; i < bursts; i++)
+		way();
+	return rte_rdtsc_precise() - start;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double
+median(double *values, unsigned int n)
+{
+	qsort(values, n, sizeof(values[0]), by_value);
+	return values[n / 2];
+}
+
+static double
+ratio(void (*a)(void), void (*b)(void), unsigned int bursts, unsigned int rounds)
+{
+	double values[rounds];
+	unsigned int i;
+
+	for (i = 0; i < rounds; i++) {
+		const uint64_t first = time_of(a, bursts);
+
+		values[i] = (double)first / time_of(b, bursts);
+	}
+	return median(values, rounds);
+}
+
+static struct veb *
+make(struct rte_rcu_qsbr *qsbr, uint32_t n, uint32_t len, uint32_t peers)
+{
+	const struct veb_conf conf = { .mtu = 1500,
+		.max_members = MEMBERS_MAX,
+		.nb_lcores = 1,
+		.qsbr = qsbr,
+		.pool = pool,
+		.socket = SOCKET_ID_ANY };
+	struct veb_member_conf member = { .name = "m",
+		.ops = &ops,
+		.nb_rxq = 1,
+		.nb_txq = 1,
+		.socket = SOCKET_ID_ANY,
+		.rules.spoofchk = true };
+	struct veb *veb;
+	uint32_t i;
+
+	if (veb_create(&conf, &veb) != 0)
+		rte_panic("no bridge\n");
+	for (i = 0; i < n; i++) {
+		members[i].len = len;
+		members[i].peers = peers;
+		members[i].random = i;
+		members[i].number = i;
+		member.priv = &members[i];
+		member.rules.mac.addr_bytes[0] = 2;
+		member.rules.mac.addr_bytes[4] = i >> 8;
+		member.rules.mac.addr_bytes[5] = i;
+		if (veb_member_add(veb, &member, &members[i].veb) != 0)
+			rte_panic("no member\n");
+	}
+	return veb;
+}
+
+static void
+unmake(struct veb *veb, uint32_t n)
+{
+	while (n > 0)
+		veb_member_del(members[--n].veb, NULL);
+	veb_destroy(veb);
+}
+
+static void
+pair(struct rte_rcu_qsbr *qsbr, uint32_t len, unsigned int rounds)
+{
+	struct veb *veb = make(qsbr, 2, len, 2);
+
+	printf("pair size=%" PRIu32 " bridge/plain=%.2f\n", len,
+			ratio(bridged, plain, BURSTS, rounds));
+	unmake(veb, 2);
+}
+
+static void
+all_to_all(struct rte_rcu_qsbr *qsbr, unsigned int rounds)
+{
+	static const uint32_t counts[] = { 2, 16, 256, 1024 };
+	double values[ROUNDS], two = 0, one;
+	unsigned int i, k;
+	struct veb *veb;
+
+	rounds = RTE_MIN(rounds, (unsigned int)ROUNDS);
+	for (i = 0; i < RTE_DIM(counts); i++) {
+		veb = make(qsbr, counts[i], 64, counts[i]);
+		turn = 0;
+		turns = counts[i];
+		for (k = 0; k < rounds; k++)
+			values[k] = time_of(all_bridged, BURSTS);
+		one = median(values, rounds);
+		two = i == 0 ? one : two;
+		printf("all-to-all members=%" PRIu32 " of-two=%.2f\n", counts[i], one / two);
+		unmake(veb, counts[i]);
+	}
+}
+
+static void
+group(struct rte_rcu_qsbr *qsbr, unsigned int rounds)
+{
+	struct veb *veb = make(qsbr, GROUP, 64, 0);
+
+	printf("broadcast members=%u bridge/plain=%.2f\n", GROUP,
+			ratio(bridged, group_plain, BURSTS / GROUP, rounds));
+	unmake(veb, GROUP);
+}
+
+static struct rte_hash *hash;
+static struct fdb *fdb;
+static uint64_t found;
+
+static void
+look_up_hash(void)
+{
+	uint64_t key;
+	void *data;
+	uint32_t i;
+
+	for (i = 0; i < MEMBERS_MAX; i++) {
+		key = fdb_key(0, (uint64_t)i << 40 | 2);
+		if (rte_hash_lookup_data(hash, &key, &data) >= 0)
+			found += (uintptr_t)data;
+	}
+}
+
+static void
+look_up_fdb(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < MEMBERS_MAX; i++)
+		found += fdb_lookup(fdb, fdb_key(0, (uint64_t)i << 40 | 2));
+}
+
+static void
+table(unsigned int rounds)
+{
+	const struct rte_hash_parameters params = { .name = "t",
+		.entries = 2 * MEMBERS_MAX,
+		.key_len = sizeof(uint64_t),
+		.hash_func = rte_hash_crc,
+		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF };
+	uint64_t key;
+	uint32_t i;
+
+	hash = rte_hash_create(&params);
+	fdb = fdb_create(MEMBERS_MAX, SOCKET_ID_ANY);
+	if (hash == NULL || fdb == NULL)
+		rte_panic("no table\n");
+	for (i = 0; i < MEMBERS_MAX; i++) {
+		key = fdb_key(0, (uint64_t)i << 40 | 2);
+		rte_hash_add_key_data(hash, &key, (void *)(uintptr_t)i);
+		fdb_add(fdb, key, i, 0);
+	}
+	printf("table keys=%u rte_hash/ours=%.2f\n", MEMBERS_MAX,
+			ratio(look_up_hash, look_up_fdb, 64, rounds));
+	fdb_destroy(fdb);
+	rte_hash_free(hash);
+}
+
+int
+main(int argc, char *argv[])
+{
+	const int at = rte_eal_init(argc, argv);
+	unsigned int rounds = ROUNDS, i;
+	struct rte_rcu_qsbr *qsbr;
+
+	if (at < 0)
+		return EXIT_FAILURE;
+	if (argc - at > 1)
+		rounds = RTE_MAX(1, atoi(argv[at + 1]));
+	pool = rte_pktmbuf_pool_create(
+			"veb", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	lcore = veb_lcore_create(0, SOCKET_ID_ANY);
+	qsbr = rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
+	if (pool == NULL || lcore == NULL || qsbr == NULL)
+		rte_panic("no memory: give EAL more\n");
+	rte_rcu_qsbr_init(qsbr, 1);
+	for (i = 0; i < MEMBERS_MAX; i++) {
+		members[i].memory = calloc(1, MEMORY);
+		if (members[i].memory == NULL)
+			rte_panic("no memory\n");
+	}
+	pair(qsbr, 64, rounds);
+	pair(qsbr, 1500, rounds);
+	all_to_all(qsbr, rounds);
+	group(qsbr, rounds);
+	table(rounds);
+	rte_eal_cleanup();
+	return found == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
