@@ -390,8 +390,8 @@ static const struct opt opts[] = {
 	{ "mq-fallback", NULL, WIRE, parse_mq_fallback,
 			"go on with one queue pair where the kernel allows no more" },
 	{ "zero-copy", NULL, WIRE, parse_zero_copy,
-			"do not copy long frames from the device: for ports that read with the "
-			"processor" },
+			"do not copy long frames from the device, where the port can read "
+			"its memory; a NIC needs --umem for it" },
 	{ "attach", "BUS", WIRE, parse_attach,
 			"who drives the device: virtio (default), vhost, or none: attach it "
 			"yourself" },

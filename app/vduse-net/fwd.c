@@ -13,6 +13,7 @@
 #include <rte_mbuf.h>
 
 #include "fwd.h"
+#include "port.h"
 
 /* Rounds the main lcore forwards between two looks at signals and timers. */
 #define MAIN_ROUNDS 1024
@@ -215,10 +216,23 @@ fwd_send(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
 		transmit_held(s);
 }
 
+/*
+ * The container's driver waits for its buffers (Linux's, from 6.11 on, sends nothing more), and a
+ * NIC's driver frees what was sent when more is. All that came from the pair was sent, or freed.
+ */
+static void
+take_back(struct fwd_stream *s, uint16_t pair)
+{
+	s->lent = rte_vduse_net_owed(s->lender, pair) != 0;
+	if (s->lent && port_has_sent(s->tx_port, s->tx_queue, s->tx_descs) == 1)
+		rte_vduse_net_frames_read(s->lender, pair);
+}
+
 /* One burst of one receive queue, or more of the last one. Return: frames received. */
 static uint16_t
 stream_poll(struct fwd_stream *s)
 {
+	const uint16_t queue = s->rx_queue;
 	uint64_t flags = 0;
 	uint16_t i, n;
 
@@ -230,8 +244,11 @@ stream_poll(struct fwd_stream *s)
 	s->rx_queue += s->rx_step;
 	if (s->rx_queue >= s->rx_end)
 		s->rx_queue = s->rx_first;
-	if (n == 0)
+	if (n == 0) {
+		if (s->lender != NULL)
+			take_back(s, queue);
 		return 0;
+	}
 	count(&s->counters.rx, n);
 	for (i = 0; i < n; i++)
 		flags |= s->pkts[i]->ol_flags;
@@ -268,9 +285,11 @@ fwd_round(struct fwd_lcore *lcore)
 
 	count(&lcore->rounds, 1);
 	lcore->held = 0;
+	lcore->idle.looks = false;
 	for (i = 0; i < lcore->nb_streams; i++) {
 		n += stream_poll(lcore->streams[i]);
 		lcore->held += holds(lcore->streams[i]);
+		lcore->idle.looks |= lcore->streams[i]->lent;
 	}
 	return n + lcore->held;
 }

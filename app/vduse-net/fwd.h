@@ -14,6 +14,7 @@
 #include <rte_common.h>
 #include <rte_config.h>
 #include <rte_mempool.h>
+#include <rte_vduse_net.h>
 
 #include "gate.h"
 #include "idle.h"
@@ -63,8 +64,12 @@ struct __rte_cache_aligned fwd_stream {
 	uint16_t rx_first; /* it polls rx_first, rx_first + rx_step... below rx_end */
 	uint16_t rx_step;
 	uint16_t rx_end;
-	uint16_t held;          /* frames of the last burst, */
-	uint16_t next;          /* of which these are done */
+	uint16_t held; /* frames of the last burst, */
+	uint16_t next; /* of which these are done */
+	/* whose frames a device reads out of its driver's memory; NULL: not so */
+	struct rte_vduse_net *lender;
+	uint16_t tx_descs;      /* of the transmit queue */
+	bool lent;              /* some are under way, as of the last look */
 	struct gate gate;       /* of the transmit side */
 	struct offload offload; /* the same */
 	struct fwd_counters counters;

@@ -201,12 +201,13 @@ static void
 wait_for_event(struct idle *idle)
 {
 	struct pollfd pfd = { .fd = idle->epfd, .events = POLLIN };
-	const uint32_t us = idle->bounded ? idle->nap_us : SLEEP_US;
+	const bool naps = idle->bounded || idle->looks;
+	const uint32_t us = naps ? idle->nap_us : SLEEP_US;
 	const struct timespec time = { .tv_sec = us / US_PER_S,
 		.tv_nsec = us % US_PER_S * (NS_PER_S / US_PER_S) };
 	struct rte_epoll_event events[2 * IDLE_FDS_MAX];
 
-	count(idle->bounded ? &idle->counters.naps : &idle->counters.sleeps);
+	count(naps ? &idle->counters.naps : &idle->counters.sleeps);
 	if (ppoll(&pfd, 1, &time, NULL) <= 0) {
 		idle->nap_us = RTE_MIN(2 * idle->nap_us, idle->conf.usecs);
 		return;

@@ -50,6 +50,7 @@ struct idle {
 	struct idle_conf conf;
 	int epfd;             /* -1: it never sleeps */
 	bool bounded;         /* a queue of the lcore cannot wake it */
+	bool looks;           /* the lcore waits for something that does not wake it, now */
 	bool armed;           /* interrupts are on: one more poll, then sleep */
 	bool can_pause;       /* rte_power_pause() */
 	uint32_t rounds;      /* without a frame */

@@ -60,31 +60,33 @@ port_find(const char *id_or_name, uint16_t *id)
 	return no_such_port(id_or_name);
 }
 
-bool
-port_sends_by_copy(const char *bus, const char *driver)
-{
-	/* others send for these */
-	static const char *const elsewhere[] = { "net_bonding", "net_failsafe", "net_virtio_user" };
-	unsigned int i;
-
-	if (bus == NULL || driver == NULL || strcmp(bus, "vdev") != 0)
-		return false;
-	for (i = 0; i < RTE_DIM(elsewhere); i++)
-		if (strcmp(driver, elsewhere[i]) == 0)
-			return false;
-	return true;
-}
-
-bool
-port_id_sends_by_copy(uint16_t id)
+static bool
+reads_by_processor(uint16_t id)
 {
 	struct rte_eth_dev_info info;
-	const struct rte_bus *bus;
 
-	if (rte_eth_dev_info_get(id, &info) != 0 || info.device == NULL)
-		return false;
-	bus = rte_dev_bus(info.device);
-	return bus != NULL && port_sends_by_copy(rte_bus_name(bus), info.driver_name);
+	return rte_eth_dev_info_get(id, &info) == 0 && info.device != NULL &&
+	       rte_vduse_net_read_by_processor(
+			       rte_bus_name(rte_dev_bus(info.device)), rte_dev_name(info.device));
+}
+
+int
+port_has_sent(uint16_t id, uint16_t queue, uint16_t nb_txd)
+{
+	/* counted from the descriptor that is used next, so the one before it: of the last frame */
+	const int status = rte_eth_tx_descriptor_status(id, queue, nb_txd - 1);
+
+	return status < 0 ? status : status == RTE_ETH_TX_DESC_DONE;
+}
+
+enum rte_vduse_net_reader
+port_reader(const struct port *port)
+{
+	if (reads_by_processor(port->id))
+		return RTE_VDUSE_NET_READER_PROCESSOR;
+	return port->tells_sent && port_has_sent(port->id, 0, port->nb_txd) >= 0
+			       ? RTE_VDUSE_NET_READER_DEVICE
+			       : RTE_VDUSE_NET_READER_NONE;
 }
 
 int
@@ -295,6 +297,23 @@ port_speed(uint16_t id)
 	return rte_eth_dev_info_get(id, &info) == 0 ? best_speed(info.speed_capa) : 0;
 }
 
+/*
+ * Drivers whose rte_eth_tx_descriptor_status() is that of the descriptor itself, by the mark that
+ * the device makes when it has read the frame, where it makes one at each.
+ */
+static bool
+marks_sent(const struct rte_eth_dev_info *info)
+{
+	static const char *const drivers[] = { "net_e1000_em", "net_e1000_igb", "net_e1000_igb_vf",
+		"net_ixgbe", "net_ixgbe_vf" };
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(drivers); i++)
+		if (strcmp(info->driver_name, drivers[i]) == 0)
+			return true;
+	return false;
+}
+
 int
 port_plan(struct port *port, uint16_t id, const struct port_want *want)
 {
@@ -304,6 +323,7 @@ port_plan(struct port *port, uint16_t id, const struct port_want *want)
 	memset(port, 0, sizeof(*port));
 	port->id = id;
 	port->promiscuous = want->promiscuous;
+	port->tells_sent = want->borrows;
 	ret = rte_eth_dev_get_name_by_port(id, port->name);
 	if (ret == 0)
 		ret = rte_eth_dev_info_get(id, &info);
@@ -321,6 +341,7 @@ port_plan(struct port *port, uint16_t id, const struct port_want *want)
 	port_offloads(&info, &port->conf);
 	port->conf.intr_conf.lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
 	port->conf.intr_conf.rxq = want->wake;
+	port->tells_sent &= marks_sent(&info);
 	port->multi_segs = (port->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
 	port->chains = (port->conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
 	port->vduse = strcmp(info.driver_name, VDUSE_DRIVER) == 0;
@@ -359,8 +380,25 @@ removed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unused, vo
 	return 0;
 }
 
+/* Where somebody waits for the bytes, the device is to mark each frame that it has read. */
 static int
-setup_queues(const struct port *port, struct rte_mempool *pool)
+setup_tx_queue(struct port *port, uint16_t q, int socket)
+{
+	struct rte_eth_dev_info info;
+	struct rte_eth_txconf conf;
+
+	if (port->tells_sent && rte_eth_dev_info_get(port->id, &info) == 0) {
+		conf = info.default_txconf;
+		conf.tx_rs_thresh = 1;
+		if (rte_eth_tx_queue_setup(port->id, q, port->nb_txd, socket, &conf) == 0)
+			return 0;
+	}
+	port->tells_sent = false;
+	return rte_eth_tx_queue_setup(port->id, q, port->nb_txd, socket, NULL);
+}
+
+static int
+setup_queues(struct port *port, struct rte_mempool *pool)
 {
 	int socket = port_socket(port->id);
 	int ret = 0;
@@ -369,7 +407,7 @@ setup_queues(const struct port *port, struct rte_mempool *pool)
 	for (q = 0; q < port->nb_rxq && ret == 0; q++)
 		ret = rte_eth_rx_queue_setup(port->id, q, port->nb_rxd, socket, NULL, pool);
 	for (q = 0; q < port->nb_txq && ret == 0; q++)
-		ret = rte_eth_tx_queue_setup(port->id, q, port->nb_txd, socket, NULL);
+		ret = setup_tx_queue(port, q, socket);
 	return ret;
 }
 

@@ -10,6 +10,7 @@
 
 #include <rte_ethdev.h>
 #include <rte_mempool.h>
+#include <rte_vduse_net.h>
 
 /* What the wire asks of a port; the driver may give less. */
 struct port_want {
@@ -18,6 +19,7 @@ struct port_want {
 	uint16_t queue_size; /* descriptors; 0: the driver's default */
 	bool promiscuous;    /* take frames for any MAC */
 	bool wake;           /* with rx interrupts, where the driver has them */
+	bool borrows;        /* what it sends may be memory that somebody waits for */
 };
 
 struct port {
@@ -29,6 +31,7 @@ struct port {
 	uint32_t frame;          /* bytes of the longest frame, without FCS */
 	bool set_mtu;            /* mtu was asked for and is within the driver's limits */
 	bool promiscuous;
+	bool tells_sent;             /* port_has_sent() is true */
 	bool multi_segs;             /* can transmit a chain of mbufs */
 	bool chains;                 /* receives frames of up to 64 KiB, to be segmented */
 	int link_event;              /* eventfd that a link change adds 1 to; -1: none; not owned */
@@ -79,14 +82,17 @@ int port_start_late(struct port *port);
 int port_stop(struct port *port);
 
 /*
- * Whether a port on such a bus, with such a driver, reads what it sends with the
- * processor. One that may read by DMA, or leaves that to another device or
- * process, does not know memory of a container. Pure.
+ * Who reads what this port sends: it is not copied where that one reaches it. Nobody, where it is
+ * not known when a device has read a frame: drivers free what was sent when more is sent, and
+ * until then the container would wait for its buffer. A port that was started.
  */
-bool port_sends_by_copy(const char *bus, const char *driver);
+enum rte_vduse_net_reader port_reader(const struct port *port);
 
-/* The same of a port that is there. */
-bool port_id_sends_by_copy(uint16_t id);
+/*
+ * Whether the device has read all that was sent to a queue of nb_txd descriptors so far; of a
+ * port that tells_sent. Return: 0, 1 or -errno. On the lcore that sends.
+ */
+int port_has_sent(uint16_t id, uint16_t queue, uint16_t nb_txd);
 
 /*
  * The offloads of a port that serve frames of a VDUSE device: all those of one

@@ -58,6 +58,22 @@ print_counters(FILE *out, const struct wire *wire, enum wire_dir dir)
 		fprintf(out, ", %" PRIu64 " more by cutting", c.more);
 }
 
+/* Frames of the device that stayed in its driver's memory. */
+static void
+print_not_copied(FILE *out, const struct wire *wire)
+{
+	const struct rte_vduse_net *net = rte_vduse_net_by_port(wire->device.id);
+	struct rte_vduse_net_queue_stats stats;
+	uint64_t frames = 0;
+	uint16_t pair;
+
+	for (pair = 0; net != NULL && pair < wire->device.nb_rxq; pair++) {
+		rte_vduse_net_queue_stats(net, pair, true, &stats);
+		frames += stats.zero_copy;
+	}
+	fprintf(out, ", %" PRIu64 " not copied", frames);
+}
+
 void
 stats_print(FILE *out, const struct wire *wires, unsigned int nb_wires)
 {
@@ -69,6 +85,8 @@ stats_print(FILE *out, const struct wire *wires, unsigned int nb_wires)
 		print_counters(out, wire, TO_DEVICE);
 		fprintf(out, "; %s > %s: ", wire->args->name, wire->port.name);
 		print_counters(out, wire, TO_PORT);
+		if (wire->args->zero_copy)
+			print_not_copied(out, wire);
 		fputc('\n', out);
 	}
 	fflush(out);

@@ -26,15 +26,7 @@ say_wire(const struct wire *wire, const char *what, int error)
 int
 wire_find_port(struct wire *wire)
 {
-	int ret;
-
-	ret = port_find(wire->args->port, &wire->port.id);
-	if (ret != 0 || !wire->args->zero_copy || port_id_sends_by_copy(wire->port.id))
-		return ret;
-	SAY("--zero-copy: port %s reads frames by DMA, or leaves that to others, where a "
-	    "container's memory is not mapped: leave --zero-copy out for this port",
-			wire->args->port);
-	return -ENOTSUP;
+	return port_find(wire->args->port, &wire->port.id);
 }
 
 static int
@@ -55,6 +47,7 @@ plan_sides(struct wire *wire, uint16_t device_id)
 	want.queues = wire->device.nb_rxq;
 	want.queue_size = 0;
 	want.promiscuous = true;
+	want.borrows = wire->args->zero_copy;
 	return port_plan(&wire->port, wire->port.id, &want);
 }
 
@@ -217,6 +210,39 @@ set_gates(struct wire *wire, enum wire_dir dir, const struct port *to)
 	}
 }
 
+static void
+say_reader(const struct wire *wire, enum rte_vduse_net_reader reader)
+{
+	if (reader == RTE_VDUSE_NET_READER_NONE)
+		SAY("device %s: --zero-copy: frames are copied: of port %s it is not known when it "
+		    "has read a frame, or who reads it",
+				wire->args->name, wire->port.name);
+	else if (reader == RTE_VDUSE_NET_READER_DEVICE)
+		SAY("device %s: --zero-copy: port %s reads by DMA: frames outside of --umem are "
+		    "copied",
+				wire->args->name, wire->port.name);
+}
+
+/* Frames stay in the container's memory where the port reaches it. Both sides are started. */
+static void
+lend(struct wire *wire)
+{
+	struct rte_vduse_net *net = rte_vduse_net_by_port(wire->device.id);
+	enum rte_vduse_net_reader reader;
+	unsigned int i;
+
+	if (!wire->args->zero_copy || net == NULL)
+		return;
+	reader = port_reader(&wire->port);
+	rte_vduse_net_set_reader(net, reader);
+	for (i = 0; i < wire->nb_streams[TO_PORT]; i++) {
+		wire->streams[TO_PORT][i].tx_descs = wire->port.nb_txd;
+		wire->streams[TO_PORT][i].lender =
+				reader == RTE_VDUSE_NET_READER_DEVICE ? net : NULL;
+	}
+	say_reader(wire, reader);
+}
+
 int
 wire_start(struct wire *wire, struct pool_set *pools)
 {
@@ -238,8 +264,10 @@ wire_start(struct wire *wire, struct pool_set *pools)
 	set_gates(wire, TO_DEVICE, &wire->device);
 	set_gates(wire, TO_PORT, &wire->port);
 	wire->device_up = true;
-	if (!wire->port.late && !wire->device.late)
+	if (!wire->port.late && !wire->device.late) {
+		lend(wire);
 		wire_follow_link(wire);
+	}
 	return 0;
 
 stop_port:
@@ -263,11 +291,13 @@ wire_take_over(struct wire *wire)
 	ret = port_start_late(&wire->device);
 	if (ret == 0)
 		ret = port_start_late(&wire->port);
-	if (ret == 0)
-		wire_follow_link(wire);
-	else
+	if (ret != 0) {
 		say_wire(wire, "not taken over", -ret);
-	return ret;
+		return ret;
+	}
+	lend(wire);
+	wire_follow_link(wire);
+	return 0;
 }
 
 /*

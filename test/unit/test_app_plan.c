@@ -194,22 +194,21 @@ open_files_up_to_the_hard_limit(void **state)
 static void
 frames_are_not_shown_to_a_nic(void **state)
 {
-	static const char *const copying[] = { "net_tap", "net_ring", "net_af_packet", "net_pcap",
-		"net_null", "net_memif", "net_vduse" };
-	static const char *const others[] = { "net_bonding", "net_failsafe", "net_virtio_user" };
+	static const char *const copying[] = { "net_tap0", "net_af_packet_1", "net_pcap0",
+		"net_null0", "net_vduse_app0", "net_vhost0" };
+	static const char *const others[] = { "net_bonding0", "net_failsafe0", "net_virtio_user0",
+		"net_ring0", "net_memif0", "net_af_xdp0", "eth_tap0", "" };
 	unsigned int i;
 
 	(void)state;
 	for (i = 0; i < RTE_DIM(copying); i++)
-		assert_true(port_sends_by_copy("vdev", copying[i]));
+		assert_true(rte_vduse_net_read_by_processor("vdev", copying[i]));
 	for (i = 0; i < RTE_DIM(others); i++)
-		assert_false(port_sends_by_copy("vdev", others[i]));
-	assert_false(port_sends_by_copy("pci", "net_e1000_em"));
-	assert_false(port_sends_by_copy("pci", "net_virtio"));
-	assert_false(port_sends_by_copy("auxiliary", "mlx5_auxiliary"));
-	assert_false(port_sends_by_copy("vmbus", "net_netvsc"));
-	assert_false(port_sends_by_copy(NULL, "net_tap"));
-	assert_false(port_sends_by_copy("vdev", NULL));
+		assert_false(rte_vduse_net_read_by_processor("vdev", others[i]));
+	assert_false(rte_vduse_net_read_by_processor("pci", "0000:01:00.0"));
+	assert_false(rte_vduse_net_read_by_processor("pci", "net_tap0"));
+	assert_false(rte_vduse_net_read_by_processor(NULL, "net_tap0"));
+	assert_false(rte_vduse_net_read_by_processor("vdev", NULL));
 }
 
 int

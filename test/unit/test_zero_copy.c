@@ -139,6 +139,35 @@ long_ones_stay(struct bench *b)
 }
 ZC_TEST(long_ones_stay)
 
+/* Memory that who reads does not reach is copied. */
+static void
+out_of_reach(struct bench *b)
+{
+	enum rte_vduse_net_reader reader;
+	struct rte_mbuf *out, *m;
+
+	take_long(b, &out, 1);
+	for (reader = RTE_VDUSE_NET_READER_DEVICE; reader <= RTE_VDUSE_NET_READER_NONE; reader++) {
+		rte_vduse_net_set_reader(b->net, reader);
+		bench_send(b, place(1), 7, LONG);
+		m = bench_dequeue(b);
+		bench_mbuf_check(m, 7, LONG);
+		assert_false(is_attached(m));
+		rte_pktmbuf_free(m);
+		assert_int_equal(used_count(bench_tx(b)), 1);
+	}
+	bench_mbuf_check(out, 1, LONG);
+	/* read, and not freed */
+	rte_vduse_net_frames_read(b->net, 0);
+	poll_once(b);
+	assert_int_equal(used_count(bench_tx(b)), 1);
+	assert_int_equal(rte_vduse_net_owed(b->net, 0), 0);
+	rte_pktmbuf_free(out);
+	poll_once(b);
+	assert_int_equal(used_count(bench_tx(b)), 0);
+}
+ZC_TEST(out_of_reach)
+
 /* A buffer goes back when its frame was freed, whatever the others do. */
 static void
 out_of_order(struct bench *b)
@@ -550,6 +579,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(test_long_ones_stay),
+		UNIT_TEST(test_out_of_reach),
 		UNIT_TEST(test_out_of_order),
 		UNIT_TEST(test_ring_goes_on),
 		UNIT_TEST(test_pieces),

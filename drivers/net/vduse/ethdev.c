@@ -85,6 +85,7 @@ pmd_start(struct rte_eth_dev *eth_dev)
 	ret = pmd_rx_start(eth_dev);
 	if (ret < 0)
 		return ret;
+	pmd_reader_start(pmd);
 	ret = rte_vduse_net_set_link(pmd->net, true);
 	if (ret < 0) {
 		PMD_LOG(ERR, "%s: cannot set the link up: %s", pmd->conf.name, strerror(-ret));
@@ -148,6 +149,7 @@ pmd_close(struct rte_eth_dev *eth_dev)
 	if (eth_dev->data->dev_started)
 		pmd_stop(eth_dev);
 	pmd_intr_stop(eth_dev);
+	pmd_reader_fini(pmd);
 	ret = rte_vduse_net_destroy(pmd->net);
 	for (i = 0; i < eth_dev->data->nb_rx_queues; i++)
 		pmd_rx_queue_release(eth_dev, i);
@@ -323,9 +325,11 @@ pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 	ret = pmd_irq_setup(pmd->net, conf);
 	if (ret < 0) {
 		PMD_LOG(ERR, "%s: interrupts cannot be held back: %s", conf->name, strerror(-ret));
-		rte_vduse_net_destroy(pmd->net);
-		return ret;
+		goto destroy;
 	}
+	ret = pmd_reader_init(pmd);
+	if (ret < 0)
+		goto destroy;
 	rte_vduse_net_set_port(pmd->net, eth_dev->data->port_id);
 	/* an adopted device has what it had */
 	rte_vduse_net_info(pmd->net, &info);
@@ -340,4 +344,8 @@ pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 	eth_dev->tx_pkt_burst = pmd_tx_burst;
 	eth_dev->tx_pkt_prepare = pmd_tx_prepare;
 	return 0;
+
+destroy:
+	rte_vduse_net_destroy(pmd->net);
+	return ret;
 }

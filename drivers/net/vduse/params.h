@@ -43,7 +43,7 @@
 		"`whole`: checksums that the driver leaves to the device are completed; `partial`: the application completes them, told by RTE_MBUF_F_RX_L4_CKSUM_NONE", \
 		WORDS(partial_csum, csum_words))                                                    \
 	ARG("zero-copy", "<0|1>", "0",                                                              \
-		"1: frames of `zero-copy-min` bytes and more are not copied on their way from the driver; needs the RX offload SCATTER; read \"Zero-copy\" in `doc/design.md` first", \
+		"1: frames of `zero-copy-min` bytes and more are not copied on their way from the driver, as long as all ports of the process read with the processor (or the application says who reads); needs the RX offload SCATTER; read \"Zero-copy\" in `doc/design.md` first", \
 		FLAG(zero_copy))                                                                    \
 	ARG("zero-copy-min", "<int>", "1024",                                                       \
 		"bytes, 256 to 65557",                                                              \

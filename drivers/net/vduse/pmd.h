@@ -126,6 +126,12 @@ void pmd_intr_stop(struct rte_eth_dev *eth_dev);
 int pmd_intr_enable(struct rte_eth_dev *eth_dev, uint16_t id);
 int pmd_intr_disable(struct rte_eth_dev *eth_dev, uint16_t id);
 
+/** Frames are copied once a port comes that may read by DMA. @return 0 or -errno */
+int pmd_reader_init(struct pmd_dev *pmd);
+void pmd_reader_fini(struct pmd_dev *pmd);
+/** Before frames come: copy where a port is there that may read by DMA. */
+void pmd_reader_start(struct pmd_dev *pmd);
+
 uint16_t pmd_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t pmd_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t pmd_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);

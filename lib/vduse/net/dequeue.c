@@ -264,7 +264,7 @@ dequeue_plain_max(const struct net_queue *q, uint16_t data_room, const bool zc)
 			     RTE_PKTMBUF_HEADROOM;
 	const uint32_t room = RTE_MIN(buf, __atomic_load_n(&q->plain_max, __ATOMIC_RELAXED));
 
-	return q->hdr_len + (zc ? RTE_MIN(room, q->zc->min - 1) : room);
+	return q->hdr_len + (zc && q->zc->reaches ? RTE_MIN(room, q->zc->min - 1) : room);
 }
 
 /*
@@ -336,6 +336,8 @@ dequeue_attached_frame(struct net_queue *q, const struct vduse_batch *batch, uin
 	dequeue_mbuf_init(m, q->port, 0, 0);
 	dequeue_mbuf_init(tail, q->port, 0, 0);
 	slot = net_zc_attach_one(q->zc, batch->addr[i] + q->hdr_len, tail_len, m, tail);
+	if (unlikely(slot == NET_ZC_NONE))
+		return -1;
 	net_zc_owe(q->zc, slot, 1, batch->id[i], 1);
 	return likely((hdr.flags | hdr.gso_type) == 0) || dequeue_offloads(q, &hdr, m);
 }
@@ -414,7 +416,7 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	if (vduse_ring_ready(q->vq, &q->vq->avail, packed) == 0)
 		goto flush; /* idle: nothing else is touched */
 	vduse_vq_burst_map(q->vq);
-	if (zc && unlikely(q->zc->map_generation != q->vq->map->generation))
+	if (zc && unlikely(net_zc_is_stale(q->zc, q->vq->map)))
 		net_zc_see_map(q->zc, q->vq->map);
 	/* drops count as well, and what is read for a frame: no driver keeps a burst from its end
 	 */

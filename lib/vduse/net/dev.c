@@ -524,27 +524,12 @@ rte_vduse_net_take_over(struct rte_vduse_net *net)
 	return rte_vduse_dev_ready(net->dev);
 }
 
-struct net_port_waits {
-	uint16_t port;
-	bool waits;
-};
-
-static void
-net_visit_port(const struct rte_vduse_net *net, void *arg)
-{
-	struct net_port_waits *look = arg;
-
-	if (net->queues[1].port == look->port)
-		look->waits = net->dev->waiting;
-}
-
 bool
 rte_vduse_net_port_waits(uint16_t port)
 {
-	struct net_port_waits look = { .port = port };
+	const struct rte_vduse_net *net = rte_vduse_net_by_port(port);
 
-	net_list_walk(net_visit_port, &look);
-	return look.waits;
+	return net != NULL && net->dev->waiting;
 }
 
 int

@@ -25,6 +25,19 @@ net_list_del(struct rte_vduse_net *net)
 	pthread_mutex_unlock(&list_lock);
 }
 
+struct rte_vduse_net *
+rte_vduse_net_by_port(uint16_t port)
+{
+	struct rte_vduse_net *net;
+
+	pthread_mutex_lock(&list_lock);
+	TAILQ_FOREACH (net, &list, next)
+		if (net->queues[1].port == port)
+			break;
+	pthread_mutex_unlock(&list_lock);
+	return net;
+}
+
 int
 net_list_visit(const char *name, net_list_cb visit, void *arg)
 {

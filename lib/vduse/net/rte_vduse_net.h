@@ -145,7 +145,8 @@ struct rte_vduse_net_conf {
 	bool keep_unattached;               /**< see struct rte_vduse_conf */
 	enum rte_vduse_net_profile profile; /**< offloads that are offered */
 	/**
-	 * Frames from this length on, in bytes, are dequeued without a copy: see
+	 * Frames from this length on, in bytes, are dequeued without a copy, where who
+	 * reads them reaches the driver's memory (rte_vduse_net_set_reader()): see
 	 * "Zero-copy" in doc/design.md for what may be done with them. 0: all are
 	 * copied.
 	 */
@@ -253,6 +254,55 @@ int rte_vduse_net_take_over(struct rte_vduse_net *net);
  * @param port as in rte_vduse_net_set_port()
  */
 bool rte_vduse_net_port_waits(uint16_t port);
+
+/**
+ * The device of an ethdev port of the driver net_vduse.
+ *
+ * @param port as in rte_vduse_net_set_port()
+ * @return NULL: it is no such port. As long as the port is not closed
+ */
+struct rte_vduse_net *rte_vduse_net_by_port(uint16_t port);
+
+/** Who reads frames that are dequeued without a copy. */
+enum rte_vduse_net_reader {
+	/** This process, with the processor: all of the driver's memory is within reach. */
+	RTE_VDUSE_NET_READER_PROCESSOR,
+	/**
+	 * Perhaps a device by DMA, or another process: memory of DPDK's own (umem) is within
+	 * reach, and where devices find it is the mbuf's IOVA. Frames elsewhere are copied.
+	 */
+	RTE_VDUSE_NET_READER_DEVICE,
+	RTE_VDUSE_NET_READER_NONE, /**< nobody: all frames are copied */
+};
+
+/**
+ * Say who reads frames that are dequeued; RTE_VDUSE_NET_READER_PROCESSOR after creation. At any
+ * time: a burst goes by the one from before or the new one. Nothing where zero_copy_min is 0.
+ */
+void rte_vduse_net_set_reader(struct rte_vduse_net *net, enum rte_vduse_net_reader reader);
+
+/**
+ * Descriptors of frames that were dequeued without a copy, for which the driver waits: a burst
+ * gives back those of frames that were freed until then. On the lcore that dequeues from the pair.
+ */
+uint16_t rte_vduse_net_owed(const struct rte_vduse_net *net, uint16_t pair);
+
+/**
+ * Nobody reads the bytes of the frames any more that were dequeued from the pair so far, though
+ * their mbufs may not be freed yet: the next burst gives their buffers back to the driver. On the
+ * lcore that dequeues from the pair.
+ */
+void rte_vduse_net_frames_read(struct rte_vduse_net *net, uint16_t pair);
+
+/**
+ * Whether frames that are sent to such a port are read by this process, with the processor, before
+ * they are freed. Of others one may read by DMA, leave it to another, or go by where the mbuf
+ * itself is, as net_af_xdp does. Pure.
+ *
+ * @param bus "vdev", "pci" and so on
+ * @param device its name on the bus, which begins with the driver's on the bus of virtual devices
+ */
+bool rte_vduse_net_read_by_processor(const char *bus, const char *device);
 
 /** As rte_vduse_dev_hand_over(). */
 int rte_vduse_net_hand_over(struct rte_vduse_net *net);

@@ -46,6 +46,7 @@ zc_alloc(uint16_t queue_size, uint32_t min)
 	zc->nb_free = nb;
 	zc->free = NET_ZC_NONE;
 	zc->map_generation = UINT64_MAX;
+	zc->iova_as_va = rte_eal_iova_mode() == RTE_IOVA_VA;
 	zc->freed = (uint8_t *)&zc->slots[nb];
 	for (i = 0; i < nb; i++) {
 		zc->slots[i].zc = zc;
@@ -55,6 +56,25 @@ zc_alloc(uint16_t queue_size, uint32_t min)
 	return zc;
 }
 
+/* A page of DPDK's may lie anywhere, and the next one elsewhere. */
+static rte_iova_t
+zc_iova_of(const uint8_t *addr)
+{
+	const struct rte_memseg *page = rte_mem_virt2memseg(addr, NULL);
+
+	if (page == NULL || page->iova == RTE_BAD_IOVA)
+		return RTE_BAD_IOVA;
+	return page->iova + (rte_iova_t)(addr - (const uint8_t *)page->addr);
+}
+
+rte_iova_t
+net_zc_iova(const uint8_t *addr, uint32_t len)
+{
+	const rte_iova_t first = zc_iova_of(addr), last = zc_iova_of(addr + len - 1);
+
+	return last == first + len - 1 ? first : RTE_BAD_IOVA;
+}
+
 /* Memory of ours is one piece, and so is its extent. */
 void
 net_zc_see_map(struct net_zc *zc, const struct vduse_iotlb_map *map)
@@ -62,6 +82,7 @@ net_zc_see_map(struct net_zc *zc, const struct vduse_iotlb_map *map)
 	uint32_t i;
 
 	zc->map_generation = map->generation;
+	zc->reader_seen = __atomic_load_n(&zc->reader, __ATOMIC_RELAXED);
 	zc->dma_addr = NULL;
 	zc->dma_len = 0;
 	for (i = 0; i < map->nb; i++) {
@@ -71,6 +92,8 @@ net_zc_see_map(struct net_zc *zc, const struct vduse_iotlb_map *map)
 		zc->dma_len = map->extents[i].size;
 		break;
 	}
+	zc->reaches = zc->reader_seen == RTE_VDUSE_NET_READER_PROCESSOR ||
+		      (zc->reader_seen == RTE_VDUSE_NET_READER_DEVICE && zc->dma_len != 0);
 }
 
 static void
@@ -180,10 +203,9 @@ net_zc_next_life(struct net_zc *zc, const struct vduse_vq *vq)
 	zc->life = vq->life;
 }
 
-void
-net_zc_give_back(struct net_zc *zc, struct vduse_vq *vq)
+static void
+zc_put_owed(struct net_zc *zc, struct vduse_vq *vq, const bool packed)
 {
-	const bool packed = vq->is_packed;
 	struct net_zc_slot *slot;
 	uint16_t i = 0;
 
@@ -192,7 +214,13 @@ net_zc_give_back(struct net_zc *zc, struct vduse_vq *vq)
 		slot->owed = false;
 	}
 	zc->owed = 0;
-	vduse_ring_flush(vq, packed);
+}
+
+void
+net_zc_give_back(struct net_zc *zc, struct vduse_vq *vq)
+{
+	zc_put_owed(zc, vq, vq->is_packed);
+	vduse_ring_flush(vq, vq->is_packed);
 }
 
 /* All pieces of the frame were freed. */
@@ -227,6 +255,10 @@ net_zc_collect(struct net_zc *zc, struct vduse_vq *vq, const bool packed)
 	uint16_t at, i, first;
 	uint64_t word;
 
+	if (zc->all_read) {
+		zc_put_owed(zc, vq, packed);
+		zc->all_read = false;
+	}
 	for (at = 0; at < zc->high; at += sizeof(word)) {
 		/* only which: what orders is the look at the byte itself, of the size it is
 		 * written in */
@@ -246,12 +278,14 @@ net_zc_collect(struct net_zc *zc, struct vduse_vq *vq, const bool packed)
 
 struct zc_piece {
 	uint8_t *addr;
+	rte_iova_t iova;
 	uint16_t len;
 };
 
-/* What is behind the head, cut so that an mbuf can hold each. 0: too many. */
+/* What is behind the head, cut so that an mbuf can hold each. 0: too many, or out of reach. */
 static uint16_t
-zc_cut(const struct vduse_chain *chain, uint32_t skip, struct zc_piece *pieces)
+zc_cut(const struct net_zc *zc, const struct vduse_chain *chain, uint32_t skip,
+		struct zc_piece *pieces)
 {
 	uint16_t i, nb = 0;
 	uint32_t at, n;
@@ -268,6 +302,8 @@ zc_cut(const struct vduse_chain *chain, uint32_t skip, struct zc_piece *pieces)
 				return 0;
 			pieces[nb].addr = seg->addr + at;
 			pieces[nb].len = vduse_len_min16(seg->len - at, ZC_PIECE_MAX);
+			if (!net_zc_reach(zc, pieces[nb].addr, pieces[nb].len, &pieces[nb].iova))
+				return 0;
 			n = pieces[nb++].len;
 		}
 	}
@@ -310,11 +346,11 @@ net_zc_attach(struct net_zc *zc, const struct vduse_chain *chain, uint32_t skip,
 		return -ENOBUFS;
 	if (!vduse_len32(chain->len - skip, &len) || len <= NET_ZC_HEAD)
 		return -ENOBUFS;
-	nb = zc_cut(chain, skip + NET_ZC_HEAD, pieces);
+	nb = zc_cut(zc, chain, skip + NET_ZC_HEAD, pieces);
 	if (nb == 0 || nb > zc->nb_free || rte_pktmbuf_alloc_bulk(pool, pkts, nb) < 0)
 		return -ENOBUFS;
 	for (n = 0; n < nb; n++, previous = i) {
-		i = net_zc_piece(zc, pieces[n].addr, pieces[n].len, pkts[n]);
+		i = net_zc_piece(zc, pieces[n].addr, pieces[n].len, pieces[n].iova, pkts[n]);
 		if (first == NET_ZC_NONE)
 			first = i;
 		else

@@ -53,9 +53,14 @@ struct net_zc {
 	uint16_t nb_free;
 	uint16_t free;           /**< first free slot */
 	uint16_t high;           /**< slots from here on were never used; atomic */
-	uint64_t map_generation; /**< of the map that the next two are of */
+	uint8_t reader;          /**< enum rte_vduse_net_reader, as the owner says; atomic */
+	uint8_t reader_seen;     /**< the same, as the next ones are of */
+	bool reaches;            /**< who reads reaches some of the memory */
+	bool iova_as_va;         /**< for a device, DPDK's memory is where it is for the process */
+	uint64_t map_generation; /**< of the map that these and the next two are of */
 	const uint8_t *dma_addr; /**< of the driver's memory, what is DPDK's own (umem) */
 	size_t dma_len;          /**< bytes, 0: nothing */
+	bool all_read;           /**< nobody reads what is owed: the next burst gives it back */
 	uint16_t owed;           /**< descriptors that the driver waits for */
 	uint64_t life;           /**< of the queue, that they are owed to: vq->life */
 	uint8_t *freed;          /**< by slot: 1 when the mbuf was freed; atomic */
@@ -111,28 +116,59 @@ int net_zc_attach(struct net_zc *zc, const struct vduse_chain *chain, uint32_t s
 /** Callback of shinfo: the mbuf was freed, by whichever thread. */
 void net_zc_on_free(void *addr, void *opaque);
 
-/** See what of a new map is DPDK's own memory. */
+/** See what of a map is DPDK's own memory, and what the one who reads reaches. */
 void net_zc_see_map(struct net_zc *zc, const struct vduse_iotlb_map *map);
+
+/** Whether the map, or who reads, is another than was looked at. */
+static __rte_always_inline bool
+net_zc_is_stale(const struct net_zc *zc, const struct vduse_iotlb_map *map)
+{
+	return zc->map_generation != map->generation ||
+	       zc->reader_seen != __atomic_load_n(&zc->reader, __ATOMIC_RELAXED);
+}
+
+/**
+ * Where devices find bytes of DPDK's memory, by EAL's own tables, which need no privileges.
+ *
+ * @return RTE_BAD_IOVA: nowhere, or not in one piece
+ */
+rte_iova_t net_zc_iova(const uint8_t *addr, uint32_t len);
+
+/**
+ * Whether who reads reaches the bytes.
+ *
+ * @param[out] iova where a device finds them; RTE_BAD_IOVA: nowhere. A device reads memory that
+ *   was mapped for it; the driver's is not, but for DPDK's own
+ */
+static __rte_always_inline bool
+net_zc_reach(const struct net_zc *zc, const uint8_t *addr, uint32_t len, rte_iova_t *iova)
+{
+	const size_t at = (uintptr_t)addr - (uintptr_t)zc->dma_addr;
+
+	if (likely(at >= zc->dma_len || len > zc->dma_len - at))
+		*iova = RTE_BAD_IOVA;
+	else
+		*iova = zc->iova_as_va ? (uintptr_t)addr : net_zc_iova(addr, len);
+	return zc->reader_seen == RTE_VDUSE_NET_READER_PROCESSOR || *iova != RTE_BAD_IOVA;
+}
 
 /** Frames of one descriptor that can be attached now. */
 static __rte_always_inline uint16_t
 net_zc_budget(const struct net_zc *zc, const struct vduse_vq *vq)
 {
 	/* the rest is for frames that are copied: the ring never stands still for those held */
-	const uint16_t owed_max = vq->size / 4 * 3;
+	const uint16_t owed_max = zc->reaches ? vq->size / 4 * 3 : 0;
 
 	return zc->owed < owed_max ? vduse_len_min16(zc->nb_free, (uint16_t)(owed_max - zc->owed))
 				   : 0;
 }
 
-/** Point the mbuf to a piece of 1 to UINT16_MAX bytes. @return its slot */
+/** Point the mbuf to a piece of 1 to UINT16_MAX bytes; iova of net_zc_reach(). @return its slot */
 static __rte_always_inline uint16_t
-net_zc_piece(struct net_zc *zc, uint8_t *addr, uint16_t len, struct rte_mbuf *m)
+net_zc_piece(struct net_zc *zc, uint8_t *addr, uint16_t len, rte_iova_t iova, struct rte_mbuf *m)
 {
 	const uint16_t i = zc->free != NET_ZC_NONE ? zc->free : zc->high;
 	struct net_zc_slot *slot = &zc->slots[i];
-	const size_t at = (uintptr_t)addr - (uintptr_t)zc->dma_addr;
-	rte_iova_t iova;
 
 	if (zc->free != NET_ZC_NONE)
 		zc->free = slot->next;
@@ -142,8 +178,6 @@ net_zc_piece(struct net_zc *zc, uint8_t *addr, uint16_t len, struct rte_mbuf *m)
 	rte_mbuf_ext_refcnt_set(&slot->shinfo, 1);
 	__atomic_store_n(&slot->addr, addr, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->len, len, __ATOMIC_RELEASE);
-	/* a device reads memory that was mapped for it; the driver's is not, but for DPDK's own */
-	iova = likely(at >= zc->dma_len) ? RTE_BAD_IOVA : rte_mem_virt2iova(addr);
 	rte_pktmbuf_attach_extbuf(m, addr, iova, len, &slot->shinfo);
 	m->data_len = len;
 	return i;
@@ -175,14 +209,18 @@ net_zc_tail_len(uint32_t len, uint16_t *tail_len)
  * @param tail_len of net_zc_tail_len()
  * @param head initialised, empty
  * @param tail initialised, for the rest of the frame
- * @return the slot, for net_zc_owe()
+ * @return the slot, for net_zc_owe(); NET_ZC_NONE: who reads does not reach it
  */
 static __rte_always_inline uint16_t
 net_zc_attach_one(struct net_zc *zc, uint8_t *frame, uint16_t tail_len, struct rte_mbuf *head,
 		struct rte_mbuf *tail)
 {
-	const uint16_t i = net_zc_piece(zc, frame + NET_ZC_HEAD, tail_len, tail);
+	rte_iova_t iova;
+	uint16_t i;
 
+	if (unlikely(!net_zc_reach(zc, frame + NET_ZC_HEAD, tail_len, &iova)))
+		return NET_ZC_NONE;
+	i = net_zc_piece(zc, frame + NET_ZC_HEAD, tail_len, iova, tail);
 	zc->slots[i].first = i;
 	zc->slots[i].next = NET_ZC_NONE;
 	net_copy(rte_pktmbuf_mtod(head, uint8_t *), frame, NET_ZC_HEAD);
