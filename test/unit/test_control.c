@@ -212,10 +212,8 @@ test_parameters(void **state)
 			"uplinks: item 2 is no string of 1 to 63 bytes: give one");
 	invalid("AddNetwork", "'name':'n','uplinks':['a,b']", "uplinks",
 			"uplinks a,b: give the name of an ethdev port or a PCI address");
-	invalid("AddNetwork",
-			"'name':'n','uplinks':['1','2','3','4','5','6','7','8','9','a','b','c',"
-			"'d','e','f','g','h']",
-			"uplinks", "uplinks: a list of 17: give 0 to 16");
+	invalid("AddNetwork", "'name':'n','uplinks':['1','2','3','4','5','6','7','8','9']",
+			"uplinks", "uplinks: a list of 9: give 0 to 8");
 	invalid("AddContainer", "'name':'c1'", "network", "network: AddContainer() needs it");
 	invalid("SetContainer", "'name':'c1','force':1", "force",
 			"force: no boolean: give true or false");
@@ -254,6 +252,7 @@ static const struct {
 	{ "route", "['fd00::/8 via fe80::1']", "['fd00::/8 via here']" },
 	{ "route", "['0.0.0.0/0 via 10.0.0.1']", "['10.0.0.1 via 10.0.0.2']" },
 	{ "max_macs", "1", "0" },
+	{ "max_macs", "65535", "65536" },
 	{ "queues", "128", "129" },
 	{ "queue_size", "64", "63" },
 	{ "profile", "'tx'", "'fast'" },

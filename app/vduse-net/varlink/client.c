@@ -107,10 +107,9 @@ static bool
 send_rest(struct varlink_client *client)
 {
 	const int ret = varlink_conn_flush(&client->conn);
+	const bool done = ret == 0 && client->closing && client->call == NULL;
 
-	if (ret == 0 && client->closing && client->call == NULL)
-		varlink_client_kill(client);
-	else if (ret != 0 && ret != -EAGAIN)
+	if (done || (ret != 0 && ret != -EAGAIN))
 		varlink_client_kill(client);
 	return ret == 0 && !client->dead && client->call == NULL;
 }

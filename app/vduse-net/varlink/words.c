@@ -20,7 +20,7 @@
 static const struct varlink_param network_rows[] = {
 	[NETWORK_NAME] = { NETWORK(VARLINK_STRING, name), .min = 1, .max = CONTROL_NETWORK_MAX,
 			.check = control_check_name, .value = "NAME", .help = "of the network" },
-	[NETWORK_UPLINKS] = { NETWORK(VARLINK_STRINGS, uplinks), .max = CONTROL_LIST_MAX,
+	[NETWORK_UPLINKS] = { NETWORK(VARLINK_STRINGS, uplinks), .max = CONTROL_UPLINKS_MAX,
 			.check = control_check_port, .value = "PORT,...",
 			.help = "ethdev ports, by name or PCI address, that lead outside" },
 	[NETWORK_MTU] = { NETWORK(VARLINK_INT, mtu), .min = 68, .max = 65535, .value = "BYTES",
@@ -56,7 +56,7 @@ static const struct varlink_param container_rows[] = {
 	[CONTAINER_TRUST] = { CONTAINER(VARLINK_BOOL, trust), .fallback = "off", .value = "on|off",
 			.help = "it may use more addresses, which are learned, and receives all "
 				"multicast" },
-	[CONTAINER_MAX_MACS] = { CONTAINER(VARLINK_INT, max_macs), .min = 1, .max = 65536,
+	[CONTAINER_MAX_MACS] = { CONTAINER(VARLINK_INT, max_macs), .min = 1, .max = 65535,
 			.fallback = "64", .value = "N",
 			.help = "addresses that are learned of it" },
 	[CONTAINER_MAX_TX_RATE] = { CONTAINER(VARLINK_INT, max_tx_rate), .max = 1000000,

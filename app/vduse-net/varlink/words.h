@@ -18,6 +18,7 @@
 #define CONTROL_NAME_MAX    255 /* of a container's: VDUSE_NAME_MAX without the zero */
 #define CONTROL_PATH_MAX    1023
 #define CONTROL_LIST_MAX    16 /* items of a list */
+#define CONTROL_UPLINKS_MAX 8  /* of a network: VEB_UPLINKS_MAX */
 
 struct control_list {
 	unsigned int nb;
