@@ -18,6 +18,10 @@
 
 #define MLD2_REPORT 143
 
+/* The address that a neighbour solicitation or advertisement is about (RFC 4861, 4.3 and 4.4). */
+#define ND_TARGET     8
+#define ND_TARGET_LEN 16
+
 /* A frame's L3 header, and who may send it. */
 struct look {
 	const struct policy *policy;
@@ -150,10 +154,8 @@ upper_protocol(const struct look *l, uint8_t proto, uint32_t *at)
 static bool
 passes_icmpv6(const struct look *l, uint32_t at, bool has_source)
 {
-	const struct nd_neighbor_solicit *nd;
-	struct nd_neighbor_solicit buf;
-	const uint8_t *type;
-	uint8_t byte;
+	uint8_t byte, buf[ND_TARGET_LEN];
+	const uint8_t *type, *target;
 
 	type = bytes(l, at, 1, &byte);
 	if (type == NULL)
@@ -163,12 +165,11 @@ passes_icmpv6(const struct look *l, uint32_t at, bool has_source)
 	case ND_REDIRECT:
 		return false;
 	case ND_NEIGHBOR_ADVERT:
-		nd = bytes(l, at, sizeof(buf), &buf);
-		return nd != NULL && has_source && is_own_ipv6(l->policy, nd->nd_ns_target.s6_addr);
+		target = bytes(l, at + ND_TARGET, sizeof(buf), buf);
+		return target != NULL && has_source && is_own_ipv6(l->policy, target);
 	case ND_NEIGHBOR_SOLICIT:
-		nd = bytes(l, at, sizeof(buf), &buf);
-		return nd != NULL &&
-		       (has_source || is_own_ipv6(l->policy, nd->nd_ns_target.s6_addr));
+		target = bytes(l, at + ND_TARGET, sizeof(buf), buf);
+		return target != NULL && (has_source || is_own_ipv6(l->policy, target));
 	case ND_ROUTER_SOLICIT:
 	case MLD_LISTENER_REPORT:
 	case MLD2_REPORT:
