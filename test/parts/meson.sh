@@ -8,10 +8,10 @@ sanitize_native="matrix memory fault life crash service idle"
 
 # What ThreadSanitizer cannot look at: it has signal handlers of its own, and makes system calls that
 # a filter ends (sigbus, sigbus_chain, app_sandbox); EAL and the ring PMD, which start lcores, wait for
-# them and hand frames on, are built without it (app_fwd); the emulator's preloaded library comes
+# them and hand frames on, are built without it (app_fwd, node_live); the emulator's preloaded library comes
 # before it (emulator); a driver that gives one buffer to two queues has itself to blame (fuzz_ctrl).
 # And what has thousands of devices' lives one behind the other, minutes of them (faults).
-tsan_never="sigbus sigbus_chain app_sandbox app_fwd emulator fuzz_ctrl faults"
+tsan_never="sigbus sigbus_chain app_sandbox app_fwd node_live emulator fuzz_ctrl faults"
 
 # unit_names BUILD: the tests that meson knows, a line each.
 unit_names() {

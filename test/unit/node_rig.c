@@ -67,14 +67,16 @@ node_rig_conf(unsigned int n)
 	return conf;
 }
 
-int
-node_rig_setup(void **state)
+static int
+setup(void **state, bool live)
 {
 	static struct node_rig rig;
 	struct node_rig *r = &rig;
-	struct node_conf conf = {
-		.mbufs = MBUFS, .max_containers = 8, .on_main = true, .now = rig_now, .now_arg = r
-	};
+	struct node_conf conf = { .mbufs = MBUFS,
+		.max_containers = 8,
+		.on_main = !live,
+		.now = live ? NULL : rig_now,
+		.now_arg = r };
 	struct node_network_conf network = { .name = "net0", .nb_uplinks = 1 };
 	struct node_container_conf container;
 	struct node_error error;
@@ -96,6 +98,18 @@ node_rig_setup(void **state)
 	}
 	*state = r;
 	return 0;
+}
+
+int
+node_rig_setup(void **state)
+{
+	return setup(state, false);
+}
+
+int
+node_rig_setup_live(void **state)
+{
+	return setup(state, true);
 }
 
 int

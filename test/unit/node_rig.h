@@ -36,6 +36,8 @@ struct rig_bytes {
 };
 
 int node_rig_setup(void **state);
+/* The same with a worker lcore, and the true time. */
+int node_rig_setup_live(void **state);
 int node_rig_teardown(void **state);
 
 /* How container n, from 0, is added; its address ends with n + 1. */

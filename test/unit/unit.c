@@ -20,6 +20,7 @@
 #include "clock.h"
 
 struct rte_mempool *unit_pool;
+char *unit_lcores;
 
 static int log_fd;
 
@@ -34,14 +35,15 @@ unit_eal(void **state)
 {
 	static char args[][16] = { "unit", "--no-huge", "--no-shconf", "-m", "64", "--no-pci",
 		"--no-telemetry" };
-	char *argv[RTE_DIM(args) + 1] = { NULL };
+	char *argv[RTE_DIM(args) + 2] = { NULL };
 	unsigned int i;
 	FILE *log;
 
 	(void)state;
 	for (i = 0; i < RTE_DIM(args); i++)
 		argv[i] = args[i];
-	if (rte_eal_init(RTE_DIM(args), argv) < 0)
+	argv[i] = unit_lcores;
+	if (rte_eal_init(RTE_DIM(args) + (unit_lcores != NULL), argv) < 0)
 		return -1;
 	log_fd = memfd_create("log", MFD_CLOEXEC);
 	log = log_fd < 0 ? NULL : fdopen(log_fd, "a");

@@ -27,6 +27,10 @@
 
 extern struct rte_mempool *unit_pool;
 
+/* An option of EAL's more, before unit_eal(): which lcores there are. NULL: one on each processor.
+ */
+extern char *unit_lcores;
+
 /* Seconds that a test waits for what has to come: how fast a machine is decides nothing. */
 #define UNIT_LIMIT_S 120
 

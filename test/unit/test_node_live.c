@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A node whose worker lcore forwards, sleeps and wakes while the main lcore changes what is there.
+ */
+
+#include <sched.h>
+#include <time.h>
+
+#include "node_rig.h"
+
+#define ROUNDS 50
+#define BATCH  16
+
+static struct node_error error;
+
+static void
+kick(struct node_rig *r, unsigned int n)
+{
+	struct bench *b = &r->drivers[n].bench;
+
+	if (mock_vq_need_kick(bench_tx(b)))
+		fk_kick(b->dev, 1);
+}
+
+/* The next frame of container n, as soon as the lcore has brought it. */
+static void
+wait_for(struct node_rig *r, unsigned int n, const struct rig_bytes *wanted)
+{
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
+	struct rig_bytes got;
+
+	while (!node_rig_get(r, n, &got)) {
+		assert_true(time(NULL) < until);
+		sched_yield();
+	}
+	assert_int_equal(got.len, wanted->len);
+	assert_memory_equal(got.data, wanted->data, got.len);
+}
+
+static void
+a_worker_forwards(void **state)
+{
+	struct node_rig *r = *state;
+	const struct rig_bytes f = node_rig_frame(1, 2), g = node_rig_frame(2, 0);
+
+	assert_int_equal(r->node->workers.nb, 1);
+	assert_false(r->node->workers.on_main);
+	node_rig_send(r, 0, &f);
+	kick(r, 0);
+	wait_for(r, 1, &f);
+	node_rig_send(r, 1, &g);
+	kick(r, 1);
+	wait_for(r, 0, &g);
+	wait_for(r, 2, &g);
+}
+
+static bool
+all_sleep(const struct node_rig *r)
+{
+	unsigned int i;
+	char name[8];
+
+	for (i = 0; i < RIG_CONTAINERS; i++) {
+		snprintf(name, sizeof(name), "c%u", i + 1);
+		if (!__atomic_load_n(&node_find_container(r->node, name)->seats[0].asleep,
+				    __ATOMIC_RELAXED))
+			return false;
+	}
+	return true;
+}
+
+/* Again and again: no kick is lost, whatever the lcore was about to do. */
+static void
+a_kick_wakes_it(void **state)
+{
+	struct node_rig *r = *state;
+	const struct rig_bytes f = node_rig_frame(1, 2);
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
+	unsigned int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		while (i % 2 == 0 && !all_sleep(r)) {
+			assert_true(time(NULL) < until);
+			sched_yield();
+		}
+		node_rig_send(r, 0, &f);
+		kick(r, 0);
+		wait_for(r, 1, &f);
+	}
+	assert_true(__atomic_load_n(&r->node->workers.of[0].sleeps, __ATOMIC_RELAXED) > 0);
+	assert_true(node_progress(r->node));
+}
+
+static void
+others_lose_nothing_where_one_is_removed(void **state)
+{
+	struct node_rig *r = *state;
+	struct node_container_conf conf = node_rig_conf(1);
+	struct rig_bytes f = node_rig_frame(1, 3);
+	unsigned int i, k;
+
+	for (i = 0; i < ROUNDS; i++) {
+		node_rig_undrive(r, 1);
+		for (k = 0; k < BATCH; k++) {
+			f.data[30] = k;
+			node_rig_send(r, 0, &f);
+		}
+		kick(r, 0);
+		assert_int_equal(node_container_del(r->node, "c2", &error), 0);
+		assert_int_equal(node_container_add(r->node, &conf, &error), 0);
+		node_rig_drive(r, 1, 0);
+		for (k = 0; k < BATCH; k++) {
+			f.data[30] = k;
+			wait_for(r, 2, &f);
+		}
+		if (i % 10 == 0)
+			node_rebalance(r->node);
+	}
+}
+
+int
+main(void)
+{
+	static char lcores[] = "--lcores=0@0,1@0";
+	const struct CMUnitTest tests[] = {
+#define LIVE_TEST(f) cmocka_unit_test_setup_teardown(f, node_rig_setup_live, node_rig_teardown)
+		LIVE_TEST(a_worker_forwards),
+		LIVE_TEST(a_kick_wakes_it),
+		LIVE_TEST(others_lose_nothing_where_one_is_removed),
+	};
+
+	unit_lcores = lcores;
+	return UNIT_RUN("node_live", tests);
+}
