@@ -339,12 +339,16 @@ port_plan(struct port *port, uint16_t id, const struct port_want *want)
 	plan_mtu(port, &info, want->mtu);
 	plan_queues(port, &info, want);
 	port_offloads(&info, &port->conf);
-	port->conf.intr_conf.lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
 	port->conf.intr_conf.rxq = want->wake;
 	port->tells_sent &= marks_sent(&info);
 	port->multi_segs = (port->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
 	port->chains = (port->conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
 	port->vduse = strcmp(info.driver_name, VDUSE_DRIVER) == 0;
+	/*
+	 * With it ethdev answers with what the driver has told last, and those of some NICs never
+	 * tell: a NIC is looked at itself, each second.
+	 */
+	port->conf.intr_conf.lsc = port->vduse;
 	port->link_event = -1;
 	port->late = rte_vduse_net_port_waits(id);
 	return 0;

@@ -109,12 +109,36 @@ case_zero_copy() {
 	nothing_left
 }
 
+# cable KIND on|off: at the NIC's end, by QEMU's monitor.
+cable() {
+	local path
+	for path in /sys/class/virtio-ports/*; do
+		[ "$(cat "$path/name")" != monitor ] || echo "set_link nic$(number "$1") $2" >"/dev/${path##*/}"
+	done
+}
+
+carrier_is() {
+	[ "$(in_ns c1 cat /sys/class/net/eth0/carrier)" = "$1" ]
+}
+
+# Who pulls the cable out sees no carrier in the container.
+case_link() {
+	set_up "$1"
+	cable "$1" off
+	wait_for "$patience" carrier_is 0 || fail "the container keeps its carrier"
+	cable "$1" on
+	wait_for "$patience" carrier_is 1 || fail "the carrier does not come back"
+	ping_back c1 10.0.0.2
+	ping_ok c1 10.0.0.2 5
+	stop "$app_pid"
+}
+
 after_case() {
 	clean_slate
 }
 
 ulimit -l unlimited
-for name in ping frames; do
+for name in ping frames link; do
 	for kind in "${kinds[@]}"; do
 		case_run "nic/$name/$kind" "case_$name" "$kind"
 	done
