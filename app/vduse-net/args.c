@@ -13,30 +13,10 @@
 
 #include "args.h"
 #include "args_check.h"
+#include "args_opts.h"
 
 /* getopt_long returns OPT_BASE + index in the table: clear of '?' and ':'. */
 #define OPT_BASE 256
-
-enum scope {
-	PROGRAM,   /* once, anywhere */
-	WIRE,      /* once for each --port; before the first --port: default of all */
-	WIRE_ONLY, /* once for each --port; never a default */
-};
-
-/* What a value goes to: WIRE options write *wire, PROGRAM options *args. */
-struct target {
-	struct args *args;
-	struct wire_args *wire;
-};
-
-struct opt {
-	const char *name;
-	const char *value; /* what the help calls the value; NULL: the option takes none */
-	enum scope scope;
-	/* NULL: the PMD's devarg of the same name */
-	int (*parse)(const struct target *to, const char *value);
-	const char *help;
-};
 
 /* Decimal digits only: no sign, no space, no suffix. */
 static bool
@@ -349,6 +329,20 @@ parse_owner(const struct target *to, const char *value)
 }
 
 static int
+parse_control(const struct target *to, const char *value)
+{
+	to->args->control = value;
+	return 0;
+}
+
+static int
+parse_group(const struct target *to, const char *value)
+{
+	to->args->group = value;
+	return 0;
+}
+
+static int
 parse_probe(const struct target *to, const char *value)
 {
 	if (value != NULL && strcmp(value, "json") != 0)
@@ -459,6 +453,11 @@ static const struct opt opts[] = {
 			"process that adopts them, then exit" },
 	{ "owner", "USER", PROGRAM, parse_owner,
 			"with --setup create: who may open the devices (default: root)" },
+	{ "control", "PATH", PROGRAM, parse_control,
+			"without --port: the socket that networks and containers are added by "
+			"(default: control in $RUNTIME_DIRECTORY, else in /run/dpdk-vduse-net)" },
+	{ "group", "GROUP", PROGRAM, parse_group,
+			"who may use that socket, beside root (default: nobody)" },
 	{ "probe", "[=json]", PROGRAM, parse_probe,
 			"print what this kernel's VDUSE can do, found out with a throw-away "
 			"device, "
@@ -469,6 +468,9 @@ static const struct opt opts[] = {
 
 #define OPT_PORT 0 /* its place in opts[] */
 static_assert(RTE_DIM(opts) <= 64, "seen is a mask of 64 bits");
+
+const struct opt *const args_opts = opts;
+const unsigned int args_nb_opts = RTE_DIM(opts);
 
 /* Open a wire with the values given before the first --port. */
 static int
@@ -518,6 +520,18 @@ take(struct args *args, struct wire_args *defaults, uint64_t *seen, unsigned int
 				  : pass_on(&to, opt->name, optarg != NULL ? optarg : "1");
 }
 
+/* Of wires; the state folder is a node's as well. */
+static bool
+has_port_options(const struct wire_args *given)
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(opts); i++)
+		if ((given->seen & RTE_BIT64(i)) != 0 && strcmp(opts[i].name, "state-dir") != 0)
+			return true;
+	return false;
+}
+
 static int
 parse_loop(int argc, char *argv[], struct args *args)
 {
@@ -548,7 +562,11 @@ parse_loop(int argc, char *argv[], struct args *args)
 	if (optind < argc)
 		return fail(args, "%.64s: stray argument: every value follows its --option",
 				argv[optind]);
-	return args_check(args);
+	return args->nb_wires == 0 && !args->help && !args->version && has_port_options(&defaults)
+			       ? fail(args, "no --port: an option is given that is of one: give at "
+					    "least one before it; a node (doc/network.md) has "
+					    "none")
+			       : args_check(args);
 }
 
 int
@@ -564,36 +582,4 @@ args_parse(int argc, char *argv[], struct args *args)
 	opterr = 1;
 	optind = 0;
 	return ret;
-}
-
-void
-args_help(FILE *out)
-{
-	static const struct {
-		const char *title;
-		enum scope scope;
-	} parts[] = {
-		{ "Wires: an option belongs to the --port before it", WIRE_ONLY },
-		{ "The same; before the first --port: for all ports", WIRE },
-		{ "Program", PROGRAM },
-	};
-	char head[64];
-	unsigned int i, p;
-
-	fprintf(out, "Usage: dpdk-vduse-net [EAL options] -- --port ID|NAME [option]...\n"
-		     "       dpdk-vduse-net --setup STEP --port ID|NAME [option]...\n"
-		     "       dpdk-vduse-net --destroy NAME | --probe[=json] | --help | --version\n"
-		     "Give containers virtio-net interfaces, each wired to a DPDK port. -h alone "
-		     "lists the EAL "
-		     "options;\nits --file-prefix is the name of the first device unless given.\n");
-	for (p = 0; p < RTE_DIM(parts); p++) {
-		fprintf(out, "\n%s:\n", parts[p].title);
-		for (i = 0; i < RTE_DIM(opts); i++) {
-			if (opts[i].scope != parts[p].scope)
-				continue;
-			snprintf(head, sizeof(head), "--%s %s", opts[i].name,
-					opts[i].value != NULL ? opts[i].value : "");
-			fprintf(out, "  %-26s %s\n", head, opts[i].help);
-		}
-	}
 }

@@ -71,9 +71,12 @@ args_check(struct args *args)
 		return args->nb_wires == 0 ? 0
 					   : fail(args, "--destroy: not together with --port: run "
 							"it by itself");
-	if (args->nb_wires == 0)
+	if (args->nb_wires == 0 && args->setup != ARGS_SETUP_NONE)
 		return fail(args, "no --port: give at least one after \"--\"; --help lists the "
 				  "options");
+	if (args->nb_wires > 0 && (args->control != NULL || args->group != NULL))
+		return fail(args, "--control, --group: not together with --port: a node's networks "
+				  "are added by vdusectl");
 	if (args->owner != NULL && args->setup != ARGS_SETUP_CREATE)
 		return fail(args, "--owner: only together with --setup create");
 	for (i = 0; i < args->nb_wires; i++)

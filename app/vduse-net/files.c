@@ -139,6 +139,9 @@ add_folders(int fd, uint64_t handled, const struct args *args)
 	ret = rule_add(fd, handled, path, LANDLOCK_ACCESS_FS_REMOVE_DIR);
 	if (ret == 0)
 		ret = rule_add(fd, handled, rte_eal_get_runtime_dir(), KEEP);
+	/* a node's: the broker's files are beside that folder, and not in it */
+	if (ret == 0 && args->nb_wires == 0 && args->state_dir != NULL)
+		return rule_add(fd, handled, args->state_dir, KEEP);
 	if (ret == 0 && dirs != NULL) {
 		snprintf(path, sizeof(path), "%.*s", (int)strcspn(dirs, ":"), dirs);
 		ret = rule_add(fd, handled, path, KEEP);

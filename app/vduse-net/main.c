@@ -22,6 +22,7 @@
 #include <rte_version.h>
 
 #include "args.h"
+#include "daemon.h"
 #include "eal.h"
 #include "files.h"
 #include "fwd.h"
@@ -539,6 +540,8 @@ main(int argc, char *argv[])
 	}
 	if (is_command())
 		return command() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (app.args.nb_wires == 0)
+		return daemon_run(&app.args, split, argv) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	app.sigfd = signals_open();
 	if (app.sigfd < 0) {
 		SAY("no signalfd: %s", strerror(-app.sigfd));

@@ -48,6 +48,12 @@ priv_net_admin(void)
 	return UINT64_C(1) << CAP_NET_ADMIN;
 }
 
+uint64_t
+priv_sys_admin(void)
+{
+	return UINT64_C(1) << CAP_SYS_ADMIN;
+}
+
 /* The calling thread's. Only system calls: it runs in a signal handler. */
 static int
 drop_own(uint64_t keep, int files)

@@ -11,6 +11,9 @@
 /* CAP_NET_ADMIN as a bit: to take a device off the vDPA bus, and to create one again. */
 uint64_t priv_net_admin(void);
 
+/* CAP_SYS_ADMIN as a bit: to enter network namespaces. */
+uint64_t priv_sys_admin(void);
+
 /*
  * On every thread there is, whoever made it: keep of the capabilities those in
  * the mask `keep`, empty the bounding, inheritable and ambient sets as far as

@@ -133,8 +133,16 @@ add_rules(scmp_filter_ctx ctx)
 	return ret;
 }
 
-int
-sandbox_apply(enum sandbox_mode mode)
+/* Of a thread that ends there, and network namespaces only. */
+static int
+add_entering(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setns), 1,
+			SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)CLONE_NEWNET));
+}
+
+static int
+apply(enum sandbox_mode mode, bool enters)
 {
 	static const uint32_t actions[] = {
 		[SANDBOX_LOG] = SCMP_ACT_LOG,
@@ -155,10 +163,24 @@ sandbox_apply(enum sandbox_mode mode)
 		ret = seccomp_syscall_priority(ctx, SCMP_SYS(ioctl), UINT8_MAX);
 	if (ret == 0)
 		ret = add_rules(ctx);
+	if (ret == 0 && enters)
+		ret = add_entering(ctx);
 	if (ret == 0)
 		ret = seccomp_load(ctx);
 	seccomp_release(ctx);
 	return ret;
+}
+
+int
+sandbox_apply(enum sandbox_mode mode)
+{
+	return apply(mode, false);
+}
+
+int
+sandbox_apply_entering(enum sandbox_mode mode)
+{
+	return apply(mode, true);
 }
 
 #else /* HAVE_SECCOMP */
@@ -179,6 +201,12 @@ int
 sandbox_apply(enum sandbox_mode mode)
 {
 	return mode == SANDBOX_OFF ? 0 : -ENOSYS;
+}
+
+int
+sandbox_apply_entering(enum sandbox_mode mode)
+{
+	return sandbox_apply(mode);
 }
 
 #endif /* HAVE_SECCOMP */

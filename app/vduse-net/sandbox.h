@@ -27,4 +27,7 @@ bool sandbox_built(void);
  */
 int sandbox_apply(enum sandbox_mode mode);
 
+/* The same for a process that enters network namespaces as well, and forwards nothing. */
+int sandbox_apply_entering(enum sandbox_mode mode);
+
 #endif /* SANDBOX_H */

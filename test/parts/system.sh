@@ -51,6 +51,7 @@ run_group() {
 		-e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e TEST_LEVEL -e TEST_SHELL -e TERM \
 		-c "$build/test/tools/frames:/vm/tools/frames" \
 		-c "$build/test/tools/xdp:/vm/tools/xdp" -c "$build/test/tools/front:/vm/tools/front" \
+		-c "$build/app/vdusectl/vdusectl:/vm/tools/vdusectl" \
 		-c "$build/examples/vduse-blk/vduse-blk:/vm/tools/vduse-blk" ${options[@]+"${options[@]}"} "test/system/$group.sh" \
 		2>"$log.err" | read_cases "system/$kernel"
 	status=${PIPESTATUS[0]}

@@ -34,7 +34,7 @@ case_no_module() {
 }
 
 case_options() {
-	refused 'no --port'
+	refused 'no --port' --mtu 1400
 	refused 'no such port: there are: .*net_null0' --port net_none
 	refused 'no such port' --port 7
 	refused 'needs a value' --port

@@ -186,8 +186,9 @@ static const struct {
 	const char *line;
 	const char *words;
 } bad[] = {
-	{ "", "no --port" },
-	{ "--stats-interval 1", "no --port" },
+	{ "--mtu 1400", "no --port" },
+	{ "--port 0 --control /run/x", "not together with --port" },
+	{ "--group users --port 0", "not together with --port" },
 	{ "--port", "--port: needs a value" },
 	{ "--port=", "--port: empty" },
 	{ "--port 0 --port 0", "--port 0: given twice" },
@@ -364,7 +365,7 @@ help_has_every_option(void **state)
 		"--tx-coalesce WHEN", "--inject WHERE", "--state-dir FOLDER", "--takeover",
 		"--keep 0|1", "--stats-interval SECONDS", "--mbufs N", "--sandbox MODE",
 		"--idle HOW", "--fd N|systemd", "--setup STEP", "--owner USER", "--destroy NAME",
-		"--probe [=json]", "--help", "--version" };
+		"--control PATH", "--group GROUP", "--probe [=json]", "--help", "--version" };
 	char *text = NULL, *line, *end, word[64];
 	unsigned int i, listed = 0;
 	struct args args;

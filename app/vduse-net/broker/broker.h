@@ -16,6 +16,7 @@ struct broker_conf {
 	const char *control;   /* path of the control socket */
 	const char *poller;    /* path of the socket where the poller listens */
 	const char *state_dir; /* NULL: nothing outlives this process */
+	const char *devices;   /* the poller's folder of devices' state; NULL: it has none */
 	const char *version;
 	gid_t group;                     /* may use the control socket */
 	const struct device_ops *device; /* NULL: the kernel's */

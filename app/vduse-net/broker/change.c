@@ -167,8 +167,8 @@ take_away(struct broker *b, struct job *job, const struct control_container *con
 				"%s: stays in /dev/vduse: %s; this process's log says by whom it "
 				"is in use",
 				conf->name, strerror(-ret));
-	if (b->conf.state_dir != NULL)
-		rte_vduse_state_remove(b->conf.state_dir, conf->name);
+	if (b->conf.devices != NULL)
+		rte_vduse_state_remove(b->conf.devices, conf->name);
 	return 0;
 }
 

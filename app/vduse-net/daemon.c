@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Three processes: one that waits (broker/supervise.h), the broker with two capabilities and
+ * without EAL, and the poller with EAL and without any.
+ */
+
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_lcore.h>
+
+#include "broker/broker.h"
+#include "broker/supervise.h"
+#include "daemon.h"
+#include "eal.h"
+#include "files.h"
+#include "late.h"
+#include "notify.h"
+#include "poller.h"
+#include "priv.h"
+#include "runtime.h"
+#include "sandbox.h"
+#include "say.h"
+#include "server.h"
+
+#define FOLDER "dpdk-vduse-net"
+/* How often the node looks at links and ages addresses, in milliseconds. */
+#define TICK_MS 100
+
+struct setting {
+	const struct args *args;
+	int argc; /* EAL's */
+	char **argv;
+	char folder[PATH_MAX]; /* of the sockets and, by default, of the state */
+	char control[PATH_MAX], poller[PATH_MAX];
+	const char *state_dir;
+	char devices[PATH_MAX]; /* in it: what the poller may write */
+	gid_t group;
+};
+
+static int
+find_group(struct setting *s)
+{
+	const struct group *group;
+
+	s->group = VARLINK_NO_GROUP;
+	if (s->args->group == NULL)
+		return 0;
+	/* cppcheck-suppress getgrnamCalled ; there is one thread yet */
+	group = getgrnam(s->args->group);
+	if (group == NULL) {
+		SAY("--group %s: there is no such group: addgroup makes one", s->args->group);
+		return -EINVAL;
+	}
+	s->group = group->gr_gid;
+	return 0;
+}
+
+/* $RUNTIME_DIRECTORY is the service manager's choice, of which the first is ours. */
+static void
+choose_folder(struct setting *s)
+{
+	const char *given = getenv("RUNTIME_DIRECTORY");
+
+	if (s->args->control != NULL && strrchr(s->args->control, '/') != NULL)
+		snprintf(s->folder, sizeof(s->folder), "%.*s",
+				(int)(strrchr(s->args->control, '/') - s->args->control),
+				s->args->control);
+	else if (given != NULL && given[0] != '\0')
+		snprintf(s->folder, sizeof(s->folder), "%.*s", (int)strcspn(given, ":"), given);
+	else
+		snprintf(s->folder, sizeof(s->folder), "/run/" FOLDER);
+}
+
+static int
+find_places(struct setting *s)
+{
+	int n;
+
+	choose_folder(s);
+	/* others may go through it to the control socket, which has rights of its own */
+	if (mkdir(s->folder, 0755) < 0 && errno != EEXIST) {
+		SAY("%s: cannot be made: %s", s->folder, strerror(errno));
+		return -errno;
+	}
+	n = snprintf(s->control, sizeof(s->control), "%s/control", s->folder);
+	if (s->args->control != NULL)
+		n = snprintf(s->control, sizeof(s->control), "%s", s->args->control);
+	if (n >= PATH_MAX ||
+			snprintf(s->poller, sizeof(s->poller), "%s/poller", s->folder) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	s->state_dir = s->args->state_dir != NULL ? s->args->state_dir : s->folder;
+	if (snprintf(s->devices, sizeof(s->devices), "%s/devices", s->state_dir) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	if (mkdir(s->devices, 0700) < 0 && errno != EEXIST) {
+		SAY("%s: cannot be made: %s", s->devices, strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+/* What it still needs: netlink and /dev/vduse, and to enter namespaces. */
+static int
+lock_broker(const struct setting *s)
+{
+	int ret;
+
+	if (s->args->sandbox == SANDBOX_OFF)
+		return 0;
+	ret = priv_drop(priv_net_admin() | priv_sys_admin(), -1);
+	if (ret == 0)
+		ret = sandbox_apply_entering(s->args->sandbox);
+	if (ret != 0)
+		SAY("the broker's privileges cannot be given up: %s: --sandbox off goes on without",
+				strerror(-ret));
+	return ret;
+}
+
+static int
+broker_main(void *ctx, int end_fd)
+{
+	const struct setting *s = ctx;
+	const struct broker_conf conf = { .control = s->control,
+		.poller = s->poller,
+		.state_dir = s->state_dir,
+		.devices = s->devices,
+		.version = APP_VERSION,
+		.group = s->group };
+	struct broker *broker;
+	int ret;
+
+	eal_raise_files();
+	ret = broker_create(&conf, &broker);
+	if (ret < 0)
+		return ret;
+	ret = lock_broker(s);
+	if (ret == 0)
+		ret = broker_run(broker, end_fd);
+	broker_free(broker);
+	return ret;
+}
+
+/* Capabilities, files and system calls: none is left but those of forwarding. */
+static int
+lock_poller(const struct setting *s)
+{
+	int files = -EOPNOTSUPP, ret;
+
+	if (s->args->sandbox == SANDBOX_OFF)
+		return 0;
+	if (s->args->sandbox != SANDBOX_LOG)
+		files = files_rules(s->args);
+	ret = files < 0 && files != -EOPNOTSUPP ? files : late_load();
+	if (ret == 0)
+		ret = priv_drop(0, files);
+	if (ret == 0)
+		ret = sandbox_apply(s->args->sandbox);
+	if (files >= 0)
+		close(files);
+	if (ret != 0)
+		SAY("privileges cannot be given up: %s: --sandbox off goes on without",
+				strerror(-ret));
+	return ret;
+}
+
+/* Where the main lcore forwards it waits only when there was no frame. */
+static void
+poll_until_end(struct poller *poller, int end_fd)
+{
+	struct pollfd fds[] = { { .fd = end_fd, .events = POLLIN },
+		{ .fd = serve_fd(poller->serve), .events = POLLIN } };
+	const bool alone = rte_lcore_count() == 1;
+	bool busy;
+
+	do {
+		busy = alone && node_poll(poller->node);
+		poll(fds, 2, busy ? 0 : alone ? 1 : TICK_MS);
+		node_tick(poller->node);
+		if (fds[1].revents != 0)
+			serve_run(poller->serve);
+	} while (fds[0].revents == 0);
+}
+
+static int
+with_node(const struct setting *s, int listen_fd, int end_fd)
+{
+	const struct node_conf conf = { .mbufs = s->args->mbufs };
+	struct poller poller;
+	struct node *node;
+	int ret;
+
+	ret = node_create(&conf, &node);
+	if (ret < 0) {
+		SAY("no memory for the node: %s", strerror(-ret));
+		return ret;
+	}
+	ret = poller_create(&poller, node, listen_fd, s->devices);
+	if (ret < 0)
+		goto destroy;
+	ret = lock_poller(s);
+	if (ret == 0) {
+		notify_ready("waiting for commands at %s", s->control);
+		poll_until_end(&poller, end_fd);
+		notify_stopping("stopping");
+	}
+	poller_destroy(&poller);
+destroy:
+	node_destroy(node);
+	return ret;
+}
+
+/* Which page is where only a privileged process is told. */
+static void
+say_memory(void)
+{
+	if (rte_eal_iova_mode() == RTE_IOVA_PA)
+		SAY("devices are given physical addresses here (no IOMMU, or none is needed): "
+		    "memory "
+		    "does not grow later: give EAL with -m what all containers need, or "
+		    "--iova-mode va");
+}
+
+static int
+poller_main(void *ctx, int listen_fd, int end_fd)
+{
+	const struct setting *s = ctx;
+	int ret;
+
+	if (priv_check_runtime(s->argc, s->argv) != 0)
+		return -EPERM;
+	ret = eal_start(s->argc, s->argv, "node");
+	if (ret != 0)
+		return ret;
+	say_memory();
+	ret = with_node(s, listen_fd, end_fd);
+	rte_eal_cleanup();
+	return ret;
+}
+
+int
+daemon_run(struct args *args, int argc, char *argv[])
+{
+	struct setting setting = { .args = args, .argc = argc, .argv = argv };
+	const struct supervise_conf conf = { .broker = broker_main,
+		.poller = poller_main,
+		.ctx = &setting,
+		.path = setting.poller };
+	int ret;
+
+	ret = find_group(&setting);
+	if (ret == 0)
+		ret = find_places(&setting);
+	if (ret != 0)
+		return ret;
+	args->state_dir = setting.devices;
+	umask(S_IRWXG | S_IRWXO);
+	return supervise(&conf);
+}

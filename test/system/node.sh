@@ -1,0 +1,183 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A node: networks and containers are added and removed by vdusectl, and come back after a kill.
+# shellcheck source=lib.sh
+. /vm/system/lib.sh
+
+folder=/run/dpdk-vduse-net
+ctl=$tools/vdusectl
+# With physical addresses (no IOMMU) memory does not grow in a process without privileges: -m.
+
+listens() {
+	[ -S $folder/control ]
+}
+
+node_start() {
+	modules virtio_vdpa virtio_net
+	run node "$app" "${eal[@]}" "${huge[@]}" -m 512
+	node_pid=$pid
+	wait_for "$patience" listens || fail "nobody listens at $folder/control"
+	$ctl network add net0 || fail "no network"
+}
+
+# add NAME NUMBER [WORD VALUE]...: a namespace, and the container's interface in it.
+add() {
+	local name=$1 number=$2
+	shift 2
+	ip netns add "$name"
+	ip -n "$name" link set lo up
+	$ctl container add "$name" network net0 mac "02:00:00:00:00:0$number" netns "/run/netns/$name" \
+		ifname eth0 address "10.0.0.$number/24" "$@" ||
+		fail "$name: not added: $(tail -n 3 "$VM_RESULT/node.log")"
+}
+
+del() {
+	$ctl container del "$1" || fail "$1: not removed"
+	! ip -n "$1" link show eth0 2>/dev/null || fail "$1: its interface is still there"
+	ip netns del "$1"
+}
+
+# counter NAME COUNTER: of a container.
+counter() {
+	$ctl -j -s container show "$1" | grep -o "\"$2\": *[0-9]*" | grep -o '[0-9]*$'
+}
+
+more_than() {
+	[ "$(counter "$1" "$2")" -gt "$3" ]
+}
+
+no_answer() {
+	! ip netns exec "$1" ping -q -c 2 -i 0.2 -W 1 "$2" >/dev/null
+}
+
+# child CAPABILITIES: which of the two processes has these in force; the one with none polls.
+child() {
+	local status
+	for status in /proc/[0-9]*/status; do
+		grep -qs "^PPid:[[:space:]]*$node_pid\$" "$status" || continue
+		grep -q "^CapEff:[[:space:]]*$1\$" "$status" && grep -q '^Seccomp:[[:space:]]*2$' "$status" || continue
+		status=${status%/status}
+		echo "${status#/proc/}"
+		return
+	done
+	return 1
+}
+
+poller() {
+	child 0000000000000000
+}
+
+broker() {
+	child 0000000000201000
+}
+
+is_another() {
+	local now
+	now=$("$1") && [ "$now" != "$2" ]
+}
+
+node_end() {
+	local name
+	for name; do
+		del "$name"
+	done
+	$ctl network del net0
+	stop "$node_pid" || fail "the node ends with status $?"
+	nothing_left
+}
+
+case_containers() {
+	node_start
+	add c1 1
+	add c2 2
+	add c3 3
+	ping_ok c1 10.0.0.2 5
+	ping_ok c2 10.0.0.3 5
+	ping_ok c3 10.0.0.1 5
+	# as it is: nothing changes; otherwise: the difference is named
+	$ctl container add c1 network net0 || fail "as it is, it is refused"
+	! $ctl container add c1 network net0 vlan 5 2>/tmp/differs || fail "another VLAN is taken"
+	grep -q 'vlan' /tmp/differs || fail "the difference is not named: $(cat /tmp/differs)"
+	node_end c1 c2 c3
+}
+
+case_vlan() {
+	node_start
+	add c1 1
+	add c2 2 vlan 7
+	add c3 3
+	no_answer c1 10.0.0.2 || fail "a frame crosses from a VLAN to another"
+	$ctl container set c3 vlan 7 || fail "its VLAN cannot be set"
+	ip netns exec c3 ip neigh flush all
+	ping_ok c3 10.0.0.2 5
+	no_answer c3 10.0.0.1 || fail "a frame crosses from a VLAN to another"
+	node_end c1 c2 c3
+}
+
+case_spoofed() {
+	local before
+	node_start
+	add c1 1
+	add c2 2
+	ping_ok c1 10.0.0.2 3
+	before=$(counter c1 'drop spoofed MAC')
+	ip -n c1 link set eth0 address 02:00:00:00:00:99
+	no_answer c1 10.0.0.2 || fail "a frame from another MAC address is forwarded"
+	wait_for "$patience" more_than c1 'drop spoofed MAC' "$before" || fail "it is not counted"
+	node_end c1 c2
+}
+
+# What fails leaves nothing: the name is taken in the namespace.
+case_undone() {
+	node_start
+	add c1 1
+	! $ctl container add c2 network net0 netns /run/netns/c1 ifname eth0 2>/tmp/refused ||
+		fail "a name that is taken is given twice"
+	grep -q 'eth0: the name is taken' /tmp/refused || fail "not said: $(cat /tmp/refused)"
+	[ ! -e /dev/vduse/c2 ] && [ ! -e /sys/bus/vdpa/devices/c2 ] || fail "its device is left"
+	$ctl container add c2 network net0 netns /run/netns/c1 ifname eth1 || fail "it cannot be added afterwards"
+	$ctl container del c2 || fail "c2 is not removed"
+	node_end c1
+}
+
+# Either process, and both, are killed: interfaces stay, and frames go on.
+case_killed() {
+	local was
+	node_start
+	add c1 1
+	add c2 2 vlan 7
+	add c3 3
+	ping_ok c1 10.0.0.3 3
+	was=$(broker)
+	kill -KILL "$was"
+	ping_ok c1 10.0.0.3 10
+	wait_for "$patience" is_another broker "$was" || fail "no other broker"
+	$ctl container show c1 | grep -q c1 || fail "the broker does not know c1"
+	was=$(poller)
+	kill -KILL "$was"
+	wait_for "$patience" is_another poller "$was" || fail "no other poller"
+	ping_back c1 10.0.0.3
+	ping_ok c1 10.0.0.3 5
+	no_answer c1 10.0.0.2 || fail "the VLAN of c2 is forgotten"
+	kill -KILL "$(poller)" "$(broker)"
+	ping_back c1 10.0.0.3
+	kill -KILL "$node_pid"
+	wait_for "$patience" is_gone running "$node_pid"
+	run node "$app" "${eal[@]}" "${huge[@]}" -m 512
+	node_pid=$pid
+	ping_back c1 10.0.0.3
+	no_answer c1 10.0.0.2 || fail "the VLAN of c2 is forgotten"
+	node_end c1 c2 c3
+}
+
+after_case() {
+	clean_slate
+	rm -rf "$folder"
+}
+
+case_run node/containers case_containers
+case_run node/vlan case_vlan
+case_run node/spoofed case_spoofed
+case_run node/undone case_undone
+case_run node/killed case_killed
+exit 0
