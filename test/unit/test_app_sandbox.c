@@ -4,8 +4,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -243,6 +245,34 @@ every_thread_is_confined(void **state)
 	assert_ends_well(body_on);
 }
 
+/* The broker: into network namespaces, and no others; the rest is as forbidden as before. */
+static void
+body_entering(void)
+{
+	const int netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	const int uts = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
+	const bool root = geteuid() == 0;
+
+	CHECK(netns >= 0 && uts >= 0);
+	start_threads();
+	CHECK(priv_drop(priv_net_admin() | priv_sys_admin(), -1) == 0);
+	CHECK(sandbox_apply_entering(SANDBOX_ON) == 0);
+	check_threads(root ? priv_net_admin() | priv_sys_admin() : 0, 2);
+	CHECK(setns(netns, CLONE_NEWNET) == 0 || !root);
+	CHECK(setns(uts, CLONE_NEWUTS) < 0 && errno == EPERM);
+	CHECK(setns(netns, 0) < 0 && errno == EPERM);
+	CHECK(unshare(CLONE_NEWNET) < 0 && errno == EPERM);
+	try_allowed();
+	try_forbidden();
+}
+
+static void
+a_broker_enters_networks_only(void **state)
+{
+	(void)state;
+	assert_ends_well(body_entering);
+}
+
 static void
 body_keep(void)
 {
@@ -346,6 +376,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_thread_is_confined),
+		cmocka_unit_test(a_broker_enters_networks_only),
 		cmocka_unit_test(what_is_kept_is_all_there_is),
 		cmocka_unit_test(kill_ends_the_process),
 		cmocka_unit_test(log_refuses_nothing),
