@@ -100,16 +100,29 @@ port_socket(uint16_t id)
 	return socket < 0 || socket >= RTE_MAX_NUMA_NODES ? 0 : socket;
 }
 
-/* MTU and longest frame: the wanted MTU where the driver's limits allow it. */
-static void
+static bool
+is_virtual(const struct rte_eth_dev_info *info)
+{
+	return info->device != NULL && strcmp(rte_bus_name(rte_dev_bus(info->device)), "vdev") == 0;
+}
+
+/* MTU and longest frame: the wanted MTU where the driver's limits allow it. Return: 0 or -EINVAL */
+static int
 plan_mtu(struct port *port, const struct rte_eth_dev_info *info, uint16_t want)
 {
 	uint32_t overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
 	uint16_t mtu = RTE_ETHER_MTU;
+	uint32_t most;
 
 	rte_eth_dev_get_mtu(port->id, &mtu);
 	if (info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu)
 		overhead = info->max_rx_pktlen - info->max_mtu;
+	/* a virtual device's driver may say less than the device takes */
+	most = RTE_MIN(info->max_mtu, info->max_rx_pktlen - RTE_MIN(overhead, info->max_rx_pktlen));
+	if (!is_virtual(info) && want > most) {
+		SAY("port %s: MTU %u is too long for it: --mtu %u or less", port->name, want, most);
+		return -EINVAL;
+	}
 	port->set_mtu = want != 0 && want >= info->min_mtu && want <= info->max_mtu &&
 			want + overhead <= info->max_rx_pktlen;
 	port->mtu = port->set_mtu ? want : mtu;
@@ -120,6 +133,7 @@ plan_mtu(struct port *port, const struct rte_eth_dev_info *info, uint16_t want)
 	/* Room for two VLAN tags; the device may take what the wire's MTU says. */
 	port->frame = RTE_MAX(want, port->mtu) + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
 	port->conf.rxmode.mtu = port->mtu;
+	return 0;
 }
 
 static void
@@ -336,7 +350,9 @@ port_plan(struct port *port, uint16_t id, const struct port_want *want)
 				info.max_rx_queues == 0 ? "receive" : "transmit");
 		return -ENOTSUP;
 	}
-	plan_mtu(port, &info, want->mtu);
+	ret = plan_mtu(port, &info, want->mtu);
+	if (ret != 0)
+		return ret;
 	plan_queues(port, &info, want);
 	port_offloads(&info, &port->conf);
 	port->conf.intr_conf.rxq = want->wake;

@@ -133,6 +133,21 @@ case_link() {
 	stop "$app_pid"
 }
 
+# An MTU that the NIC cannot have is refused, and nothing is left.
+case_mtu() {
+	local status=0
+	modules virtio_vdpa virtio_net
+	modprobe -a vfio-pci vfio_iommu_type1
+	nic=$(address "$1")
+	to_vfio "$nic"
+	timeout -s KILL "$patience" "$app" -l 1 --no-telemetry "${huge[@]}" -a "$nic" -- --port "$nic" --name c1 \
+		--mtu 20000 >/tmp/refused 2>&1 </dev/null || status=$?
+	grep "^$app" /tmp/refused | sed 's/^/# /'
+	[ "$status" = 1 ] || fail "status $status"
+	grep -q "port $nic: MTU 20000 is too long for it: --mtu [0-9]* or less" /tmp/refused
+	nothing_left
+}
+
 after_case() {
 	clean_slate
 }
@@ -145,6 +160,9 @@ for name in ping frames link; do
 done
 for kind in "${kinds[@]}"; do
 	case_run "nic/zero_copy/$kind" case_zero_copy "$kind" --umem
+done
+for kind in e1000e igb virtio vmxnet3; do
+	[ -z "$(number "$kind")" ] || case_run "nic/mtu/$kind" case_mtu "$kind"
 done
 case_run nic/zero_copy_no_umem case_zero_copy igb
 exit 0
