@@ -31,8 +31,10 @@ map POINTER: an IOVA map (struct vduse_iotlb *), extent by extent.
 end
 
 define device
-	printf "%s: status 0x%02x, %s%s%s%s\n", $arg0->name, $arg0->status, $arg0->started ? "started" : "not started", \
-		$arg0->broken ? ", broken" : "", $arg0->resumed ? ", resumed" : "", $arg0->adopted ? ", adopted" : ""
+	printf "%s: status 0x%02x%s%s, ", $arg0->name, $arg0->status, $arg0->resumed ? ", resumed" : "", \
+		$arg0->adopted ? ", adopted" : ""
+	output $arg0->phase
+	printf "\n"
 	set $device_n = 0
 	while $device_n < $arg0->nb_queues
 		vq $arg0->vqs[$device_n]

@@ -225,6 +225,7 @@ struct rte_vduse_info {
 	uint64_t api_version;     /**< VDUSE API agreed with the kernel */
 	uint64_t driver_features; /**< negotiated; 0 before FEATURES_OK */
 	uint8_t status;           /**< virtio device status, as acknowledged by us */
+	const char *phase;        /**< where it is in its life, a word of doc/phases.md */
 	bool started;             /**< DRIVER_OK, and bursts may run */
 	bool resumed;             /**< a process before served it; see state_dir */
 	bool broken; /**< the kernel gave the device up, or the driver's rings are bad */

@@ -247,7 +247,7 @@ state_die(void)
 	struct rte_vduse_dev *dev = fd.net->dev;
 
 	vduse_serve_end(dev);
-	dev->handover.left = true;
+	FUZZ_CHECK(vduse_phase_set(dev, VDUSE_PHASE_LEFT));
 	FUZZ_CHECK(rte_vduse_net_destroy(fd.net) == 0);
 	fd.net = NULL;
 }

@@ -80,7 +80,7 @@ crash_recover(struct crash *c)
 	for (i = 0; i < 2; i++) {
 		info = (struct vduse_abi_vq){ .index = i };
 		assert_int_equal(dev->sys->ioctl(dev->fd, VDUSE_IOC_VQ_INFO, &info), 0);
-		vduse_vq_stop(dev->vqs[i]);
+		vduse_vq_stop(dev->vqs[i], false);
 		assert_int_equal(
 				vduse_vq_start(dev->vqs[i], &info, dev->driver_features, false), 0);
 	}

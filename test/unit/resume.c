@@ -27,7 +27,7 @@ resume_die(struct bench *b)
 	struct rte_vduse_dev *dev = b->net->dev;
 
 	vduse_serve_end(dev);
-	dev->handover.left = true;
+	assert_true(vduse_phase_set(dev, VDUSE_PHASE_LEFT));
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
 	b->net = NULL;
 	unit_log_clear();

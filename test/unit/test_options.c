@@ -68,7 +68,7 @@ static void
 next(struct bench *b, const struct rte_vduse_net_conf *with)
 {
 	vduse_serve_end(b->net->dev);
-	b->net->dev->handover.left = true;
+	assert_true(vduse_phase_set(b->net->dev, VDUSE_PHASE_LEFT));
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
 	unit_log_clear();
 	assert_int_equal(rte_vduse_net_create(with, &b->net), 0);

@@ -204,7 +204,7 @@ static void
 die(struct bench *b)
 {
 	vduse_serve_end(b->net->dev);
-	b->net->dev->handover.left = true;
+	assert_true(vduse_phase_set(b->net->dev, VDUSE_PHASE_LEFT));
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
 	b->net = NULL;
 	unit_log_clear();

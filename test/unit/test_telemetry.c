@@ -160,11 +160,12 @@ test_info(void **state)
 	ASSERT_ANSWER("/vduse/info,one", "\"name\":\"one\"", "\"api_version\":0",
 			"\"mac\":\"02:00:00:00:00:07\"", "\"mtu\":1400", "\"speed_mbps\":2500",
 			"\"link_up\":0", "\"queue_pairs\":1", "\"started\":0", "\"broken\":0",
-			"\"status\":[]", "\"VIRTIO_NET_F_SPEED_DUPLEX\"", "\"negotiated\":[]");
+			"\"phase\":\"idle\"", "\"origin\":\"created\"", "\"status\":[]",
+			"\"VIRTIO_NET_F_SPEED_DUPLEX\"", "\"negotiated\":[]");
 	bench_take(&b, &conf, net);
 	assert_int_equal(rte_vduse_net_set_link(net, true), 0);
 	bench_drive(&b);
-	ASSERT_ANSWER("/vduse/info,one", "\"link_up\":1", "\"started\":1",
+	ASSERT_ANSWER("/vduse/info,one", "\"link_up\":1", "\"started\":1", "\"phase\":\"running\"",
 			"\"status\":[\"ACKNOWLEDGE\",\"DRIVER\",\"DRIVER_OK\",\"FEATURES_OK\"]",
 			"\"negotiated\":[\"VIRTIO_F_VERSION_1\",\"VIRTIO_F_ACCESS_PLATFORM\","
 			"\"VIRTIO_F_RING_PACKED\"]");
@@ -188,12 +189,14 @@ test_queues(void **state)
 		rte_pktmbuf_free(m);
 	}
 	ASSERT_ANSWER("/vduse/queues,unit", "\"vq0\":{\"kind\":\"receive\"",
-			"\"vq1\":{\"kind\":\"transmit\",\"max_size\":256,\"size\":256,\"ready\":1,"
+			"\"vq1\":{\"kind\":\"transmit\",\"max_size\":256,\"size\":256,"
+			"\"phase\":\"served\",\"ready\":1,"
 			"\"running\":1,\"format\":\"split\"",
 			"\"avail_index\":3,\"used_index\":3,\"fill\":4", "\"calls\":3",
 			"\"vq8\":{\"kind\":\"control\"", "\"desc_iova\":\"0x40000000\"");
 	assert_int_equal(fk_reset(b.dev), 0);
-	ASSERT_ANSWER("/vduse/queues,unit", "\"size\":0,\"ready\":0,\"running\":0", "\"fill\":-1");
+	ASSERT_ANSWER("/vduse/queues,unit",
+			"\"size\":0,\"phase\":\"off\",\"ready\":0,\"running\":0", "\"fill\":-1");
 	/* a fault has a name */
 	bench_drive(&b);
 	assert_int_equal(mock_vq_add(bench_tx(&b), &(struct mock_desc){ .iova = 1, .len = 99 }, 1,

@@ -257,7 +257,7 @@ killed(const struct bench_variant *variant)
 	/* the end of the thread, not of the burst; then as by a kill */
 	vduse_vq_burst_end(burst.vq);
 	vduse_serve_end(dev);
-	dev->handover.left = true;
+	assert_true(vduse_phase_set(dev, VDUSE_PHASE_LEFT));
 	assert_int_equal(rte_vduse_dev_destroy(dev), 0);
 	create(dir);
 	unit_assert_logged_once("resumed after the previous process");

@@ -23,6 +23,8 @@ struct rte_mempool *unit_pool;
 char *unit_lcores;
 
 static int log_fd;
+bool unit_mistakes_meant;
+static void log_no_mistake(void);
 
 /* Cycles, and what a look adds; atomic: any thread may look. */
 static uint64_t clock_now, clock_step;
@@ -96,6 +98,7 @@ int
 unit_teardown(void **state)
 {
 	(void)state;
+	log_no_mistake();
 	left_over = true;
 	unit_assert_clean();
 	assert_int_equal(rte_mempool_avail_count(unit_pool), UNIT_MBUFS);
@@ -164,9 +167,20 @@ unit_assert_logged_once(const char *what)
 	fail();
 }
 
+/* No test's library makes one, but where the test asks for it. */
+static void
+log_no_mistake(void)
+{
+	const unsigned int n =
+			unit_mistakes_meant ? 0 : unit_log_count("a mistake of this library");
+
+	assert_int_equal(n, 0);
+}
+
 void
 unit_log_clear(void)
 {
+	log_no_mistake();
 	assert_int_equal(ftruncate(log_fd, 0), 0);
 }
 

@@ -59,6 +59,9 @@ void unit_clock_pass(uint64_t cycles);
 /* How often the text is in the log since the last unit_log_clear(). */
 unsigned int unit_log_count(const char *text);
 void unit_log_clear(void);
+
+/* Set by a test that has the library refuse a way between two phases. */
+extern bool unit_mistakes_meant;
 void unit_assert_logged_once(const char *text);
 
 /* Open descriptors and mappings of the process. */

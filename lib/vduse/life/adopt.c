@@ -151,9 +151,8 @@ adopt_resumed(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 	dev->adopted = dev->control_fd < 0;
 }
 
-/* Go on where the process was whose state file there is. Returns 1; 0: not so; -errno. */
-static int
-adopt_resume(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+int
+vduse_adopt_resume(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 {
 	if (!adopt_is_same(dev, conf)) {
 		VDUSE_LOG(NOTICE, "%s: its state file is of a device that is gone: it is ignored",
@@ -176,14 +175,11 @@ adopt_resume(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 	return 1;
 }
 
-/* A device that somebody else made, by descriptor or name. Returns 1; 0: there is none. */
-static int
-adopt_foreign(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+int
+vduse_adopt_foreign(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 {
 	int ret;
 
-	if (!conf->adopt)
-		return 0;
 	dev->control_fd = -1;
 	dev->fd = adopt_open(dev, conf, false);
 	if (dev->fd < 0)
@@ -251,28 +247,16 @@ adopt_unknown(struct rte_vduse_dev *dev)
 	return ret == -EBUSY ? ret : 0;
 }
 
-/*
- * The process that serves the device goes on until rte_vduse_dev_take_over(): its
- * state file is looked at, no more. Returns 1; 0: there is none; -errno.
- */
-static int
-adopt_ask(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+int
+vduse_adopt_served(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 {
 	struct vduse_takeover *takeover = &dev->takeover;
-	int store_fd, ret;
+	int ret = 0;
 
-	/* a device whose descriptor is here is nobody else's */
-	if (!conf->takeover || conf->adopt_fd_plus_1 != 0)
-		return 0;
-	ret = vduse_takeover_hello(
-			conf->state_dir, dev->name, conf->device_id, &takeover->fd, &store_fd);
-	if (ret <= 0)
-		return ret;
 	takeover->set = calloc(1, conf->config_size + 1);
-	ret = vduse_statefile_open(&dev->store, conf->state_dir, dev->name, store_fd);
-	if (ret == 0 && takeover->set == NULL)
+	if (takeover->set == NULL)
 		ret = -ENOMEM;
-	if (ret == 0 && (vduse_statefile_stage(dev->store) != VDUSE_STATEFILE_SERVED ||
+	if (ret == 0 && (vduse_adopt_trace(dev) != VDUSE_TRACE_SERVED ||
 					!adopt_is_same(dev, conf) || !adopt_can_resume(dev))) {
 		VDUSE_LOG(ERR,
 				"%s: the process that serves it goes on: its state file does not "
@@ -281,14 +265,13 @@ adopt_ask(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 		ret = -EPROTO;
 	}
 	if (ret < 0) {
-		close(takeover->fd);
 		free(takeover->set);
 		takeover->set = NULL;
 		return ret;
 	}
 	adopt_resumed(dev, conf);
 	dev->fd = -1;
-	dev->waiting = true;
+	vduse_phase_set(dev, VDUSE_PHASE_WAITING);
 	return 1;
 }
 
@@ -340,31 +323,45 @@ vduse_adopt_take_over(struct rte_vduse_dev *dev)
 	return 0;
 }
 
-int
-vduse_adopt(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+enum vduse_trace
+vduse_adopt_trace(const struct rte_vduse_dev *dev)
 {
-	enum vduse_statefile_stage stage = VDUSE_STATEFILE_EMPTY;
-	int ret = 0;
+	if (dev->store == NULL)
+		return VDUSE_TRACE_NONE;
+	if (dev->store->aside[0] != '\0')
+		return VDUSE_TRACE_UNREADABLE;
+	switch (vduse_statefile_stage(dev->store)) {
+	case VDUSE_STATEFILE_CREATING:
+		return VDUSE_TRACE_CREATING;
+	case VDUSE_STATEFILE_SERVED:
+		return VDUSE_TRACE_SERVED;
+	default:
+		return VDUSE_TRACE_NONE;
+	}
+}
 
-	dev->takeover.fd = -1;
-	if (conf->state_dir != NULL) {
-		ret = adopt_ask(dev, conf);
-		if (ret == 0)
-			ret = vduse_statefile_open(&dev->store, conf->state_dir, dev->name, -1);
-	}
-	if (ret == 0 && dev->store != NULL)
-		stage = vduse_statefile_stage(dev->store);
-	if (stage == VDUSE_STATEFILE_SERVED)
-		ret = adopt_resume(dev, conf);
-	if (stage == VDUSE_STATEFILE_CREATING && !conf->adopt)
+int
+vduse_adopt_look(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
+{
+	int store_fd = -1, served = 0, ret;
+
+	if (conf->state_dir == NULL)
+		return 0;
+	/* a device whose descriptor is here is nobody else's */
+	if (conf->takeover && conf->adopt_fd_plus_1 == 0)
+		served = vduse_takeover_hello(conf->state_dir, dev->name, conf->device_id,
+				&dev->takeover.fd, &store_fd);
+	if (served < 0)
+		return served;
+	ret = vduse_statefile_open(&dev->store, conf->state_dir, dev->name, store_fd);
+	return ret < 0 ? ret : served;
+}
+
+int
+vduse_adopt_sweep(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf,
+		enum vduse_sweep sweep)
+{
+	if (sweep == VDUSE_SWEEP_HALF_MADE)
 		adopt_clean(dev, conf);
-	if (ret == 0 && dev->store != NULL && dev->store->aside[0] != '\0' && !conf->adopt)
-		ret = adopt_unknown(dev);
-	if (ret == 0)
-		ret = adopt_foreign(dev, conf);
-	if (ret < 0) {
-		vduse_statefile_close(dev->store, false);
-		dev->store = NULL;
-	}
-	return ret;
+	return sweep == VDUSE_SWEEP_UNKNOWN ? adopt_unknown(dev) : 0;
 }

@@ -178,7 +178,7 @@ dev_init_umem(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 		return ret;
 	dev->umem.hold.held = conf->hold != NULL ? conf->ops->held : NULL;
 	dev->umem.hold.arg = conf->hold;
-	if ((dev->adopted || dev->resumed) && !dev->waiting)
+	if ((dev->adopted || dev->resumed) && !vduse_dev_is_waiting(dev))
 		vduse_umem_reclaim(&dev->umem);
 	if (conf->umem)
 		vduse_umem_want(&dev->umem, conf->tuning.bounce_size);
@@ -290,7 +290,8 @@ static void
 dev_leave_open(struct rte_vduse_dev *dev)
 {
 	dev_fini_takeover(dev);
-	dev->handover.left = dev->resumed; /* it is as it was found */
+	if (dev->resumed)
+		vduse_phase_set(dev, VDUSE_PHASE_LEFT); /* it is as it was found */
 	vduse_close(dev);
 }
 
@@ -325,7 +326,7 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	if (ret < 0)
 		goto fini_recreation;
 	dev->found = dev->resumed && conf.keep_unattached;
-	dev->recreation.gone = dev->waiting;
+	dev->recreation.gone = vduse_dev_is_waiting(dev);
 	*out = dev;
 	return 0;
 
@@ -376,14 +377,12 @@ rte_vduse_dev_ready(struct rte_vduse_dev *dev)
 {
 	int ret;
 
-	dev->ready = true;
 	ret = vduse_handover_listen(dev);
 	if (ret < 0)
 		VDUSE_LOG(WARNING, "%s: cannot be taken over: no socket beside its state file: %s",
 				dev->name, strerror(-ret));
 	ret = vduse_serve_ready(dev);
 	if (ret < 0) {
-		dev->ready = false;
 		vduse_handover_close(dev);
 		VDUSE_LOG(ERR, "%s: cannot serve it: %s; %s", dev->name, strerror(-ret),
 				dev_cure(ret));
@@ -405,13 +404,13 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 
 	vduse_recreate_stop(dev);
 	vduse_handover_close(dev);
-	if (dev->waiting)
-		dev->handover.left = true; /* or rather, never came */
-	if (!dev->handover.left && !dev_stays(dev))
+	if (vduse_dev_is_waiting(dev))
+		vduse_phase_set(dev, VDUSE_PHASE_LEFT); /* or rather, never came */
+	if (!vduse_dev_is_out(dev) && !dev_stays(dev))
 		dev_leave_bus(dev);
 	vduse_serve_end(dev);
-	if (!dev->handover.left && dev_stays(dev)) {
-		dev->handover.left = true;
+	if (!vduse_dev_is_out(dev) && dev_stays(dev)) {
+		vduse_phase_set(dev, VDUSE_PHASE_LEFT);
 		VDUSE_LOG(NOTICE,
 				"%s: stays for the process that follows; dpdk-vduse-net --destroy "
 				"%s removes it",
@@ -456,7 +455,7 @@ dev_set_config(struct rte_vduse_dev *dev, const struct vduse_abi_config *config)
 		memcpy(kept, config->buffer, config->length);
 	if (ret < 0)
 		return ret;
-	if (dev->waiting) {
+	if (vduse_dev_is_waiting(dev)) {
 		/* the file is another's */
 		memset(dev->takeover.set + config->offset, 1, config->length);
 		return 0;
@@ -501,14 +500,14 @@ rte_vduse_dev_take_over(struct rte_vduse_dev *dev)
 {
 	int ret;
 
-	if (!dev->waiting)
+	if (!vduse_dev_is_waiting(dev))
 		return 0;
 	ret = vduse_adopt_take_over(dev);
 	if (ret < 0)
 		return ret;
 	pthread_mutex_lock(&dev->recreation.lock);
 	vduse_recreate_use_fd(dev);
-	dev->waiting = false;
+	vduse_phase_set(dev, VDUSE_PHASE_OPENED);
 	dev->recreation.gone = false;
 	pthread_mutex_unlock(&dev->recreation.lock);
 	vduse_umem_reclaim(&dev->umem);
@@ -541,10 +540,14 @@ rte_vduse_dev_set_config(struct rte_vduse_dev *dev, uint32_t offset, const void 
 void
 rte_vduse_dev_info(const struct rte_vduse_dev *dev, struct rte_vduse_info *info)
 {
+	enum vduse_phase phase;
+
 	info->api_version = dev->api_version;
 	info->driver_features = __atomic_load_n(&dev->driver_features, __ATOMIC_RELAXED);
 	info->status = __atomic_load_n(&dev->status, __ATOMIC_RELAXED);
-	info->started = __atomic_load_n(&dev->started, __ATOMIC_RELAXED);
+	phase = vduse_dev_phase(dev);
+	info->phase = vduse_phase_word(phase);
+	info->started = phase == VDUSE_PHASE_RUNNING || phase == VDUSE_PHASE_RESUMING;
 	info->resumed = dev->resumed;
-	info->broken = __atomic_load_n(&dev->broken, __ATOMIC_RELAXED);
+	info->broken = phase == VDUSE_PHASE_FAILED || phase == VDUSE_PHASE_LOST;
 }

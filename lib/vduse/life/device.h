@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "compat.h"
+#include "life/origin.h"
 #include "life/statefile.h"
 #include "mem/iotlb.h"
 #include "mem/umem.h"
@@ -19,12 +20,36 @@
 /** Address spaces of a device: its data queues', its control queues' own. */
 #define VDUSE_DEV_SPACES 2
 
+/**
+ * Where a device is in its life: NAME, the word of it in log and telemetry, what it means.
+ * doc/phases.md has them, and the ways between them, as usertools/generate reads them here.
+ */
+#define VDUSE_PHASES(X)                                                                            \
+	X(OPENED, "opened", "it is there; its owner is not ready, and nobody serves it")           \
+	X(WAITING, "waiting", "another process serves it until this one takes it over")            \
+	X(RESTORING, "restoring", "it is looked at where the process before was")                  \
+	X(RESUMING, "resuming", "its queues start where the process before left them")             \
+	X(IDLE, "idle", "requests are answered; no driver has set DRIVER_OK")                      \
+	X(RUNNING, "running", "a driver has set DRIVER_OK, and bursts may run")                    \
+	X(FAILED, "failed", "no queue runs until its driver resets it")                            \
+	X(LOST, "lost", "the kernel has given it up; it is recreated where this process made it")  \
+	X(OFFERED, "offered", "sent to the process that follows, which has not said that it came") \
+	X(ENDED, "ended", "its owner destroys it; nothing is served any more")                     \
+	X(LEFT, "left", "not this process's any more: it is another's, or stays for one")
+
+enum vduse_phase {
+#define VDUSE_PHASE(name, word, meaning) VDUSE_PHASE_##name,
+	VDUSE_PHASES(VDUSE_PHASE)
+#undef VDUSE_PHASE
+			VDUSE_PHASE_NB,
+};
+
 /** What is awaited from the process that takes the device over. */
 enum vduse_handover_step {
 	VDUSE_HANDOVER_NOBODY, /**< none is there */
 	VDUSE_HANDOVER_ASKED,  /**< its hello */
 	VDUSE_HANDOVER_WAITS,  /**< that it is ready; it has the state file */
-	VDUSE_HANDOVER_SENT,   /**< its acknowledgement; it has the device, and no queue runs */
+	VDUSE_HANDOVER_SENT,   /**< its acknowledgement; the device is OFFERED */
 };
 
 /*
@@ -37,9 +62,8 @@ struct vduse_handover {
 	int listen_fd; /**< -1: none */
 	int peer_fd;   /**< who asked, -1: nobody */
 	vduse_ctl_id_t listen_id, peer_id;
-	enum vduse_handover_step
-			step; /**< written by the control thread; others read it atomically */
-	bool left;            /**< the device is no longer ours; the same */
+	/** Of the conversation; written by the control thread, others read it atomically. */
+	enum vduse_handover_step step;
 };
 
 /*
@@ -64,6 +88,10 @@ struct vduse_recreation {
 	struct rte_vduse_conf conf; /**< config is our copy */
 	pthread_mutex_t lock;       /**< guards all below, config, and dev->fd against its change */
 	pthread_cond_t changed;
+	/*
+	 * Of the descriptor and of the thread, which the lock guards, not of the device's
+	 * life: a device is LOST while its descriptor is open, closed, and opened again.
+	 */
 	bool gone;    /**< dev->fd is closed; the kernel may still have the device */
 	bool removed; /**< the kernel has it no more; of the thread, and its joiner */
 	bool stop;    /**< the owner destroys the device; no thread is started from then on */
@@ -86,18 +114,25 @@ struct rte_vduse_dev {
 	uint64_t offered;        /* virtio features */
 	struct rte_vduse_ops ops;
 	void *priv;
-	bool adopted;                  /* somebody else made it; it stays */
-	bool resumed;                  /* a process before served it, and left its state file */
-	bool ready;                    /* its owner is ready for callbacks: it is served */
-	bool recover_pending;          /* where it was is to be looked at first */
-	bool recovering;               /* queues start where another process left them */
+	enum vduse_phase phase;   /* vduse_phase_set() writes it, and nothing else */
+	enum vduse_origin origin; /* fixed at creation */
+	/*
+	 * What is true in every phase of it, and so none: somebody else made it, so that it
+	 * stays; its state file tells where it was (from creation on, or since a hand-over that
+	 * came to nothing).
+	 */
+	bool adopted;
+	bool resumed;
 	struct vduse_statefile *store; /* the state file; NULL: none */
 	struct vduse_handover handover;
 	struct vduse_place place; /* on the bus, or not */
 	struct vduse_takeover takeover;
-	bool waiting;        /* another process serves it until rte_vduse_dev_take_over() */
-	bool keep;           /* it stays in the kernel for a process that follows */
-	bool found;          /* it was there before, and its owner has not attached it yet */
+	/*
+	 * The owner's, on its thread, whatever the control thread does meanwhile: it stays in
+	 * the kernel for a process that follows; it was there before, and has not been attached.
+	 */
+	bool keep;
+	bool found;
 	uint64_t stopped_ns; /* in the process that gave it to us, CLOCK_MONOTONIC; 0 */
 	struct vduse_recreation recreation;      /* should the kernel give it up */
 	void (*lost)(struct rte_vduse_dev *dev); /* it has; on the control thread */
@@ -113,8 +148,6 @@ struct rte_vduse_dev {
 	struct vduse_vq **vqs;
 
 	uint8_t status;
-	bool started;
-	bool broken;
 	uint64_t driver_features;
 	struct vduse_msg_stats msg_stats;
 	int timer_fd; /* looks again at queues that are not ready */
@@ -131,12 +164,79 @@ vduse_dev_vq(const struct rte_vduse_dev *dev, uint16_t index)
 	return dev->vqs[index];
 }
 
-/** Whether the device is another process's, or may be. Any thread. */
+/**
+ * Go to this phase; nothing happens in it already. One thread has the device at a
+ * time and calls this: its owner up to rte_vduse_dev_ready() and, as soon as nothing
+ * watches it any more, at its end; between these the control thread, but for a device
+ * that is LOST, which the thread that recreates it has. So no lock is taken; each hands the
+ * device on by what orders memory (a lock, a timer, a join). Release, for who looks: it
+ * sees what was done before.
+ *
+ * @return false, with a line of log: there is no such way, and the phase stays
+ */
+bool vduse_phase_set(struct rte_vduse_dev *dev, enum vduse_phase to);
+
+/** Whether there is a way from one to the other. */
+bool vduse_phase_may(enum vduse_phase from, enum vduse_phase to);
+
+/** The word of it, a string that stays. */
+const char *vduse_phase_word(enum vduse_phase phase);
+
+/** Any thread. */
+static inline enum vduse_phase
+vduse_dev_phase(const struct rte_vduse_dev *dev)
+{
+	return __atomic_load_n(&dev->phase, __ATOMIC_ACQUIRE);
+}
+
+/** Whether another process serves it until rte_vduse_dev_take_over(). */
+static inline bool
+vduse_dev_is_waiting(const struct rte_vduse_dev *dev)
+{
+	return vduse_dev_phase(dev) == VDUSE_PHASE_WAITING;
+}
+
+/** Whether its owner has not said yet that it is ready for callbacks. */
+static inline bool
+vduse_dev_is_unready(const struct rte_vduse_dev *dev)
+{
+	return vduse_dev_phase(dev) <= VDUSE_PHASE_WAITING;
+}
+
+/** Whether it goes on where another process was, and is not so far yet. */
+static inline bool
+vduse_dev_is_restoring(const struct rte_vduse_dev *dev)
+{
+	const enum vduse_phase phase = vduse_dev_phase(dev);
+
+	return phase == VDUSE_PHASE_RESTORING || phase == VDUSE_PHASE_RESUMING;
+}
+
+/** Whether a driver is there, and queues are served. */
+static inline bool
+vduse_dev_is_started(const struct rte_vduse_dev *dev)
+{
+	const enum vduse_phase phase = vduse_dev_phase(dev);
+
+	return phase == VDUSE_PHASE_RUNNING || phase == VDUSE_PHASE_RESUMING;
+}
+
+/** Whether it cannot be served as it is. */
+static inline bool
+vduse_dev_is_broken(const struct rte_vduse_dev *dev)
+{
+	const enum vduse_phase phase = vduse_dev_phase(dev);
+
+	return phase == VDUSE_PHASE_FAILED || phase == VDUSE_PHASE_LOST;
+}
+
+/** Whether the device is another process's, or may be. */
 static inline bool
 vduse_dev_is_out(const struct rte_vduse_dev *dev)
 {
-	return __atomic_load_n(&dev->handover.left, __ATOMIC_RELAXED) ||
-	       __atomic_load_n(&dev->handover.step, __ATOMIC_ACQUIRE) == VDUSE_HANDOVER_SENT;
+	const enum vduse_phase phase = vduse_dev_phase(dev);
+
+	return phase == VDUSE_PHASE_OFFERED || phase == VDUSE_PHASE_LEFT;
 }
 
 /**

@@ -128,6 +128,7 @@ handover_on_ready(struct rte_vduse_dev *dev)
 	/* nobody changes the configuration from here on */
 	pthread_mutex_lock(&dev->recreation.lock);
 	handover_set_step(h, VDUSE_HANDOVER_SENT);
+	vduse_phase_set(dev, VDUSE_PHASE_OFFERED);
 	pthread_mutex_unlock(&dev->recreation.lock);
 	vduse_serve_suspend(dev);
 	if (vduse_handover_send(h->peer_fd, &msg, fds, RTE_DIM(fds)) < 0)
@@ -144,7 +145,7 @@ handover_on_done(struct rte_vduse_dev *dev)
 	h->listen_id = 0;
 	close(h->listen_fd);
 	h->listen_fd = -1;
-	__atomic_store_n(&h->left, true, __ATOMIC_RELAXED);
+	vduse_phase_set(dev, VDUSE_PHASE_LEFT);
 	__atomic_fetch_add(&handover_gone, 1, __ATOMIC_RELAXED);
 	handover_drop_peer(h);
 	if (dev->ops.successor != NULL)
@@ -292,10 +293,10 @@ vduse_handover_close(struct rte_vduse_dev *dev)
 	h->listen_id = 0;
 	/* with the device in its hands, whether it said so or not: no other may touch it */
 	if (vduse_dev_is_out(dev))
-		__atomic_store_n(&h->left, true, __ATOMIC_RELAXED);
+		vduse_phase_set(dev, VDUSE_PHASE_LEFT);
 	if (h->listen_fd >= 0) {
 		/* what was sent away is the other's */
-		if (!h->left)
+		if (!vduse_dev_is_out(dev))
 			unlinkat(dev->store->dir_fd, dev->store->socket, 0);
 		close(h->listen_fd);
 		h->listen_fd = -1;

@@ -24,7 +24,7 @@ vduse_miss_resolve(struct rte_vduse_dev *dev)
 	uint16_t i;
 	int ret;
 
-	for (i = 0; i < dev->nb_queues && dev->started; i++) {
+	for (i = 0; i < dev->nb_queues && vduse_dev_is_started(dev); i++) {
 		struct vduse_vq *vq = dev->vqs[i];
 
 		if (!__atomic_load_n(&vq->missed, __ATOMIC_ACQUIRE))

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "life/adopt.h"
 #include "life/birth.h"
@@ -11,15 +12,13 @@
 #include "os/bus.h"
 #include "os/kernel.h"
 
-int
-vduse_open(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+/* Returns 1 or -errno, and then the state file is gone as well. */
+static int
+open_create(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 {
 	struct vduse_kernel_api api;
 	int ret;
 
-	ret = vduse_adopt(dev, conf);
-	if (ret != 0)
-		return ret < 0 ? ret : 0;
 	dev->control_fd = vduse_kernel_control(dev->sys, dev->name);
 	if (dev->control_fd < 0) {
 		ret = dev->control_fd;
@@ -37,12 +36,48 @@ vduse_open(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 		ret = vduse_birth_make(dev, conf);
 	if (ret < 0)
 		goto close_control;
-	return 0;
+	return 1;
 
 close_control:
 	dev->sys->close(dev->control_fd);
 close_store:
 	vduse_statefile_close(dev->store, true);
+	dev->store = NULL;
+	return ret;
+}
+
+static int (*const open_bodies[VDUSE_ORIGIN_NB])(
+		struct rte_vduse_dev *dev, struct rte_vduse_conf *conf) = {
+	[VDUSE_ORIGIN_CREATE] = open_create,
+	[VDUSE_ORIGIN_ADOPT] = vduse_adopt_foreign,
+	[VDUSE_ORIGIN_RESUME] = vduse_adopt_resume,
+	[VDUSE_ORIGIN_TAKE_OVER] = vduse_adopt_served,
+};
+
+int
+vduse_open(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
+{
+	const struct vduse_origin_row *row;
+	unsigned int i;
+	int ret;
+
+	dev->takeover.fd = -1;
+	ret = vduse_adopt_look(dev, conf);
+	if (ret < 0)
+		goto close;
+	row = vduse_origin_row(ret > 0, vduse_adopt_trace(dev), conf->adopt);
+	ret = vduse_adopt_sweep(dev, conf, row->sweep);
+	for (i = 0; ret == 0 && i < row->nb; i++) {
+		dev->origin = row->tries[i];
+		ret = open_bodies[dev->origin](dev, conf);
+	}
+	if (ret > 0)
+		return 0;
+close:
+	if (dev->takeover.fd >= 0)
+		close(dev->takeover.fd);
+	dev->takeover.fd = -1;
+	vduse_statefile_close(dev->store, false);
 	dev->store = NULL;
 	return ret;
 }
@@ -55,7 +90,7 @@ vduse_close(struct rte_vduse_dev *dev)
 
 	if (dev->fd >= 0)
 		dev->sys->close(dev->fd);
-	if (dev->adopted || dev->handover.left) {
+	if (dev->adopted || vduse_dev_is_out(dev)) {
 		vduse_statefile_close(dev->store, false);
 		if (dev->control_fd >= 0)
 			dev->sys->close(dev->control_fd);

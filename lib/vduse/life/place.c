@@ -39,10 +39,10 @@ place_detach(struct rte_vduse_dev *dev)
 
 	if (!dev->place.attached)
 		return 0;
-	if (dev->ready)
-		ret = vduse_bus_detach(dev->name);
-	else
+	if (vduse_dev_is_unready(dev))
 		ret = vduse_remove_detach(dev->sys, dev->fd, dev->name);
+	else
+		ret = vduse_bus_detach(dev->name);
 	dev->place.attached = ret < 0;
 	return ret;
 }

@@ -16,21 +16,21 @@ int
 vduse_queue_end(struct rte_vduse_dev *dev, uint16_t index, enum vduse_queue_end how)
 {
 	struct vduse_vq *vq = dev->vqs[index];
-	const bool served = vq->ctl.ready;
+	const bool served = vduse_vq_is_ready(vq);
+	const bool placed = served && vq->ctl.phase != VDUSE_VQ_PHASE_UNPLACED;
 	bool unsettled = false;
 	int ret = 0;
 
 	vduse_vq_rest(vq);
-	if (served && !vq->ctl.unplaced) {
+	if (placed) {
 		if (how == VDUSE_QUEUE_TAKEN_BACK && dev->ops.settle != NULL)
 			ret = dev->ops.settle(dev->priv, index);
 		unsettled = how == VDUSE_QUEUE_LEFT ? vq->takes : ret < 0;
 	}
-	vduse_vq_stop(vq);
+	vduse_vq_stop(vq, unsettled);
 	if (!served)
 		return 0;
-	vq->ctl.unsettled = unsettled;
-	if (how == VDUSE_QUEUE_TAKEN_BACK && !vq->ctl.unplaced)
+	if (how == VDUSE_QUEUE_TAKEN_BACK && placed)
 		vduse_journal_park(vq);
 	dev->ops.queue(dev->priv, index, false);
 	return ret;
@@ -61,11 +61,10 @@ queues_unwatch_kick(struct rte_vduse_dev *dev, uint16_t index)
 	dev->kick_ids[index] = 0;
 }
 
-/* No queue is served any more. tell: to the owner the device stops. */
 void
-vduse_queues_stop(struct rte_vduse_dev *dev, bool tell)
+vduse_queues_stop(struct rte_vduse_dev *dev, enum vduse_phase to, bool tell)
 {
-	const bool started = dev->started;
+	const bool started = vduse_dev_is_started(dev);
 	uint16_t i;
 
 	dev->misses_wait = false;
@@ -74,7 +73,7 @@ vduse_queues_stop(struct rte_vduse_dev *dev, bool tell)
 		queues_unwatch_kick(dev, i);
 		vduse_queue_end(dev, i, VDUSE_QUEUE_LEFT);
 	}
-	__atomic_store_n(&dev->started, false, __ATOMIC_RELAXED);
+	vduse_phase_set(dev, to);
 	if (started && tell)
 		dev->ops.stop(dev->priv);
 }
@@ -83,11 +82,11 @@ vduse_queues_stop(struct rte_vduse_dev *dev, bool tell)
 void
 vduse_queues_fail(struct rte_vduse_dev *dev)
 {
-	if (dev->broken)
+	/* once; and one that is not served, or another's by now, does not fail here */
+	if (!vduse_phase_may(vduse_dev_phase(dev), VDUSE_PHASE_FAILED))
 		return;
-	__atomic_store_n(&dev->broken, true, __ATOMIC_RELAXED);
 	vduse_statefile_set_status(dev->store, dev->status, true);
-	vduse_queues_stop(dev, true);
+	vduse_queues_stop(dev, VDUSE_PHASE_FAILED, true);
 }
 
 static const char *
@@ -134,7 +133,8 @@ vduse_queues_start(struct rte_vduse_dev *dev, const struct vduse_abi_vq *info)
 	struct vduse_vq *vq = dev->vqs[info->index];
 	int ret;
 
-	ret = vduse_vq_start(vq, info, dev->driver_features, dev->recovering && !dev->resumed);
+	ret = vduse_vq_start(vq, info, dev->driver_features,
+			vduse_dev_is_restoring(dev) && !dev->resumed);
 	if (ret < 0 && ret != -EFAULT)
 		return ret;
 	if (ret < 0)
@@ -142,7 +142,6 @@ vduse_queues_start(struct rte_vduse_dev *dev, const struct vduse_abi_vq *info)
 				"%s: queue %u: its ring at IOVA 0x%" PRIx64
 				" is not mapped; it waits for the next mapping",
 				dev->name, info->index, (uint64_t)info->desc_addr);
-	vq->ctl.waits = ret < 0;
 	queues_served(dev, info->index);
 	return 1;
 }
@@ -158,7 +157,7 @@ queues_try(struct rte_vduse_dev *dev, uint16_t index)
 	struct vduse_abi_vq info = { .index = index };
 	int ret;
 
-	if (vq->ctl.ready)
+	if (vduse_vq_is_ready(vq))
 		return 1;
 	ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_VQ_INFO, &info);
 	if (ret < 0)
@@ -204,12 +203,12 @@ queues_on_kick(void *arg, __rte_unused uint32_t events)
 		if (dev->kick_ids[i] == 0 || eventfd_read(vq->ctl.kickfd, &value) < 0)
 			continue;
 		__atomic_fetch_add(&vq->ctl.kicks_taken, value, __ATOMIC_RELAXED);
-		if (vq->ctl.ready)
+		if (vduse_vq_is_ready(vq))
 			dev->ops.kick(dev->priv, i);
 		else
 			look = true;
 	}
-	if (look && dev->started)
+	if (look && vduse_dev_is_started(dev))
 		vduse_queues_try(dev, VDUSE_READY_STEP_MIN_MS);
 }
 

@@ -22,7 +22,7 @@ enum vduse_queue_end {
  * one (vq->life). Control thread; a queue that is not started stays so.
  *
  * @return 0; -errno: not every buffer could be given back, and the position is
- *   not known (vq->ctl.unsettled)
+ *   not known (UNSETTLED)
  */
 int vduse_queue_end(struct rte_vduse_dev *dev, uint16_t index, enum vduse_queue_end how);
 
@@ -57,8 +57,11 @@ int vduse_queues_start(struct rte_vduse_dev *dev, const struct vduse_abi_vq *inf
 /** Start what the driver has enabled; look again in step_ms where some is left. Control thread. */
 void vduse_queues_try(struct rte_vduse_dev *dev, uint32_t step_ms);
 
-/** No queue is served any more. tell: to the owner the device stops. Control thread, or its end. */
-void vduse_queues_stop(struct rte_vduse_dev *dev, bool tell);
+/**
+ * No queue is served any more, and the device goes to this phase. tell: to the owner it
+ * stops, if it was started. Control thread, or its end.
+ */
+void vduse_queues_stop(struct rte_vduse_dev *dev, enum vduse_phase to, bool tell);
 
 /**
  * The device cannot go on: bursts end, and it stays so until the driver

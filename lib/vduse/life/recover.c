@@ -69,15 +69,15 @@ recover_go_on(struct rte_vduse_dev *dev, uint8_t status)
 		vduse_queues_fail(dev);
 		return;
 	}
-	dev->recovering = true;
-	if (vduse_status_set(dev, status) < 0 && !dev->broken) {
+	if (vduse_status_set(dev, status) < 0 && !vduse_dev_is_broken(dev)) {
 		VDUSE_LOG(ERR,
 				"%s: cannot go on where another process was; its driver has to "
 				"reset it",
 				dev->name);
 		vduse_queues_fail(dev);
 	}
-	dev->recovering = false;
+	if (vduse_dev_is_started(dev))
+		vduse_phase_set(dev, VDUSE_PHASE_RUNNING);
 }
 
 /*
@@ -106,6 +106,8 @@ vduse_restore_device(struct rte_vduse_dev *dev)
 
 	if (status != 0)
 		recover_go_on(dev, status);
+	if (vduse_dev_is_restoring(dev))
+		vduse_phase_set(dev, VDUSE_PHASE_IDLE); /* it did not come so far as DRIVER_OK */
 	recover_tell_config(dev);
 	if (dev->stopped_ns != 0)
 		recover_say_rest(dev);

@@ -139,14 +139,19 @@ static int
 recreate_watch(struct rte_vduse_dev *dev)
 {
 	uint16_t i;
+	int ret;
 
 	vduse_recreate_use_fd(dev);
 	for (i = 0; i < dev->nb_queues; i++)
 		dev->vqs[i]->fault = NULL;
 	__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&dev->status, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
-	return vduse_serve_watch(dev);
+	/* the control thread has it as soon as it is watched */
+	vduse_phase_set(dev, VDUSE_PHASE_IDLE);
+	ret = vduse_serve_watch(dev);
+	if (ret < 0)
+		vduse_phase_set(dev, VDUSE_PHASE_LOST);
+	return ret;
 }
 
 static int

@@ -18,13 +18,14 @@ vduse_remap_resume(struct rte_vduse_dev *dev, uint16_t index)
 	if (ret < 0 && ret != -EFAULT) {
 		vduse_queues_failed(dev, index, ret);
 	} else if (ret < 0) {
-		if (!vq->ctl.waits)
+		if (vq->ctl.phase == VDUSE_VQ_PHASE_SERVED) {
 			VDUSE_LOG(NOTICE,
 					"%s: queue %u: its ring is not mapped any more; it waits "
 					"for the next mapping",
 					dev->name, index);
-		vq->ctl.waits = true;
-	} else if (vq->ctl.kicks && vq->ctl.ready) {
+			vduse_vq_phase_set(vq, VDUSE_VQ_PHASE_UNMAPPED);
+		}
+	} else if (vq->ctl.kicks && vduse_vq_is_ready(vq)) {
 		dev->ops.kick(dev->priv, index); /* what was kicked while it was paused */
 	}
 }
@@ -44,7 +45,7 @@ remap_range(struct rte_vduse_dev *dev, struct vduse_iotlb *tlb, uint64_t start, 
 			vduse_vq_halt(dev->vqs[i]);
 	vduse_vq_wait(dev->vqs[0], VDUSE_VQ_NONE);
 	ret = vduse_iotlb_remove(tlb, start, last);
-	if (!dev->started)
+	if (!vduse_dev_is_started(dev))
 		return ret;
 	if (ret == 0)
 		ret = vduse_iotlb_load(tlb);
@@ -81,7 +82,7 @@ vduse_remap_group(void *ctx, uint32_t group, uint32_t asid)
 			continue;
 		vduse_vq_pause(dev->vqs[i], VDUSE_VQ_NONE);
 		vduse_vq_set_space(dev->vqs[i], &dev->tlbs[asid]);
-		if (dev->started)
+		if (vduse_dev_is_started(dev))
 			vduse_remap_resume(dev, i);
 	}
 	return 0;
@@ -92,7 +93,7 @@ vduse_remap_umem(struct rte_vduse_dev *dev)
 {
 	int ret;
 
-	if (!dev->started || !vduse_umem_prepare(&dev->umem))
+	if (!vduse_dev_is_started(dev) || !vduse_umem_prepare(&dev->umem))
 		return;
 	ret = vduse_remap(dev, &dev->tlbs[0]);
 	if (ret < 0)

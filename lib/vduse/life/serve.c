@@ -35,7 +35,7 @@ serve_faults(struct rte_vduse_dev *dev)
 {
 	uint16_t i;
 
-	for (i = 0; i < dev->nb_queues && !dev->broken; i++) {
+	for (i = 0; i < dev->nb_queues && !vduse_dev_is_broken(dev); i++) {
 		if (dev->vqs[i]->fault == NULL)
 			continue;
 		VDUSE_LOG(ERR,
@@ -55,7 +55,10 @@ serve_on_fault(void *arg, __rte_unused uint32_t events)
 	uint16_t i;
 
 	eventfd_read(dev->env.fault_fd, &value);
-	for (i = 0; i < dev->nb_spaces && !dev->broken; i++) {
+	/* what a burst met right before it was handed over is the other process's to meet */
+	if (vduse_dev_is_out(dev))
+		return;
+	for (i = 0; i < dev->nb_spaces && !vduse_dev_is_broken(dev); i++) {
 		if (!__atomic_load_n(&dev->tlbs[i].lost, __ATOMIC_ACQUIRE))
 			continue;
 		VDUSE_LOG(ERR,
@@ -84,20 +87,21 @@ serve_get_vq_state(void *ctx, uint16_t index, struct vduse_abi_vq_state *state)
 	if (ret < 0)
 		return ret;
 	/* it did so while nobody was here */
-	if (!vq->ctl.ready && vq->record->valid == VDUSE_JOURNAL_RUNNING && !dev->broken) {
+	if (!vduse_vq_is_ready(vq) && vq->record->valid == VDUSE_JOURNAL_RUNNING &&
+			!vduse_dev_is_broken(dev)) {
 		ret = vduse_vq_start(vq, &info, dev->driver_features, false);
 		if (ret < 0) {
 			vduse_queue_end(dev, index, VDUSE_QUEUE_LEFT);
 			return ret;
 		}
 	}
-	if (vq->ctl.unplaced || vq->ctl.unsettled)
+	if (vq->ctl.phase == VDUSE_VQ_PHASE_UNPLACED || vq->ctl.phase == VDUSE_VQ_PHASE_UNSETTLED)
 		return -EFAULT;
-	if (vq->ctl.ready && !info.ready) {
+	if (vduse_vq_is_ready(vq) && !info.ready) {
 		ret = vduse_queue_end(dev, index, VDUSE_QUEUE_TAKEN_BACK);
-		if (dev->started)
+		if (vduse_dev_is_started(dev))
 			vduse_queues_set_timer(dev, VDUSE_READY_STEP_MIN_MS);
-	} else if (vq->ctl.ready) {
+	} else if (vduse_vq_is_ready(vq)) {
 		/* no burst begins before the kernel has the answer: serve_vq_state_told() */
 		vduse_vq_rest(vq);
 		ret = dev->ops.settle != NULL ? dev->ops.settle(dev->priv, index) : 0;
@@ -136,7 +140,7 @@ serve_set_vq_ready(void *ctx, uint16_t index, bool ready)
 	struct vduse_abi_vq info = { .index = index };
 	int ret;
 
-	if (!dev->started || ready == vq->ctl.ready)
+	if (!vduse_dev_is_started(dev) || ready == vduse_vq_is_ready(vq))
 		return 0; /* before DRIVER_OK: status_start() asks for what is ready */
 	if (!ready) {
 		/* it is not served in any case; whether its position is known is told when asked
@@ -190,6 +194,7 @@ serve_on_message(void *arg, uint32_t events)
 		vduse_queues_fail(dev);
 		if (dev->ops.reset != NULL)
 			dev->ops.reset(dev->priv);
+		vduse_phase_set(dev, VDUSE_PHASE_LOST);
 		dev->lost(dev);
 	}
 }
@@ -211,8 +216,8 @@ serve_on_timer(void *arg, __rte_unused uint32_t events)
 	n = read(dev->timer_fd, &expirations, sizeof(expirations));
 	if (n != sizeof(expirations))
 		return;
-	/* acquire: pairs with the release in vduse_serve_ready() */
-	if (__atomic_exchange_n(&dev->recover_pending, false, __ATOMIC_ACQUIRE)) {
+	/* acquire, of the release in vduse_serve_ready(): what the owner has made is seen */
+	if (vduse_dev_phase(dev) == VDUSE_PHASE_RESTORING) {
 		/* before any message: those that the process before did not answer come again */
 		vduse_restore_device(dev);
 		ret = vduse_serve_watch(dev);
@@ -221,7 +226,7 @@ serve_on_timer(void *arg, __rte_unused uint32_t events)
 					strerror(-ret));
 		return;
 	}
-	if (!dev->started)
+	if (!vduse_dev_is_started(dev))
 		return;
 	vduse_queues_try(dev, RTE_MIN(dev->timer_ms * 2, VDUSE_READY_STEP_MAX_MS));
 	serve_misses(dev);
@@ -231,12 +236,18 @@ serve_on_timer(void *arg, __rte_unused uint32_t events)
 int
 vduse_serve_ready(struct rte_vduse_dev *dev)
 {
-	if (!dev->adopted && !dev->resumed)
-		return vduse_serve_watch(dev);
+	int ret;
+
+	if (!dev->adopted && !dev->resumed) {
+		vduse_phase_set(dev, VDUSE_PHASE_IDLE);
+		ret = vduse_serve_watch(dev);
+		if (ret < 0)
+			vduse_phase_set(dev, VDUSE_PHASE_OPENED);
+		return ret;
+	}
 	/* on the control thread, which alone starts queues */
 	dev->timer_ms = VDUSE_READY_STEP_MIN_MS;
-	/* release: it sees all that its owner has made */
-	__atomic_store_n(&dev->recover_pending, true, __ATOMIC_RELEASE);
+	vduse_phase_set(dev, VDUSE_PHASE_RESTORING);
 	vduse_queues_arm_timer(dev, VDUSE_READY_STEP_MIN_MS);
 	return 0;
 }
@@ -246,7 +257,7 @@ vduse_serve_suspend(struct rte_vduse_dev *dev)
 {
 	vduse_ctl_del(dev->msg_id);
 	dev->msg_id = 0;
-	vduse_status_stop(dev, false);
+	vduse_status_stop(dev, VDUSE_PHASE_OFFERED, false);
 }
 
 void
@@ -257,7 +268,7 @@ vduse_serve_again(struct rte_vduse_dev *dev)
 	/* as the process that might have followed would */
 	dev->resumed = true;
 	__atomic_store_n(&dev->status, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
+	vduse_phase_set(dev, VDUSE_PHASE_RESTORING);
 	vduse_restore_device(dev);
 	ret = vduse_serve_watch(dev);
 	if (ret < 0)
@@ -301,7 +312,7 @@ vduse_serve_end(struct rte_vduse_dev *dev)
 	vduse_ctl_del(dev->fault_id);
 	memset(dev->kick_ids, 0, dev->nb_queues * sizeof(dev->kick_ids[0]));
 	if (!vduse_dev_is_out(dev)) /* or its queues are another's */
-		vduse_status_stop(dev, true);
+		vduse_status_stop(dev, VDUSE_PHASE_ENDED, true);
 	close(dev->timer_fd);
 	dev->timer_fd = -1;
 }

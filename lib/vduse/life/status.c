@@ -52,10 +52,11 @@ status_start(struct rte_vduse_dev *dev)
 	ret = vduse_queues_watch(dev);
 	if (ret < 0)
 		goto stop;
-	__atomic_store_n(&dev->started, true, __ATOMIC_RELAXED);
+	vduse_phase_set(dev,
+			vduse_dev_is_restoring(dev) ? VDUSE_PHASE_RESUMING : VDUSE_PHASE_RUNNING);
 	vduse_queues_try(dev, VDUSE_READY_STEP_MIN_MS);
 	vduse_remap_umem(dev);
-	return dev->broken ? -EINVAL : 0;
+	return vduse_dev_is_broken(dev) ? -EINVAL : 0;
 
 stop:
 	dev->ops.stop(dev->priv);
@@ -75,9 +76,9 @@ status_reset_records(struct rte_vduse_dev *dev)
 }
 
 void
-vduse_status_stop(struct rte_vduse_dev *dev, bool tell)
+vduse_status_stop(struct rte_vduse_dev *dev, enum vduse_phase to, bool tell)
 {
-	vduse_queues_stop(dev, tell);
+	vduse_queues_stop(dev, to, tell);
 	vduse_queues_unwatch(dev);
 	vduse_umem_close(&dev->umem);
 	status_clear(dev);
@@ -124,29 +125,29 @@ status_forget_faults(struct rte_vduse_dev *dev)
 
 	for (i = 0; i < dev->nb_queues; i++)
 		dev->vqs[i]->fault = NULL;
-	__atomic_store_n(&dev->broken, false, __ATOMIC_RELAXED);
 }
 
 int
 vduse_status_set(struct rte_vduse_dev *dev, uint8_t status)
 {
 	const uint8_t set = status & ~dev->status;
+	bool stays;
 	int ret = 0;
 
 	VDUSE_LOG(DEBUG, "%s: status 0x%02x -> 0x%02x", dev->name, dev->status, status);
 	if (status == 0) {
 		/* first: a successor must not start queues that are half way through this */
 		vduse_statefile_set_status(dev->store, 0, false);
-		vduse_status_stop(dev, true);
+		vduse_status_stop(dev, VDUSE_PHASE_IDLE, true);
 		status_reset_records(dev);
 		status_forget_faults(dev);
 		__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);
 	}
+	stays = vduse_dev_is_started(dev) || vduse_dev_is_broken(dev);
 	/* virtio 1.2, 3.1.1: features are agreed on before DRIVER_OK, and once */
-	if ((set & VIRTIO_CONFIG_S_FEATURES_OK) && (dev->started || dev->broken))
+	if ((set & VIRTIO_CONFIG_S_FEATURES_OK) && stays)
 		return -EINVAL;
-	if ((set & VIRTIO_CONFIG_S_DRIVER_OK) &&
-			(dev->started || dev->broken || !(status & VIRTIO_CONFIG_S_FEATURES_OK)))
+	if ((set & VIRTIO_CONFIG_S_DRIVER_OK) && (stays || !(status & VIRTIO_CONFIG_S_FEATURES_OK)))
 		return -EINVAL;
 	if (set & VIRTIO_CONFIG_S_FEATURES_OK)
 		ret = status_check_features(dev);
@@ -155,7 +156,7 @@ vduse_status_set(struct rte_vduse_dev *dev, uint8_t status)
 	if (ret < 0)
 		return ret;
 	__atomic_store_n(&dev->status, status, __ATOMIC_RELAXED);
-	vduse_statefile_set_status(dev->store, status, dev->broken);
+	vduse_statefile_set_status(dev->store, status, vduse_dev_is_broken(dev));
 	/* before the answer, which the driver's reset waits for */
 	if (status == 0 && dev->ops.reset != NULL)
 		dev->ops.reset(dev->priv);

@@ -9,7 +9,7 @@
 /** Go to this virtio device status. On the control thread. @return 0 or -errno: refused */
 int vduse_status_set(struct rte_vduse_dev *dev, uint8_t status);
 
-/** As a reset does, the status stays: no queue runs, nothing is mapped. tell: the owner. */
-void vduse_status_stop(struct rte_vduse_dev *dev, bool tell);
+/** As a reset does, the status stays: no queue runs, nothing is mapped. As vduse_queues_stop() */
+void vduse_status_stop(struct rte_vduse_dev *dev, enum vduse_phase to, bool tell);
 
 #endif /* VDUSE_STATUS_H */

@@ -147,7 +147,7 @@ net_start(void *priv, uint64_t features)
 	net_start_limits(net, features);
 	net_start_ctrl(net, features);
 	net_ctrl_reset(net, features);
-	if (net->dev->recovering)
+	if (vduse_dev_is_restoring(net->dev))
 		net_saved_restore(net);
 	else
 		net_saved_write(net);
@@ -480,7 +480,7 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	net_plan_made(net);
 	net_list_add(net);
 	*out = net; /* events may come from here on */
-	ret = net->dev->waiting ? 0 : rte_vduse_dev_ready(net->dev);
+	ret = vduse_dev_is_waiting(net->dev) ? 0 : rte_vduse_dev_ready(net->dev);
 	if (ret < 0)
 		goto del_list;
 	return 0;
@@ -515,7 +515,7 @@ rte_vduse_net_take_over(struct rte_vduse_net *net)
 {
 	int ret;
 
-	if (!net->dev->waiting)
+	if (!vduse_dev_is_waiting(net->dev))
 		return 0;
 	ret = rte_vduse_dev_take_over(net->dev);
 	if (ret < 0)
@@ -529,7 +529,7 @@ rte_vduse_net_port_waits(uint16_t port)
 {
 	const struct rte_vduse_net *net = rte_vduse_net_by_port(port);
 
-	return net != NULL && net->dev->waiting;
+	return net != NULL && vduse_dev_is_waiting(net->dev);
 }
 
 int

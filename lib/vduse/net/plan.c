@@ -57,7 +57,7 @@ net_plan_made(const struct rte_vduse_net *net)
 static bool
 plan_needs_packed(const struct rte_vduse_net *net)
 {
-	return net->wish.packed_only && !net->dev->recovering &&
+	return net->wish.packed_only && !vduse_dev_is_restoring(net->dev) &&
 	       (net->dev->offered & RTE_BIT64(VIRTIO_F_RING_PACKED));
 }
 

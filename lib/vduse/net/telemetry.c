@@ -87,6 +87,8 @@ tel_info_one(const struct rte_vduse_net *net, void *arg)
 	vduse_tel_add_uint(arg, "link_up", info.link_up);
 	vduse_tel_add_uint(arg, "queue_pairs", info.queue_pairs);
 	vduse_tel_add_uint(arg, "active_pairs", info.active_pairs);
+	rte_tel_data_add_dict_string(arg, "phase", info.dev.phase);
+	rte_tel_data_add_dict_string(arg, "origin", vduse_origin_word(net->dev->origin));
 	vduse_tel_add_uint(arg, "started", info.dev.started);
 	vduse_tel_add_uint(arg, "broken", info.dev.broken);
 	tel_bits(arg, "status", info.dev.status, 8, net_status_name);
@@ -109,6 +111,7 @@ tel_queue(const struct rte_vduse_net *net, uint16_t index, struct rte_tel_data *
 	vduse_tel_add_uint(d, "max_size", vq->ctl.max_size);
 	vduse_vq_look(vq, &view);
 	vduse_tel_add_uint(d, "size", view.size);
+	rte_tel_data_add_dict_string(d, "phase", vduse_vq_phase_word(view.phase));
 	vduse_tel_add_uint(d, "ready", view.ready);
 	vduse_tel_add_uint(d, "running", view.running);
 	rte_tel_data_add_dict_string(d, "format", view.is_packed ? "packed" : "split");

@@ -71,8 +71,8 @@ vduse_journal_reset(struct vduse_vq *vq)
 {
 	__atomic_store_n(&vq->record->valid, 0, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
-	vq->ctl.unplaced = false;
-	vq->ctl.unsettled = false;
+	if (vq->ctl.phase == VDUSE_VQ_PHASE_UNSETTLED)
+		vduse_vq_phase_set(vq, VDUSE_VQ_PHASE_OFF);
 }
 
 bool

@@ -251,15 +251,6 @@ vq_describe(struct vduse_vq *vq, const struct vduse_abi_vq *info, uint64_t featu
 	return 0;
 }
 
-/* The queue is served, or not; for who looks as well. */
-static void
-vq_set_ready(struct vduse_vq *vq, bool ready)
-{
-	pthread_mutex_lock(&vq->ctl.lock);
-	vq->ctl.ready = ready;
-	pthread_mutex_unlock(&vq->ctl.lock);
-}
-
 int
 vduse_vq_start(struct vduse_vq *vq, const struct vduse_abi_vq *info, uint64_t features,
 		bool recover)
@@ -272,25 +263,27 @@ vduse_vq_start(struct vduse_vq *vq, const struct vduse_abi_vq *info, uint64_t fe
 	if (ret < 0)
 		return ret;
 	vq->life++;
-	vq->ctl.unsettled = false;
-	vq->ctl.unplaced = recover || vq->record->valid == VDUSE_JOURNAL_RUNNING;
-	if (!vq->ctl.unplaced)
+	if (recover || vq->record->valid == VDUSE_JOURNAL_RUNNING) {
+		vduse_vq_phase_set(vq, VDUSE_VQ_PHASE_UNPLACED);
+	} else {
 		vduse_journal_start(vq);
-	vq_set_ready(vq, true);
+		vduse_vq_phase_set(vq, VDUSE_VQ_PHASE_UNMAPPED);
+	}
 	ret = vduse_vq_resume(vq);
 	if (ret < 0 && ret != -EFAULT)
-		vq_set_ready(vq, false);
+		vduse_vq_phase_set(vq, VDUSE_VQ_PHASE_OFF);
 	return ret;
 }
 
 void
-vduse_vq_stop(struct vduse_vq *vq)
+vduse_vq_stop(struct vduse_vq *vq, bool unsettled)
 {
 	vduse_vq_pause(vq, VDUSE_VQ_NONE);
 	/* another lcore may look after a call that is held */
 	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&vq->missed, false, __ATOMIC_RELAXED);
-	vq_set_ready(vq, false);
+	if (vduse_vq_is_ready(vq))
+		vduse_vq_phase_set(vq, unsettled ? VDUSE_VQ_PHASE_UNSETTLED : VDUSE_VQ_PHASE_OFF);
 	vq->ctl.rests = false;
 }
 
@@ -338,15 +331,14 @@ vduse_vq_resume(struct vduse_vq *vq)
 {
 	int ret;
 
-	if (!vq->ctl.ready || vq->fault != NULL)
+	if (!vduse_vq_is_ready(vq) || vq->fault != NULL)
 		return 0;
 	ret = ring_translate(vq);
-	if (ret == 0 && vq->ctl.unplaced)
+	if (ret == 0 && vq->ctl.phase == VDUSE_VQ_PHASE_UNPLACED)
 		ret = ring_continue(vq);
 	if (ret < 0)
 		return ret;
-	vq->ctl.unplaced = false;
-	vq->ctl.waits = false;
+	vduse_vq_phase_set(vq, VDUSE_VQ_PHASE_SERVED);
 	if (vq->ctl.rests)
 		return 0;
 	vduse_ring_set_kicks(vq, vq->ctl.kicks || vduse_wake_is_armed(vq));
@@ -429,7 +421,8 @@ vduse_vq_look(struct vduse_vq *vq, struct vduse_vq_view *view)
 	struct vduse_pos avail;
 
 	pthread_mutex_lock(&vq->ctl.lock);
-	view->ready = vq->ctl.ready;
+	view->phase = vq->ctl.phase;
+	view->ready = vduse_vq_is_ready(vq);
 	view->running = __atomic_load_n(&vq->running, __ATOMIC_RELAXED);
 	view->size = view->ready ? vq->size : 0;
 	view->is_packed = vq->is_packed;

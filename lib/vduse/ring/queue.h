@@ -33,8 +33,12 @@ void vduse_vq_fini(struct vduse_vq *vq);
 int vduse_vq_start(struct vduse_vq *vq, const struct vduse_abi_vq *info, uint64_t features,
 		bool recover);
 
-/** No burst runs or will run when this returns. Control thread. */
-void vduse_vq_stop(struct vduse_vq *vq);
+/**
+ * No burst runs or will run when this returns. Control thread.
+ *
+ * @param unsettled of a queue that was started: not every buffer went back
+ */
+void vduse_vq_stop(struct vduse_vq *vq, bool unsettled);
 
 /**
  * Stop bursts of a started queue for a moment; keeps its positions. Control
@@ -78,6 +82,7 @@ void vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_abi_vq_state *st
 /** A virtqueue at one moment. */
 struct vduse_vq_view {
 	uint16_t size; /**< 0: the driver has not enabled it */
+	enum vduse_vq_phase phase;
 	bool ready, running, is_packed;
 	uint64_t desc_addr, driver_addr, device_addr; /**< IOVA */
 	uint16_t avail_idx, used_idx;

@@ -5,7 +5,59 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "ring/vq.h"
+
+#define TO(name) (UINT32_C(1) << VDUSE_VQ_PHASE_##name)
+
+/* Which ways there are. */
+static const uint32_t phase_ways[VDUSE_VQ_PHASE_NB] = {
+	[VDUSE_VQ_PHASE_OFF] = TO(UNPLACED) | TO(UNMAPPED),
+	[VDUSE_VQ_PHASE_UNSETTLED] = TO(OFF) | TO(UNPLACED) | TO(UNMAPPED),
+	[VDUSE_VQ_PHASE_UNPLACED] = TO(SERVED) | TO(OFF),
+	[VDUSE_VQ_PHASE_UNMAPPED] = TO(SERVED) | TO(OFF) | TO(UNSETTLED),
+	[VDUSE_VQ_PHASE_SERVED] = TO(UNMAPPED) | TO(OFF) | TO(UNSETTLED),
+};
+
+const char *
+vduse_vq_phase_word(enum vduse_vq_phase phase)
+{
+	static const char *const words[] = {
+#define WORD(name, word, meaning) [VDUSE_VQ_PHASE_##name] = word,
+		VDUSE_VQ_PHASES(WORD)
+#undef WORD
+	};
+
+	return words[phase];
+}
+
+bool
+vduse_vq_phase_may(enum vduse_vq_phase from, enum vduse_vq_phase to)
+{
+	return phase_ways[from] >> to & 1;
+}
+
+bool
+vduse_vq_phase_set(struct vduse_vq *vq, enum vduse_vq_phase to)
+{
+	const enum vduse_vq_phase from = vq->ctl.phase;
+
+	if (from == to)
+		return true;
+	if (!vduse_vq_phase_may(from, to)) {
+		VDUSE_LOG(ERR,
+				"queue %u: cannot go from %s to %s: a mistake of this library, "
+				"please report it",
+				vq->index, vduse_vq_phase_word(from), vduse_vq_phase_word(to));
+		return false;
+	}
+	VDUSE_LOG(DEBUG, "queue %u: %s -> %s", vq->index, vduse_vq_phase_word(from),
+			vduse_vq_phase_word(to));
+	pthread_mutex_lock(&vq->ctl.lock);
+	vq->ctl.phase = to;
+	pthread_mutex_unlock(&vq->ctl.lock);
+	return true;
+}
 
 static void
 vq_wake(const struct vduse_vq *vq)

@@ -56,6 +56,24 @@ struct vduse_vq_stats {
 
 struct vduse_caller;
 
+/**
+ * Where a virtqueue is in its life: NAME, the word of it in log and telemetry, what it
+ * means. doc/phases.md has them, as those of a device (life/device.h).
+ */
+#define VDUSE_VQ_PHASES(X)                                                                \
+	X(OFF, "off", "its driver has not enabled it")                                    \
+	X(UNSETTLED, "unsettled", "off, and not every buffer of its last life went back") \
+	X(UNPLACED, "unplaced", "enabled; its ring, not mapped yet, tells where it was")  \
+	X(UNMAPPED, "unmapped", "enabled; it waits for its ring to be mapped")            \
+	X(SERVED, "served", "enabled, and its ring was found in the driver's memory")
+
+enum vduse_vq_phase {
+#define VDUSE_VQ_PHASE(name, word, meaning) VDUSE_VQ_PHASE_##name,
+	VDUSE_VQ_PHASES(VDUSE_VQ_PHASE)
+#undef VDUSE_VQ_PHASE
+			VDUSE_VQ_PHASE_NB,
+};
+
 /** What all virtqueues of a device share. */
 struct vduse_vq_env {
 	const struct vduse_sys *sys;
@@ -166,15 +184,18 @@ struct vduse_vq {
 		pthread_mutex_t lock;
 		uint16_t max_size; /* as told to the kernel */
 		int kickfd;
-		uint64_t kicks_taken; /* read from kickfd; atomic */
-		bool ready;           /* the driver enabled it; started or faulted */
-		bool unplaced;        /* where it is, its ring tells, once that is mapped */
-		bool waits;           /* for its ring to be mapped, and that was said */
-		bool rests;           /* nobody resumes it; see vduse_vq_rest() */
-		bool unsettled;       /* its last life ended with buffers that did not go back */
-		bool kicks;           /* the driver is to kick: nobody polls this queue */
-		bool armed;           /* an lcore sleeps until it does; atomic */
-		uint64_t signals;     /* in kickfd, of our own; atomic */
+		uint64_t kicks_taken;      /* read from kickfd; atomic */
+		enum vduse_vq_phase phase; /* vduse_vq_phase_set() writes it, and nothing else */
+		/*
+		 * In any phase, and so none: `rests` pauses a queue whose ring is mapped or
+		 * not, see vduse_vq_rest(); `kicks`, nobody polls it and the driver is to
+		 * kick, is of the kind of queue; `armed`, a lcore sleeps until it does, is
+		 * that lcore's, atomic. So is `running` above: the lcore clears it at a fault.
+		 */
+		bool rests;
+		bool kicks;
+		bool armed;
+		uint64_t signals;                             /* in kickfd, of our own; atomic */
 		uint64_t desc_addr, driver_addr, device_addr; /* IOVA */
 		void *room; /* of the record, where no file has it */
 	} ctl __rte_cache_aligned;
@@ -183,6 +204,27 @@ struct vduse_vq {
 static_assert(offsetof(struct vduse_vq, coal_deadline) + sizeof(uint64_t) <=
 				RTE_CACHE_LINE_MIN_SIZE,
 		"an empty poll looks at one line");
+
+/**
+ * Go to this phase; nothing happens in it already. Control thread, or the thread
+ * that ends the device when that one has left it; with the queue's lock, for who looks.
+ *
+ * @return false, with a line of log: there is no such way, and the phase stays
+ */
+bool vduse_vq_phase_set(struct vduse_vq *vq, enum vduse_vq_phase to);
+
+/** Whether there is a way from one to the other. */
+bool vduse_vq_phase_may(enum vduse_vq_phase from, enum vduse_vq_phase to);
+
+/** The word of it, a string that stays. */
+const char *vduse_vq_phase_word(enum vduse_vq_phase phase);
+
+/** Whether the driver enabled it, and it was taken up. Control thread, which alone changes that. */
+static inline bool
+vduse_vq_is_ready(const struct vduse_vq *vq)
+{
+	return vq->ctl.phase >= VDUSE_VQ_PHASE_UNPLACED;
+}
 
 /**
  * The burst ends at an address that is not mapped: the queue rests, and the
