@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <errno.h>
 #include <string.h>
 
 #include <rte_bus_vdev.h>
@@ -16,6 +17,30 @@
 #define BUFFER    2048
 #define RECEIVING BENCH_BUFFERS
 #define SENDING   (BENCH_BUFFERS + BUFFERS * BUFFER)
+
+unsigned int node_rig_macs, node_rig_macs_max;
+
+int
+__wrap_rte_eth_dev_mac_addr_add(uint16_t port, struct rte_ether_addr *mac, uint32_t pool)
+{
+	(void)port;
+	(void)pool;
+	assert_true(rte_is_valid_assigned_ether_addr(mac));
+	if (node_rig_macs == node_rig_macs_max)
+		return -ENOSPC;
+	node_rig_macs++;
+	return 0;
+}
+
+int
+__wrap_rte_eth_dev_mac_addr_remove(uint16_t port, struct rte_ether_addr *mac)
+{
+	(void)port;
+	(void)mac;
+	assert_true(node_rig_macs > 0);
+	node_rig_macs--;
+	return 0;
+}
 
 static uint64_t
 rig_now(void *arg)
@@ -86,6 +111,7 @@ setup(void **state, bool live)
 		return -1;
 	memset(r, 0, sizeof(*r));
 	r->now = rte_get_tsc_cycles();
+	node_rig_macs_max = RIG_CONTAINERS;
 	make_port(r);
 	assert_int_equal(node_create(&conf, &r->node), 0);
 	node_on_event(r->node, on_event, r);
@@ -125,6 +151,7 @@ node_rig_teardown(void **state)
 	while (node_rig_get_wire(r, &frame))
 		;
 	node_destroy(r->node);
+	assert_int_equal(node_rig_macs, 0);
 	assert_int_equal(rte_eal_hotplug_remove("vdev", r->uplink), 0);
 	rte_ring_free(r->in);
 	rte_ring_free(r->out);

@@ -35,6 +35,12 @@ struct rig_bytes {
 	uint32_t len;
 };
 
+/* The port's filter, of which the driver of rings has none: addresses in it, and how many it takes.
+ */
+extern unsigned int node_rig_macs, node_rig_macs_max;
+int __wrap_rte_eth_dev_mac_addr_add(uint16_t port, struct rte_ether_addr *mac, uint32_t pool);
+int __wrap_rte_eth_dev_mac_addr_remove(uint16_t port, struct rte_ether_addr *mac);
+
 int node_rig_setup(void **state);
 /* The same with a worker lcore, and the true time. */
 int node_rig_setup_live(void **state);

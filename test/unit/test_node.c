@@ -314,6 +314,37 @@ what_is_wrong_is_said_and_changes_nothing(void **state)
 }
 
 static void
+an_mtu_is_set_while_frames_move(void **state)
+{
+	struct node_rig *r = *state;
+	struct node_network_conf network = { .name = "net0", .nb_uplinks = 1, .mtu = 100 };
+	struct rig_bytes f = node_rig_frame(1, 2);
+
+	memcpy(network.uplinks[0], r->uplink, sizeof(network.uplinks[0]));
+	f.len = 115;
+	node_rig_send(r, 0, &f);
+	node_rig_run(r);
+	node_rig_expect(r, 1, &f);
+	assert_int_equal(node_network_set(r->node, &network, &error), 0);
+	assert_int_equal(node_network_set(r->node, &network, &error), 1);
+	node_rig_send(r, 0, &f);
+	node_rig_run(r);
+	node_rig_expect_none(r);
+	assert_int_equal(node_rig_stats(r, 0).drops[VEB_DROP_LONG], 1);
+	network.mtu = 65535;
+	is_error(node_network_set(r->node, &network, &error),
+			"org.varlink.service.InvalidParameter", "mtu");
+	network.mtu = 0;
+	network.nb_uplinks = 0;
+	is_error(node_network_set(r->node, &network, &error), NODE_ID("NeedsReattach"), "uplinks");
+	network.nb_uplinks = 1;
+	assert_int_equal(node_network_set(r->node, &network, &error), 0);
+	node_rig_send(r, 0, &f);
+	node_rig_run(r);
+	node_rig_expect(r, 1, &f);
+}
+
+static void
 see_uplink(void *arg, const struct node_uplink *uplink)
 {
 	*(struct node_uplink *)arg = *uplink;
@@ -323,11 +354,12 @@ static void
 trust_opens_the_ports_filter(void **state)
 {
 	struct node_rig *r = *state;
-	struct node_container_conf conf = node_rig_conf(0);
-	struct uplink *u = LIST_FIRST(&node_find_network(r->node, "net0")->uplinks);
-	const unsigned int before = u->unfiltered;
+	struct node_container_conf conf = node_rig_conf(0), more = node_rig_conf(3);
 	struct node_uplink seen;
 
+	assert_int_equal(node_rig_macs, RIG_CONTAINERS);
+	assert_int_equal(rte_eth_promiscuous_get(r->port), 0);
+	assert_int_equal(rte_eth_allmulticast_get(r->port), 1);
 	conf.trust = true;
 	assert_int_equal(node_container_set(r->node, &conf, NODE_SET_TRUST, &error), 0);
 	node_uplinks(r->node, see_uplink, &seen);
@@ -335,8 +367,12 @@ trust_opens_the_ports_filter(void **state)
 	assert_int_equal(rte_eth_promiscuous_get(r->port), 1);
 	conf.trust = false;
 	assert_int_equal(node_container_set(r->node, &conf, NODE_SET_TRUST, &error), 0);
-	assert_int_equal(u->unfiltered, before);
-	assert_int_equal(rte_eth_promiscuous_get(r->port), before != 0);
+	assert_int_equal(rte_eth_promiscuous_get(r->port), 0);
+	/* one more than the filter has places for */
+	assert_int_equal(node_container_add(r->node, &more, &error), 0);
+	assert_int_equal(rte_eth_promiscuous_get(r->port), 1);
+	assert_int_equal(node_container_del(r->node, more.name, &error), 0);
+	assert_int_equal(rte_eth_promiscuous_get(r->port), 0);
 }
 
 static void
@@ -379,6 +415,7 @@ main(void)
 		NODE_TEST(links_follow_the_port),
 		NODE_TEST(a_partial_checksum_is_completed_by_egress),
 		NODE_TEST(what_is_wrong_is_said_and_changes_nothing),
+		NODE_TEST(an_mtu_is_set_while_frames_move),
 		NODE_TEST(trust_opens_the_ports_filter),
 		NODE_TEST(what_is_there_is_told),
 	};

@@ -219,6 +219,29 @@ take_buffers(struct container *c, struct node_error *error)
 	return 0;
 }
 
+/* What is taken of its driver. */
+static void
+set_limits(const struct container *c)
+{
+	const struct rte_vduse_net_rx_limits limits = {
+		.max_len = c->network->mtu + RTE_VDUSE_NET_OVERHEAD,
+		.max_gso_len = has_segments(c) ? RTE_VDUSE_NET_FRAME_MAX : 0,
+	};
+
+	rte_vduse_net_set_rx_limits(c->net, &limits);
+}
+
+void
+container_set_mtu(struct container *c)
+{
+	const int ret = rte_vduse_net_set_mtu(c->net, c->network->mtu);
+
+	if (ret != 0)
+		SAY("container %s: its driver cannot be shown an MTU of %u: %s", c->conf.name,
+				c->network->mtu, strerror(-ret));
+	set_limits(c);
+}
+
 static int
 make_device(struct container *c, struct node_error *error)
 {
@@ -235,9 +258,6 @@ make_device(struct container *c, struct node_error *error)
 		.profile = c->conf.profile,
 		.speed = UINT32_MAX,
 	};
-	struct rte_vduse_net_rx_limits limits = {
-		.max_len = c->network->mtu + RTE_VDUSE_NET_OVERHEAD,
-	};
 	struct rte_vduse_net_info info;
 	int ret;
 
@@ -248,8 +268,7 @@ make_device(struct container *c, struct node_error *error)
 	rte_vduse_net_info(c->net, &info);
 	c->nb_queues = info.queue_pairs;
 	c->conf.mac = info.mac;
-	limits.max_gso_len = has_segments(c) ? RTE_VDUSE_NET_FRAME_MAX : 0;
-	rte_vduse_net_set_rx_limits(c->net, &limits);
+	set_limits(c);
 	return 0;
 }
 

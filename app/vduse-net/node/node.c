@@ -163,6 +163,13 @@ check_network(const struct node_network_conf *conf, struct node_error *error)
 	return 0;
 }
 
+static bool
+has_uplinks(const struct network *n, const struct node_network_conf *conf)
+{
+	return n->conf.nb_uplinks == conf->nb_uplinks &&
+	       memcmp(n->conf.uplinks, conf->uplinks, sizeof(conf->uplinks)) == 0;
+}
+
 static int
 compare_network(const struct network *n, const struct node_network_conf *conf,
 		struct node_error *error)
@@ -170,8 +177,7 @@ compare_network(const struct network *n, const struct node_network_conf *conf,
 	if (n->conf.mtu != conf->mtu)
 		return node_fail(error, -EEXIST, NODE_WHY("Differs", "mtu"),
 				"network %s is there with another MTU: %u", conf->name, n->mtu);
-	if (n->conf.nb_uplinks != conf->nb_uplinks ||
-			memcmp(n->conf.uplinks, conf->uplinks, sizeof(conf->uplinks)) != 0)
+	if (!has_uplinks(n, conf))
 		return node_fail(error, -EEXIST, NODE_WHY("Differs", "uplinks"),
 				"network %s is there with other uplinks", conf->name);
 	return 1;
@@ -196,30 +202,59 @@ make_bridge(struct network *n)
 	return ret;
 }
 
-/* No longer frames than all uplinks take. */
+/* What is asked for, or as long as all uplinks take. */
 static void
-lower_mtu(struct network *n)
+set_mtu(struct network *n)
 {
 	const struct uplink *u;
+	struct container *c;
 
-	if (n->conf.mtu != 0)
-		return;
-	n->mtu = LIST_EMPTY(&n->uplinks) ? RTE_ETHER_MTU : RTE_VDUSE_NET_MTU_MAX;
-	LIST_FOREACH (u, &n->uplinks, next)
-		n->mtu = RTE_MIN(n->mtu, (uint32_t)u->port.mtu);
+	n->mtu = n->conf.mtu;
+	if (n->mtu == 0) {
+		n->mtu = LIST_EMPTY(&n->uplinks) ? RTE_ETHER_MTU : RTE_VDUSE_NET_MTU_MAX;
+		LIST_FOREACH (u, &n->uplinks, next)
+			n->mtu = RTE_MIN(n->mtu, (uint32_t)u->port.mtu);
+	}
 	veb_set_mtu(n->veb, n->mtu);
+	LIST_FOREACH (c, &n->containers, next)
+		container_set_mtu(c);
 }
 
 static int
-check_mtu(const struct network *n, struct node_error *error)
+check_mtu(const struct network *n, uint32_t mtu, struct node_error *error)
 {
 	const struct uplink *u;
 
 	LIST_FOREACH (u, &n->uplinks, next)
-		if (n->conf.mtu > u->port.mtu)
-			return node_fail(error, -EINVAL, NODE_WHY("InvalidParameter", "mtu"),
+		if (mtu > u->port.mtu)
+			return node_fail(error, -EINVAL, NODE_INVALID("mtu"),
 					"port %s takes an MTU of %u at most", u->port.name,
 					u->port.mtu);
+	return 0;
+}
+
+int
+node_network_set(struct node *node, const struct node_network_conf *conf, struct node_error *error)
+{
+	struct network *n = node_find_network(node, conf->name);
+	int ret = check_network(conf, error);
+
+	if (ret != 0)
+		return ret;
+	if (n == NULL)
+		return node_fail(error, -ENOENT, NODE_WHY("NoSuchNetwork", "name"),
+				"no network %s: add it first", conf->name);
+	if (!has_uplinks(n, conf))
+		return node_fail(error, -EINVAL, NODE_WHY("NeedsReattach", "uplinks"),
+				"network %s has to be removed and added again for other uplinks",
+				conf->name);
+	if (n->conf.mtu == conf->mtu)
+		return 1;
+	ret = check_mtu(n, conf->mtu, error);
+	if (ret != 0)
+		return ret;
+	n->conf.mtu = conf->mtu;
+	set_mtu(n);
 	return 0;
 }
 
@@ -253,13 +288,13 @@ node_network_add(struct node *node, const struct node_network_conf *conf, struct
 	for (i = 0; i < conf->nb_uplinks && ret == 0; i++)
 		ret = uplink_add(n, conf->uplinks[i], error);
 	if (ret == 0)
-		ret = check_mtu(n, error);
+		ret = check_mtu(n, conf->mtu, error);
 	if (ret != 0) {
 		LIST_REMOVE(n, next);
 		free_network(n);
 		return ret;
 	}
-	lower_mtu(n);
+	set_mtu(n);
 	return 0;
 }
 

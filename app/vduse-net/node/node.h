@@ -148,6 +148,12 @@ void node_destroy(struct node *node);
 /* Each returns 0; 1: there already, as it is (or not there, to be removed); -errno. */
 int node_network_add(
 		struct node *node, const struct node_network_conf *conf, struct node_error *error);
+/*
+ * Another MTU (0: of the uplinks), which drivers see when they next come. Other uplinks are
+ * NeedsReattach.
+ */
+int node_network_set(
+		struct node *node, const struct node_network_conf *conf, struct node_error *error);
 int node_network_del(struct node *node, const char *name, struct node_error *error);
 void node_container_defaults(struct node_container_conf *conf);
 int node_container_add(struct node *node, const struct node_container_conf *conf,

@@ -107,6 +107,8 @@ void uplink_unfiltered(struct uplink *uplink, int more);
 
 /* Free all of it. The owner has told the lcores. Return: 0, or -errno of the device. */
 int container_free(struct container *c);
+/* The network has another MTU. */
+void container_set_mtu(struct container *c);
 /* Whether a driver has it; events. */
 void container_look(struct container *c);
 /* Another set of rules. Return: 0 or -errno, as it was. */

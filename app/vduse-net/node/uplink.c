@@ -189,6 +189,8 @@ take_seats(struct uplink *u)
 static void
 open_filter(struct uplink *u)
 {
+	/* some drivers begin with everything */
+	rte_eth_promiscuous_disable(u->port.id);
 	if (rte_eth_allmulticast_enable(u->port.id) != 0)
 		uplink_unfiltered(u, 1);
 }
