@@ -27,6 +27,7 @@ struct ask {
 	bool finished;
 	int ret;
 	struct control_error error;
+	json_t *reply;
 };
 
 TAILQ_HEAD(asks, ask);
@@ -42,6 +43,7 @@ struct job {
 	bool force;
 	int ret;
 	struct control_error error;
+	json_t *reply; /* to the last that was asked, or NULL; jobs_forget() */
 	/* main thread only */
 	struct control_request *request; /* NULL: nobody waits for it */
 	bool asked;                      /* for, by a request that there was */
@@ -90,6 +92,9 @@ void job_free(struct job *job);
  * @return what the method returned, negative with the job's error
  */
 int jobs_ask(struct broker *b, struct job *job, const char *method, json_t *parameters, int fd);
+
+/** The reply to what was asked is of no use any more. */
+void jobs_forget(struct job *job);
 
 /** Main thread: send what is to be asked. @return whether something waits for the poller */
 bool jobs_send(struct broker *b);

@@ -15,6 +15,7 @@
 
 #include <rte_ether.h>
 #include <rte_vduse.h>
+#include <rte_vduse_net.h>
 
 #include "broker/broker_priv.h"
 #include "say.h"
@@ -217,17 +218,33 @@ undo_container(struct broker *b, const struct control_container *conf)
 				undo.error.text);
 }
 
+/* What the poller says of the network: its uplinks' where none was asked for. */
+static uint32_t
+network_mtu(struct broker *b, struct job *job, const struct control_container *conf)
+{
+	const json_t *mtu;
+	uint32_t bytes = RTE_ETHER_MTU;
+
+	if (jobs_ask(b, job, "networks", json_pack("{ss}", "name", conf->network), -1) < 0)
+		return 0;
+	mtu = json_object_get(json_array_get(job->reply, 0), "mtu");
+	if (json_integer_value(mtu) >= RTE_VDUSE_NET_MTU_MIN &&
+			json_integer_value(mtu) <= RTE_VDUSE_NET_MTU_MAX)
+		bytes = (uint32_t)json_integer_value(mtu);
+	jobs_forget(job);
+	return bytes;
+}
+
 /* From nothing to a device with an interface in its place; what is made stays on an error. */
 static int
 make_container(struct broker *b, struct job *job, struct control_container *conf, int netns)
 {
-	uint32_t mtu;
+	const uint32_t mtu = network_mtu(b, job, conf);
 	int fd, ret;
 
-	pthread_mutex_lock(&b->lock);
-	mtu = store_network(&b->store, conf->network)->conf.mtu;
-	pthread_mutex_unlock(&b->lock);
-	fd = b->device->make(conf, mtu != 0 ? mtu : RTE_ETHER_MTU);
+	if (mtu == 0)
+		return -EINVAL;
+	fd = b->device->make(conf, mtu);
 	if (fd < 0)
 		return job_fail(job, fd == -EPERM ? "NotPermitted" : "Kernel", "name",
 				"%s: cannot be created in /dev/vduse: %s; this process's log has "

@@ -28,8 +28,16 @@ job_fail(struct job *job, const char *id, const char *parameter, const char *for
 }
 
 void
+jobs_forget(struct job *job)
+{
+	json_decref(job->reply);
+	job->reply = NULL;
+}
+
+void
 job_free(struct job *job)
 {
+	jobs_forget(job);
 	if (!job->is_network && job->conf.container.netns_fd >= 0)
 		close(job->conf.container.netns_fd);
 	free(job);
@@ -156,6 +164,8 @@ jobs_ask(struct broker *b, struct job *job, const char *method, json_t *paramete
 	while (!ask.finished)
 		pthread_cond_wait(&b->changed, &b->lock);
 	pthread_mutex_unlock(&b->lock);
+	jobs_forget(job);
+	job->reply = ask.reply;
 	if (ask.ret < 0)
 		job->error = ask.error;
 	return ask.ret;
@@ -168,8 +178,8 @@ answered(void *arg, int ret, json_t *reply, const struct control_error *error)
 	struct ask *ask = arg;
 	struct broker *b = ask->broker;
 
-	json_decref(reply);
 	pthread_mutex_lock(&b->lock);
+	ask->reply = reply;
 	finish(ask, ret, error);
 	pthread_mutex_unlock(&b->lock);
 }

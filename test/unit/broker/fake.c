@@ -321,7 +321,7 @@ poller_do(struct serve_request *r)
 	const char *what = strchr(r->method, '_');
 
 	if (what == NULL) {
-		r->reply = json_pack("[{ss}]", "name", "c1");
+		r->reply = json_pack("[{ss si}]", "name", "c1", "mtu", 8900);
 		return 0;
 	}
 	if (step() != 0) {

@@ -91,7 +91,7 @@ test_add(void **state)
 	device = fake_device("c1");
 	assert_string_equal(device->mac, "02:00:00:00:00:07");
 	assert_string_equal(device->how, "virtio");
-	assert_int_equal(device->mtu, 1400);
+	assert_int_equal(device->mtu, 8900); /* the poller knows the uplinks */
 	assert_string_equal(device->placed.ifname, "eth0");
 	assert_true(device->placed.netns >= 0);
 	assert_int_equal(device->placed.nb_addresses, 1);
