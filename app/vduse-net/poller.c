@@ -215,16 +215,9 @@ network_add(struct poller *p, struct serve_request *r)
 	return ret < 0 ? failed(r, &error) : ret;
 }
 
+/* Set, or removed. */
 static int
-network_set(__rte_unused struct poller *p, struct serve_request *r)
-{
-	return refuse(r, CONTROL_INTERFACE ".NeedsReattach", "uplinks",
-			"a network has its uplinks and MTU from the beginning: remove it and add "
-			"it again");
-}
-
-static int
-network_del(struct poller *p, struct serve_request *r)
+network_change(struct poller *p, struct serve_request *r)
 {
 	struct node_network_conf conf;
 	struct node_error error = { 0 };
@@ -232,7 +225,10 @@ network_del(struct poller *p, struct serve_request *r)
 
 	if (read_network(r, &conf) != 0)
 		return -EINVAL;
-	ret = node_network_del(p->node, conf.name, &error);
+	if (strcmp(r->method, "network_del") == 0)
+		ret = node_network_del(p->node, conf.name, &error);
+	else
+		ret = node_network_set(p->node, &conf, &error);
 	return ret < 0 ? failed(r, &error) : ret;
 }
 
@@ -514,8 +510,8 @@ static const struct {
 } calls[] = {
 	{ "hello", hello },
 	{ "network_add", network_add },
-	{ "network_set", network_set },
-	{ "network_del", network_del },
+	{ "network_set", network_change },
+	{ "network_del", network_change },
 	{ "container_add", container_add },
 	{ "container_set", container_change },
 	{ "container_del", container_change },

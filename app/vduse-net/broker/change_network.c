@@ -123,13 +123,14 @@ change_network_set(struct broker *b, struct job *job)
 		return change_no_network(job, conf->name);
 	if (control_differ(&control_network_words, conf, &before, conf->given) < 0)
 		return 1;
-	ret = jobs_ask(b, job, "network_set", network_json(conf), -1);
-	if (ret != 0)
-		return ret;
 	after = before;
 	given = network_json(conf);
 	control_from_json(&control_network_words, given, &after);
 	json_decref(given);
+	/* as it is to be, whole */
+	ret = jobs_ask(b, job, "network_set", network_json(&after), -1);
+	if (ret != 0)
+		return ret;
 	pthread_mutex_lock(&b->lock);
 	network->conf = after;
 	ret = change_write(b, job);

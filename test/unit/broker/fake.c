@@ -415,15 +415,27 @@ fake_poller_has(void)
 	return nb;
 }
 
-json_t *
-fake_poller_container(const char *name)
+static json_t *
+poller_has(json_t *const *of, const char *name)
 {
 	json_t *value;
 
 	pthread_mutex_lock(&lock);
-	value = json_object_get(containers, name);
+	value = json_object_get(*of, name);
 	pthread_mutex_unlock(&lock);
 	return value;
+}
+
+json_t *
+fake_poller_container(const char *name)
+{
+	return poller_has(&containers, name);
+}
+
+json_t *
+fake_poller_network(const char *name)
+{
+	return poller_has(&networks, name);
 }
 
 static void *
@@ -574,20 +586,6 @@ fake_changed(const char *method, const char *parameters)
 	}
 	json_decref(answer);
 	return ret;
-}
-
-void
-fake_refused(const char *method, const char *parameters, const char *id, const char *parameter)
-{
-	json_t *answer = fake_call(method, parameters);
-	const char *name = json_string_value(json_object_get(answer, "error"));
-	json_t *fields = json_object_get(answer, "parameters");
-
-	assert_non_null(name);
-	assert_string_equal(strrchr(name, '.') + 1, id);
-	assert_string_equal(json_string_value(json_object_get(fields, "parameter")), parameter);
-	assert_true(json_string_length(json_object_get(fields, "text")) > 0);
-	json_decref(answer);
 }
 
 json_t *

@@ -52,6 +52,7 @@ void fake_poller_stop(void); /* all that it has open is closed */
 /* What the poller has; its parameters of the last time that it was told, NULL: it has not. */
 unsigned int fake_poller_has(void);
 json_t *fake_poller_container(const char *name);
+json_t *fake_poller_network(const char *name);
 
 /* Wait for a condition: false after two minutes. */
 bool fake_wait(bool (*reached)(void));
@@ -68,10 +69,8 @@ json_t *fake_receive(int fd);
 /* Let the clients' clock go on. */
 void fake_pass(uint64_t ms);
 
-/* changed of the answer; -1: an error, whose name is to be that one. */
+/* changed of the answer; -1: an error. */
 int fake_changed(const char *method, const char *parameters);
-void fake_refused(
-		const char *method, const char *parameters, const char *id, const char *parameter);
 
 /* The state file, to be freed; NULL: none. */
 json_t *fake_state(void);

@@ -47,6 +47,21 @@ teardown(void **state)
 	return 0;
 }
 
+/* An error of that name, about that parameter. */
+static void
+fake_refused(const char *method, const char *parameters, const char *id, const char *parameter)
+{
+	json_t *answer = fake_call(method, parameters);
+	const char *name = json_string_value(json_object_get(answer, "error"));
+	json_t *fields = json_object_get(answer, "parameters");
+
+	assert_non_null(name);
+	assert_string_equal(strrchr(name, '.') + 1, id);
+	assert_string_equal(json_string_value(json_object_get(fields, "parameter")), parameter);
+	assert_true(json_string_length(json_object_get(fields, "text")) > 0);
+	json_decref(answer);
+}
+
 static size_t
 stored(void)
 {
@@ -116,6 +131,24 @@ test_add(void **state)
 	assert_int_equal(fake_changed("RemoveContainer", "\"name\":\"c1\""), 0);
 	assert_int_equal(fake_changed("RemoveNetwork", "\"name\":\"net0\""), 1);
 	assert_int_equal(fake_changed("RemoveNetwork", "\"name\":\"net0\""), 0);
+}
+
+/* The poller is told the whole of it, and so is the next. */
+static void
+test_set_network(void **state)
+{
+	const char *net1 = "\"name\":\"net1\",\"uplinks\":[\"p0\"],\"mtu\":1300";
+
+	(void)state;
+	assert_int_equal(fake_changed("AddNetwork", "\"name\":\"net1\",\"uplinks\":[\"p0\"]"), 1);
+	assert_int_equal(fake_changed("SetNetwork", "\"name\":\"net1\",\"mtu\":1300"), 1);
+	assert_int_equal(fake_changed("SetNetwork", "\"name\":\"net1\",\"mtu\":1300"), 0);
+	assert_int_equal(json_integer_value(json_object_get(fake_poller_network("net1"), "mtu")),
+			1300);
+	assert_int_equal(json_array_size(json_object_get(fake_poller_network("net1"), "uplinks")),
+			1);
+	assert_int_equal(fake_changed("AddNetwork", net1), 0);
+	fake_refused("SetNetwork", "\"name\":\"net2\",\"mtu\":1300", "NoSuchNetwork", "network");
 }
 
 /* One without a word about its interface is not touched; one for a machine is. */
@@ -501,6 +534,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_add, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_set_network, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_attach, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_netns, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_add_fails, setup, teardown),
