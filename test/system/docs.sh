@@ -82,11 +82,35 @@ case_commands() {
 	nothing_left
 }
 
+# README, "A network with two containers": a reader's shell, one line behind the other.
+case_node() {
+	local block=/tmp/block line
+	doc_block README.md 'vdusectl network add' >$block || fail "no such block"
+	while read -r line; do
+		say "$line"
+		case $line in
+		*'&')
+			bash -c "exec ${line%&}" >"$VM_RESULT/node.log" 2>&1 </dev/null &
+			pid=$!
+			background+=("$pid")
+			wait_for "$patience" test -S /run/dpdk-vduse-net/control || fail "the node does not listen"
+			;;
+		*) bash -e -c "$line" ;;
+		esac
+	done <$block
+	stop "$pid"
+	vdusectl container show && fail "somebody listens still"
+	for line in web db; do
+		dpdk-vduse-net --destroy "$line" --state-dir /run/dpdk-vduse-net/devices
+	done
+	nothing_left
+}
+
 after_case() {
 	clean_slate
 }
 
-for name in testpmd by_hand commands; do
+for name in testpmd by_hand commands node; do
 	case_run "docs/$name" "case_$name"
 done
 exit $group_status
