@@ -209,7 +209,7 @@ fwd_send(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
 		transmit(s, pkts, n);
 		return;
 	}
-	memcpy(s->pkts, pkts, n * sizeof(pkts[0]));
+	memcpy(s->pkts, pkts, n * sizeof(struct rte_mbuf *));
 	s->held = n;
 	s->next = 0;
 	while (holds(s))

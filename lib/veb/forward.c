@@ -328,6 +328,7 @@ veb_forward(struct veb_lcore *lcore, struct veb_member *member, uint16_t queue,
 		.gen = __atomic_load_n(&veb->gen, __ATOMIC_ACQUIRE),
 		.frame_max = __atomic_load_n(&veb->frame_max, __ATOMIC_RELAXED),
 	};
+	const uint16_t ahead = RTE_MIN(n, PREFETCH);
 	uint16_t i, same = 0;
 
 	count_in(&b, pkts, n);
@@ -338,7 +339,7 @@ veb_forward(struct veb_lcore *lcore, struct veb_member *member, uint16_t queue,
 		egress_free(lcore);
 		return;
 	}
-	for (i = 0; i < RTE_MIN(n, PREFETCH); i++)
+	for (i = 0; i < ahead; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
 	for (i = 0; i < n; i++) {
 		if (i + PREFETCH < n)

@@ -82,7 +82,7 @@ group_with(const struct veb_group *old, struct veb_member *m, int socket)
 	uint16_t i;
 
 	group = rte_zmalloc_socket("veb_group",
-			sizeof(*group) + (n + 1) * sizeof(group->members[0]), RTE_CACHE_LINE_SIZE,
+			sizeof(*group) + (n + 1) * sizeof(struct veb_member *), RTE_CACHE_LINE_SIZE,
 			socket);
 	if (group == NULL)
 		return NULL;
@@ -197,7 +197,7 @@ commit(struct change *c)
 		set_key(veb, m, policy_key(c->to));
 	if (c->group != NULL)
 		__atomic_store_n(is, c->group, __ATOMIC_RELEASE);
-	if (c->group != NULL && was != NULL)
+	if (c->group != NULL && c->from != NULL)
 		group_leave(*was, m);
 	if (c->from != NULL && new_key)
 		unset_key(veb, policy_key(c->from));

@@ -24,7 +24,7 @@ veb_create(const struct veb_conf *conf, struct veb **veb)
 			conf->max_members > VEB_MEMBERS_MAX || conf->nb_lcores == 0 ||
 			conf->qsbr == NULL || conf->pool == NULL)
 		return -EINVAL;
-	v = rte_zmalloc_socket("veb", sizeof(*v) + conf->max_members * sizeof(v->members[0]),
+	v = rte_zmalloc_socket("veb", sizeof(*v) + conf->max_members * sizeof(struct veb_member *),
 			RTE_CACHE_LINE_SIZE, conf->socket);
 	if (v == NULL)
 		return -ENOMEM;

@@ -175,6 +175,7 @@ ratio(void (*a)(void), void (*b)(void), unsigned int bursts, unsigned int rounds
 	double values[rounds];
 	unsigned int i;
 
+	memset(values, 0, sizeof(values));
 	for (i = 0; i < rounds; i++) {
 		const uint64_t first = time_of(a, bursts);
 
@@ -263,7 +264,7 @@ group(struct rte_rcu_qsbr *qsbr, unsigned int rounds)
 {
 	struct veb *veb = make(qsbr, GROUP, 64, 0);
 
-	printf("broadcast members=%u bridge/plain=%.2f\n", GROUP,
+	printf("broadcast members=%d bridge/plain=%.2f\n", GROUP,
 			ratio(bridged, group_plain, BURSTS / GROUP, rounds));
 	unmake(veb, GROUP);
 }
@@ -315,7 +316,7 @@ table(unsigned int rounds)
 		rte_hash_add_key_data(hash, &key, (void *)(uintptr_t)i);
 		fdb_add(fdb, key, i, 0);
 	}
-	printf("table keys=%u rte_hash/ours=%.2f\n", MEMBERS_MAX,
+	printf("table keys=%d rte_hash/ours=%.2f\n", MEMBERS_MAX,
 			ratio(look_up_hash, look_up_fdb, 64, rounds));
 	fdb_destroy(fdb);
 	rte_hash_free(hash);

@@ -12,6 +12,7 @@ interface=org.dpdk.vduse
 
 # serve: the server, on $work/control; sets server.
 serve() {
+	rm -f "$work/net.conf"
 	"$subject/test/unit/app/control_server" "$work/control" "$work/net.conf" >"$work/server.log" 2>&1 &
 	server=$!
 	background+=("$server")

@@ -6,9 +6,10 @@
 # a cache line could matter.
 cross_few="ring burst hdr_from hdr_to net_data store resume"
 # What qemu-user is not: it does not hand SIGBUS on (sigbus, sigbus_chain, zero_copy), knows no seccomp
-# and no ptrace (app_sandbox, steps), does not cut a message that brings too many descriptors
+# and no ptrace (app_sandbox, steps), nor who is to wait for a process's children when it has ended
+# (broker_supervise), does not cut a message that brings too many descriptors
 # (handover, takeover); and the emulator's preloaded library is for programs of this machine.
-cross_never="sigbus sigbus_chain zero_copy app_sandbox steps handover takeover emulator"
+cross_never="broker_supervise sigbus sigbus_chain zero_copy app_sandbox steps handover takeover emulator"
 
 # cross_names: the tests that can run, a line each.
 cross_names() {

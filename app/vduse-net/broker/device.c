@@ -61,7 +61,9 @@ kernel_open(const char *name)
 
 	snprintf(path, sizeof(path), "/dev/vduse/%s", name);
 	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 static int

@@ -79,6 +79,8 @@ node_container_set(struct node *node, const struct node_container_conf *conf, ui
 		return -EINVAL;
 	next = c->conf;
 	merge(&next, conf, which);
+	/* one is a copy of the other, padding too;
+	 * NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 	if (memcmp(&next, &c->conf, sizeof(next)) == 0)
 		return 1;
 	ret = container_apply(c, &next, error);

@@ -473,6 +473,7 @@ compare(const struct container *c, const struct node_container_conf *conf, struc
 		b.mac = a.mac;
 	a.fd = b.fd;
 	a.state_dir = b.state_dir;
+	/* both were zeroed as a whole; NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 	if (memcmp(&a, &b, sizeof(a)) == 0)
 		return 1;
 	word = strcmp(a.network, b.network) != 0         ? "network"

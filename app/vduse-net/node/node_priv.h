@@ -60,14 +60,14 @@ struct network {
 	struct node_network_conf conf;
 	uint32_t mtu;
 	struct veb *veb;
-	LIST_HEAD(, uplink) uplinks;
-	LIST_HEAD(, container) containers;
+	LIST_HEAD(uplink_list, uplink) uplinks;
+	LIST_HEAD(container_list, container) containers;
 	unsigned int nb_containers;
 };
 
 struct node {
 	struct node_conf conf;
-	LIST_HEAD(, network) networks;
+	LIST_HEAD(network_list, network) networks;
 	struct buffers buffers;
 	struct workers workers;
 	node_event_cb event;

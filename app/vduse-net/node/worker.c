@@ -377,7 +377,7 @@ unwatch(const struct worker *w, const struct seat *seat)
 static struct seats *
 make_seats(unsigned int n)
 {
-	struct seats *seats = calloc(1, sizeof(*seats) + 2 * n * sizeof(seats->of[0]));
+	struct seats *seats = calloc(1, sizeof(*seats) + 2 * n * sizeof(struct seat *));
 
 	if (seats != NULL)
 		seats->n = n;
@@ -392,7 +392,7 @@ worker_seat(struct worker *w, struct seat *more, unsigned int n)
 
 	if (seats == NULL)
 		return -ENOMEM;
-	memcpy(seats->of, w->seats->of, w->seats->n * sizeof(seats->of[0]));
+	memcpy(seats->of, w->seats->of, w->seats->n * sizeof(struct seat *));
 	for (i = 0; i < n; i++) {
 		seats->of[w->seats->n + i] = &more[i];
 		watch(w, &more[i]);

@@ -134,7 +134,7 @@ say_message(const struct nlmsghdr *nlh, void *arg)
 	const struct ifaddrmsg *address = mnl_nlmsg_get_payload(nlh);
 	const struct rtmsg *route = mnl_nlmsg_get_payload(nlh);
 	struct text *t = arg;
-	const struct nlattr *attr;
+	struct nlattr *attr;
 
 	if (nlh->nlmsg_type == RTM_NEWLINK) {
 		say(t, "\nlink %s", link->ifi_flags & IFF_UP ? "up" : "down");
