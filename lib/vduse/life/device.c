@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "life/device.h"
-#include "log.h"
+#include "phase.h"
 
 #define TO(name) (UINT32_C(1) << VDUSE_PHASE_##name)
 
@@ -22,22 +22,24 @@ static const uint32_t phase_ways[VDUSE_PHASE_NB] = {
 	[VDUSE_PHASE_ENDED] = TO(LEFT),
 };
 
+static const char *const phase_words[] = {
+#define WORD(name, word, meaning) [VDUSE_PHASE_##name] = word,
+	VDUSE_PHASES(WORD)
+#undef WORD
+};
+
+static const struct vduse_phases phases = { phase_words, phase_ways };
+
 const char *
 vduse_phase_word(enum vduse_phase phase)
 {
-	static const char *const words[] = {
-#define WORD(name, word, meaning) [VDUSE_PHASE_##name] = word,
-		VDUSE_PHASES(WORD)
-#undef WORD
-	};
-
-	return words[phase];
+	return phase_words[phase];
 }
 
 bool
 vduse_phase_may(enum vduse_phase from, enum vduse_phase to)
 {
-	return phase_ways[from] >> to & 1;
+	return vduse_phases_may(&phases, from, to);
 }
 
 bool
@@ -47,14 +49,8 @@ vduse_phase_set(struct rte_vduse_dev *dev, enum vduse_phase to)
 
 	if (from == to)
 		return true;
-	if (!vduse_phase_may(from, to)) {
-		VDUSE_LOG(ERR,
-				"%s: cannot go from %s to %s: a mistake of this library, please "
-				"report it",
-				dev->name, vduse_phase_word(from), vduse_phase_word(to));
+	if (!vduse_phases_go(&phases, dev->name, from, to))
 		return false;
-	}
-	VDUSE_LOG(DEBUG, "%s: %s -> %s", dev->name, vduse_phase_word(from), vduse_phase_word(to));
 	__atomic_store_n(&dev->phase, to, __ATOMIC_RELEASE);
 	return true;
 }

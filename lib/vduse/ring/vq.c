@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What a burst met that the control thread has to look after. */
+/* A queue's phases, and what a burst met that the control thread has to look after. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "phase.h"
 #include "ring/vq.h"
 
 #define TO(name) (UINT32_C(1) << VDUSE_VQ_PHASE_##name)
@@ -19,40 +20,31 @@ static const uint32_t phase_ways[VDUSE_VQ_PHASE_NB] = {
 	[VDUSE_VQ_PHASE_SERVED] = TO(UNMAPPED) | TO(OFF) | TO(UNSETTLED),
 };
 
+static const char *const phase_words[] = {
+#define WORD(name, word, meaning) [VDUSE_VQ_PHASE_##name] = word,
+	VDUSE_VQ_PHASES(WORD)
+#undef WORD
+};
+
+static const struct vduse_phases phases = { phase_words, phase_ways };
+
 const char *
 vduse_vq_phase_word(enum vduse_vq_phase phase)
 {
-	static const char *const words[] = {
-#define WORD(name, word, meaning) [VDUSE_VQ_PHASE_##name] = word,
-		VDUSE_VQ_PHASES(WORD)
-#undef WORD
-	};
-
-	return words[phase];
-}
-
-bool
-vduse_vq_phase_may(enum vduse_vq_phase from, enum vduse_vq_phase to)
-{
-	return phase_ways[from] >> to & 1;
+	return phase_words[phase];
 }
 
 bool
 vduse_vq_phase_set(struct vduse_vq *vq, enum vduse_vq_phase to)
 {
 	const enum vduse_vq_phase from = vq->ctl.phase;
+	char who[16];
 
 	if (from == to)
 		return true;
-	if (!vduse_vq_phase_may(from, to)) {
-		VDUSE_LOG(ERR,
-				"queue %u: cannot go from %s to %s: a mistake of this library, "
-				"please report it",
-				vq->index, vduse_vq_phase_word(from), vduse_vq_phase_word(to));
+	snprintf(who, sizeof(who), "queue %u", vq->index);
+	if (!vduse_phases_go(&phases, who, from, to))
 		return false;
-	}
-	VDUSE_LOG(DEBUG, "queue %u: %s -> %s", vq->index, vduse_vq_phase_word(from),
-			vduse_vq_phase_word(to));
 	pthread_mutex_lock(&vq->ctl.lock);
 	vq->ctl.phase = to;
 	pthread_mutex_unlock(&vq->ctl.lock);

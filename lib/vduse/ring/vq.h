@@ -213,9 +213,6 @@ static_assert(offsetof(struct vduse_vq, coal_deadline) + sizeof(uint64_t) <=
  */
 bool vduse_vq_phase_set(struct vduse_vq *vq, enum vduse_vq_phase to);
 
-/** Whether there is a way from one to the other. */
-bool vduse_vq_phase_may(enum vduse_vq_phase from, enum vduse_vq_phase to);
-
 /** The word of it, a string that stays. */
 const char *vduse_vq_phase_word(enum vduse_vq_phase phase);
 
