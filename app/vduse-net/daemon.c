@@ -173,15 +173,15 @@ lock_poller(const struct setting *s)
 
 /* Where the main lcore forwards it waits only when there was no frame. */
 static void
-poll_until_end(struct poller *poller, int end_fd)
+poll_until_end(struct poller *poller, const struct idle_conf *idle, int end_fd)
 {
 	struct pollfd fds[] = { { .fd = end_fd, .events = POLLIN },
 		{ .fd = serve_fd(poller->serve), .events = POLLIN } };
-	const bool alone = rte_lcore_count() == 1;
+	const bool alone = rte_lcore_count() == 1, awake = idle->mode != IDLE_SLEEP;
 	bool busy;
 
 	do {
-		busy = alone && node_poll(poller->node);
+		busy = alone && (node_poll(poller->node) || awake);
 		poll(fds, 2, busy ? 0 : alone ? 1 : TICK_MS);
 		node_tick(poller->node);
 		if (fds[1].revents != 0)
@@ -192,7 +192,7 @@ poll_until_end(struct poller *poller, int end_fd)
 static int
 with_node(const struct setting *s, int listen_fd, int end_fd)
 {
-	const struct node_conf conf = { .mbufs = s->args->mbufs };
+	const struct node_conf conf = { .mbufs = s->args->mbufs, .idle = s->args->idle };
 	struct poller poller;
 	struct node *node;
 	int ret;
@@ -208,7 +208,7 @@ with_node(const struct setting *s, int listen_fd, int end_fd)
 	ret = lock_poller(s);
 	if (ret == 0) {
 		notify_ready("waiting for commands at %s", s->control);
-		poll_until_end(&poller, end_fd);
+		poll_until_end(&poller, &s->args->idle, end_fd);
 		notify_stopping("stopping");
 	}
 	poller_destroy(&poller);

@@ -19,14 +19,8 @@
 
 /* Rounds without a frame before a lcore gives its hyper-thread sibling way. */
 #define IDLE_ROUNDS 64
-/* So long it polls, with pauses, before it sleeps: longer than a peer takes to answer. */
-#define SPIN_US 500
 /* One pause, where the processor can: frames wait no longer. */
 #define PAUSE_US 2
-/* The first nap; each one after it is twice as long. */
-#define NAP_MIN_US 50
-/* A lcore that sleeps goes round so often all the same, for who watches its progress. */
-#define SLEEP_US 50000
 
 #define TAP_DRIVER "net_tap"
 
@@ -71,8 +65,8 @@ idle_init(struct idle *idle, const struct idle_conf *conf, unsigned int max_queu
 	rte_cpu_get_intrinsics_support(&cpu);
 	idle->can_pause = cpu.power_pause;
 	idle->pause_cycles = PAUSE_US * rte_get_tsc_hz() / US_PER_S;
-	idle->spin_cycles = SPIN_US * rte_get_tsc_hz() / US_PER_S;
-	idle->nap_us = NAP_MIN_US;
+	idle->spin_cycles = IDLE_SPIN_US * rte_get_tsc_hz() / US_PER_S;
+	idle->nap_us = IDLE_NAP_MIN_US;
 	idle->epfd = -1;
 	if (conf->mode != IDLE_SLEEP)
 		return 0;
@@ -202,9 +196,7 @@ wait_for_event(struct idle *idle)
 {
 	struct pollfd pfd = { .fd = idle->epfd, .events = POLLIN };
 	const bool naps = idle->bounded || idle->looks;
-	const uint32_t us = naps ? idle->nap_us : SLEEP_US;
-	const struct timespec time = { .tv_sec = us / US_PER_S,
-		.tv_nsec = us % US_PER_S * (NS_PER_S / US_PER_S) };
+	const struct timespec time = idle_timespec(naps ? idle->nap_us : IDLE_SLEEP_US);
 	struct rte_epoll_event events[2 * IDLE_FDS_MAX];
 
 	count(naps ? &idle->counters.naps : &idle->counters.sleeps);
@@ -234,7 +226,7 @@ busy_again(struct idle *idle)
 		disarm(idle);
 	idle->rounds = 0;
 	idle->since = 0;
-	idle->nap_us = RTE_MIN(NAP_MIN_US, idle->conf.usecs);
+	idle->nap_us = RTE_MIN(IDLE_NAP_MIN_US, idle->conf.usecs);
 }
 
 bool

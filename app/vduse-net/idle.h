@@ -11,7 +11,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
+#include <rte_common.h>
+#include <rte_cycles.h>
 #include <rte_interrupts.h>
 
 enum idle_mode {
@@ -22,6 +25,13 @@ enum idle_mode {
 
 #define IDLE_DEFAULT_USECS 1000
 #define IDLE_MAX_USECS     1000000
+
+/* So long it polls, with pauses, before it sleeps: longer than a peer takes to answer. */
+#define IDLE_SPIN_US 500
+/* The first nap; each one after it is twice as long. */
+#define IDLE_NAP_MIN_US 50
+/* A lcore that sleeps goes round so often all the same, for who watches its progress. */
+#define IDLE_SLEEP_US 50000
 
 struct idle_conf {
 	enum idle_mode mode;
@@ -64,6 +74,13 @@ struct idle {
 	unsigned int nb_fds;
 	struct idle_counters counters;
 };
+
+static inline struct timespec
+idle_timespec(uint64_t us)
+{
+	return (struct timespec){ .tv_sec = (time_t)(us / US_PER_S),
+		.tv_nsec = (long)(us % US_PER_S * (NS_PER_S / US_PER_S)) };
+}
 
 /* "poll", "pause", "sleep" or "sleep,USECS". Return: 0 or -EINVAL. Pure. */
 int idle_parse(const char *value, struct idle_conf *conf);

@@ -70,8 +70,7 @@ static struct app app;
 static int
 open_timer(uint64_t usec)
 {
-	const struct timespec time = { .tv_sec = usec / US_PER_S,
-		.tv_nsec = usec % US_PER_S * (NS_PER_S / US_PER_S) };
+	const struct timespec time = idle_timespec(usec);
 	const struct itimerspec every = { .it_value = time, .it_interval = time };
 	int ret, fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 

@@ -93,13 +93,14 @@ node_rig_conf(unsigned int n)
 }
 
 static int
-setup(void **state, bool live)
+setup(void **state, bool live, enum idle_mode idle)
 {
 	static struct node_rig rig;
 	struct node_rig *r = &rig;
 	struct node_conf conf = { .mbufs = MBUFS,
 		.max_containers = 8,
 		.on_main = !live,
+		.idle.mode = idle,
 		.now = live ? NULL : rig_now,
 		.now_arg = r };
 	struct node_network_conf network = { .name = "net0", .nb_uplinks = 1 };
@@ -129,13 +130,19 @@ setup(void **state, bool live)
 int
 node_rig_setup(void **state)
 {
-	return setup(state, false);
+	return setup(state, false, IDLE_SLEEP);
 }
 
 int
 node_rig_setup_live(void **state)
 {
-	return setup(state, true);
+	return setup(state, true, IDLE_SLEEP);
+}
+
+int
+node_rig_setup_awake(void **state)
+{
+	return setup(state, true, IDLE_POLL);
 }
 
 int

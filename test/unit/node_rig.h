@@ -44,6 +44,8 @@ int __wrap_rte_eth_dev_mac_addr_remove(uint16_t port, struct rte_ether_addr *mac
 int node_rig_setup(void **state);
 /* The same with a worker lcore, and the true time. */
 int node_rig_setup_live(void **state);
+/* And one that never sleeps. */
+int node_rig_setup_awake(void **state);
 int node_rig_teardown(void **state);
 
 /* How container n, from 0, is added; its address ends with n + 1. */

@@ -91,6 +91,27 @@ a_kick_wakes_it(void **state)
 	assert_true(node_progress(r->node));
 }
 
+/* All seats are left, and the lcore looks at them all the same. */
+static void
+it_stays_awake_where_it_is_to(void **state)
+{
+	struct node_rig *r = *state;
+	struct worker *w = &r->node->workers.of[0];
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
+	uint64_t rounds;
+
+	while (!all_sleep(r)) {
+		assert_true(time(NULL) < until);
+		sched_yield();
+	}
+	rounds = __atomic_load_n(&w->rounds, __ATOMIC_RELAXED);
+	while (__atomic_load_n(&w->rounds, __ATOMIC_RELAXED) - rounds < ROUNDS) {
+		assert_true(time(NULL) < until);
+		sched_yield();
+	}
+	assert_int_equal(__atomic_load_n(&w->sleeps, __ATOMIC_RELAXED), 0);
+}
+
 static void
 others_lose_nothing_where_one_is_removed(void **state)
 {
@@ -127,6 +148,8 @@ main(void)
 		LIVE_TEST(a_worker_forwards),
 		LIVE_TEST(a_kick_wakes_it),
 		LIVE_TEST(others_lose_nothing_where_one_is_removed),
+		cmocka_unit_test_setup_teardown(it_stays_awake_where_it_is_to, node_rig_setup_awake,
+				node_rig_teardown),
 	};
 
 	unit_lcores = lcores;

@@ -88,7 +88,9 @@ node_create(const struct node_conf *conf, struct node **node)
 	if (n->conf.max_containers == 0)
 		n->conf.max_containers = CONTAINERS_DEFAULT;
 	n->workers.on_main = conf->on_main || rte_lcore_count() == 1;
-	n->workers.nap_us = conf->nap_us != 0 ? conf->nap_us : IDLE_DEFAULT_USECS;
+	n->workers.idle = conf->idle;
+	if (n->workers.idle.usecs == 0)
+		n->workers.idle.usecs = IDLE_DEFAULT_USECS;
 	n->workers.now = conf->now != NULL ? conf->now : tsc;
 	n->workers.now_arg = conf->now_arg;
 	ret = workers_init(&n->workers);

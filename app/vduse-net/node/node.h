@@ -36,8 +36,8 @@ struct node_error {
 struct node_conf {
 	uint32_t mbufs; /* buffers of a pool; more pools are made as they are needed; 0: 16384 */
 	uint16_t max_containers; /* of a network, uplinks among them; 0: 1024 */
-	bool on_main;    /* the main lcore forwards, in node_poll(), whatever others there are */
-	uint32_t nap_us; /* longest nap beside a port that cannot wake; 0: 1000 */
+	bool on_main; /* the main lcore forwards, in node_poll(), whatever others there are */
+	struct idle_conf idle;      /* what lcores do without frames */
 	uint64_t (*now)(void *arg); /* cycles of the TSC; NULL: its own */
 	void *now_arg;
 };

@@ -144,7 +144,7 @@ static void
 sleep_for(struct worker *w, uint32_t us)
 {
 	struct pollfd pfd = { .fd = w->epfd, .events = POLLIN };
-	const struct timespec time = { .tv_nsec = us * 1000 };
+	const struct timespec time = idle_timespec(us);
 
 	__atomic_store_n(&w->sleeps, w->sleeps + 1, __ATOMIC_RELAXED);
 	rte_rcu_qsbr_thread_offline(w->all->qsbr, w->index);
@@ -157,18 +157,22 @@ sleep_for(struct worker *w, uint32_t us)
 static void
 rest(struct worker *w)
 {
+	if (w->all->idle.mode != IDLE_SLEEP) {
+		rte_pause();
+		return;
+	}
 	if (w->known->nb_active == 0) {
-		sleep_for(w, WORKER_SLEEP_US);
+		sleep_for(w, IDLE_SLEEP_US);
 		return;
 	}
 	rte_pause();
 	if (w->now - w->last <= w->all->spin) {
-		w->nap_us = WORKER_NAP_MIN_US;
+		w->nap_us = IDLE_NAP_MIN_US;
 		return;
 	}
 	/* only those are left that cannot wake */
 	sleep_for(w, w->nap_us);
-	w->nap_us = RTE_MIN(2 * w->nap_us, w->all->nap_us);
+	w->nap_us = RTE_MIN(2 * w->nap_us, w->all->idle.usecs);
 }
 
 static int
@@ -217,7 +221,7 @@ worker_init(struct worker *w, struct workers *all, unsigned int index, unsigned 
 	w->all = all;
 	w->index = index;
 	w->lcore = lcore;
-	w->nap_us = WORKER_NAP_MIN_US;
+	w->nap_us = IDLE_NAP_MIN_US;
 	w->veb = veb_lcore_create(index, (int)rte_lcore_to_socket_id(lcore));
 	w->seats = calloc(1, sizeof(*w->seats));
 	w->epfd = epoll_create1(EPOLL_CLOEXEC);
@@ -283,7 +287,7 @@ workers_init(struct workers *workers)
 
 	workers->nb = workers->on_main ? 1 : rte_lcore_count() - 1;
 	workers->stop = false;
-	workers->spin = WORKER_SPIN_US * rte_get_tsc_hz() / US_PER_S;
+	workers->spin = IDLE_SPIN_US * rte_get_tsc_hz() / US_PER_S;
 	workers->look = WORKER_LOOK_US * rte_get_tsc_hz() / US_PER_S;
 	workers->of = rte_calloc(
 			"workers", workers->nb, sizeof(workers->of[0]), RTE_CACHE_LINE_SIZE);

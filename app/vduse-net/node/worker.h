@@ -15,16 +15,11 @@
 #include <rte_common.h>
 #include <rte_rcu_qsbr.h>
 
+#include "idle.h"
 #include "veb.h"
 
-/* So long without a frame before a seat is left: longer than a peer takes to answer. */
-#define WORKER_SPIN_US 500
 /* Descriptors of those that were left are looked at so often by a busy lcore. */
 #define WORKER_LOOK_US 10
-/* The first nap; each one after it is twice as long. */
-#define WORKER_NAP_MIN_US 50
-/* A lcore that sleeps goes round so often all the same, for who watches its progress. */
-#define WORKER_SLEEP_US 50000
 
 struct seat {
 	struct veb_member *member;
@@ -66,14 +61,14 @@ struct workers {
 	struct worker *of;
 	unsigned int nb;
 	bool on_main;
-	bool stop;           /* atomic */
-	uint32_t nap_us;     /* longest nap */
-	uint64_t spin, look; /* cycles */
+	bool stop;             /* atomic */
+	struct idle_conf idle; /* usecs is not 0 */
+	uint64_t spin, look;   /* cycles: without a frame before a seat is left; between looks */
 	uint64_t (*now)(void *arg);
 	void *now_arg;
 };
 
-/* Return: 0 or -errno. Set on_main, nap_us and now before. Mirror: workers_fini(). */
+/* Return: 0 or -errno. Set on_main, idle and now before. Mirror: workers_fini(). */
 int workers_init(struct workers *workers);
 void workers_fini(struct workers *workers);
 
