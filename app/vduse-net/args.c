@@ -14,6 +14,7 @@
 #include "args.h"
 #include "args_check.h"
 #include "args_opts.h"
+#include "profile.h"
 
 /* getopt_long returns OPT_BASE + index in the table: clear of '?' and ':'. */
 #define OPT_BASE 256
@@ -160,9 +161,7 @@ parse_attach(const struct target *to, const char *value)
 static int
 parse_profile(const struct target *to, const char *value)
 {
-	static const char *const kinds[] = { "bulk", "latency", "xdp", "tx", "none" };
-
-	to->wire->profile = read_word(value, kinds, RTE_DIM(kinds));
+	to->wire->profile = read_word(value, profile_words, RTE_DIM(profile_words));
 	return to->wire->profile != NULL ? 0
 					 : fail(to->args,
 							   "--profile %.64s: give bulk, latency, "

@@ -12,6 +12,7 @@
 
 #include "broker/netif.h"
 #include "poller.h"
+#include "profile.h"
 #include "words.h"
 
 #define BIT(word) (UINT64_C(1) << (word))
@@ -42,30 +43,22 @@ static const struct {
 	{ CONTAINER_PROFILE, NODE_SET_PROFILE },
 };
 
-static const char *const profiles[] = {
-	[RTE_VDUSE_NET_PROFILE_LATENCY] = "latency",
-	[RTE_VDUSE_NET_PROFILE_BULK] = "bulk",
-	[RTE_VDUSE_NET_PROFILE_XDP] = "xdp",
-	[RTE_VDUSE_NET_PROFILE_NONE] = "none",
-	[RTE_VDUSE_NET_PROFILE_TX] = "tx",
-};
-
 static const char *const links[] = {
 	[VEB_LINK_AUTO] = "auto",
 	[VEB_LINK_UP] = "up",
 	[VEB_LINK_DOWN] = "down",
 };
 
-/* Return: its place; the first where there is none. */
-static unsigned int
-place_of(const char *const words[], unsigned int nb, const char *word)
+/* Of a word that was checked before. */
+static enum veb_link
+link_of(const char *word)
 {
 	unsigned int i;
 
-	for (i = 0; i < nb; i++)
-		if (strcmp(words[i], word) == 0)
-			return i;
-	return 0;
+	for (i = 0; i < RTE_DIM(links); i++)
+		if (strcmp(links[i], word) == 0)
+			return (enum veb_link)i;
+	return VEB_LINK_AUTO;
 }
 
 static int
@@ -173,10 +166,10 @@ fill_container(const struct control_container *from, struct node_container_conf 
 	to->burst = from->burst;
 	to->bum_rate = from->bum_rate;
 	to->isolated = from->isolated;
-	to->link = place_of(links, RTE_DIM(links), from->link);
+	to->link = link_of(from->link);
 	to->queues = (uint16_t)from->queues;
 	to->queue_size = (uint16_t)from->queue_size;
-	to->profile = place_of(profiles, RTE_DIM(profiles), from->profile);
+	to->profile = profile_of(from->profile);
 	to->attach = RTE_VDUSE_ATTACH_NONE; /* the broker sees to it */
 }
 
@@ -389,7 +382,7 @@ rules_of(const struct node_container_conf *conf)
 			(int)conf->max_rx_rate, "burst", (int)conf->burst, "bum_rate",
 			(int)conf->bum_rate, "isolated", conf->isolated, "link", links[conf->link],
 			"queues", conf->queues, "queue_size", conf->queue_size, "profile",
-			profiles[conf->profile], "trunk", list_vlans(&conf->trunk), "ip",
+			profile_words[conf->profile], "trunk", list_vlans(&conf->trunk), "ip",
 			list_prefixes(conf));
 	if (conf->mirror[0] != '\0')
 		json_object_set_new(rules, "mirror", json_string(conf->mirror));

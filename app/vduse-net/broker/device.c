@@ -12,23 +12,7 @@
 #include <rte_vduse_net.h>
 
 #include "broker/device.h"
-
-static enum rte_vduse_net_profile
-profile_of(const char *word)
-{
-	static const char *const words[] = {
-		[RTE_VDUSE_NET_PROFILE_LATENCY] = "latency",
-		[RTE_VDUSE_NET_PROFILE_BULK] = "bulk",
-		[RTE_VDUSE_NET_PROFILE_XDP] = "xdp",
-		[RTE_VDUSE_NET_PROFILE_NONE] = "none",
-		[RTE_VDUSE_NET_PROFILE_TX] = "tx",
-	};
-	unsigned int i;
-
-	for (i = 0; i < RTE_DIM(words) && strcmp(words[i], word) != 0; i++)
-		;
-	return i;
-}
+#include "profile.h"
 
 static int
 kernel_make(struct control_container *conf, uint32_t mtu)
