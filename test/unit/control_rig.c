@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -36,6 +35,20 @@ rig_close(struct rig *rig)
 {
 	mock_close(&rig->mock);
 	assert_int_equal(rmdir(rig->folder), 0);
+}
+
+int
+rig_setup(void **state)
+{
+	rig_open(*state, VARLINK_NO_GROUP);
+	return 0;
+}
+
+int
+rig_teardown(void **state)
+{
+	rig_close(*state);
+	return 0;
 }
 
 static bool
@@ -186,17 +199,4 @@ rig_stats(const struct rig *rig)
 
 	varlink_server_stats(control_server(rig->mock.control), &stats);
 	return stats;
-}
-
-unsigned int
-rig_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "control_mock.h"
+#include "open_files.h"
 
 /* Calls and answers; members of answers in the order of their names. */
 #define SERVICE  "org.varlink.service"
@@ -37,6 +38,11 @@ struct rig {
 void rig_open(struct rig *rig, gid_t group);
 void rig_close(struct rig *rig);
 
+/* A test that begins with an open rig, the file's own, for no group, and ends with it closed. */
+#define RIG_TEST(name) cmocka_unit_test_prestate_setup_teardown(name, rig_setup, rig_teardown, &rig)
+int rig_setup(void **state);
+int rig_teardown(void **state);
+
 /* As many turns as the server wants. */
 void rig_run(struct rig *rig);
 
@@ -58,8 +64,5 @@ bool rig_closed(struct rig *rig, int fd);
 void rig_expect(struct rig *rig, int fd, const char *call, const char *answer);
 
 struct varlink_stats rig_stats(const struct rig *rig);
-
-/* Open descriptors of this process. */
-unsigned int rig_descriptors(void);
 
 #endif /* CONTROL_RIG_H */

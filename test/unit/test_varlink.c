@@ -29,22 +29,6 @@
 
 static struct rig rig;
 
-static int
-setup(void **state)
-{
-	(void)state;
-	rig_open(&rig, VARLINK_NO_GROUP);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	rig_close(&rig);
-	return 0;
-}
-
 /* A call on a connection of its own. */
 static void
 expect(const char *call, const char *answer)
@@ -353,7 +337,7 @@ test_deadline(void **state)
 static unsigned int
 open_pipes(int *fds, unsigned int nb)
 {
-	const unsigned int before = rig_descriptors();
+	const unsigned int before = unit_count_fds();
 	unsigned int i;
 	int end[2];
 
@@ -407,7 +391,7 @@ test_descriptors(void **state)
 			fds, 1);
 	free(rig_receive(&rig, fd));
 	close_pipes(fds, 9);
-	assert_int_equal(rig_descriptors(), before + 1);
+	assert_int_equal(unit_count_fds(), before + 1);
 	close(fd);
 }
 
@@ -463,7 +447,7 @@ test_too_many_descriptors(void **state)
 	close_pipes(fds, 9);
 	close(fd);
 	/* two connections are closed at both ends */
-	assert_int_equal(rig_descriptors(), before - 4);
+	assert_int_equal(unit_count_fds(), before - 4);
 }
 
 /* The message that comes next has this number and these descriptors. */
@@ -544,29 +528,27 @@ test_send_descriptors(void **state)
 	varlink_conn_close(&to);
 	close_pipes(fds, 4);
 	json_decref(json);
-	assert_int_equal(rig_descriptors(), before - 2);
+	assert_int_equal(unit_count_fds(), before - 2);
 }
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_service),
-		CASE(test_no_such_method),
-		CASE(test_no_call),
-		CASE(test_depth),
-		CASE(test_too_long),
-		CASE(test_order),
-		CASE(test_in_pieces),
-		CASE(test_long_answer),
-		CASE(test_oneway),
-		CASE(test_later),
-		CASE(test_deadline),
-		CASE(test_descriptors),
-		CASE(test_too_many_descriptors),
-		CASE(test_send_descriptors),
+		RIG_TEST(test_service),
+		RIG_TEST(test_no_such_method),
+		RIG_TEST(test_no_call),
+		RIG_TEST(test_depth),
+		RIG_TEST(test_too_long),
+		RIG_TEST(test_order),
+		RIG_TEST(test_in_pieces),
+		RIG_TEST(test_long_answer),
+		RIG_TEST(test_oneway),
+		RIG_TEST(test_later),
+		RIG_TEST(test_deadline),
+		RIG_TEST(test_descriptors),
+		RIG_TEST(test_too_many_descriptors),
+		RIG_TEST(test_send_descriptors),
 	};
 
 	return FILTER_RUN("varlink", tests, NULL, NULL);

@@ -28,22 +28,6 @@
 
 static struct rig rig;
 
-static int
-setup(void **state)
-{
-	(void)state;
-	rig_open(&rig, VARLINK_NO_GROUP);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	rig_close(&rig);
-	return 0;
-}
-
 static void
 test_half_a_message(void **state)
 {
@@ -446,24 +430,23 @@ test_socket(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_half_a_message),
-		CASE(test_does_not_read),
-		CASE(test_half_closed),
-		CASE(test_gone),
-		CASE(test_end_with_clients),
-		CASE(test_monitor),
-		CASE(test_slow_monitor),
-		CASE(test_thousand_clients),
-		CASE(test_too_many_clients),
-		CASE(test_no_descriptor_left),
-		cmocka_unit_test_setup_teardown(test_rights, setup_group, teardown),
-		CASE(test_socket),
+		RIG_TEST(test_half_a_message),
+		RIG_TEST(test_does_not_read),
+		RIG_TEST(test_half_closed),
+		RIG_TEST(test_gone),
+		RIG_TEST(test_end_with_clients),
+		RIG_TEST(test_monitor),
+		RIG_TEST(test_slow_monitor),
+		RIG_TEST(test_thousand_clients),
+		RIG_TEST(test_too_many_clients),
+		RIG_TEST(test_no_descriptor_left),
+		cmocka_unit_test_prestate_setup_teardown(
+				test_rights, setup_group, rig_teardown, &rig),
+		RIG_TEST(test_socket),
 	};
 
 	return FILTER_RUN("varlink_clients", tests, NULL, NULL);

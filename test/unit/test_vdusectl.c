@@ -26,22 +26,6 @@
 
 static struct rig rig;
 
-static int
-setup(void **state)
-{
-	(void)state;
-	rig_open(&rig, VARLINK_NO_GROUP);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	rig_close(&rig);
-	return 0;
-}
-
 struct tool {
 	pid_t pid;
 	FILE *out, *err;
@@ -394,21 +378,19 @@ test_help(void **state)
 	free(text);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_network),
-		CASE(test_container),
-		CASE(test_netns),
-		CASE(test_rest),
-		CASE(test_reload),
-		CASE(test_monitor),
-		CASE(test_usage),
-		CASE(test_nobody),
-		CASE(test_help),
+		RIG_TEST(test_network),
+		RIG_TEST(test_container),
+		RIG_TEST(test_netns),
+		RIG_TEST(test_rest),
+		RIG_TEST(test_reload),
+		RIG_TEST(test_monitor),
+		RIG_TEST(test_usage),
+		RIG_TEST(test_nobody),
+		RIG_TEST(test_help),
 	};
 
 	return FILTER_RUN("vdusectl", tests, NULL, NULL);

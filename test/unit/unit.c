@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,19 +181,6 @@ unit_log_clear(void)
 {
 	log_no_mistake();
 	assert_int_equal(ftruncate(log_fd, 0), 0);
-}
-
-unsigned int
-unit_count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
 }
 
 /* Of shared files only: the heap's change as it likes. */

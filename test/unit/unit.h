@@ -20,6 +20,7 @@
 
 #include "fake_kernel.h"
 #include "filter.h"
+#include "open_files.h"
 
 /* Mbufs of unit_pool, and payload bytes of each. */
 #define UNIT_MBUFS     2047
@@ -64,8 +65,7 @@ void unit_log_clear(void);
 extern bool unit_mistakes_meant;
 void unit_assert_logged_once(const char *text);
 
-/* Open descriptors and mappings of the process. */
-unsigned int unit_count_fds(void);
+/* Mappings of the process. */
 unsigned int unit_count_maps(void);
 
 /* Start a thread that may run on every CPU; by itself it would share the main lcore's. */
