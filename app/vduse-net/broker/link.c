@@ -145,13 +145,14 @@ read_error(const json_t *from, struct control_error *error)
 
 /* Return: whether it keeps to the protocol. */
 static bool
-take_answer(struct link *link, const json_t *message)
+take_answer(struct link *link, json_t *message)
 {
 	const json_int_t id = json_integer_value(json_object_get(message, "id"));
 	const json_t *failed = json_object_get(message, "error");
 	const json_t *result = json_object_get(message, "result");
 	struct waiting *w = id > 0 ? find(link, id) : NULL;
 	struct control_error error;
+	json_t *reply;
 
 	/* one that is answered when nobody waits any more has been late */
 	if (w == NULL)
@@ -164,8 +165,10 @@ take_answer(struct link *link, const json_t *message)
 	if (!json_is_integer(result) || json_integer_value(result) < 0 ||
 			json_integer_value(result) > 1)
 		return false;
-	finish(link, w, (int)json_integer_value(result),
-			json_incref(json_object_get(message, "reply")), NULL);
+	/* who asked may be another thread: it alone has the reply then */
+	reply = json_incref(json_object_get(message, "reply"));
+	json_object_del(message, "reply");
+	finish(link, w, (int)json_integer_value(result), reply, NULL);
 	return true;
 }
 

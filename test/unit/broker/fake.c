@@ -25,12 +25,8 @@
 
 #define LIMIT_S 120
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all below */
-struct fake_device fake_devices[FAKE_DEVICES];
-void (*fake_attaching)(void);
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the poller's below */
 char fake_folder[32];
-static unsigned int steps, fails_at;
-static bool failed;
 static uint64_t clock_ms = 1;         /* atomic */
 static json_t *networks, *containers; /* the poller's: name to parameters */
 static json_t *fds;                   /* the same: its descriptors */
@@ -40,245 +36,6 @@ static int listen_fd, poller_end, broker_end;
 static pthread_t poller_thread, broker_thread;
 static bool poller_runs;
 static struct broker *broker;
-
-void
-fake_fail(unsigned int n)
-{
-	pthread_mutex_lock(&lock);
-	steps = 0;
-	failed = false;
-	fails_at = n;
-	pthread_mutex_unlock(&lock);
-}
-
-bool
-fake_failed(void)
-{
-	bool ret;
-
-	pthread_mutex_lock(&lock);
-	ret = failed;
-	fails_at = 0;
-	pthread_mutex_unlock(&lock);
-	return ret;
-}
-
-/* The lock is held. */
-static int
-step(void)
-{
-	if (fails_at == 0 || ++steps != fails_at)
-		return 0;
-	failed = true;
-	return -EIO;
-}
-
-int __real_rename(const char *from, const char *to);
-int __wrap_rename(const char *from, const char *to);
-
-/* The state file's. */
-int
-__wrap_rename(const char *from, const char *to)
-{
-	int ret;
-
-	pthread_mutex_lock(&lock);
-	ret = step();
-	pthread_mutex_unlock(&lock);
-	errno = -ret;
-	return ret < 0 ? -1 : __real_rename(from, to);
-}
-
-/* The lock is held. */
-static struct fake_device *
-find(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < FAKE_DEVICES; i++)
-		if (fake_devices[i].there && strcmp(fake_devices[i].name, name) == 0)
-			return &fake_devices[i];
-	return NULL;
-}
-
-struct fake_device *
-fake_device(const char *name)
-{
-	struct fake_device *device;
-
-	pthread_mutex_lock(&lock);
-	device = find(name);
-	pthread_mutex_unlock(&lock);
-	return device;
-}
-
-unsigned int
-fake_nb_devices(void)
-{
-	unsigned int i, nb = 0;
-
-	pthread_mutex_lock(&lock);
-	for (i = 0; i < FAKE_DEVICES; i++)
-		nb += fake_devices[i].there;
-	pthread_mutex_unlock(&lock);
-	return nb;
-}
-
-bool
-fake_is_open(const struct fake_device *device)
-{
-	struct pollfd pfd = { .fd = device->look };
-
-	return poll(&pfd, 1, 0) == 0;
-}
-
-/* The lock is held. A pipe's end that is open as long as somebody has the device open. */
-static int
-open_device(struct fake_device *device)
-{
-	int pipes[2];
-
-	if (device->look >= 0)
-		close(device->look);
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return -errno;
-	device->look = pipes[0];
-	return pipes[1];
-}
-
-static int
-kernel_make(struct control_container *conf, uint32_t mtu)
-{
-	struct fake_device *device = fake_devices;
-	int ret;
-
-	pthread_mutex_lock(&lock);
-	ret = find(conf->name) != NULL ? -EEXIST : step();
-	if (ret == 0) {
-		while (device->there)
-			device++;
-		*device = (struct fake_device){ .there = true, .look = -1, .mtu = mtu };
-		snprintf(device->name, sizeof(device->name), "%.63s", conf->name);
-		snprintf(device->mac, sizeof(device->mac), "%s", conf->mac);
-		conf->queues = 1;
-		ret = open_device(device);
-	}
-	pthread_mutex_unlock(&lock);
-	return ret;
-}
-
-static int
-kernel_open(const char *name)
-{
-	struct fake_device *device;
-	int ret = -ENOENT;
-
-	pthread_mutex_lock(&lock);
-	device = find(name);
-	if (device != NULL)
-		ret = fake_is_open(device) ? -EBUSY : open_device(device);
-	pthread_mutex_unlock(&lock);
-	return ret;
-}
-
-static struct fake_device *awaited;
-
-static bool
-is_served(void)
-{
-	return fake_is_open(awaited);
-}
-
-/* As the kernel: it waits for who serves the device. */
-static int
-kernel_attach(const char *name, const char *how)
-{
-	int ret;
-
-	pthread_mutex_lock(&lock);
-	awaited = find(name);
-	ret = step();
-	pthread_mutex_unlock(&lock);
-	if (ret < 0)
-		return ret;
-	if (fake_attaching != NULL)
-		fake_attaching();
-	if (!fake_wait(is_served))
-		return -ETIMEDOUT;
-	pthread_mutex_lock(&lock);
-	awaited->attached = true;
-	snprintf(awaited->how, sizeof(awaited->how), "%s", how);
-	pthread_mutex_unlock(&lock);
-	return 0;
-}
-
-static int
-kernel_detach(const char *name)
-{
-	struct fake_device *device;
-	int ret;
-
-	pthread_mutex_lock(&lock);
-	device = find(name);
-	ret = device != NULL ? step() : 0;
-	if (device != NULL && ret == 0)
-		device->attached = false;
-	pthread_mutex_unlock(&lock);
-	return ret;
-}
-
-static int
-kernel_remove(const char *name)
-{
-	struct fake_device *device;
-	int ret;
-
-	pthread_mutex_lock(&lock);
-	device = find(name);
-	ret = device == NULL ? -ENODEV : fake_is_open(device) ? -EBUSY : step();
-	if (ret == 0) {
-		device->there = false;
-		close(device->look);
-	}
-	pthread_mutex_unlock(&lock);
-	return ret;
-}
-
-static int
-kernel_interface(const char *name, char ifname[IFNAMSIZ])
-{
-	int ret;
-
-	pthread_mutex_lock(&lock);
-	ret = find(name)->attached ? step() : -ENODEV;
-	pthread_mutex_unlock(&lock);
-	snprintf(ifname, IFNAMSIZ, "%.15s", name);
-	return ret;
-}
-
-static int
-kernel_place(const char *ifname, const struct netif_conf *conf, struct netif_error *error)
-{
-	int ret;
-
-	memset(error, 0, sizeof(*error));
-	pthread_mutex_lock(&lock);
-	ret = step();
-	if (ret == 0)
-		find(ifname)->placed = *conf;
-	pthread_mutex_unlock(&lock);
-	return ret;
-}
-
-const struct device_ops fake_kernel = {
-	.make = kernel_make,
-	.open = kernel_open,
-	.attach = kernel_attach,
-	.detach = kernel_detach,
-	.remove = kernel_remove,
-	.interface = kernel_interface,
-	.place = kernel_place,
-};
 
 static int
 refuse(struct control_error *error, const char *id)
@@ -324,7 +81,7 @@ poller_do(struct serve_request *r)
 		r->reply = json_pack("[{ss si}]", "name", "c1", "mtu", 8900);
 		return 0;
 	}
-	if (step() != 0) {
+	if (fake_step() != 0) {
 		if (r->fd >= 0)
 			close(r->fd);
 		return refuse(&r->error, "NoBuffers");
@@ -507,15 +264,11 @@ void
 fake_stop(void)
 {
 	char command[64];
-	unsigned int i;
 
 	fake_broker_stop();
 	fake_poller_stop();
 	close(listen_fd);
-	for (i = 0; i < FAKE_DEVICES; i++)
-		if (fake_devices[i].there)
-			close(fake_devices[i].look);
-	memset(fake_devices, 0, sizeof(fake_devices));
+	fake_devices_gone();
 	snprintf(command, sizeof(command), "rm -r %s", fake_folder);
 	assert_int_equal(system(command), 0);
 }

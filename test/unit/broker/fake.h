@@ -23,7 +23,6 @@ struct fake_device {
 	uint32_t mtu;
 };
 
-extern struct fake_device fake_devices[FAKE_DEVICES];
 extern const struct device_ops fake_kernel;
 
 /* Of all that can fail the n-th (from 1) does, once, from now on; 0: none. */
@@ -31,6 +30,8 @@ void fake_fail(unsigned int n);
 
 /* Whether it has failed. */
 bool fake_failed(void);
+/* One thing that can: 0 or -EIO. */
+int fake_step(void);
 
 /* Called in the middle of an attachment, where not NULL, on the job thread. */
 extern void (*fake_attaching)(void);
@@ -38,6 +39,10 @@ extern void (*fake_attaching)(void);
 struct fake_device *fake_device(const char *name); /* NULL: none */
 unsigned int fake_nb_devices(void);
 bool fake_is_open(const struct fake_device *device);
+unsigned int fake_nb_open(void);
+
+/* As after a boot. While neither broker nor poller runs. */
+void fake_devices_gone(void);
 
 /* All of it, in a folder of its own. */
 void fake_start(void);

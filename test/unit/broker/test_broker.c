@@ -238,11 +238,7 @@ test_del_fails(void **state)
 static bool
 poller_has_all(void)
 {
-	unsigned int i, nb = 0;
-
-	for (i = 0; i < FAKE_DEVICES; i++)
-		nb += fake_devices[i].there && fake_is_open(&fake_devices[i]);
-	return nb == MANY && fake_poller_has() == MANY;
+	return fake_nb_open() == MANY && fake_poller_has() == MANY;
 }
 
 static void
@@ -327,17 +323,11 @@ test_both_die(void **state)
 static void
 test_devices_gone(void **state)
 {
-	unsigned int i;
-
 	(void)state;
 	add_many();
 	fake_broker_stop();
 	fake_poller_stop();
-	for (i = 0; i < FAKE_DEVICES; i++) {
-		if (fake_devices[i].there)
-			close(fake_devices[i].look);
-		fake_devices[i].there = false;
-	}
+	fake_devices_gone();
 	fake_poller_start();
 	fake_broker_start();
 	assert_true(fake_wait(poller_has_all));
