@@ -10,10 +10,11 @@ lib=$tree/usr/lib/x86_64-linux-gnu
 vdusectl=$subject/app/vdusectl/vdusectl
 interface=org.dpdk.vduse
 
-# serve: the server, on $work/control; sets server.
+# serve: the server, on $run/control; sets server.
 serve() {
+	mkdir -m 0700 -p "$run"
 	rm -f "$work/net.conf"
-	"$subject/test/unit/app/control_server" "$work/control" "$work/net.conf" >"$work/server.log" 2>&1 &
+	"$subject/test/unit/app/control_server" "$run/control" "$work/net.conf" >"$work/server.log" 2>&1 &
 	server=$!
 	background+=("$server")
 	wait_for "$patience" grep -qx ready "$work/server.log" || { log server; fail "the server does not start"; }
@@ -32,7 +33,7 @@ varlinkctl() {
 }
 
 call() {
-	varlinkctl --json=short call "unix:$work/control" "$interface.$1" "$2"
+	varlinkctl --json=short call "unix:$run/control" "$interface.$1" "$2"
 }
 
 # answers WANT METHOD PARAMETERS
@@ -51,10 +52,10 @@ refuses() {
 case_introspect() {
 	need_varlinkctl
 	serve
-	varlinkctl info "unix:$work/control" >"$work/info"
+	varlinkctl info "unix:$run/control" >"$work/info"
 	grep -q 'Product: dpdk-vduse-net' "$work/info"
-	[ "$(varlinkctl list-interfaces "unix:$work/control" | sort | xargs)" = "$interface org.varlink.service" ]
-	varlinkctl introspect "unix:$work/control" "$interface" >"$work/told"
+	[ "$(varlinkctl list-interfaces "unix:$run/control" | sort | xargs)" = "$interface org.varlink.service" ]
+	varlinkctl introspect "unix:$run/control" "$interface" >"$work/told"
 	varlinkctl validate-idl "$pages/app/vduse-net/varlink/$interface.varlink" >"$work/file"
 	cmp "$work/told" "$work/file"
 	varlinkctl validate-idl "$pages/app/vduse-net/varlink/org.varlink.service.varlink" >/dev/null
@@ -80,29 +81,29 @@ case_more() {
 	local monitor
 	need_varlinkctl
 	serve
-	varlinkctl --json=short --timeout=infinity call --more "unix:$work/control" "$interface.Monitor" '{}' \
+	varlinkctl --json=short --timeout=infinity call --more "unix:$run/control" "$interface.Monitor" '{}' \
 		>"$work/events.log" 2>&1 &
 	monitor=$!
 	background+=("$monitor")
 	wait_for "$patience" grep -q '"event":"ready"' "$work/events.log" || { log events; fail "no event"; }
-	"$vdusectl" -S "$work/control" network add net0
+	"$vdusectl" -S "$run/control" network add net0
 	wait_for "$patience" grep -qF '{"event":"network_added","network":"net0"}' "$work/events.log" ||
 		{ log events; fail "no event of the network"; }
 	kill "$monitor"
 	wait "$monitor" || true
 	# who is gone does not matter to the next
-	"$vdusectl" -S "$work/control" network add net1
+	"$vdusectl" -S "$run/control" network add net1
 }
 
 case_tool() {
 	local status=0
 	serve
 	echo "network add net0 mtu 9000" >"$work/net.conf"
-	"$vdusectl" -S "$work/control" reload | grep -qx '1 added, 0 changed, 0 removed'
-	"$vdusectl" -S "$work/control" show config | cmp - "$work/net.conf"
+	"$vdusectl" -S "$run/control" reload | grep -qx '1 added, 0 changed, 0 removed'
+	"$vdusectl" -S "$run/control" show config | cmp - "$work/net.conf"
 	kill "$server"
 	wait "$server" || true
-	"$vdusectl" -S "$work/control" check 2>"$work/tool.log" || status=$?
+	"$vdusectl" -S "$run/control" check 2>"$work/tool.log" || status=$?
 	[ "$status" = 3 ] || fail "status $status without a server"
 	grep -q 'Connection refused: is dpdk-vduse-net running' "$work/tool.log"
 }
@@ -123,16 +124,16 @@ case_completion() {
 	vdusectl() {
 		"$vdusectl" "$@"
 	}
-	vdusectl -S "$work/control" network add net0
-	vdusectl -S "$work/control" container add c1 network net0
-	vdusectl -S "$work/control" container add c2 network net0
+	vdusectl -S "$run/control" network add net0
+	vdusectl -S "$run/control" container add c1 network net0
+	vdusectl -S "$run/control" container add c2 network net0
 	completes 'rebalance reload' re
 	completes 'add set del show' network ''
 	completes 'config' show ''
 	completes 'max-macs max-tx-rate max-rx-rate' container add c9 max
 	completes 'auto up down' container set c9 link ''
-	completes 'c1 c2' -S "$work/control" container del ''
-	completes 'net0' -S "$work/control" network set n
+	completes 'c1 c2' -S "$run/control" container del ''
+	completes 'net0' -S "$run/control" network set n
 	completes '' container add ''
 }
 

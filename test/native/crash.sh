@@ -12,7 +12,7 @@ app_start() {
 	local name=$1
 	shift
 	: >"$work/app.log"
-	LD_PRELOAD=$preload RUNTIME_DIRECTORY=$work/run "$app" -l 0 --no-pci --no-telemetry --no-huge \
+	LD_PRELOAD=$preload RUNTIME_DIRECTORY=$run "$app" -l 0 --no-pci --no-telemetry --no-huge \
 		--no-shconf -m 128 --vdev net_ring0 -- --port net_ring0 --name "$name" \
 		--attach vhost --keep "${app_keep:-0}" "$@" >"$work/app.log" 2>&1 </dev/null &
 	app_pid=$!
@@ -73,7 +73,7 @@ echo_end() {
 killed() {
 	local format=$1 n ms both slowest=0 busiest=0
 	shift
-	mkdir -p -m 700 "$work/run"
+	mkdir -p -m 700 "$run"
 	app_start k1 --ring "$format" --idle poll "$@"
 	app_ready
 	echo_start "$format"
@@ -96,14 +96,14 @@ killed() {
 	echo_end
 	app_end
 	nothing_left
-	[ ! -e "$work/run/k1.state" ] || fail "its state file is left"
+	[ ! -e "$run/k1.state" ] || fail "its state file is left"
 }
 
 # taken FORMAT: a new process takes the device over from the one that runs; not a frame is lost
 # between them, but for those that the first one's port had.
 taken() {
 	local format=$1 n first
-	mkdir -p -m 700 "$work/run"
+	mkdir -p -m 700 "$run"
 	app_start k1 --ring "$format"
 	app_ready
 	echo_start "$format"
@@ -127,12 +127,12 @@ taken() {
 	echo_end
 	app_end
 	nothing_left
-	[ ! -e "$work/run/k1.state" ] && [ ! -e "$work/run/k1.sock" ] || fail "left: $(ls "$work/run")"
+	[ ! -e "$run/k1.state" ] && [ ! -e "$run/k1.sock" ] || fail "left: $(ls "$run")"
 }
 
 # Nobody to take over from: as without it.
 case_nobody() {
-	mkdir -p -m 700 "$work/run"
+	mkdir -p -m 700 "$run"
 	app_start k1 --takeover
 	app_ready
 	grep -q 'k1: no process serves it' "$work/app.log" || { log app; fail "not a word about it"; }
@@ -143,16 +143,16 @@ case_nobody() {
 # A file that cannot be used is in nobody's way: one line, and a clean start.
 stale() {
 	local what=$1
-	mkdir -p -m 700 "$work/run"
-	rm -rf "$work/run/k1.state"
+	mkdir -p -m 700 "$run"
+	rm -rf "$run/k1.state"
 	case $what in
-	empty) : >"$work/run/k1.state" ;;
-	short) echo VDUSE >"$work/run/k1.state" ;;
-	foreign) head -c 100000 /dev/urandom >"$work/run/k1.state" ;;
-	link) ln -s /etc/passwd "$work/run/k1.state" ;;
-	folder) mkdir "$work/run/k1.state" ;;
+	empty) : >"$run/k1.state" ;;
+	short) echo VDUSE >"$run/k1.state" ;;
+	foreign) head -c 100000 /dev/urandom >"$run/k1.state" ;;
+	link) ln -s /etc/passwd "$run/k1.state" ;;
+	folder) mkdir "$run/k1.state" ;;
 	esac
-	[ -L "$work/run/k1.state" ] || chmod 600 "$work/run/k1.state"
+	[ -L "$run/k1.state" ] || chmod 600 "$run/k1.state"
 	app_start k1
 	app_ready
 	if [ "$what" != empty ]; then
@@ -175,7 +175,7 @@ case_stale() {
 second() {
 	: >"$work/second.log"
 	# shellcheck disable=SC2086
-	LD_PRELOAD=$preload RUNTIME_DIRECTORY=$work/run ${as:-} "$app" -l 0 --no-pci --no-telemetry \
+	LD_PRELOAD=$preload RUNTIME_DIRECTORY=$run ${as:-} "$app" -l 0 --no-pci --no-telemetry \
 		--no-huge --no-shconf -m 128 --vdev net_ring0 ${more:-} -- --port "${port:-net_ring0}" \
 		--name k1 --attach vhost --keep 0 "$@" >"$work/second.log" 2>&1 </dev/null &
 	second_pid=$!
@@ -190,11 +190,11 @@ fails() {
 	[ $status != 0 ] || { log second; fail "$1: it does not fail"; }
 	running "$app_pid" || { log app; fail "$1: the process that served has ended"; }
 	echo_ok back
-	[ -S "$work/run/k1.sock" ] && [ -e "$work/run/k1.state" ] || fail "left: $(ls "$work/run")"
+	[ -S "$run/k1.sock" ] && [ -e "$run/k1.state" ] || fail "left: $(ls "$run")"
 }
 
 serve_first() {
-	mkdir -p -m 700 "$work/run"
+	mkdir -p -m 700 "$run"
 	app_start k1
 	app_ready
 	echo_start split
@@ -207,7 +207,7 @@ serve_end() {
 	echo_end
 	app_end
 	nothing_left
-	[ ! -e "$work/run/k1.state" ] && [ ! -e "$work/run/k1.sock" ] || fail "left: $(ls "$work/run")"
+	[ ! -e "$run/k1.state" ] && [ ! -e "$run/k1.sock" ] || fail "left: $(ls "$run")"
 }
 
 # Each step of a new process fails; the last one is with the device in its hands.
@@ -236,7 +236,7 @@ case_peers() {
 	local what
 	serve_first
 	for what in '' x hello; do
-		/usr/bin/python3 - "$work/run/k1.sock" "$what" <<'PYTHON'
+		/usr/bin/python3 - "$run/k1.sock" "$what" <<'PYTHON'
 import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 s.connect(sys.argv[1])
@@ -259,7 +259,7 @@ case_resumed() {
 	wait_for "$patience" is_gone running "$second_pid" || { log second; fail "it does not end"; }
 	wait "$second_pid" && fail "it does not fail"
 	emu show | grep -q '^k1: closed' || fail "the device is gone: $(emu show)"
-	[ -e "$work/run/k1.state" ] || fail "its state file is gone"
+	[ -e "$run/k1.state" ] || fail "its state file is gone"
 	app_start k1
 	app_ready
 	echo_ok back
@@ -274,7 +274,7 @@ case_kept() {
 	for n in 1 2 3; do
 		app_end
 		emu show | grep -q '^k1: closed' || fail "the device is gone: $(emu show)"
-		[ -e "$work/run/k1.state" ] && [ ! -e "$work/run/k1.sock" ] || fail "left: $(ls "$work/run")"
+		[ -e "$run/k1.state" ] && [ ! -e "$run/k1.sock" ] || fail "left: $(ls "$run")"
 		app_start k1
 		app_ready
 		grep -q 'k1: resumed after the previous process' "$work/app.log" || fail "it was not resumed"
@@ -283,10 +283,10 @@ case_kept() {
 	echo_ok full
 	echo_end
 	app_end
-	LD_PRELOAD=$preload RUNTIME_DIRECTORY=$work/run "$app" --destroy k1 >"$work/destroy.log" 2>&1 ||
+	LD_PRELOAD=$preload RUNTIME_DIRECTORY=$run "$app" --destroy k1 >"$work/destroy.log" 2>&1 ||
 		{ log destroy; fail "--destroy"; }
 	nothing_left
-	[ ! -e "$work/run/k1.state" ] || fail "its state file is left"
+	[ ! -e "$run/k1.state" ] || fail "its state file is left"
 }
 
 case_run crash/stale case_stale

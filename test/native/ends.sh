@@ -13,9 +13,9 @@ own_start() {
 		shift
 	done
 	shift
-	mkdir -m 0700 -p "$work/run"
+	mkdir -m 0700 -p "$run"
 	: >"$work/app.log"
-	RUNTIME_DIRECTORY=$work/run LD_PRELOAD=$preload ${app_as[@]+"${app_as[@]}"} "$app" -d "$pmd" \
+	RUNTIME_DIRECTORY=$run LD_PRELOAD=$preload ${app_as[@]+"${app_as[@]}"} "$app" -d "$pmd" \
 		-l 0,1 --no-pci --iova-mode=va ${eal[@]+"${eal[@]}"} --vdev net_null0 -- \
 		--port net_null0 --name "$name" --attach vhost --keep 0 "$@" >"${app_out:-$work/app.log}" \
 		2>"$work/app.err.log" &

@@ -269,9 +269,9 @@ small_end() {
 app_start() {
 	local name=$1 port=${app_port:-net_null0}
 	shift
-	mkdir -m 0700 -p "$work/run"
+	mkdir -m 0700 -p "$run"
 	: >"$work/app.log"
-	RUNTIME_DIRECTORY=$work/run LD_PRELOAD=$preload ${app_as[@]+"${app_as[@]}"} "$app" \
+	RUNTIME_DIRECTORY=$run LD_PRELOAD=$preload ${app_as[@]+"${app_as[@]}"} "$app" \
 		-d "$pmd" -l 0,1 --no-pci --no-huge --no-shconf -m 128 --iova-mode=va \
 		${app_eal[@]+"${app_eal[@]}"} --vdev "$port" -- --port "${port%%,*}" --name "$name" --keep 0 "$@" \
 		>"$work/app.log" 2>&1 &
@@ -384,7 +384,7 @@ after_case() {
 }
 
 group_end() {
-	rm -rf "/var/run/dpdk/nb$$" "/var/run/dpdk/nf$$" # EAL leaves them with --in-memory
+	rm -rf "$run" "/var/run/dpdk/nb$$" "/var/run/dpdk/nf$$" # EAL leaves them with --in-memory
 	[ -z "$work" ] || [ -n "${NATIVE_LOGS:-}" ] || rm -rf "$work"
 }
 
@@ -395,5 +395,7 @@ else
 	work=$(mktemp -d "${TMPDIR:-/tmp}/vduse-native.XXXXXX")
 fi
 skip_reason=$work/skip-reason
+# The programs' runtime and state folder: names of sockets are short, and those of logs may be long.
+run=/run/vduse-native-$$
 trap group_end EXIT
 trap 'exit 143' TERM INT HUP

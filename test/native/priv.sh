@@ -109,7 +109,7 @@ case_confined() {
 
 # Telemetry's threads are made later, confined as their maker is.
 telemetry() {
-	/usr/bin/python3 - "$work/run/dpdk/p1/dpdk_telemetry.v2" "$app_pid" <<'PYTHON' || fail telemetry
+	/usr/bin/python3 - "$run/dpdk/p1/dpdk_telemetry.v2" "$app_pid" <<'PYTHON' || fail telemetry
 import glob, json, socket, stat, os, sys
 path, pid = sys.argv[1:]
 assert stat.S_IMODE(os.stat(path).st_mode) & 0o077 == 0, oct(os.stat(path).st_mode)

@@ -121,7 +121,7 @@ case_second_signal() {
 	kill -TERM "$app_pid"
 	app_ended 1
 	grep -q 'b1: stays in /dev/vduse.*--destroy b1' "$work/app.log" || { log app; fail "no cure"; }
-	[ ! -e "$work/run/dpdk/b1/dpdk_telemetry.v2" ] || fail "the telemetry socket stays"
+	[ ! -e "$run/dpdk/b1/dpdk_telemetry.v2" ] || fail "the telemetry socket stays"
 	kill -KILL "$small_pid"
 	wait "$small_pid" 2>/dev/null || true
 	exec 9>&- 4<&-

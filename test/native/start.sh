@@ -13,11 +13,11 @@ serve() {
 		shift
 	done
 	[ $# = 0 ] || eal=("${@:2}")
-	mkdir -m 0700 -p "$work/run" "$work/state"
+	mkdir -m 0700 -p "$run" "$run/state"
 	: >"$work/$log.log"
-	RUNTIME_DIRECTORY=$work/run LD_PRELOAD=$preload "$app" -d "$pmd" --no-pci -l 0,1 --no-huge -m 64 \
+	RUNTIME_DIRECTORY=$run LD_PRELOAD=$preload "$app" -d "$pmd" --no-pci -l 0,1 --no-huge -m 64 \
 		${eal[@]+"${eal[@]}"} --vdev net_null0 -- --port net_null0 --name "$name" \
-		--mac 02:00:00:00:00:01 --attach vhost --state-dir "$work/state" --keep 0 \
+		--mac 02:00:00:00:00:01 --attach vhost --state-dir "$run/state" --keep 0 \
 		${options[@]+"${options[@]}"} >"$work/$log.log" 2>&1 &
 	app_pid=$!
 	background+=("$app_pid")
@@ -42,7 +42,7 @@ end() {
 # Neither a device nor a folder of EAL's.
 all_gone() {
 	nothing_left
-	[ -z "$(ls "$work/run/dpdk")" ] || fail "left of EAL: $(ls "$work"/run/dpdk/*)"
+	[ -z "$(ls "$run/dpdk")" ] || fail "left of EAL: $(ls "$run"/dpdk/*)"
 }
 
 case_two() {
@@ -78,7 +78,7 @@ case_killed() {
 	serves app
 	kill -KILL "$app_pid"
 	wait "$app_pid" 2>/dev/null || true
-	[ -e "$work/run/dpdk/c1/config" ] || fail "nothing is left to test with"
+	[ -e "$run/dpdk/c1/config" ] || fail "nothing is left to test with"
 	serve c1 second
 	serves second
 	end "$app_pid"
