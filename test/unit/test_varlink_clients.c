@@ -434,6 +434,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+#define GROUP_TEST(name) \
+	cmocka_unit_test_prestate_setup_teardown(name, setup_group, rig_teardown, &rig)
 		RIG_TEST(test_half_a_message),
 		RIG_TEST(test_does_not_read),
 		RIG_TEST(test_half_closed),
@@ -444,8 +446,7 @@ main(void)
 		RIG_TEST(test_thousand_clients),
 		RIG_TEST(test_too_many_clients),
 		RIG_TEST(test_no_descriptor_left),
-		cmocka_unit_test_prestate_setup_teardown(
-				test_rights, setup_group, rig_teardown, &rig),
+		GROUP_TEST(test_rights),
 		RIG_TEST(test_socket),
 	};
 
