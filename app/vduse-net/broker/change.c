@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -312,12 +313,15 @@ static int
 open_netns(struct job *job, const struct control_container *conf, int *netns)
 {
 	*netns = -1;
-	if (conf->netns_fd >= 0)
-		*netns = dup(conf->netns_fd);
-	else if (conf->netns[0] != '\0')
+	if (conf->netns_fd >= 0) {
+		*netns = fcntl(conf->netns_fd, F_DUPFD_CLOEXEC, 0);
+		if (*netns < 0)
+			*netns = -errno;
+	} else if (conf->netns[0] != '\0') {
 		*netns = netif_open_netns(conf->netns);
-	else
+	} else {
 		return 0;
+	}
 	return *netns >= 0 ? 0
 			   : job_fail(job, "Kernel", "netns", "%.128s: is no network namespace: %s",
 					     conf->netns, strerror(-*netns));
