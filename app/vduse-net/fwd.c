@@ -315,21 +315,23 @@ fwd_poll(struct fwd *fwd)
 			return;
 }
 
+static uint64_t
+rounds_of(const struct fwd_lcore *lcore)
+{
+	return __atomic_load_n(&lcore->rounds, __ATOMIC_RELAXED);
+}
+
 bool
 fwd_progress(struct fwd *fwd)
 {
 	struct fwd_lcore *lcore;
-	bool all = true;
-	uint64_t rounds;
 
-	for (lcore = fwd->lcores; lcore < fwd->lcores + fwd->nb_lcores; lcore++) {
-		if (lcore->nb_streams == 0)
-			continue;
-		rounds = __atomic_load_n(&lcore->rounds, __ATOMIC_RELAXED);
-		all &= rounds != lcore->seen;
-		lcore->seen = rounds;
-	}
-	return all;
+	for (lcore = fwd->lcores; lcore < fwd->lcores + fwd->nb_lcores; lcore++)
+		if (lcore->nb_streams != 0 && rounds_of(lcore) == lcore->seen)
+			return false;
+	for (lcore = fwd->lcores; lcore < fwd->lcores + fwd->nb_lcores; lcore++)
+		lcore->seen = rounds_of(lcore);
+	return true;
 }
 
 int

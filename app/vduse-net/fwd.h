@@ -121,8 +121,8 @@ int fwd_start(struct fwd *fwd);
 void fwd_stop(struct fwd *fwd);
 
 /*
- * Whether each lcore with streams has gone round its loop since the last call.
- * Main lcore.
+ * Whether each lcore with streams has gone round its loop since the last call that
+ * said so: two that sleep need not be awake at the same time. Main lcore.
  */
 bool fwd_progress(struct fwd *fwd);
 

@@ -45,10 +45,12 @@
 
 /*
  * What the driver has sent is forwarded before the end: until nothing has come for
- * so long, and no longer than the other, in milliseconds.
+ * so long, and no longer than the next, in milliseconds in which the lcores ran. A
+ * lcore that does not run is waited for until the last.
  */
 #define DRAIN_QUIET_MS 20
 #define DRAIN_MS       1000
+#define DRAIN_HELD_MS  20000
 #define DRAIN_STEP_MS  5
 
 struct app {
@@ -207,18 +209,21 @@ drain_step(void)
 static void
 drain(void)
 {
-	const uint64_t end = rte_get_timer_cycles() + DRAIN_MS * rte_get_timer_hz() / 1000;
+	const uint64_t end = rte_get_timer_cycles() + DRAIN_HELD_MS * rte_get_timer_hz() / 1000;
 	uint64_t now, before = received();
-	unsigned int quiet = 0, w;
+	unsigned int quiet = 0, ran = 0, w;
 
 	for (w = 0; w < app.args.nb_wires; w++)
 		wire_link_down(&app.wires[w]);
-	while (rte_get_timer_cycles() < end && quiet < DRAIN_QUIET_MS) {
+	while (rte_get_timer_cycles() < end && ran < DRAIN_MS && quiet < DRAIN_QUIET_MS) {
 		if (drain_step())
 			return;
-		now = received();
 		/* a lcore that has not looked meanwhile has not found nothing */
-		quiet = now == before && fwd_progress(&app.fwd) ? quiet + DRAIN_STEP_MS : 0;
+		if (!fwd_progress(&app.fwd))
+			continue;
+		now = received();
+		quiet = now == before ? quiet + DRAIN_STEP_MS : 0;
+		ran += DRAIN_STEP_MS;
 		before = now;
 	}
 }

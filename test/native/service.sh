@@ -82,9 +82,18 @@ case_watchdog() {
 	nothing_left
 }
 
+# main_switches: how often the main thread has gone to sleep.
+main_switches() {
+	sed -n 's/^voluntary_ctxt_switches:[[:space:]]*//p' "/proc/$app_pid/task/$app_pid/status"
+}
+
+main_went_on() {
+	[ "$(main_switches)" -ge "$1" ]
+}
+
 # What the driver has sent is forwarded before the end.
 case_drain() {
-	local n
+	local n switches
 	manager_start
 	app_port=net_null0,no-rx=1 app_start d1 --attach vhost --profile latency
 	need_told READY=1
@@ -95,7 +104,9 @@ case_drain() {
 	[ "$(app_sent)" = 0 ] || fail "frames were taken already"
 	kill -TERM "$app_pid"
 	need_told STOPPING=1
-	sleep 0.03 # without waiting for it, it would be over by now
+	# it has seen several times that the lcore stands still, and does not give the frames up
+	switches=$(main_switches)
+	wait_for "$patience" main_went_on $((switches + 20)) || { log app; fail "it does not wait for the lcore"; }
 	let_go
 	wait_for "$patience" grep -q '^mbufs:' "$work/app.log" || { log app; fail "no statistics at the end"; }
 	front_end
