@@ -81,10 +81,10 @@ wakes_on() {
 	small_up
 	counters
 	local before=$wakes rounds=0
-	# where other work keeps it from falling asleep between two, it takes more of them
+	# where other work keeps it from falling asleep between two, they come slower
 	until [ "$wakes" -ge $((before + 25)) ]; do
 		[ $rounds -lt 20 ] || fail "$((wakes - before)) wake-ups for $((50 * rounds)) frames"
-		wake_frames 50 20000
+		wake_frames 50 $((20000 * (rounds + 1)))
 		rounds=$((rounds + 1))
 		counters
 	done
