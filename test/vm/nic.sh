@@ -87,7 +87,8 @@ nic_options() {
 			-device "$(nic_device "$kind"),id=nic$i,bus=port$i,netdev=in$i,mac=52:54:00:00:0$i:01,romfile="
 			-device "virtio-net-pci,id=far$i,netdev=out$i,mac=52:54:00:00:0$i:02,romfile=")
 		i=$((i + 1))
-		# DPDK's driver reads address 0 when it starts the device; testpmd has that too
-		[ "$kind" != vmxnet3 ] || nic_known="DMAR: \\[DMA Read .* device \\[0$i:00\\.0\\] fault addr 0x0 "
+		# DPDK's driver reads address 0 when it starts the device; testpmd has that too. Newer kernels
+		# say the PCI domain as well.
+		[ "$kind" != vmxnet3 ] || nic_known="DMAR: \\[DMA Read .* device \\[(0000:)?0$i:00\\.0\\] fault addr 0x0 "
 	done
 }
