@@ -291,8 +291,12 @@ pool_ends(struct burst_test *t)
 static void
 with_every_body(void (*one)(struct burst_test *t))
 {
+#ifdef VDUSE_WIDE_BODIES
 	static const uint16_t widths[] = { RTE_VECT_SIMD_128, RTE_VECT_SIMD_256,
 		RTE_VECT_SIMD_512 };
+#else
+	static const uint16_t widths[] = { RTE_VECT_SIMD_128 };
+#endif
 	struct burst_test t;
 	unsigned int v, w;
 
@@ -333,7 +337,7 @@ test_body_is_chosen(void **state)
 	bench_up(&b, &conf);
 	assert_string_equal(b.net->bodies->name, "plain");
 	bench_down(&b);
-#ifdef RTE_ARCH_X86
+#ifdef VDUSE_WIDE_BODIES
 	if (rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) <= 0)
 		skip();
 	assert_int_equal(rte_vect_set_max_simd_bitwidth(RTE_VECT_SIMD_256), 0);

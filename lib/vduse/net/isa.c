@@ -13,7 +13,7 @@
 
 static const struct net_bodies plain = BODIES(plain);
 
-#ifdef RTE_ARCH_X86_64
+#ifdef VDUSE_WIDE_BODIES
 static bool
 has_avx512(void)
 {
