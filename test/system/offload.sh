@@ -5,7 +5,8 @@
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 
-megabytes=10
+# In one direction of an exchange: some thousand frames of an Ethernet's length.
+megabytes=4
 
 # start PROFILE...: the application, its container c1 with the first profile. A second
 # one makes a second container c2, which is its port.
@@ -234,10 +235,10 @@ case_vlan() {
 		say "profiles $pair"
 		# shellcheck disable=SC2086
 		start $pair
-		megabytes=4 exchange_tagged 5 802.1Q:5
-		megabytes=4 exchange_tagged 6 802.1ad:6
-		megabytes=4 exchange_tagged 7 802.1Q:7 802.1Q:8
-		megabytes=4 exchange_tagged 9 802.1ad:9 802.1Q:10 802.1Q:11
+		megabytes=2 exchange_tagged 5 802.1Q:5
+		megabytes=2 exchange_tagged 6 802.1ad:6
+		megabytes=2 exchange_tagged 7 802.1Q:7 802.1Q:8
+		megabytes=2 exchange_tagged 9 802.1ad:9 802.1Q:10 802.1Q:11
 		finish
 		clean_slate
 	done
@@ -267,7 +268,7 @@ case_alone() {
 		say "only: ${set:-none}"
 		# shellcheck disable=SC2086
 		only $set
-		megabytes=5 exchange "in_ns c2"
+		megabytes=1 exchange "in_ns c2"
 	done
 	finish
 }
