@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # examples/vduse-blk as a disk of Linux: a file system on it, whose files have known checksums, while
 # the program is killed and started again. BLK_KILLS or the first argument: how often (default 6).
+# Kernels: one
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The commands of README.md and doc/, word for word, with EAL's defaults where they have them. Those of the
 # service are in systemd.sh, those of the disk in blk.sh, those of the emulator in test/native/docs.sh.
+# Kernels: one
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# Kernels: one
 # NICs: e1000e,virtio,igb,vmxnet3
 # A container on a PCI NIC that vfio-pci has, behind an IOMMU. The other end of the NIC's cable (test/vm/nic.sh)
 # is in the namespace "far", with the kernel's driver. Any DMA outside of what was mapped fails the group.

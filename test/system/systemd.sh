@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The service under systemd, which is the machine's first process: the unit as it is installed, set up by
 # the commands of doc/security.md, is killed, stopped and started with a container's traffic on it.
+# Kernels: one
 # Init: /lib/systemd/systemd
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
