@@ -9,7 +9,9 @@ cross_few="ring burst hdr_from hdr_to net_data store resume"
 # and no ptrace (app_sandbox, steps), nor who is to wait for a process's children when it has ended
 # (broker_supervise), does not cut a message that brings too many descriptors
 # (handover, takeover); and the emulator's preloaded library is for programs of this machine.
-cross_never="broker_supervise sigbus sigbus_chain zero_copy app_sandbox steps handover takeover emulator"
+# What takes minutes there and has nothing of the processor in it: thousands of lives (faults), the requests and
+# rules of a broker (broker).
+cross_never="broker broker_supervise faults sigbus sigbus_chain zero_copy app_sandbox steps handover takeover emulator"
 
 # cross_names: the tests that can run, a line each.
 cross_names() {
