@@ -229,7 +229,11 @@ static int
 open_control(struct broker *b)
 {
 	const struct control_conf conf = {
-		.ops = &broker_ops, .ctx = b, .version = b->conf.version, .group = b->conf.group
+		.ops = &broker_ops,
+		.ctx = b,
+		.version = b->conf.version,
+		.group = b->conf.group,
+		.now = b->conf.now,
 	};
 	int ret;
 

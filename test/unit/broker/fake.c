@@ -246,7 +246,7 @@ fake_start(void)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
-	strcpy(fake_folder, "/tmp/vduse-broker-XXXXXX");
+	strcpy(fake_folder, "/dev/shm/vduse-broker-XXXXXX"); /* each change waits for its file */
 	assert_non_null(mkdtemp(fake_folder));
 	snprintf(control_path, sizeof(control_path), "%s/control", fake_folder);
 	snprintf(poller_path, sizeof(poller_path), "%s/poller", fake_folder);
