@@ -303,6 +303,18 @@ int rte_vduse_dev_interface(const char *name, char *ifname, size_t size);
 int rte_vduse_dev_detach(struct rte_vduse_dev *dev);
 
 /**
+ * First half of rte_vduse_dev_take_over(), for who takes several devices over:
+ * the process that serves the device stops and sends it, and goes on where it
+ * stopped should this one be destroyed or end before rte_vduse_dev_take_over().
+ * With each device claimed before the first is taken over, all change hands or
+ * none. Nobody serves the device meanwhile. Nothing happens where there is no
+ * such process, or it was claimed.
+ *
+ * @return as rte_vduse_dev_take_over()
+ */
+int rte_vduse_dev_claim(struct rte_vduse_dev *dev);
+
+/**
  * Have a device that was created with `takeover` from the process that serves
  * it: the last step of a start, when nothing else can fail. Nothing happens
  * where there was no such process. rte_vduse_dev_ready() is to follow, and not before.

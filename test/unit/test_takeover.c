@@ -410,8 +410,12 @@ test_taken_over(void **state)
 	assert_int_equal(b.net->dev->store->head->desc.nb_queues, 2);
 	bench_assert_traffic(&b);
 	poll_begin(&poller, net);
+	assert_int_equal(rte_vduse_net_claim(net), 0);
+	assert_int_equal(rte_vduse_net_claim(net), 0); /* claimed already */
+	assert_int_equal(b.successors, 0);
 	assert_int_equal(rte_vduse_net_take_over(net), 0);
 	assert_int_equal(rte_vduse_net_take_over(net), 0); /* done already */
+	assert_int_equal(rte_vduse_net_claim(net), 0);
 	poll_end(&poller);
 	assert_int_equal(rte_vduse_net_hand_over(b.net), 0);
 	assert_int_equal(rte_vduse_net_destroy(b.net), 0);
@@ -476,6 +480,13 @@ test_start_fails(void **state)
 		assert_int_equal(rte_vduse_net_destroy(net), 0);
 		bench_assert_traffic(&b);
 	}
+	/* it has the device, and does not keep it */
+	assert_int_equal(takeover_create(&net, true, false), 0);
+	assert_int_equal(rte_vduse_net_claim(net), 0);
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+	wait_served(&b);
+	bench_assert_traffic(&b);
+	assert_int_equal(b.successors, 0);
 	/* that it is what was promised is found out with the device in hand */
 	assert_int_equal(takeover_create(&net, true, false), 0);
 	fk_fail(VDUSE_IOC_VQ_INFO, 0, 1, -EINVAL);

@@ -292,31 +292,68 @@ adopt_reopen(struct rte_vduse_dev *dev, struct vduse_takeover_gift *gift)
 	return RTE_MIN(gift->device_fd, 0);
 }
 
+void
+vduse_adopt_give_back(struct rte_vduse_dev *dev)
+{
+	struct vduse_takeover *takeover = &dev->takeover;
+
+	if (!takeover->claimed)
+		return;
+	dev->sys->close(takeover->gift.device_fd);
+	if (takeover->gift.listen_fd >= 0)
+		close(takeover->gift.listen_fd);
+	takeover->claimed = false;
+}
+
+/* Whether the device in hand is the one that was asked for. */
+static bool
+adopt_is_the_one(struct rte_vduse_dev *dev)
+{
+	bool is;
+
+	dev->fd = dev->takeover.gift.device_fd;
+	is = adopt_is_same(dev, &dev->recreation.conf) && adopt_is_described(dev);
+	dev->fd = -1;
+	return is;
+}
+
+int
+vduse_adopt_claim(struct rte_vduse_dev *dev)
+{
+	struct vduse_takeover *takeover = &dev->takeover;
+	int ret;
+
+	if (takeover->claimed)
+		return 0;
+	ret = vduse_takeover_ready(takeover->fd, dev->name, &takeover->gift);
+	if (ret == 0)
+		ret = adopt_reopen(dev, &takeover->gift);
+	if (ret < 0)
+		return ret;
+	takeover->claimed = true;
+	if (adopt_is_the_one(dev))
+		return 0;
+	VDUSE_LOG(ERR,
+			"%s: what was handed over is another device than was asked for; "
+			"start this process again",
+			dev->name);
+	vduse_adopt_give_back(dev);
+	return -EPROTO;
+}
+
 int
 vduse_adopt_take_over(struct rte_vduse_dev *dev)
 {
-	struct vduse_takeover_gift gift;
+	const struct vduse_takeover_gift *gift = &dev->takeover.gift;
 	int ret;
 
-	ret = vduse_takeover_ready(dev->takeover.fd, dev->name, &gift);
-	if (ret == 0)
-		ret = adopt_reopen(dev, &gift);
+	ret = vduse_adopt_claim(dev);
 	if (ret < 0)
 		return ret;
-	dev->fd = gift.device_fd;
-	if (!adopt_is_same(dev, &dev->recreation.conf) || !adopt_is_described(dev)) {
-		VDUSE_LOG(ERR,
-				"%s: what was handed over is another device than was asked for; "
-				"start this process again",
-				dev->name);
-		dev->sys->close(dev->fd);
-		if (gift.listen_fd >= 0)
-			close(gift.listen_fd);
-		dev->fd = -1;
-		return -EPROTO;
-	}
-	dev->handover.listen_fd = gift.listen_fd;
-	dev->stopped_ns = gift.stopped_ns;
+	dev->fd = gift->device_fd;
+	dev->handover.listen_fd = gift->listen_fd;
+	dev->stopped_ns = gift->stopped_ns;
+	dev->takeover.claimed = false;
 	vduse_takeover_done(dev->takeover.fd);
 	close(dev->takeover.fd);
 	dev->takeover.fd = -1;

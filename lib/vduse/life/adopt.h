@@ -39,6 +39,17 @@ int vduse_adopt_foreign(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf);
 int vduse_adopt_served(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf);
 
 /**
+ * Have the device from the process that served it so far, which stops and can go
+ * on until vduse_adopt_take_over(). Nothing where it was claimed already.
+ *
+ * @return 0; -errno with a line of log, and that process goes on
+ */
+int vduse_adopt_claim(struct rte_vduse_dev *dev);
+
+/** What was claimed is that process's again, once the socket is closed. */
+void vduse_adopt_give_back(struct rte_vduse_dev *dev);
+
+/**
  * Have the device from the process that served it so far, which forgets it.
  *
  * @return 0, and dev->fd is open; -errno with a line of log, and that process

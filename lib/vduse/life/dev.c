@@ -280,6 +280,7 @@ fini_umem:
 static void
 dev_fini_takeover(struct rte_vduse_dev *dev)
 {
+	vduse_adopt_give_back(dev);
 	if (dev->takeover.fd >= 0)
 		close(dev->takeover.fd);
 	free(dev->takeover.set);
@@ -493,6 +494,12 @@ dev_merge_config(struct rte_vduse_dev *dev)
 		n = RTE_MAX(n, 1u);
 	}
 	free(wanted);
+}
+
+int
+rte_vduse_dev_claim(struct rte_vduse_dev *dev)
+{
+	return vduse_dev_is_waiting(dev) ? vduse_adopt_claim(dev) : 0;
 }
 
 int

@@ -9,6 +9,7 @@
 #include "compat.h"
 #include "life/origin.h"
 #include "life/statefile.h"
+#include "life/takeover.h"
 #include "mem/iotlb.h"
 #include "mem/umem.h"
 #include "os/ctl.h"
@@ -81,6 +82,8 @@ struct vduse_place {
 struct vduse_takeover {
 	int fd;       /**< socket to that process; -1: there is none, or not any more */
 	uint8_t *set; /**< a byte of the configuration was set meanwhile: 1 */
+	bool claimed; /**< nobody serves it: gift is here, and that process waits */
+	struct vduse_takeover_gift gift;
 };
 
 /** What it takes to make the device again. */

@@ -511,6 +511,12 @@ rte_vduse_net_probe(struct rte_vduse_net_caps *caps)
 }
 
 int
+rte_vduse_net_claim(struct rte_vduse_net *net)
+{
+	return rte_vduse_dev_claim(net->dev);
+}
+
+int
 rte_vduse_net_take_over(struct rte_vduse_net *net)
 {
 	int ret;

@@ -244,6 +244,9 @@ int rte_vduse_net_probe(struct rte_vduse_net_caps *caps);
  */
 const char *rte_vduse_net_feature_name(unsigned int bit);
 
+/** As rte_vduse_dev_claim(). */
+int rte_vduse_net_claim(struct rte_vduse_net *net);
+
 /** As rte_vduse_dev_take_over(); events may come before it returns. */
 int rte_vduse_net_take_over(struct rte_vduse_net *net);
 
