@@ -296,7 +296,8 @@ prepare_lcores(void)
 
 /*
  * All that can fail has been done when the processes that serve devices so far let go of
- * them. Where one does not, those that did are this process's, which fails.
+ * them; the first forgets its device when each has sent its own. Until then all go on
+ * where one cannot be had.
  */
 static int
 start_lcores(void)
@@ -307,6 +308,8 @@ start_lcores(void)
 	ret = prepare_lcores();
 	if (ret != 0)
 		return ret;
+	for (w = 0; w < app.args.nb_wires && ret == 0; w++)
+		ret = wire_claim(&app.wires[w]);
 	for (w = 0; w < app.args.nb_wires && ret == 0; w++)
 		ret = wire_take_over(&app.wires[w]);
 	if (ret != 0)

@@ -509,6 +509,20 @@ close:
 }
 
 int
+port_claim(const struct port *port)
+{
+	int ret;
+
+	if (!port->late)
+		return 0;
+	ret = rte_vduse_net_claim(rte_vduse_net_by_port(port->id));
+	if (ret != 0)
+		SAY("port %s: cannot be taken over: %s; the driver says why above", port->name,
+				strerror(-ret));
+	return ret;
+}
+
+int
 port_start_late(struct port *port)
 {
 	int ret;

@@ -74,6 +74,11 @@ int port_plan(struct port *port, uint16_t id, const struct port_want *want);
 int port_start(struct port *port, struct rte_mempool *pool);
 
 /*
+ * One that is late: the process that serves its device stops and sends it, and goes on where
+ * this one ends before port_start_late(). Return: 0, or -errno after saying why.
+ */
+int port_claim(const struct port *port);
+/*
  * Start one that is late, when all else is ready: the process that serves its device ends.
  * Return: 0, or -errno after saying why; then that process goes on.
  */

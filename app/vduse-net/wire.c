@@ -282,6 +282,19 @@ failed:
 }
 
 int
+wire_claim(struct wire *wire)
+{
+	int ret;
+
+	ret = port_claim(&wire->device);
+	if (ret == 0)
+		ret = port_claim(&wire->port);
+	if (ret != 0)
+		say_wire(wire, "not taken over", -ret);
+	return ret;
+}
+
+int
 wire_take_over(struct wire *wire)
 {
 	int ret;

@@ -48,6 +48,8 @@ void wire_detach(struct wire *wire);
  * A port that was once started is closed by wire_stop(): there is no second start.
  */
 int wire_start(struct wire *wire, struct pool_set *pools);
+/* What other processes serve so far they have stopped: port_claim() of both sides. */
+int wire_claim(struct wire *wire);
 /*
  * Have what other processes serve so far: the last step. Return: 0, or -errno after saying
  * why. Undone by nothing.

@@ -7,13 +7,14 @@
 
 kills=${CRASH_KILLS:-15}
 
-# app_start NAME OPTION...: dpdk-vduse-net with a port that gives back what it is sent; sets app_pid.
+# app_start NAME OPTION...: dpdk-vduse-net with a port that gives back what it is sent; sets app_pid. $more is of EAL.
 app_start() {
 	local name=$1
 	shift
 	: >"$work/app.log"
+	# shellcheck disable=SC2086
 	LD_PRELOAD=$preload RUNTIME_DIRECTORY=$run "$app" -l 0 --no-pci --no-telemetry --no-huge \
-		--no-shconf -m 128 --vdev net_ring0 -- --port net_ring0 --name "$name" \
+		--no-shconf -m 128 --vdev net_ring0 ${more:-} -- --port net_ring0 --name "$name" \
 		--attach vhost --keep "${app_keep:-0}" "$@" >"$work/app.log" 2>&1 </dev/null &
 	app_pid=$!
 	background+=("$app_pid")
@@ -193,9 +194,10 @@ fails() {
 	[ -S "$run/k1.sock" ] && [ -e "$run/k1.state" ] || fail "left: $(ls "$run")"
 }
 
+# serve_first [OPTION...]
 serve_first() {
 	mkdir -p -m 700 "$run"
-	app_start k1
+	app_start k1 "$@"
 	app_ready
 	echo_start split
 	echo_ok start
@@ -229,6 +231,27 @@ case_steps() {
 	emu clear
 	grep -q 'k1: .*this one goes on where it stopped' "$work/app.log" || { log app; fail "not a word"; }
 	serve_end
+}
+
+# All wires change hands or none: the second one's device is another than was promised when the first one's is in
+# the new process's hands already.
+case_wires() {
+	local more='--vdev net_null1' other=(--port net_null1 --name k2 --attach none --keep 0)
+	serve_first "${other[@]}"
+	emu fault ioctl ioctl=VQ_GET_INFO nth=2 times=1 errno=EINVAL
+	second --takeover "${other[@]}" --takeover
+	fails "another second device than was promised"
+	emu clear
+	grep -q 'k2: what was handed over is another device' "$work/second.log" || { log second; fail "not the second one"; }
+	[ "$(grep -c 'k[12]: .*this one goes on where it stopped' "$work/app.log")" = 2 ] || { log app; fail "not both"; }
+	[ -S "$run/k2.sock" ] && [ -e "$run/k2.state" ] || fail "left: $(ls "$run")"
+	second --takeover "${other[@]}" --takeover
+	wait_for "$patience" is_gone running "$app_pid" || { log second; fail "the first one does not go"; }
+	app_pid=$second_pid
+	wait_for "$patience" grep -q 'forwarding 2 wire' "$work/second.log" || { log second; fail "it does not start"; }
+	echo_ok back
+	serve_end
+	[ ! -e "$run/k2.state" ] && [ ! -e "$run/k2.sock" ] || fail "left: $(ls "$run")"
 }
 
 # Whoever comes to the socket and goes again: it is no request.
@@ -297,6 +320,7 @@ for format in split packed; do
 	case_run "crash/takeover-$format" taken $format
 done
 case_run crash/steps case_steps
+case_run crash/wires case_wires
 case_run crash/peers case_peers
 case_run crash/resumed case_resumed
 case_run crash/kept case_kept
