@@ -3,14 +3,14 @@
 # "source .gdbinit".
 
 define vq
-	printf "queue %u, %s, size %u, %s\n", $arg0->index, $arg0->is_packed ? "packed" : "split", $arg0->size, \
-		$arg0->running ? "running" : "at rest"
-	printf "  avail %u wrap %u, used %u, pending %u\n", $arg0->avail.idx, $arg0->avail.wrap, $arg0->used_idx, \
-		$arg0->used_pending
+	printf "queue %u, %s, size %u, %s\n", $arg0->ring.index, $arg0->ring.is_packed ? "packed" : "split", $arg0->ring.size, \
+		$arg0->poll.running ? "running" : "at rest"
+	printf "  avail %u wrap %u, used %u, pending %u\n", $arg0->pos.avail.idx, $arg0->pos.avail.wrap, $arg0->pos.used_idx, \
+		$arg0->pos.used_pending
 	if $arg0->fault != 0
 		printf "  fault: %s\n", $arg0->fault
 	end
-	printf "  taken %lu, missed %u at 0x%lx\n", $arg0->taken, $arg0->missed, $arg0->missed_at
+	printf "  taken %lu, missed %u at 0x%lx\n", $arg0->journal.taken, $arg0->map.missed, $arg0->map.missed_at
 end
 document vq
 vq POINTER: a virtqueue (struct vduse_vq *): positions, and why it rests.

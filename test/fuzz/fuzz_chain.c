@@ -46,7 +46,7 @@ walk(struct vduse_vq *vq, unsigned int n, bool packed)
 	int ret = 0;
 
 	while (n-- > 0) {
-		pos = vq->avail;
+		pos = vq->pos.avail;
 		ret = vduse_ring_ready(vq, &pos, packed);
 		if (ret <= 0)
 			break;
@@ -56,7 +56,7 @@ walk(struct vduse_vq *vq, unsigned int n, bool packed)
 			break;
 		if (ret == 0)
 			chain_check(&chain);
-		vq->avail = pos;
+		vq->pos.avail = pos;
 		vduse_ring_put(vq, chain.id, chain.slots, 0, packed);
 	}
 	FUZZ_CHECK((ret == -EBADMSG) == (vq->fault != NULL));

@@ -160,7 +160,7 @@ fuzz_dev_settle(struct fuzz_dev *fd)
 		const struct vduse_vq *vq = vduse_dev_vq(fd->net->dev, q);
 
 		/* what was missed is resolved by the control thread */
-		while (__atomic_load_n(&vq->missed, __ATOMIC_ACQUIRE)) {
+		while (__atomic_load_n(&vq->map.missed, __ATOMIC_ACQUIRE)) {
 			FUZZ_CHECK(time(NULL) < until);
 			sched_yield();
 		}

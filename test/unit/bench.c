@@ -256,7 +256,7 @@ bench_is_link_down(struct bench *b, unsigned int unused)
 bool
 bench_is_served(struct bench *b, unsigned int index)
 {
-	return __atomic_load_n(&bench_lib_vq(b, index)->running, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&bench_lib_vq(b, index)->poll.running, __ATOMIC_ACQUIRE);
 }
 
 const struct vduse_vq *
@@ -274,11 +274,11 @@ call_round_ends(struct vduse_vq *vq)
 {
 	int ret;
 
-	if (vq->call_by_thread)
+	if (vq->notify.by_thread)
 		ret = vduse_notify_set_thread(vq, true);
 	else
 		ret = vduse_notify_set_coalesce(
-				vq, vq->coal_frames, vq->coal_usecs, vq->coal_adaptive);
+				vq, vq->notify.frames, vq->notify.usecs, vq->notify.adaptive);
 	assert_int_equal(ret, 0);
 }
 
@@ -288,12 +288,12 @@ bench_settle_calls(struct bench *b, uint16_t index)
 	struct vduse_vq *vq = vduse_dev_vq(b->net->dev, index);
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
-	assert_true(vq->call_by_thread || vq->coal_usecs != 0);
+	assert_true(vq->notify.by_thread || vq->notify.usecs != 0);
 	call_round_ends(vq);
 	/* one that the kernel refused waits for the next round */
-	while (__atomic_load_n(&vq->call_posted, __ATOMIC_RELAXED) && time(NULL) <= until)
+	while (__atomic_load_n(&vq->notify.posted, __ATOMIC_RELAXED) && time(NULL) <= until)
 		sched_yield();
-	assert_false(__atomic_load_n(&vq->call_posted, __ATOMIC_RELAXED));
+	assert_false(__atomic_load_n(&vq->notify.posted, __ATOMIC_RELAXED));
 	call_round_ends(vq);
 }
 
@@ -415,7 +415,7 @@ bench_settle_misses(struct bench *b)
 	for (i = 0; i < b->nb_vqs; i++) {
 		const struct vduse_vq *vq = bench_lib_vq(b, i);
 
-		while (__atomic_load_n(&vq->missed, __ATOMIC_ACQUIRE)) {
+		while (__atomic_load_n(&vq->map.missed, __ATOMIC_ACQUIRE)) {
 			assert_true(time(NULL) < until);
 			sched_yield();
 		}

@@ -78,10 +78,10 @@ static void
 left_alone(struct bench *b)
 {
 	emptied(b);
-	assert_true(lib_vq(b)->backoff_cycles > 1);
+	assert_true(lib_vq(b)->backoff.cycles > 1);
 	send_frames(b, 5);
 	assert_int_equal(poll_ring(b, 32), 0);
-	unit_clock_pass(lib_vq(b)->backoff_cycles);
+	unit_clock_pass(lib_vq(b)->backoff.cycles);
 	assert_int_equal(poll_ring(b, 32), 0);
 	unit_clock_pass(1);
 	assert_int_equal(poll_ring(b, 32), 5);
@@ -111,7 +111,7 @@ left_some(struct bench *b)
 		send_frames(b, VDUSE_BACKOFF_BURST + left);
 		assert_int_equal(poll_ring(b, VDUSE_BACKOFF_BURST), VDUSE_BACKOFF_BURST);
 		assert_int_equal(poll_ring(b, 64), left);
-		unit_clock_pass(2 * lib_vq(b)->backoff_cycles);
+		unit_clock_pass(2 * lib_vq(b)->backoff.cycles);
 	}
 }
 HOLDOFF_TEST(left_some)
@@ -156,7 +156,7 @@ not_asleep(struct bench *b)
 	assert_int_equal(poll_ring(b, 32), 2);
 	rte_vduse_net_wake_disable(b->net, 0);
 	emptied(b);
-	assert_true(lib_vq(b)->backoff);
+	assert_true(lib_vq(b)->poll.backoff);
 	assert_int_equal(fk_reset(b->dev), 0);
 	bench_drive(b);
 	bench_assert_traffic(b);
@@ -173,7 +173,7 @@ test_small_ring(void **state)
 	(void)state;
 	bench_up(&b, &conf);
 	emptied(&b);
-	assert_false(lib_vq(&b)->backoff);
+	assert_false(lib_vq(&b)->poll.backoff);
 	emptied(&b);
 	bench_down(&b);
 }

@@ -246,7 +246,7 @@ look_run(bool remap)
 	vq = vduse_dev_vq(b.net->dev, TX);
 	bench_tx(&b)->avail->idx = 1000;
 	assert_true(vduse_vq_burst_look(vq));
-	assert_int_equal(vduse_ring_ready(vq, &vq->avail, false), -EBADMSG);
+	assert_int_equal(vduse_ring_ready(vq, &vq->pos.avail, false), -EBADMSG);
 	vduse_vq_burst_end(vq);
 	bench_tx(&b)->avail->idx = 0;
 	if (remap)

@@ -370,14 +370,14 @@ test_applied(void **state)
 	assert_string_equal(value, want);
 	if (want[0] == '\0')
 		assert_true(unit_log_count("every CPU is an lcore's") >= 1);
-	assert_int_equal(pmd->net->queues[0].vq->coal_frames, 8);
-	assert_int_equal(pmd->net->queues[0].vq->coal_usecs, 100);
-	assert_true(pmd->net->queues[0].vq->coal_adaptive);
-	assert_int_equal(pmd->net->queues[1].vq->coal_frames, 9);
-	assert_int_equal(pmd->net->queues[1].vq->coal_usecs, 200);
-	assert_false(pmd->net->queues[1].vq->coal_adaptive);
-	assert_true(pmd->net->queues[0].vq->call_by_thread);
-	assert_true(pmd->net->queues[1].vq->call_by_thread);
+	assert_int_equal(pmd->net->queues[0].vq->notify.frames, 8);
+	assert_int_equal(pmd->net->queues[0].vq->notify.usecs, 100);
+	assert_true(pmd->net->queues[0].vq->notify.adaptive);
+	assert_int_equal(pmd->net->queues[1].vq->notify.frames, 9);
+	assert_int_equal(pmd->net->queues[1].vq->notify.usecs, 200);
+	assert_false(pmd->net->queues[1].vq->notify.adaptive);
+	assert_true(pmd->net->queues[0].vq->notify.by_thread);
+	assert_true(pmd->net->queues[1].vq->notify.by_thread);
 	assert_int_equal(rte_vdev_uninit("net_vduse_i"), 0);
 }
 

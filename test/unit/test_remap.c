@@ -251,7 +251,7 @@ test_miss_after_reset(void **state)
 	bench_up(&b, &conf);
 	bench_assert_traffic(&b);
 	assert_int_equal(fk_reset(b.dev), 0);
-	assert_int_equal(vduse_iotlb_load(bench_lib_vq(&b, 1)->tlb), -ESHUTDOWN);
+	assert_int_equal(vduse_iotlb_load(bench_lib_vq(&b, 1)->map.tlb), -ESHUTDOWN);
 	fk_ledger(&ledger);
 	assert_int_equal(ledger.maps, 0);
 	swap_memory(&b, &other);

@@ -212,8 +212,9 @@ test_gone(void **state)
 	while (fk_fail_left() == 100)
 		sched_yield();
 	assert_int_equal(rte_vduse_net_set_mtu(b.net, 1234), 0);
-	assert_int_equal(vduse_iotlb_load(vq->tlb), -ENODEV); /* an lcore that met a miss before */
-	vduse_notify(vq);                                     /* or used buffers */
+	assert_int_equal(vduse_iotlb_load(vq->map.tlb),
+			-ENODEV); /* an lcore that met a miss before */
+	vduse_notify(vq);         /* or used buffers */
 	assert_int_equal(vq->stats.calls_failed, 1);
 	assert_int_equal(stray_calls(), 0);
 	assert_false(fk_fail_done());
@@ -279,7 +280,7 @@ setter_main(void *arg)
 		if (ret != 0 && ret != -EPERM) /* the kernel's, before it is taken away */
 			s->wrong++;
 		vduse_notify(vq);
-		ret = vduse_iotlb_load(vq->tlb);
+		ret = vduse_iotlb_load(vq->map.tlb);
 		if (ret < 0 && ret != -ENODEV && ret != -EPERM && ret != -ESHUTDOWN)
 			s->wrong++;
 	}

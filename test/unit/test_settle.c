@@ -389,7 +389,7 @@ many_lives(struct bench *b)
 	unsigned int i;
 
 	/* the number of the next life is 0, if ever one was */
-	vduse_dev_vq(b->net->dev, 1)->life = UINT64_MAX - 50;
+	vduse_dev_vq(b->net->dev, 1)->journal.life = UINT64_MAX - 50;
 	assert_null(bench_dequeue(b));
 	for (i = 0; i < RTE_DIM(old); i++) {
 		take_long(b, &old[i], 1);
@@ -558,7 +558,7 @@ out_for_long(struct bench *b)
 
 	for (i = 0; i < RTE_DIM(others); i++) {
 		take_long(b, &first, 1);
-		vduse_dev_vq(b->net->dev, 1)->taken += others[i];
+		vduse_dev_vq(b->net->dev, 1)->journal.taken += others[i];
 		bench_send(b, place(1), 2, 100);
 		m = bench_dequeue(b);
 		assert_non_null(m);

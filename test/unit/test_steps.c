@@ -273,14 +273,14 @@ inflight_burst(struct crash *c, struct vduse_chain *chains, const bool packed)
 
 	assert_true(vduse_vq_burst_begin(vq));
 	for (i = 0; i < FRAMES; i++) {
-		struct vduse_pos pos = vq->avail;
+		struct vduse_pos pos = vq->pos.avail;
 
 		vduse_chain_init(vq, &chains[i], 0);
 		if (vduse_ring_ready(vq, &pos, packed) != 1 ||
 				vduse_ring_fetch(vq, &pos, &chains[i], packed) != 0 ||
 				!vduse_journal_inflight_set(vq, chains[i].id, chains[i].slots))
 			_exit(1);
-		vq->avail = pos;
+		vq->pos.avail = pos;
 	}
 	vduse_journal_take(vq, packed);
 	for (i = 0; i < FRAMES; i++) {

@@ -254,10 +254,10 @@ test_restarted(void **state)
 	assert_int_equal(view.size, 8);
 	assert_int_equal(view.fill, 8);
 	/* a position of a ring that was larger */
-	vq->avail.idx = 100;
+	vq->pos.avail.idx = 100;
 	vduse_vq_look(vq, &view);
 	assert_int_equal(view.fill, -1);
-	vq->avail.idx = 0;
+	vq->pos.avail.idx = 0;
 	bench_down(&b);
 }
 

@@ -31,7 +31,7 @@ rte_vduse_vq_burst_begin(
 		return false;
 	burst->vq = vq;
 	burst->work_end = vduse_vq_work_end(vq, BURST_CHAINS);
-	burst->next = burst_pos(vq->avail);
+	burst->next = burst_pos(vq->pos.avail);
 	burst->done = false;
 	return true;
 }
@@ -40,7 +40,7 @@ rte_vduse_vq_burst_begin(
 static int
 burst_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct rte_vduse_vq_chain *to)
 {
-	const bool packed = vq->is_packed;
+	const bool packed = vq->ring.is_packed;
 	struct vduse_chain chain;
 	uint32_t i, n;
 	int ret;
@@ -72,7 +72,7 @@ rte_vduse_vq_fetch(struct rte_vduse_vq_burst *burst, struct rte_vduse_vq_chain *
 	chain->nb_write = 0;
 	if (burst->done || vq->stats.work >= burst->work_end)
 		return 0;
-	ret = vduse_ring_ready(vq, &pos, vq->is_packed);
+	ret = vduse_ring_ready(vq, &pos, vq->ring.is_packed);
 	if (ret > 0) {
 		ret = burst_fetch(vq, &pos, chain);
 		if (ret == 0)
@@ -93,10 +93,10 @@ rte_vduse_vq_put(struct rte_vduse_vq_burst *burst, const struct rte_vduse_vq_cha
 {
 	struct vduse_vq *vq = burst->vq;
 
-	if (chain->from.idx != vq->avail.idx || chain->from.wrap != vq->avail.wrap)
+	if (chain->from.idx != vq->pos.avail.idx || chain->from.wrap != vq->pos.avail.wrap)
 		return -EINVAL;
 	vduse_vq_set_avail(vq, (struct vduse_pos){ chain->to.idx, chain->to.wrap });
-	vduse_ring_put(vq, chain->id, chain->slots, written, vq->is_packed);
+	vduse_ring_put(vq, chain->id, chain->slots, written, vq->ring.is_packed);
 	return 0;
 }
 
@@ -113,7 +113,7 @@ rte_vduse_vq_burst_end(struct rte_vduse_vq_burst *burst)
 {
 	struct vduse_vq *vq = burst->vq;
 
-	vduse_ring_flush(vq, vq->is_packed);
+	vduse_ring_flush(vq, vq->ring.is_packed);
 	vduse_vq_burst_end(vq);
 }
 

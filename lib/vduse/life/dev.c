@@ -163,7 +163,7 @@ dev_init_tlbs(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	if (dev->umem.wanted)
 		dev->tlbs[0].umem = &dev->umem;
 	for (i = 0; i < dev->nb_queues; i++)
-		dev->vqs[i]->tlb = &dev->tlbs[0];
+		dev->vqs[i]->map.tlb = &dev->tlbs[0];
 	return 0;
 }
 

@@ -27,7 +27,7 @@ vduse_miss_resolve(struct rte_vduse_dev *dev)
 	for (i = 0; i < dev->nb_queues && vduse_dev_is_started(dev); i++) {
 		struct vduse_vq *vq = dev->vqs[i];
 
-		if (!__atomic_load_n(&vq->missed, __ATOMIC_ACQUIRE))
+		if (!__atomic_load_n(&vq->map.missed, __ATOMIC_ACQUIRE))
 			continue;
 		ret = vduse_vq_resolve(vq);
 		if (ret == 0) {

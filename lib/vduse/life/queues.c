@@ -25,7 +25,7 @@ vduse_queue_end(struct rte_vduse_dev *dev, uint16_t index, enum vduse_queue_end 
 	if (placed) {
 		if (how == VDUSE_QUEUE_TAKEN_BACK && dev->ops.settle != NULL)
 			ret = dev->ops.settle(dev->priv, index);
-		unsettled = how == VDUSE_QUEUE_LEFT ? vq->takes : ret < 0;
+		unsettled = how == VDUSE_QUEUE_LEFT ? vq->journal.takes : ret < 0;
 	}
 	vduse_vq_stop(vq, unsettled);
 	if (!served)

@@ -19,7 +19,7 @@ enum vduse_queue_end {
  * The one way in which a queue's life ends: no burst runs any more, what is
  * owed to the driver is given back or never will be, the record is closed, and
  * the owner knows. Nothing of this life is ever put into a ring of the next
- * one (vq->life). Control thread; a queue that is not started stays so.
+ * one (vq->journal.life). Control thread; a queue that is not started stays so.
  *
  * @return 0; -errno: not every buffer could be given back, and the position is
  *   not known (UNSETTLED)

@@ -41,7 +41,7 @@ remap_range(struct rte_vduse_dev *dev, struct vduse_iotlb *tlb, uint64_t start, 
 	int ret;
 
 	for (i = 0; i < dev->nb_queues; i++)
-		if (dev->vqs[i]->tlb == tlb)
+		if (dev->vqs[i]->map.tlb == tlb)
 			vduse_vq_halt(dev->vqs[i]);
 	vduse_vq_wait(dev->vqs[0], VDUSE_VQ_NONE);
 	ret = vduse_iotlb_remove(tlb, start, last);
@@ -50,7 +50,7 @@ remap_range(struct rte_vduse_dev *dev, struct vduse_iotlb *tlb, uint64_t start, 
 	if (ret == 0)
 		ret = vduse_iotlb_load(tlb);
 	for (i = 0; i < dev->nb_queues; i++)
-		if (dev->vqs[i]->tlb == tlb)
+		if (dev->vqs[i]->map.tlb == tlb)
 			vduse_remap_resume(dev, i);
 	return ret < 0 ? ret : 0;
 }

@@ -87,7 +87,7 @@ serve_get_vq_state(void *ctx, uint16_t index, struct vduse_abi_vq_state *state)
 	if (ret < 0)
 		return ret;
 	/* it did so while nobody was here */
-	if (!vduse_vq_is_ready(vq) && vq->record->valid == VDUSE_JOURNAL_RUNNING &&
+	if (!vduse_vq_is_ready(vq) && vq->journal.record->valid == VDUSE_JOURNAL_RUNNING &&
 			!vduse_dev_is_broken(dev)) {
 		ret = vduse_vq_start(vq, &info, dev->driver_features, false);
 		if (ret < 0) {

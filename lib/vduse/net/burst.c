@@ -37,8 +37,9 @@ net_is_idle(struct vduse_vq *vq)
 	if (!vduse_vq_burst_look(vq))
 		return true;
 	idle = vduse_backoff_lasts(vq) ||
-	       (vduse_ring_ready(vq, &vq->avail, vq->is_packed) == 0 &&
-			       !vduse_vq_call_pending(vq) && !vq->holds && !vduse_notify_held(vq));
+	       (vduse_ring_ready(vq, &vq->pos.avail, vq->ring.is_packed) == 0 &&
+			       !vduse_vq_call_pending(vq) && !vq->poll.holds &&
+			       !vduse_notify_held(vq));
 	vduse_vq_burst_end(vq);
 	return idle;
 }

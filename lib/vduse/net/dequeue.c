@@ -186,7 +186,7 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 		const bool zc)
 {
 	struct vduse_vq *vq = q->vq;
-	struct vduse_pos pos = vq->avail;
+	struct vduse_pos pos = vq->pos.avail;
 	struct vduse_chain chain;
 	int ret;
 
@@ -373,7 +373,7 @@ dequeue_attached(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf 
 	for (i = 0; i < taken; i++) {
 		struct rte_mbuf *m = pkts[i];
 
-		if (unlikely(batch.id[i] > q->vq->journal_mask))
+		if (unlikely(batch.id[i] > q->vq->journal.mask))
 			break;
 		ret = dequeue_attached_frame(q, &batch, i, m, tails[i]);
 		if (unlikely(ret < 0))
@@ -413,11 +413,11 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 		if (q->zc->nb_free < q->zc->nb_slots)
 			net_zc_collect(q->zc, q->vq, packed);
 	}
-	if (vduse_ring_ready(q->vq, &q->vq->avail, packed) == 0)
+	if (vduse_ring_ready(q->vq, &q->vq->pos.avail, packed) == 0)
 		goto flush; /* idle: nothing else is touched */
 	vduse_vq_burst_map(q->vq);
-	if (zc && unlikely(net_zc_is_stale(q->zc, q->vq->map)))
-		net_zc_see_map(q->zc, q->vq->map);
+	if (zc && unlikely(net_zc_is_stale(q->zc, q->vq->map.now)))
+		net_zc_see_map(q->zc, q->vq->map.now);
 	/* drops count as well, and what is read for a frame: no driver keeps a burst from its end
 	 */
 	while (n < nb_pkts && taken < taken_max && q->vq->stats.work < work_end) {
@@ -439,7 +439,7 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	vduse_backoff_decide(q->vq, taken, packed);
 flush:
 	if (zc) /* what was freed is looked for */
-		q->vq->holds = q->zc->nb_free < q->zc->nb_slots;
+		q->vq->poll.holds = q->zc->nb_free < q->zc->nb_slots;
 	vduse_ring_flush(q->vq, packed);
 	return n;
 }

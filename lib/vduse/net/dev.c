@@ -138,7 +138,7 @@ net_start(void *priv, uint64_t features)
 		__atomic_store_n(&net->queues[i].features, plan.features, __ATOMIC_RELAXED);
 		net->queues[i].hdr_len = plan.hdr_len;
 		/* what a poll has to look at is of the body that sets it */
-		net->queues[i].vq->holds = false;
+		net->queues[i].vq->poll.holds = false;
 		if (i % 2 == 0)
 			net->queues[i].burst = net->bodies->enqueue(plan.features);
 		else
@@ -202,7 +202,7 @@ net_settle(void *priv, uint16_t index)
 	net_zc_meet(q->zc, q->vq);
 	if (q->zc->owed == 0)
 		return 0;
-	ret = vduse_remap(net->dev, q->vq->tlb);
+	ret = vduse_remap(net->dev, q->vq->map.tlb);
 	if (ret == 0)
 		ret = vduse_vq_place(q->vq);
 	if (ret < 0) {

@@ -214,7 +214,7 @@ enqueue_frame(struct net_queue *q, const struct rte_mbuf *m, const bool packed,
 		const bool mergeable)
 {
 	struct vduse_vq *vq = q->vq;
-	struct vduse_pos pos = vq->avail;
+	struct vduse_pos pos = vq->pos.avail;
 	struct enqueue_room room;
 	uint16_t i;
 	int ret;

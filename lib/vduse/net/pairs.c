@@ -77,7 +77,7 @@ net_pairs_alloc(struct rte_vduse_net *net, bool call_thread)
 	for (i = 0; net->queues != NULL && i < 2 * net->queue_pairs; i++) {
 		q = &net->queues[i];
 		q->vq = vduse_dev_vq(net->dev, i);
-		q->vq->read_only = i % 2 == 1;
+		q->vq->ring.read_only = i % 2 == 1;
 		if (vduse_notify_set_thread(q->vq, call_thread) < 0)
 			goto fail;
 		if (i % 2 == 1) {

@@ -200,7 +200,7 @@ net_zc_next_life(struct net_zc *zc, const struct vduse_vq *vq)
 	while ((slot = zc_next_owed(zc, &i)) != NULL)
 		slot->owed = false;
 	zc->owed = 0;
-	zc->life = vq->life;
+	zc->life = vq->journal.life;
 }
 
 static void
@@ -219,8 +219,8 @@ zc_put_owed(struct net_zc *zc, struct vduse_vq *vq, const bool packed)
 void
 net_zc_give_back(struct net_zc *zc, struct vduse_vq *vq)
 {
-	zc_put_owed(zc, vq, vq->is_packed);
-	vduse_ring_flush(vq, vq->is_packed);
+	zc_put_owed(zc, vq, vq->ring.is_packed);
+	vduse_ring_flush(vq, vq->ring.is_packed);
 }
 
 /* All pieces of the frame were freed. */

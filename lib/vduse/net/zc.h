@@ -62,7 +62,7 @@ struct net_zc {
 	size_t dma_len;          /**< bytes, 0: nothing */
 	bool all_read;           /**< nobody reads what is owed: the next burst gives it back */
 	uint16_t owed;           /**< descriptors that the driver waits for */
-	uint64_t life;           /**< of the queue, that they are owed to: vq->life */
+	uint64_t life;           /**< of the queue, that they are owed to: vq->journal.life */
 	uint8_t *freed;          /**< by slot: 1 when the mbuf was freed; atomic */
 	struct net_zc_slot slots[] __rte_cache_aligned;
 };
@@ -95,7 +95,7 @@ void net_zc_next_life(struct net_zc *zc, const struct vduse_vq *vq);
 static __rte_always_inline void
 net_zc_meet(struct net_zc *zc, const struct vduse_vq *vq)
 {
-	if (unlikely(zc->life != vq->life))
+	if (unlikely(zc->life != vq->journal.life))
 		net_zc_next_life(zc, vq);
 }
 
@@ -157,7 +157,7 @@ static __rte_always_inline uint16_t
 net_zc_budget(const struct net_zc *zc, const struct vduse_vq *vq)
 {
 	/* the rest is for frames that are copied: the ring never stands still for those held */
-	const uint16_t owed_max = zc->reaches ? vq->size / 4 * 3 : 0;
+	const uint16_t owed_max = zc->reaches ? vq->ring.size / 4 * 3 : 0;
 
 	return zc->owed < owed_max ? vduse_len_min16(zc->nb_free, (uint16_t)(owed_max - zc->owed))
 				   : 0;

@@ -27,8 +27,8 @@
 static inline void
 vduse_backoff_init(struct vduse_vq *vq)
 {
-	vq->backoff = false;
-	vq->backoff_cycles = vq->size < VDUSE_BACKOFF_RING
+	vq->poll.backoff = false;
+	vq->backoff.cycles = vq->ring.size < VDUSE_BACKOFF_RING
 					     ? 0
 					     : rte_get_tsc_hz() / US_PER_S * VDUSE_BACKOFF_NS /
 							       (NS_PER_S / US_PER_S);
@@ -38,11 +38,11 @@ vduse_backoff_init(struct vduse_vq *vq)
 static __rte_always_inline bool
 vduse_backoff_lasts(struct vduse_vq *vq)
 {
-	if (likely(!vq->backoff))
+	if (likely(!vq->poll.backoff))
 		return false;
 	/* past, or of another core's clock: more than the whole time */
-	vq->backoff = vq->backoff_until - vduse_clock() <= vq->backoff_cycles;
-	return vq->backoff;
+	vq->poll.backoff = vq->backoff.until - vduse_clock() <= vq->backoff.cycles;
+	return vq->poll.backoff;
 }
 
 /** Whether no buffer is left that the device knows of. */
@@ -50,24 +50,24 @@ static __rte_always_inline bool
 vduse_backoff_is_empty(struct vduse_vq *vq, const bool packed)
 {
 	if (!packed)
-		return vq->avail.idx == vq->avail_cached;
-	return vduse_packed_ready(vq, &vq->avail) == 0;
+		return vq->pos.avail.idx == vq->pos.avail_cached;
+	return vduse_packed_ready(vq, &vq->pos.avail) == 0;
 }
 
 /** Behind a burst that took n buffers, in it: whether it is followed by a rest. */
 static __rte_always_inline void
 vduse_backoff_decide(struct vduse_vq *vq, uint32_t n, const bool packed)
 {
-	vq->backoff = n >= VDUSE_BACKOFF_BURST && vq->backoff_cycles != 0 &&
-		      vduse_backoff_is_empty(vq, packed);
+	vq->poll.backoff = n >= VDUSE_BACKOFF_BURST && vq->backoff.cycles != 0 &&
+			   vduse_backoff_is_empty(vq, packed);
 }
 
 /** The rest, where it was decided on, begins. In the burst. */
 static __rte_always_inline void
 vduse_backoff_begin(struct vduse_vq *vq)
 {
-	if (vq->backoff)
-		vq->backoff_until = vduse_clock() + vq->backoff_cycles;
+	if (vq->poll.backoff)
+		vq->backoff.until = vduse_clock() + vq->backoff.cycles;
 }
 
 #endif /* VDUSE_BACKOFF_H */

@@ -66,7 +66,7 @@ vduse_batch_add(struct vduse_vq *vq, const struct vduse_batch_want *want, struct
 
 	if (unlikely((flags & VDUSE_BATCH_FLAGS) != plain || len < want->min || len > want->max))
 		return false;
-	addr = vduse_iotlb_find(vq->map, &vq->hint, raw[0], perm, &avail);
+	addr = vduse_iotlb_find(vq->map.now, &vq->map.hint, raw[0], perm, &avail);
 	if (unlikely(addr == NULL || avail < len))
 		return false;
 	if (want->write) {
@@ -111,16 +111,16 @@ vduse_batch_prefetch(const struct vduse_batch *batch, uint16_t i, uint32_t len, 
 static __rte_always_inline uint16_t
 vduse_split_avail(struct vduse_vq *vq, uint16_t max)
 {
-	uint16_t n = vq->avail_cached - vq->avail.idx, idx;
+	uint16_t n = vq->pos.avail_cached - vq->pos.avail.idx, idx;
 
 	if (n < max) {
 		/* acquire: pairs with the driver's write barrier before it updates idx (2.7.13.3)
 		 */
-		idx = __atomic_load_n(&vq->split.avail->idx, __ATOMIC_ACQUIRE);
+		idx = __atomic_load_n(&vq->ring.split.avail->idx, __ATOMIC_ACQUIRE);
 		/* one that jumped is found, and said, when what is known has been taken */
-		if (likely((uint16_t)(idx - vq->avail.idx) <= vq->size)) {
-			vq->avail_cached = idx;
-			n = idx - vq->avail.idx;
+		if (likely((uint16_t)(idx - vq->pos.avail.idx) <= vq->ring.size)) {
+			vq->pos.avail_cached = idx;
+			n = idx - vq->pos.avail.idx;
 		}
 	}
 	return vduse_len_min16(n, max);
@@ -130,17 +130,17 @@ static __rte_always_inline uint16_t
 vduse_split_batch(struct vduse_vq *vq, const struct vduse_batch_want *want, uint16_t max,
 		struct vduse_batch *batch)
 {
-	const uint16_t n = vduse_split_avail(vq, max), mask = vq->size - 1;
-	struct vduse_pos pos = vq->avail;
+	const uint16_t n = vduse_split_avail(vq, max), mask = vq->ring.size - 1;
+	struct vduse_pos pos = vq->pos.avail;
 	uint64_t raw[2];
 	uint16_t i, id;
 
 	for (i = 0; i < n; i++) {
-		id = __atomic_load_n(&vq->split.avail->ring[(uint16_t)(pos.idx + i) & mask],
+		id = __atomic_load_n(&vq->ring.split.avail->ring[(uint16_t)(pos.idx + i) & mask],
 				__ATOMIC_RELAXED);
-		if (unlikely(id >= vq->size))
+		if (unlikely(id >= vq->ring.size))
 			break;
-		vduse_desc_load(&vq->split.desc[id], raw);
+		vduse_desc_load(&vq->ring.split.desc[id], raw);
 		if (!vduse_batch_add(vq, want, batch, i, raw, false))
 			break;
 		batch->id[i] = id;
@@ -155,14 +155,14 @@ vduse_packed_batch(struct vduse_vq *vq, const struct vduse_batch_want *want, uin
 		struct vduse_batch *batch)
 {
 	/* up to the ring's end */
-	struct vduse_pos pos = vq->avail;
-	const uint16_t n = vduse_len_min16(max, (uint16_t)(vq->size - pos.idx));
+	struct vduse_pos pos = vq->pos.avail;
+	const uint16_t n = vduse_len_min16(max, (uint16_t)(vq->ring.size - pos.idx));
 	const uint64_t *words;
 	uint64_t raw[2];
 	uint16_t i;
 
 	for (i = 0; i < n; i++) {
-		words = (const uint64_t *)&vq->packed.desc[pos.idx + i];
+		words = (const uint64_t *)&vq->ring.packed.desc[pos.idx + i];
 		/* acquire: the flags are in this word, the address may not be older than they */
 		raw[1] = __atomic_load_n(&words[1], __ATOMIC_ACQUIRE);
 		if (!vduse_packed_is_avail((uint16_t)(raw[1] >> 48), pos.wrap))
@@ -212,12 +212,12 @@ static __rte_always_inline void
 vduse_ring_untake(struct vduse_vq *vq, uint16_t n, uint16_t kept, const bool packed)
 {
 	const uint16_t back = n - kept;
-	struct vduse_pos pos = vq->avail;
+	struct vduse_pos pos = vq->pos.avail;
 
 	if (!packed || pos.idx >= back) {
 		pos.idx -= back;
 	} else {
-		pos.idx = (uint16_t)(pos.idx + vq->size - back);
+		pos.idx = (uint16_t)(pos.idx + vq->ring.size - back);
 		pos.wrap = !pos.wrap;
 	}
 	vduse_vq_set_avail(vq, pos);

@@ -73,9 +73,9 @@ vduse_chain_add(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t addr, u
 		return vduse_chain_bad(vq, "readable descriptor after a writable one");
 	chain->len += len;
 	for (;;) {
-		va = vduse_iotlb_find(vq->map, &vq->hint, addr, perm, &avail);
+		va = vduse_iotlb_find(vq->map.now, &vq->map.hint, addr, perm, &avail);
 		if (unlikely(va == NULL)) {
-			vq->missed_at = addr;
+			vq->map.missed_at = addr;
 			return -EAGAIN;
 		}
 		vduse_count(&vq->stats.iotlb_hits, 1);
@@ -124,9 +124,10 @@ vduse_desc_load_at(struct vduse_vq *vq, uint64_t iova, uint64_t raw[2])
 	const void *va;
 
 	for (done = 0; done < size; done += n) {
-		va = vduse_iotlb_find(vq->map, &vq->hint, iova + done, VDUSE_ABI_RO, &avail);
+		va = vduse_iotlb_find(
+				vq->map.now, &vq->map.hint, iova + done, VDUSE_ABI_RO, &avail);
 		if (unlikely(va == NULL)) {
-			vq->missed_at = iova + done;
+			vq->map.missed_at = iova + done;
 			return -EAGAIN;
 		}
 		n = RTE_MIN(avail, size - done);
@@ -140,7 +141,7 @@ vduse_desc_load_at(struct vduse_vq *vq, uint64_t iova, uint64_t raw[2])
 static inline int
 vduse_chain_check_table(struct vduse_vq *vq, uint64_t addr, uint32_t len)
 {
-	if (!vq->indirect)
+	if (!vq->ring.indirect)
 		return vduse_chain_bad(vq, "indirect table without VIRTIO_RING_F_INDIRECT_DESC");
 	if (len == 0 || len % sizeof(struct vring_desc) != 0)
 		return vduse_chain_bad(vq, "indirect table of a length that is no multiple of 16");

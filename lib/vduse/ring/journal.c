@@ -25,36 +25,38 @@ vduse_journal_bind(struct vduse_vq *vq, void *room)
 {
 	const uint32_t n = vduse_journal_entries(vq->ctl.max_size);
 
-	vq->record = room;
-	vq->journal = (uint64_t *)(vq->record + 1);
-	vq->inflight = (struct vduse_journal_buffer *)(vq->journal + n);
-	vq->journal_slots = (uint16_t *)(vq->inflight + n);
-	vq->journal_mask = n - 1;
+	vq->journal.record = room;
+	vq->journal.puts = (uint64_t *)(vq->journal.record + 1);
+	vq->journal.inflight = (struct vduse_journal_buffer *)(vq->journal.puts + n);
+	vq->journal.slots = (uint16_t *)(vq->journal.inflight + n);
+	vq->journal.mask = n - 1;
 }
 
 static uint16_t
 state_used_pos(const struct vduse_vq *vq)
 {
-	return vq->is_packed ? vduse_journal_pos(vq->used_idx, vq->used_wrap) : vq->used_idx;
+	return vq->ring.is_packed ? vduse_journal_pos(vq->pos.used_idx, vq->pos.used_wrap)
+				  : vq->pos.used_idx;
 }
 
 void
 vduse_journal_start(struct vduse_vq *vq)
 {
-	struct vduse_journal_record *rec = vq->record;
+	struct vduse_journal_record *rec = vq->journal.record;
 
 	vduse_journal_reset(vq);
-	vq->takes = false;
-	vq->taken = 0;
+	vq->journal.takes = false;
+	vq->journal.taken = 0;
 	if (rec->take != 0)
-		memset(vq->inflight, 0,
-				vduse_journal_entries(vq->ctl.max_size) * sizeof(vq->inflight[0]));
+		memset(vq->journal.inflight, 0,
+				vduse_journal_entries(vq->ctl.max_size) *
+						sizeof(vq->journal.inflight[0]));
 	rec->take = 0;
 	rec->burst = state_used_pos(vq);
 	rec->desc_addr = vq->ctl.desc_addr;
 	rec->driver_addr = vq->ctl.driver_addr;
 	rec->device_addr = vq->ctl.device_addr;
-	rec->size = vq->size;
+	rec->size = vq->ring.size;
 	rte_compiler_barrier();
 	__atomic_store_n(&rec->valid, VDUSE_JOURNAL_RUNNING, __ATOMIC_RELAXED);
 }
@@ -62,14 +64,14 @@ vduse_journal_start(struct vduse_vq *vq)
 void
 vduse_journal_park(struct vduse_vq *vq)
 {
-	__atomic_store_n(&vq->record->valid, VDUSE_JOURNAL_PARKED, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->journal.record->valid, VDUSE_JOURNAL_PARKED, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
 }
 
 void
 vduse_journal_reset(struct vduse_vq *vq)
 {
-	__atomic_store_n(&vq->record->valid, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->journal.record->valid, 0, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
 	if (vq->ctl.phase == VDUSE_VQ_PHASE_UNSETTLED)
 		vduse_vq_phase_set(vq, VDUSE_VQ_PHASE_OFF);
@@ -78,7 +80,7 @@ vduse_journal_reset(struct vduse_vq *vq)
 bool
 vduse_journal_matches(const struct vduse_vq *vq, uint32_t size)
 {
-	const struct vduse_journal_record *rec = vq->record;
+	const struct vduse_journal_record *rec = vq->journal.record;
 
 	return rec->valid == VDUSE_JOURNAL_RUNNING && rec->size == size &&
 	       rec->desc_addr == vq->ctl.desc_addr && rec->driver_addr == vq->ctl.driver_addr &&
@@ -89,17 +91,17 @@ vduse_journal_matches(const struct vduse_vq *vq, uint32_t size)
 void
 vduse_journal_clear_burst(struct vduse_vq *vq)
 {
-	const uint16_t n = vq->used_pending;
+	const uint16_t n = vq->pos.used_pending;
 	uint16_t i, at;
 
 	for (i = 0; i < n; i++) {
-		if (vq->is_packed) {
-			vduse_journal_inflight_clear(
-					vq, (uint16_t)(vq->journal[i & vq->journal_mask] >> 32));
+		if (vq->ring.is_packed) {
+			vduse_journal_inflight_clear(vq,
+					(uint16_t)(vq->journal.puts[i & vq->journal.mask] >> 32));
 			continue;
 		}
-		at = (uint16_t)(vq->used_idx - n + i) & (vq->size - 1);
+		at = (uint16_t)(vq->pos.used_idx - n + i) & (vq->ring.size - 1);
 		/* our own words, though the driver may have written over them: masked */
-		vduse_journal_inflight_clear(vq, (uint16_t)vq->split.used->ring[at].id);
+		vduse_journal_inflight_clear(vq, (uint16_t)vq->ring.split.used->ring[at].id);
 	}
 }

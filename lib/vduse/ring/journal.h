@@ -113,16 +113,17 @@ void vduse_journal_clear_burst(struct vduse_vq *vq);
 static __rte_always_inline void
 vduse_journal_begin(struct vduse_vq *vq, const bool packed)
 {
-	struct vduse_journal_record *rec = vq->record;
+	struct vduse_journal_record *rec = vq->journal.record;
 
 	if (!packed)
 		return; /* its used index is one word, and tells */
 	rte_compiler_barrier();
 	__atomic_store_n(&rec->burst,
 			(uint16_t)rec->burst |
-					(uint64_t)vduse_journal_pos(vq->used_idx, vq->used_wrap)
+					(uint64_t)vduse_journal_pos(
+							vq->pos.used_idx, vq->pos.used_wrap)
 							<< 16 |
-					(uint64_t)vq->used_pending << 32,
+					(uint64_t)vq->pos.used_pending << 32,
 			__ATOMIC_RELAXED);
 	rte_compiler_barrier();
 }
@@ -131,13 +132,14 @@ vduse_journal_begin(struct vduse_vq *vq, const bool packed)
 static __rte_always_inline void
 vduse_journal_commit(struct vduse_vq *vq, const bool packed)
 {
-	struct vduse_journal_record *rec = vq->record;
+	struct vduse_journal_record *rec = vq->journal.record;
 
 	rte_compiler_barrier();
-	if (unlikely(vq->takes))
+	if (unlikely(vq->journal.takes))
 		vduse_journal_clear_burst(vq);
 	__atomic_store_n(&rec->burst,
-			packed ? vduse_journal_pos(vq->used_idx, vq->used_wrap) : vq->used_idx,
+			packed ? vduse_journal_pos(vq->pos.used_idx, vq->pos.used_wrap)
+			       : vq->pos.used_idx,
 			__ATOMIC_RELAXED);
 	rte_compiler_barrier();
 }
@@ -154,34 +156,34 @@ vduse_journal_commit(struct vduse_vq *vq, const bool packed)
 static __rte_always_inline bool
 vduse_journal_inflight_set(struct vduse_vq *vq, uint16_t id, uint16_t slots)
 {
-	if (unlikely(id > vq->journal_mask))
+	if (unlikely(id > vq->journal.mask))
 		return false;
-	vq->takes = true;
-	__atomic_store_n(&vq->inflight[id].take, vq->taken++, __ATOMIC_RELAXED);
+	vq->journal.takes = true;
+	__atomic_store_n(&vq->journal.inflight[id].take, vq->journal.taken++, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
-	__atomic_store_n(&vq->inflight[id].flags, (uint64_t)slots << 16 | VDUSE_JOURNAL_IN_FLIGHT,
-			__ATOMIC_RELAXED);
+	__atomic_store_n(&vq->journal.inflight[id].flags,
+			(uint64_t)slots << 16 | VDUSE_JOURNAL_IN_FLIGHT, __ATOMIC_RELAXED);
 	return true;
 }
 
 /**
  * All that was set so far is taken: a successor gives it back instead of
- * taking it again. Once a burst, after vq->avail moved and before the frames
+ * taking it again. Once a burst, after vq->pos.avail moved and before the frames
  * are handed on or anything is published.
  */
 static __rte_always_inline void
 vduse_journal_take(struct vduse_vq *vq, const bool packed)
 {
-	struct vduse_journal_record *rec = vq->record;
+	struct vduse_journal_record *rec = vq->journal.record;
 	/* the number that does not count, until the next word says that it does */
 	const uint64_t which = ~rec->take & VDUSE_JOURNAL_TAKE_WHICH;
 
 	rte_compiler_barrier();
-	__atomic_store_n(&rec->taken[which != 0], vq->taken, __ATOMIC_RELAXED);
+	__atomic_store_n(&rec->taken[which != 0], vq->journal.taken, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
 	__atomic_store_n(&rec->take,
-			(packed ? vduse_journal_pos(vq->avail.idx, vq->avail.wrap)
-				: vq->avail.idx) |
+			(packed ? vduse_journal_pos(vq->pos.avail.idx, vq->pos.avail.wrap)
+				: vq->pos.avail.idx) |
 					VDUSE_JOURNAL_TAKE_USED | which,
 			__ATOMIC_RELAXED);
 	rte_compiler_barrier();
@@ -194,7 +196,7 @@ vduse_journal_take(struct vduse_vq *vq, const bool packed)
 static __rte_always_inline void
 vduse_journal_inflight_clear(struct vduse_vq *vq, uint16_t id)
 {
-	__atomic_store_n(&vq->inflight[id & vq->journal_mask].flags, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->journal.inflight[id & vq->journal.mask].flags, 0, __ATOMIC_RELAXED);
 }
 
 #endif /* VDUSE_JOURNAL_H */

@@ -55,14 +55,14 @@ call_wake(const struct vduse_caller *caller)
 static int
 call_inject(struct vduse_vq *vq)
 {
-	uint32_t index = vq->index;
+	uint32_t index = vq->ring.index;
 	int fd, ret;
 
 	/* vduse_notify_wait() sees this one, or this one sees that the device is gone */
-	__atomic_fetch_add(&vq->calling, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&vq->notify.calling, 1, __ATOMIC_SEQ_CST);
 	fd = __atomic_load_n(&vq->env->fd, __ATOMIC_SEQ_CST);
 	ret = fd < 0 ? -ENODEV : vq->env->sys->ioctl(fd, VDUSE_IOC_VQ_IRQ, &index);
-	__atomic_fetch_sub(&vq->calling, 1, __ATOMIC_RELEASE);
+	__atomic_fetch_sub(&vq->notify.calling, 1, __ATOMIC_RELEASE);
 	/* an lcore that polls and the thread may meet here */
 	__atomic_fetch_add(
 			ret < 0 ? &vq->stats.calls_failed : &vq->stats.calls, 1, __ATOMIC_RELAXED);
@@ -72,9 +72,9 @@ call_inject(struct vduse_vq *vq)
 static void
 call_post(struct vduse_vq *vq)
 {
-	struct vduse_caller *caller = vq->caller;
+	struct vduse_caller *caller = vq->notify.caller;
 
-	__atomic_store_n(&vq->call_posted, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&vq->notify.posted, true, __ATOMIC_RELEASE);
 	/* the thread sees the post, or we see it asleep */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&caller->asleep, __ATOMIC_RELAXED) &&
@@ -85,7 +85,7 @@ call_post(struct vduse_vq *vq)
 void
 vduse_notify(struct vduse_vq *vq)
 {
-	if (vq->call_by_thread) {
+	if (vq->notify.by_thread) {
 		vduse_vq_set_call_pending(vq, false);
 		call_post(vq);
 	} else {
@@ -96,20 +96,20 @@ vduse_notify(struct vduse_vq *vq)
 void
 vduse_notify_due(struct vduse_vq *vq)
 {
-	uint64_t deadline = __atomic_load_n(&vq->coal_deadline, __ATOMIC_RELAXED);
+	uint64_t deadline = __atomic_load_n(&vq->poll.coal_deadline, __ATOMIC_RELAXED);
 
 	if (deadline == 0 || vduse_clock() < deadline)
 		return;
 	/* one of those who look takes it */
-	if (__atomic_compare_exchange_n(&vq->coal_deadline, &deadline, 0, false, __ATOMIC_RELAXED,
-			    __ATOMIC_RELAXED))
+	if (__atomic_compare_exchange_n(&vq->poll.coal_deadline, &deadline, 0, false,
+			    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		vduse_notify(vq);
 }
 
 void
 vduse_notify_held_now(struct vduse_vq *vq)
 {
-	if (__atomic_exchange_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED) != 0)
+	if (__atomic_exchange_n(&vq->poll.coal_deadline, 0, __ATOMIC_RELAXED) != 0)
 		vduse_notify(vq);
 }
 
@@ -117,13 +117,13 @@ vduse_notify_held_now(struct vduse_vq *vq)
 static uint32_t
 coal_frames(const struct vduse_vq *vq)
 {
-	return __atomic_load_n(&vq->coal_frames, __ATOMIC_RELAXED);
+	return __atomic_load_n(&vq->notify.frames, __ATOMIC_RELAXED);
 }
 
 static uint64_t
 coal_cycles(const struct vduse_vq *vq)
 {
-	return __atomic_load_n(&vq->coal_cycles, __ATOMIC_RELAXED);
+	return __atomic_load_n(&vq->notify.cycles, __ATOMIC_RELAXED);
 }
 
 /* Whether calls are worth holding back: by the rate of the last usecs, none after a rest so long.
@@ -132,18 +132,18 @@ static bool
 call_is_busy(struct vduse_vq *vq, uint16_t used)
 {
 	const uint64_t now = vduse_clock();
-	const uint64_t rest = now - vq->coal_last, window = now - vq->coal_window;
+	const uint64_t rest = now - vq->notify.last, window = now - vq->notify.window;
 	const uint64_t cycles = coal_cycles(vq);
 
-	vq->coal_last = now;
-	vq->coal_seen += used;
+	vq->notify.last = now;
+	vq->notify.seen += used;
 	if (rest < cycles && window < cycles)
-		return vq->coal_busy;
+		return vq->notify.busy;
 	/* without a rest the window is shorter than two, and the products fit */
-	vq->coal_busy = rest < cycles && vq->coal_seen * cycles >= coal_frames(vq) * window / 2;
-	vq->coal_window = now;
-	vq->coal_seen = 0;
-	return vq->coal_busy;
+	vq->notify.busy = rest < cycles && vq->notify.seen * cycles >= coal_frames(vq) * window / 2;
+	vq->notify.window = now;
+	vq->notify.seen = 0;
+	return vq->notify.busy;
 }
 
 /* The thread looks no later than at this time. Return: it would have looked later. */
@@ -162,7 +162,7 @@ call_look_at(struct vduse_caller *caller, uint64_t deadline)
 static void
 call_hold(struct vduse_vq *vq)
 {
-	struct vduse_caller *caller = vq->caller;
+	struct vduse_caller *caller = vq->notify.caller;
 	uint64_t deadline;
 
 	vduse_count(&vq->stats.calls_held, 1);
@@ -171,7 +171,7 @@ call_hold(struct vduse_vq *vq)
 		return;
 	}
 	deadline = vduse_clock() + coal_cycles(vq);
-	__atomic_store_n(&vq->coal_deadline, deadline, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->poll.coal_deadline, deadline, __ATOMIC_RELAXED);
 	/* the thread sees the deadline, or we see that it does not look in time */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (call_look_at(caller, deadline))
@@ -182,20 +182,20 @@ void
 vduse_notify_used(struct vduse_vq *vq, uint16_t used)
 {
 	/* acquire: pairs with the release in vduse_notify_set_coalesce() */
-	bool hold = __atomic_load_n(&vq->coal_usecs, __ATOMIC_ACQUIRE) != 0;
+	bool hold = __atomic_load_n(&vq->notify.usecs, __ATOMIC_ACQUIRE) != 0;
 
-	if (hold && __atomic_load_n(&vq->coal_adaptive, __ATOMIC_RELAXED))
+	if (hold && __atomic_load_n(&vq->notify.adaptive, __ATOMIC_RELAXED))
 		hold = call_is_busy(vq, used) || vduse_notify_held(vq);
 	/* none is held: the last one was made, at its time by another lcore perhaps */
 	if (!vduse_notify_held(vq))
-		vq->coal_pending = 0;
-	vq->coal_pending += used;
-	if (hold && vq->coal_pending < coal_frames(vq)) {
+		vq->notify.pending = 0;
+	vq->notify.pending += used;
+	if (hold && vq->notify.pending < coal_frames(vq)) {
 		call_hold(vq);
 		return;
 	}
-	vq->coal_pending = 0;
-	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
+	vq->notify.pending = 0;
+	__atomic_store_n(&vq->poll.coal_deadline, 0, __ATOMIC_RELAXED);
 	vduse_notify(vq);
 }
 
@@ -209,24 +209,24 @@ struct call_round {
 static void
 call_serve(struct vduse_vq *vq, struct call_round *round)
 {
-	uint64_t deadline = __atomic_load_n(&vq->coal_deadline, __ATOMIC_RELAXED);
+	uint64_t deadline = __atomic_load_n(&vq->poll.coal_deadline, __ATOMIC_RELAXED);
 
 	if (deadline != 0 && vduse_clock() >= deadline &&
-			__atomic_compare_exchange_n(&vq->coal_deadline, &deadline, 0, false,
+			__atomic_compare_exchange_n(&vq->poll.coal_deadline, &deadline, 0, false,
 					__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-		__atomic_store_n(&vq->call_posted, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&vq->notify.posted, true, __ATOMIC_RELAXED);
 		deadline = 0;
 	}
 	if (deadline != 0)
 		round->next = RTE_MIN(round->next, deadline);
 	/* acquire: pairs with the release in call_post() */
-	if (!__atomic_exchange_n(&vq->call_posted, false, __ATOMIC_ACQUIRE))
+	if (!__atomic_exchange_n(&vq->notify.posted, false, __ATOMIC_ACQUIRE))
 		return;
 	if (call_inject(vq) == 0) {
 		__atomic_fetch_add(&vq->stats.calls_thread, 1, __ATOMIC_RELAXED);
 		round->again = true;
-	} else if (__atomic_load_n(&vq->running, __ATOMIC_ACQUIRE)) {
-		__atomic_store_n(&vq->call_posted, true, __ATOMIC_RELAXED);
+	} else if (__atomic_load_n(&vq->poll.running, __ATOMIC_ACQUIRE)) {
+		__atomic_store_n(&vq->notify.posted, true, __ATOMIC_RELAXED);
 		round->failed = true;
 	}
 }
@@ -238,7 +238,7 @@ call_serve_all(void)
 	struct vduse_vq *vq;
 
 	pthread_mutex_lock(&call.lock);
-	TAILQ_FOREACH (vq, &call.queues, call_next)
+	TAILQ_FOREACH (vq, &call.queues, notify.next)
 		call_serve(vq, &round);
 	pthread_mutex_unlock(&call.lock);
 	return round;
@@ -330,15 +330,15 @@ call_watch(struct vduse_vq *vq)
 	int ret = 0;
 
 	pthread_mutex_lock(&call.lock);
-	if (vq->caller == NULL && call.caller == NULL)
+	if (vq->notify.caller == NULL && call.caller == NULL)
 		ret = call_start();
-	if (vq->caller == NULL && ret == 0) {
-		TAILQ_INSERT_TAIL(&call.queues, vq, call_next);
-		vq->caller = call.caller;
+	if (vq->notify.caller == NULL && ret == 0) {
+		TAILQ_INSERT_TAIL(&call.queues, vq, notify.next);
+		vq->notify.caller = call.caller;
 	}
 	pthread_mutex_unlock(&call.lock);
 	if (ret < 0)
-		VDUSE_LOG(ERR, "queue %u: no thread for its interrupts: %s", vq->index,
+		VDUSE_LOG(ERR, "queue %u: no thread for its interrupts: %s", vq->ring.index,
 				strerror(-ret));
 	return ret;
 }
@@ -350,12 +350,12 @@ vduse_notify_set_coalesce(struct vduse_vq *vq, uint32_t frames, uint32_t usecs, 
 
 	if (ret < 0)
 		return ret;
-	__atomic_store_n(&vq->coal_frames, RTE_MAX(frames, 1u), __ATOMIC_RELAXED);
-	__atomic_store_n(&vq->coal_cycles, (uint64_t)usecs * rte_get_tsc_hz() / US_PER_S,
+	__atomic_store_n(&vq->notify.frames, RTE_MAX(frames, 1u), __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->notify.cycles, (uint64_t)usecs * rte_get_tsc_hz() / US_PER_S,
 			__ATOMIC_RELAXED);
-	__atomic_store_n(&vq->coal_adaptive, adaptive, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->notify.adaptive, adaptive, __ATOMIC_RELAXED);
 	/* release: whoever holds a call back sees the thread that looks after it */
-	__atomic_store_n(&vq->coal_usecs, usecs, __ATOMIC_RELEASE);
+	__atomic_store_n(&vq->notify.usecs, usecs, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -365,7 +365,7 @@ vduse_notify_set_thread(struct vduse_vq *vq, bool on)
 	int ret = on ? call_watch(vq) : 0;
 
 	if (ret == 0)
-		vq->call_by_thread = on;
+		vq->notify.by_thread = on;
 	return ret;
 }
 
@@ -373,18 +373,18 @@ void
 vduse_notify_reset(struct vduse_vq *vq)
 {
 	vduse_vq_set_call_pending(vq, false);
-	vq->coal_pending = 0;
-	vq->coal_seen = 0;
-	vq->coal_busy = false;
-	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&vq->call_posted, false, __ATOMIC_RELAXED);
+	vq->notify.pending = 0;
+	vq->notify.seen = 0;
+	vq->notify.busy = false;
+	__atomic_store_n(&vq->poll.coal_deadline, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->notify.posted, false, __ATOMIC_RELAXED);
 }
 
 void
 vduse_notify_wait(const struct vduse_vq *vq)
 {
 	/* acquire: pairs with the release in call_inject() */
-	while (__atomic_load_n(&vq->calling, __ATOMIC_ACQUIRE) != 0)
+	while (__atomic_load_n(&vq->notify.calling, __ATOMIC_ACQUIRE) != 0)
 		sched_yield();
 }
 
@@ -393,16 +393,16 @@ vduse_notify_fini(struct vduse_vq *vq)
 {
 	struct vduse_caller *last = NULL;
 
-	if (vq->caller == NULL)
+	if (vq->notify.caller == NULL)
 		return;
 	pthread_mutex_lock(&call.lock);
-	TAILQ_REMOVE(&call.queues, vq, call_next);
+	TAILQ_REMOVE(&call.queues, vq, notify.next);
 	if (TAILQ_EMPTY(&call.queues)) {
 		last = call.caller;
 		call.caller = NULL;
 	}
 	pthread_mutex_unlock(&call.lock);
-	vq->caller = NULL;
+	vq->notify.caller = NULL;
 	if (last != NULL)
 		call_stop(last);
 }

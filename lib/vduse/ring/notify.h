@@ -28,7 +28,7 @@ void vduse_notify_used(struct vduse_vq *vq, uint16_t used);
 static __rte_always_inline bool
 vduse_notify_held(const struct vduse_vq *vq)
 {
-	return __atomic_load_n(&vq->coal_deadline, __ATOMIC_RELAXED) != 0;
+	return __atomic_load_n(&vq->poll.coal_deadline, __ATOMIC_RELAXED) != 0;
 }
 
 /** A call that was held back is due, perhaps. Any lcore that polls, in a burst or not. */

@@ -17,9 +17,9 @@ static __rte_always_inline bool
 vduse_packed_step(const struct vduse_vq *vq, uint16_t *idx, uint16_t n)
 {
 	uint32_t next = (uint32_t)*idx + n;
-	bool wrapped = next >= vq->size;
+	bool wrapped = next >= vq->ring.size;
 
-	*idx = (uint16_t)(wrapped ? next - vq->size : next);
+	*idx = (uint16_t)(wrapped ? next - vq->ring.size : next);
 	return wrapped;
 }
 
@@ -35,7 +35,7 @@ static __rte_always_inline int
 vduse_packed_ready(struct vduse_vq *vq, const struct vduse_pos *pos)
 {
 	/* acquire: pairs with the driver's barrier before it writes the flags (2.8.21.1) */
-	uint16_t flags = __atomic_load_n(&vq->packed.desc[pos->idx].flags, __ATOMIC_ACQUIRE);
+	uint16_t flags = __atomic_load_n(&vq->ring.packed.desc[pos->idx].flags, __ATOMIC_ACQUIRE);
 
 	return vduse_packed_is_avail(flags, pos->wrap);
 }
@@ -62,7 +62,7 @@ vduse_packed_walk_table(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t
 	ret = vduse_chain_check_table(vq, addr, len);
 	if (unlikely(ret < 0))
 		return ret;
-	if (unlikely(entries > RTE_MAX(vq->size, VDUSE_SEGS_MAX)))
+	if (unlikely(entries > RTE_MAX(vq->ring.size, VDUSE_SEGS_MAX)))
 		return vduse_chain_bad(vq, "indirect table longer than a chain may be");
 	if (unlikely(entries > chain->room))
 		return -E2BIG;
@@ -75,7 +75,7 @@ vduse_packed_walk_table(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t
 			return vduse_chain_bad(vq, "indirect table inside an indirect table");
 		/* DPDK's virtio-user (22.11) leaves WRITE on in what it sends, in tables only */
 		ret = vduse_chain_add(vq, chain, desc.addr, desc.len,
-				(desc.flags & VRING_DESC_F_WRITE) && !vq->read_only);
+				(desc.flags & VRING_DESC_F_WRITE) && !vq->ring.read_only);
 		if (unlikely(ret < 0))
 			return ret;
 	}
@@ -91,14 +91,14 @@ vduse_packed_walk_table(struct vduse_vq *vq, struct vduse_chain *chain, uint64_t
 static inline int
 vduse_packed_skip(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain *chain)
 {
-	const uint16_t left = (uint16_t)(vq->size - chain->slots);
+	const uint16_t left = (uint16_t)(vq->ring.size - chain->slots);
 	const uint16_t most = vduse_len_min16(left, VDUSE_SEGS_MAX);
 	struct vring_packed_desc desc;
 	uint64_t raw[2];
 	uint16_t n;
 
 	for (n = 1; n <= most; n++) {
-		vduse_desc_load(&vq->packed.desc[pos->idx], raw);
+		vduse_desc_load(&vq->ring.packed.desc[pos->idx], raw);
 		vduse_packed_desc(raw, &desc);
 		pos->wrap ^= vduse_packed_step(vq, &pos->idx, 1);
 		vq->stats.work++;
@@ -108,13 +108,13 @@ vduse_packed_skip(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain
 			continue;
 		chain->id = desc.id;
 		chain->slots += n;
-		vq->skipped = 0;
+		vq->notify.skipped = 0;
 		return -E2BIG;
 	}
 	chain->slots += most;
-	if (chain->slots == vq->size)
+	if (chain->slots == vq->ring.size)
 		return vduse_chain_bad(vq, "descriptor chain longer than the queue size");
-	vq->skipped = chain->slots;
+	vq->notify.skipped = chain->slots;
 	return -EINPROGRESS;
 }
 
@@ -122,8 +122,8 @@ vduse_packed_skip(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain
 static inline int
 vduse_packed_skip_more(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain *chain)
 {
-	chain->slots = vq->skipped;
-	pos->wrap ^= vduse_packed_step(vq, &pos->idx, vq->skipped);
+	chain->slots = vq->notify.skipped;
+	pos->wrap ^= vduse_packed_step(vq, &pos->idx, vq->notify.skipped);
 	return vduse_packed_skip(vq, pos, chain);
 }
 
@@ -141,13 +141,13 @@ vduse_packed_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chai
 	uint64_t raw[2];
 	int ret;
 
-	if (unlikely(vq->skipped != 0) && chain->seg == vq->segs) {
-		if (vq->skip_at == first)
+	if (unlikely(vq->notify.skipped != 0) && chain->seg == vq->segs) {
+		if (vq->notify.skip_at == first)
 			return vduse_packed_skip_more(vq, pos, chain);
-		vq->skipped = 0;
+		vq->notify.skipped = 0;
 	}
-	for (chain->slots = 1; chain->slots <= vq->size; chain->slots++) {
-		vduse_desc_load(&vq->packed.desc[pos->idx], raw);
+	for (chain->slots = 1; chain->slots <= vq->ring.size; chain->slots++) {
+		vduse_desc_load(&vq->ring.packed.desc[pos->idx], raw);
 		vduse_packed_desc(raw, &desc);
 		pos->wrap ^= vduse_packed_step(vq, &pos->idx, 1);
 		if (unlikely(desc.flags & VRING_DESC_F_INDIRECT)) {
@@ -164,7 +164,7 @@ vduse_packed_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chai
 			return ret;
 		}
 		if (unlikely(ret == -E2BIG && chain->seg == vq->segs)) {
-			vq->skip_at = first;
+			vq->notify.skip_at = first;
 			return vduse_packed_skip(vq, pos, chain);
 		}
 		if (unlikely(ret < 0))
@@ -180,15 +180,15 @@ vduse_packed_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chai
 static __rte_always_inline void
 vduse_packed_put(struct vduse_vq *vq, uint16_t id, uint16_t slots, uint32_t len)
 {
-	const uint32_t n = vq->used_pending++ & vq->journal_mask;
-	uint16_t flags = vq->used_wrap ? VDUSE_PACKED_AVAIL | VDUSE_PACKED_USED : 0;
-	uint16_t slot = vq->used_idx;
+	const uint32_t n = vq->pos.used_pending++ & vq->journal.mask;
+	uint16_t flags = vq->pos.used_wrap ? VDUSE_PACKED_AVAIL | VDUSE_PACKED_USED : 0;
+	uint16_t slot = vq->pos.used_idx;
 
 	if (len != 0)
 		flags |= VRING_DESC_F_WRITE;
-	vq->journal[n] = (uint64_t)flags << 48 | (uint64_t)id << 32 | len;
-	vq->journal_slots[n] = slot;
-	vq->used_wrap ^= vduse_packed_step(vq, &slot, slots);
+	vq->journal.puts[n] = (uint64_t)flags << 48 | (uint64_t)id << 32 | len;
+	vq->journal.slots[n] = slot;
+	vq->pos.used_wrap ^= vduse_packed_step(vq, &slot, slots);
 	vduse_vq_set_used(vq, slot);
 }
 
@@ -196,7 +196,7 @@ vduse_packed_put(struct vduse_vq *vq, uint16_t id, uint16_t slots, uint32_t len)
 static __rte_always_inline uint64_t *
 vduse_packed_word(const struct vduse_vq *vq, uint16_t slot)
 {
-	return (uint64_t *)&vq->packed.desc[slot].len;
+	return (uint64_t *)&vq->ring.packed.desc[slot].len;
 }
 
 /**
@@ -208,12 +208,12 @@ vduse_packed_publish(struct vduse_vq *vq)
 {
 	uint16_t i;
 
-	for (i = 1; i < vq->used_pending; i++)
+	for (i = 1; i < vq->pos.used_pending; i++)
 		/* release: for a driver that reads ahead, after the buffer */
-		__atomic_store_n(vduse_packed_word(vq, vq->journal_slots[i]), vq->journal[i],
+		__atomic_store_n(vduse_packed_word(vq, vq->journal.slots[i]), vq->journal.puts[i],
 				__ATOMIC_RELEASE);
 	/* release: pairs with the driver's read barrier after it reads flags (2.8.22) */
-	__atomic_store_n(vduse_packed_word(vq, vq->journal_slots[0]), vq->journal[0],
+	__atomic_store_n(vduse_packed_word(vq, vq->journal.slots[0]), vq->journal.puts[0],
 			__ATOMIC_RELEASE);
 }
 
@@ -221,26 +221,26 @@ vduse_packed_publish(struct vduse_vq *vq)
 static inline bool
 vduse_packed_need_call(struct vduse_vq *vq)
 {
-	uint16_t old = vq->signalled, now = vq->used_idx, event, flags;
+	uint16_t old = vq->notify.signalled, now = vq->pos.used_idx, event, flags;
 	uint32_t shared;
 
 	/* the used descriptors must be visible before the driver's wish is read */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
-	shared = __atomic_load_n((const uint32_t *)vq->packed.driver, __ATOMIC_RELAXED);
+	shared = __atomic_load_n((const uint32_t *)vq->ring.packed.driver, __ATOMIC_RELAXED);
 	event = (uint16_t)shared;
 	flags = (uint16_t)(shared >> 16) & 3;
-	vq->signalled = now;
-	if (!vq->event_idx || flags != VRING_PACKED_EVENT_FLAG_DESC)
+	vq->notify.signalled = now;
+	if (!vq->ring.event_idx || flags != VRING_PACKED_EVENT_FLAG_DESC)
 		return flags != VRING_PACKED_EVENT_FLAG_DISABLE;
-	if (unlikely(!vq->signalled_valid)) {
-		vq->signalled_valid = true;
+	if (unlikely(!vq->notify.signalled_valid)) {
+		vq->notify.signalled_valid = true;
 		return true;
 	}
 	/* lay the three positions on one line that ends at `now` */
 	if (now <= old)
-		old -= vq->size;
-	if (!!(event & VDUSE_PACKED_WRAP) != vq->used_wrap)
-		event = (uint16_t)((event & INT16_MAX) - vq->size);
+		old -= vq->ring.size;
+	if (!!(event & VDUSE_PACKED_WRAP) != vq->pos.used_wrap)
+		event = (uint16_t)((event & INT16_MAX) - vq->ring.size);
 	else
 		event &= INT16_MAX;
 	return vring_need_event(event, now, old);
@@ -252,16 +252,16 @@ vduse_packed_set_kicks(struct vduse_vq *vq, bool wanted)
 {
 	uint16_t flags = VRING_PACKED_EVENT_FLAG_DISABLE;
 
-	if (wanted && vq->event_idx) {
-		__atomic_store_n(&vq->packed.device->off_wrap,
-				vq->avail.idx | (vq->avail.wrap ? VDUSE_PACKED_WRAP : 0),
+	if (wanted && vq->ring.event_idx) {
+		__atomic_store_n(&vq->ring.packed.device->off_wrap,
+				vq->pos.avail.idx | (vq->pos.avail.wrap ? VDUSE_PACKED_WRAP : 0),
 				__ATOMIC_RELAXED);
 		flags = VRING_PACKED_EVENT_FLAG_DESC;
 	} else if (wanted) {
 		flags = VRING_PACKED_EVENT_FLAG_ENABLE;
 	}
 	/* release: the place before the wish for it */
-	__atomic_store_n(&vq->packed.device->flags, flags, __ATOMIC_RELEASE);
+	__atomic_store_n(&vq->ring.packed.device->flags, flags, __ATOMIC_RELEASE);
 }
 
 #endif /* VDUSE_PACKED_H */

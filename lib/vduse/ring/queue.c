@@ -44,7 +44,7 @@ vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t inde
 {
 	memset(vq, 0, sizeof(*vq));
 	vq->env = env;
-	vq->index = index;
+	vq->ring.index = index;
 	vq->ctl.max_size = max_size;
 	vq->segs = rte_malloc(
 			"vduse_segs", VDUSE_SEGS_MAX * sizeof(vq->segs[0]), RTE_CACHE_LINE_SIZE);
@@ -87,7 +87,7 @@ struct ring_part {
 static void
 ring_parts(const struct vduse_vq *vq, struct ring_part part[3])
 {
-	const uint64_t n = vq->size;
+	const uint64_t n = vq->ring.size;
 
 	part[0].iova = vq->ctl.desc_addr;
 	part[0].len = n * 16;
@@ -96,7 +96,7 @@ ring_parts(const struct vduse_vq *vq, struct ring_part part[3])
 	part[1].perm = VDUSE_ABI_RO;
 	part[2].iova = vq->ctl.device_addr;
 	part[2].perm = VDUSE_ABI_WO;
-	if (vq->is_packed) {
+	if (vq->ring.is_packed) {
 		part[0].perm = VDUSE_ABI_RW;
 		part[1].len = part[2].len = sizeof(struct vring_packed_desc_event);
 		part[1].align = part[2].align = 4;
@@ -115,9 +115,11 @@ ring_check(const struct vduse_vq *vq, uint32_t num)
 	struct ring_part part[3];
 	unsigned int i;
 
-	if (num == 0 || num > vq->ctl.max_size || (!vq->is_packed && !rte_is_power_of_2(num))) {
-		VDUSE_LOG(ERR, "queue %u: the driver's size %u is not one of 1 to %u%s", vq->index,
-				num, vq->ctl.max_size, vq->is_packed ? "" : ", a power of two");
+	if (num == 0 || num > vq->ctl.max_size ||
+			(!vq->ring.is_packed && !rte_is_power_of_2(num))) {
+		VDUSE_LOG(ERR, "queue %u: the driver's size %u is not one of 1 to %u%s",
+				vq->ring.index, num, vq->ctl.max_size,
+				vq->ring.is_packed ? "" : ", a power of two");
 		return -EINVAL;
 	}
 	ring_parts(vq, part);
@@ -125,7 +127,7 @@ ring_check(const struct vduse_vq *vq, uint32_t num)
 		if ((part[i].iova & (part[i].align - 1)) == 0)
 			continue;
 		VDUSE_LOG(ERR, "queue %u: ring address 0x%" PRIx64 " is not aligned to %" PRIu64,
-				vq->index, part[i].iova, part[i].align);
+				vq->ring.index, part[i].iova, part[i].align);
 		return -EINVAL;
 	}
 	return 0;
@@ -141,18 +143,18 @@ ring_translate(struct vduse_vq *vq)
 
 	ring_parts(vq, part);
 	for (i = 0; i < RTE_DIM(part); i++) {
-		addr[i] = vduse_iotlb_linear(vq->tlb, part[i].iova, part[i].len, part[i].perm);
+		addr[i] = vduse_iotlb_linear(vq->map.tlb, part[i].iova, part[i].len, part[i].perm);
 		if (addr[i] == NULL)
 			return -EFAULT;
 	}
-	if (vq->is_packed) {
-		vq->packed.desc = addr[0];
-		vq->packed.driver = addr[1];
-		vq->packed.device = addr[2];
+	if (vq->ring.is_packed) {
+		vq->ring.packed.desc = addr[0];
+		vq->ring.packed.driver = addr[1];
+		vq->ring.packed.device = addr[2];
 	} else {
-		vq->split.desc = addr[0];
-		vq->split.avail = addr[1];
-		vq->split.used = addr[2];
+		vq->ring.split.desc = addr[0];
+		vq->ring.split.avail = addr[1];
+		vq->ring.split.used = addr[2];
 	}
 	return 0;
 }
@@ -161,27 +163,27 @@ ring_translate(struct vduse_vq *vq)
 static void
 ring_set_position(struct vduse_vq *vq, const struct vduse_abi_vq *info)
 {
-	memset(&vq->avail, 0, sizeof(vq->avail));
+	memset(&vq->pos.avail, 0, sizeof(vq->pos.avail));
 	/*
 	 * What is taken is returned in the same burst: both positions are one.
 	 * DPDK's virtio-user up to 22.11 sets the available one only.
 	 */
-	if (vq->is_packed) {
-		vq->avail.idx = info->packed.last_avail_idx % vq->size;
-		vq->avail.wrap = info->packed.last_avail_counter & 1;
-		vq->used_idx = vq->avail.idx;
-		vq->used_wrap = vq->avail.wrap;
+	if (vq->ring.is_packed) {
+		vq->pos.avail.idx = info->packed.last_avail_idx % vq->ring.size;
+		vq->pos.avail.wrap = info->packed.last_avail_counter & 1;
+		vq->pos.used_idx = vq->pos.avail.idx;
+		vq->pos.used_wrap = vq->pos.avail.wrap;
 	} else {
-		vq->avail.idx = info->split.avail_index;
-		vq->avail_cached = info->split.avail_index;
-		vq->used_idx = info->split.avail_index;
+		vq->pos.avail.idx = info->split.avail_index;
+		vq->pos.avail_cached = info->split.avail_index;
+		vq->pos.used_idx = info->split.avail_index;
 	}
-	vq->used_pending = 0;
-	vq->signalled = vq->used_idx;
-	vq->signalled_valid = false;
+	vq->pos.used_pending = 0;
+	vq->notify.signalled = vq->pos.used_idx;
+	vq->notify.signalled_valid = false;
 	vduse_notify_reset(vq);
 	vq->fault = NULL;
-	vq->map_generation = UINT64_MAX;
+	vq->map.generation = UINT64_MAX;
 }
 
 /*
@@ -194,16 +196,16 @@ ring_recover_position(struct vduse_vq *vq)
 {
 	uint16_t i;
 
-	if (vq->is_packed) {
-		for (i = 0; i < vq->size; i++)
-			if (vq->packed.desc[i].flags & VDUSE_PACKED_USED)
+	if (vq->ring.is_packed) {
+		for (i = 0; i < vq->ring.size; i++)
+			if (vq->ring.packed.desc[i].flags & VDUSE_PACKED_USED)
 				return -ENOTSUP;
 		return 0;
 	}
-	vduse_vq_set_used(vq, __atomic_load_n(&vq->split.used->idx, __ATOMIC_ACQUIRE));
-	vduse_vq_set_avail(vq, (struct vduse_pos){ .idx = vq->used_idx });
-	vq->avail_cached = vq->used_idx;
-	vq->signalled = vq->used_idx;
+	vduse_vq_set_used(vq, __atomic_load_n(&vq->ring.split.used->idx, __ATOMIC_ACQUIRE));
+	vduse_vq_set_avail(vq, (struct vduse_pos){ .idx = vq->pos.used_idx });
+	vq->pos.avail_cached = vq->pos.used_idx;
+	vq->notify.signalled = vq->pos.used_idx;
 	return 0;
 }
 
@@ -216,14 +218,14 @@ ring_continue(struct vduse_vq *vq)
 {
 	int ret;
 
-	if (vduse_journal_matches(vq, vq->size))
+	if (vduse_journal_matches(vq, vq->ring.size))
 		ret = vduse_restore_ring(vq);
 	else
 		ret = ring_recover_position(vq);
 	if (ret < 0)
 		return ret;
 	vduse_vq_set_call_pending(vq, true); /* it may have died before it called */
-	if (!vduse_journal_matches(vq, vq->size))
+	if (!vduse_journal_matches(vq, vq->ring.size))
 		vduse_journal_start(vq);
 	return 0;
 }
@@ -234,19 +236,19 @@ vq_describe(struct vduse_vq *vq, const struct vduse_abi_vq *info, uint64_t featu
 {
 	int ret;
 
-	vq->event_idx = features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
-	vq->indirect = features & (1ULL << VIRTIO_RING_F_INDIRECT_DESC);
-	vq->is_packed = features & (1ULL << VIRTIO_F_RING_PACKED);
+	vq->ring.event_idx = features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
+	vq->ring.indirect = features & (1ULL << VIRTIO_RING_F_INDIRECT_DESC);
+	vq->ring.is_packed = features & (1ULL << VIRTIO_F_RING_PACKED);
 	vq->ctl.desc_addr = info->desc_addr;
 	vq->ctl.driver_addr = info->driver_addr;
 	vq->ctl.device_addr = info->device_addr;
 	ret = ring_check(vq, info->num);
 	if (ret < 0)
 		return ret;
-	if (!vduse_len16(info->num, &vq->size))
+	if (!vduse_len16(info->num, &vq->ring.size))
 		return -EINVAL;
 	vduse_backoff_init(vq);
-	vq->skipped = 0;
+	vq->notify.skipped = 0;
 	ring_set_position(vq, info);
 	return 0;
 }
@@ -262,8 +264,8 @@ vduse_vq_start(struct vduse_vq *vq, const struct vduse_abi_vq *info, uint64_t fe
 	pthread_mutex_unlock(&vq->ctl.lock);
 	if (ret < 0)
 		return ret;
-	vq->life++;
-	if (recover || vq->record->valid == VDUSE_JOURNAL_RUNNING) {
+	vq->journal.life++;
+	if (recover || vq->journal.record->valid == VDUSE_JOURNAL_RUNNING) {
 		vduse_vq_phase_set(vq, VDUSE_VQ_PHASE_UNPLACED);
 	} else {
 		vduse_journal_start(vq);
@@ -280,8 +282,8 @@ vduse_vq_stop(struct vduse_vq *vq, bool unsettled)
 {
 	vduse_vq_pause(vq, VDUSE_VQ_NONE);
 	/* another lcore may look after a call that is held */
-	__atomic_store_n(&vq->coal_deadline, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&vq->missed, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->poll.coal_deadline, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->map.missed, false, __ATOMIC_RELAXED);
 	if (vduse_vq_is_ready(vq))
 		vduse_vq_phase_set(vq, unsettled ? VDUSE_VQ_PHASE_UNSETTLED : VDUSE_VQ_PHASE_OFF);
 	vq->ctl.rests = false;
@@ -291,7 +293,7 @@ void
 vduse_vq_halt(struct vduse_vq *vq)
 {
 	/* before the fence of the wait */
-	__atomic_store_n(&vq->running, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&vq->poll.running, false, __ATOMIC_RELEASE);
 }
 
 void
@@ -343,7 +345,7 @@ vduse_vq_resume(struct vduse_vq *vq)
 		return 0;
 	vduse_ring_set_kicks(vq, vq->ctl.kicks || vduse_wake_is_armed(vq));
 	/* release: pairs with the acquire in vduse_vq_burst_begin() */
-	__atomic_store_n(&vq->running, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&vq->poll.running, true, __ATOMIC_RELEASE);
 	/* pairs with the fence in vduse_wake_arm() */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (vduse_wake_is_armed(vq))
@@ -354,13 +356,13 @@ vduse_vq_resume(struct vduse_vq *vq)
 void
 vduse_vq_get_state(const struct vduse_vq *vq, struct vduse_abi_vq_state *state)
 {
-	if (vq->is_packed) {
-		state->packed.last_avail_idx = vq->avail.idx;
-		state->packed.last_avail_counter = vq->avail.wrap;
-		state->packed.last_used_idx = vq->used_idx;
-		state->packed.last_used_counter = vq->used_wrap;
+	if (vq->ring.is_packed) {
+		state->packed.last_avail_idx = vq->pos.avail.idx;
+		state->packed.last_avail_counter = vq->pos.avail.wrap;
+		state->packed.last_used_idx = vq->pos.used_idx;
+		state->packed.last_used_counter = vq->pos.used_wrap;
 	} else {
-		state->split.avail_index = vq->avail.idx;
+		state->split.avail_index = vq->pos.avail.idx;
 	}
 }
 
@@ -389,7 +391,7 @@ packed_fill(const struct vduse_vq_view *view, bool wrap, const struct vring_pack
 static int
 vq_fill(struct vduse_vq *vq, const struct vduse_vq_view *view, bool wrap)
 {
-	struct vduse_iotlb *tlb = vq->tlb;
+	struct vduse_iotlb *tlb = vq->map.tlb;
 	struct ring_part part[3];
 	const struct vring_avail *avail;
 	const void *ring;
@@ -400,7 +402,7 @@ vq_fill(struct vduse_vq *vq, const struct vduse_vq_view *view, bool wrap)
 	ring_parts(vq, part);
 	/* regions are unmapped with the lock held: what is found now stays until it is released */
 	pthread_mutex_lock(&tlb->lock);
-	if (!__atomic_load_n(&vq->running, __ATOMIC_ACQUIRE))
+	if (!__atomic_load_n(&vq->poll.running, __ATOMIC_ACQUIRE))
 		goto unlock;
 	avail = vduse_iotlb_linear_locked(tlb, part[1].iova, part[1].len, part[1].perm);
 	ring = vduse_iotlb_linear_locked(tlb, part[0].iova, part[0].len, VDUSE_ABI_RO);
@@ -423,15 +425,15 @@ vduse_vq_look(struct vduse_vq *vq, struct vduse_vq_view *view)
 	pthread_mutex_lock(&vq->ctl.lock);
 	view->phase = vq->ctl.phase;
 	view->ready = vduse_vq_is_ready(vq);
-	view->running = __atomic_load_n(&vq->running, __ATOMIC_RELAXED);
-	view->size = view->ready ? vq->size : 0;
-	view->is_packed = vq->is_packed;
+	view->running = __atomic_load_n(&vq->poll.running, __ATOMIC_RELAXED);
+	view->size = view->ready ? vq->ring.size : 0;
+	view->is_packed = vq->ring.is_packed;
 	view->desc_addr = vq->ctl.desc_addr;
 	view->driver_addr = vq->ctl.driver_addr;
 	view->device_addr = vq->ctl.device_addr;
-	__atomic_load(&vq->avail, &avail, __ATOMIC_RELAXED);
+	__atomic_load(&vq->pos.avail, &avail, __ATOMIC_RELAXED);
 	view->avail_idx = avail.idx;
-	view->used_idx = __atomic_load_n(&vq->used_idx, __ATOMIC_RELAXED);
+	view->used_idx = __atomic_load_n(&vq->pos.used_idx, __ATOMIC_RELAXED);
 	view->fault = __atomic_load_n(&vq->fault, __ATOMIC_RELAXED);
 	view->fill = vq_fill(vq, view, avail.wrap);
 	pthread_mutex_unlock(&vq->ctl.lock);
@@ -441,8 +443,8 @@ void
 vduse_vq_set_space(struct vduse_vq *vq, struct vduse_iotlb *tlb)
 {
 	pthread_mutex_lock(&vq->ctl.lock);
-	vq->tlb = tlb;
-	vq->map_generation = UINT64_MAX;
+	vq->map.tlb = tlb;
+	vq->map.generation = UINT64_MAX;
 	pthread_mutex_unlock(&vq->ctl.lock);
 }
 
@@ -460,19 +462,19 @@ vduse_vq_resolve(struct vduse_vq *vq)
 	const bool noted = fault != NULL;
 	int ret;
 
-	if (!__atomic_load_n(&vq->missed, __ATOMIC_ACQUIRE))
+	if (!__atomic_load_n(&vq->map.missed, __ATOMIC_ACQUIRE))
 		return 0;
 	vduse_vq_pause(vq, VDUSE_VQ_NONE);
-	ret = vduse_iotlb_load_at(vq->tlb, vq->missed_at);
+	ret = vduse_iotlb_load_at(vq->map.tlb, vq->map.missed_at);
 	if (is_shortage(ret)) {
 		vduse_count(&vq->stats.iotlb_waits, 1);
 		return ret;
 	}
-	__atomic_store_n(&vq->missed, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->map.missed, false, __ATOMIC_RELAXED);
 	/* a miss in a map that is no longer the map, by whoever replaced it, is none */
 	if (ret < 0)
 		fault = "IOVA regions that cannot be mapped";
-	else if (vq->tlb->map->generation == vq->map_generation)
+	else if (vq->map.tlb->map->generation == vq->map.generation)
 		fault = "address outside of every IOVA region, or against its permission";
 	__atomic_store_n(&vq->fault, fault, __ATOMIC_RELAXED);
 	if (fault != NULL && !noted)

@@ -16,10 +16,10 @@ recover_journal_valid(const struct vduse_vq *vq, uint32_t count)
 {
 	uint32_t i;
 
-	if (count > vq->size)
+	if (count > vq->ring.size)
 		return false;
 	for (i = 0; i < count; i++)
-		if (vq->journal_slots[i] >= vq->size)
+		if (vq->journal.slots[i] >= vq->ring.size)
 			return false;
 	return true;
 }
@@ -32,30 +32,30 @@ recover_journal_valid(const struct vduse_vq *vq, uint32_t count)
 static int
 recover_packed(struct vduse_vq *vq)
 {
-	const uint64_t burst = vq->record->burst;
+	const uint64_t burst = vq->journal.record->burst;
 	uint16_t idx = burst & INT16_MAX, flags, count;
 	bool wrap = burst >> 15 & 1, published;
 
-	if (idx >= vq->size || !vduse_len16(burst >> 32, &count))
+	if (idx >= vq->ring.size || !vduse_len16(burst >> 32, &count))
 		return -EBADMSG;
-	flags = __atomic_load_n(&vq->packed.desc[idx].flags, __ATOMIC_ACQUIRE);
+	flags = __atomic_load_n(&vq->ring.packed.desc[idx].flags, __ATOMIC_ACQUIRE);
 	published = !!(flags & VDUSE_PACKED_USED) == wrap;
 	if (count == 0 && published)
 		return -EBADMSG; /* somebody else served the ring since */
 	if (count > 0) {
 		idx = burst >> 16 & INT16_MAX;
 		wrap = burst >> 31 & 1;
-		if (idx >= vq->size || !recover_journal_valid(vq, count))
+		if (idx >= vq->ring.size || !recover_journal_valid(vq, count))
 			return -EBADMSG;
 	}
 	vduse_vq_set_used(vq, idx);
-	vq->used_wrap = wrap;
-	vq->used_pending = count;
+	vq->pos.used_wrap = wrap;
+	vq->pos.used_pending = count;
 	if (count > 0 && !published)
 		vduse_packed_publish(vq);
 	if (count > 0)
 		vduse_journal_commit(vq, true);
-	vq->used_pending = 0;
+	vq->pos.used_pending = 0;
 	return 0;
 }
 
@@ -63,16 +63,16 @@ recover_packed(struct vduse_vq *vq)
 static int
 recover_split(struct vduse_vq *vq)
 {
-	const uint16_t now = __atomic_load_n(&vq->split.used->idx, __ATOMIC_ACQUIRE);
-	const uint16_t n = now - (uint16_t)vq->record->burst;
+	const uint16_t now = __atomic_load_n(&vq->ring.split.used->idx, __ATOMIC_ACQUIRE);
+	const uint16_t n = now - (uint16_t)vq->journal.record->burst;
 
 	vduse_vq_set_used(vq, now);
-	if (n > vq->size)
-		return vq->takes ? -EBADMSG : 0; /* somebody else served the ring since */
-	vq->used_pending = n;
+	if (n > vq->ring.size)
+		return vq->journal.takes ? -EBADMSG : 0; /* somebody else served the ring since */
+	vq->pos.used_pending = n;
 	if (n > 0)
 		vduse_journal_commit(vq, false);
-	vq->used_pending = 0;
+	vq->pos.used_pending = 0;
 	return 0;
 }
 
@@ -95,12 +95,12 @@ recover_compare(const void *a, const void *b)
 static uint32_t
 recover_collect(struct vduse_vq *vq, struct recover_buffer *buffers)
 {
-	const uint64_t taken = vduse_journal_taken(vq->record);
+	const uint64_t taken = vduse_journal_taken(vq->journal.record);
 	uint32_t i, n = 0;
 	uint16_t id;
 
-	for (i = 0; i <= vq->journal_mask && vduse_len16(i, &id); i++) {
-		const struct vduse_journal_buffer *buffer = &vq->inflight[i];
+	for (i = 0; i <= vq->journal.mask && vduse_len16(i, &id); i++) {
+		const struct vduse_journal_buffer *buffer = &vq->journal.inflight[i];
 
 		if (!(buffer->flags & VDUSE_JOURNAL_IN_FLIGHT))
 			continue;
@@ -123,27 +123,27 @@ recover_collect(struct vduse_vq *vq, struct recover_buffer *buffers)
 static int
 recover_inflight(struct vduse_vq *vq)
 {
-	const bool packed = vq->is_packed;
+	const bool packed = vq->ring.is_packed;
 	struct recover_buffer *buffers;
 	uint32_t i, n, slots = 0;
 
-	buffers = calloc(vq->journal_mask + 1, sizeof(buffers[0]));
+	buffers = calloc(vq->journal.mask + 1, sizeof(buffers[0]));
 	if (buffers == NULL)
 		return -ENOMEM;
 	n = recover_collect(vq, buffers);
 	for (i = 0; i < n; i++)
 		slots += packed ? buffers[i].slots : 1;
-	if (slots > vq->size) {
+	if (slots > vq->ring.size) {
 		free(buffers);
 		return -EBADMSG;
 	}
-	vq->takes = true;
+	vq->journal.takes = true;
 	for (i = 0; i < n; i++)
 		vduse_ring_put(vq, buffers[i].id, buffers[i].slots, 0, packed);
 	free(buffers);
 	if (n > 0)
 		vduse_ring_publish(vq, packed);
-	vq->used_pending = 0;
+	vq->pos.used_pending = 0;
 	return 0;
 }
 
@@ -151,34 +151,34 @@ recover_inflight(struct vduse_vq *vq)
 static int
 recover_taken(struct vduse_vq *vq, uint64_t take)
 {
-	const bool packed = vq->is_packed;
+	const bool packed = vq->ring.is_packed;
 	int ret;
 
 	ret = recover_inflight(vq);
 	if (ret < 0)
 		return ret;
-	if (packed ? vduse_journal_pos(vq->used_idx, vq->used_wrap) != (uint16_t)take
-		   : vq->used_idx != (uint16_t)take)
+	if (packed ? vduse_journal_pos(vq->pos.used_idx, vq->pos.used_wrap) != (uint16_t)take
+		   : vq->pos.used_idx != (uint16_t)take)
 		return -EBADMSG;
-	__atomic_store_n(&vq->record->take, 0, __ATOMIC_RELAXED);
-	vq->takes = false;
-	vq->taken = 0;
+	__atomic_store_n(&vq->journal.record->take, 0, __ATOMIC_RELAXED);
+	vq->journal.takes = false;
+	vq->journal.taken = 0;
 	return 0;
 }
 
 int
 vduse_restore_ring(struct vduse_vq *vq)
 {
-	const uint64_t take = vq->record->take;
+	const uint64_t take = vq->journal.record->take;
 	int ret;
 
-	vq->takes = take & VDUSE_JOURNAL_TAKE_USED;
-	vq->taken = vduse_journal_taken(vq->record);
-	ret = vq->is_packed ? recover_packed(vq) : recover_split(vq);
-	if (ret == 0 && vq->takes)
+	vq->journal.takes = take & VDUSE_JOURNAL_TAKE_USED;
+	vq->journal.taken = vduse_journal_taken(vq->journal.record);
+	ret = vq->ring.is_packed ? recover_packed(vq) : recover_split(vq);
+	if (ret == 0 && vq->journal.takes)
 		ret = recover_taken(vq, take);
-	vduse_vq_set_avail(vq, (struct vduse_pos){ vq->used_idx, vq->used_wrap });
-	vq->avail_cached = vq->avail.idx;
-	vq->signalled = vq->used_idx;
+	vduse_vq_set_avail(vq, (struct vduse_pos){ vq->pos.used_idx, vq->pos.used_wrap });
+	vq->pos.avail_cached = vq->pos.avail.idx;
+	vq->notify.signalled = vq->pos.used_idx;
 	return ret;
 }

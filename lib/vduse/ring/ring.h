@@ -37,7 +37,7 @@ vduse_ring_put(struct vduse_vq *vq, uint16_t id, uint16_t slots, uint32_t len, c
 static inline void
 vduse_ring_set_kicks(struct vduse_vq *vq, bool wanted)
 {
-	if (vq->is_packed)
+	if (vq->ring.is_packed)
 		vduse_packed_set_kicks(vq, wanted);
 	else
 		vduse_split_set_kicks(vq, wanted);
@@ -62,7 +62,7 @@ vduse_ring_publish(struct vduse_vq *vq, const bool packed)
 static __rte_always_inline void
 vduse_ring_flush(struct vduse_vq *vq, const bool packed)
 {
-	const uint16_t used = vq->used_pending;
+	const uint16_t used = vq->pos.used_pending;
 	bool call;
 
 	if (used == 0) {
@@ -72,12 +72,12 @@ vduse_ring_flush(struct vduse_vq *vq, const bool packed)
 			vduse_notify_due(vq);
 		return;
 	}
-	if (packed && unlikely(used > vq->size)) {
+	if (packed && unlikely(used > vq->ring.size)) {
 		vduse_vq_set_fault(vq, "more buffers available than the ring has descriptors");
 		return;
 	}
 	vduse_ring_publish(vq, packed);
-	vq->used_pending = 0;
+	vq->pos.used_pending = 0;
 	call = packed ? vduse_packed_need_call(vq) : vduse_split_need_call(vq);
 	/* an event index asks once: what follows counts for the call that is held */
 	if (call || unlikely(vduse_vq_call_pending(vq) || vduse_notify_held(vq)))

@@ -17,13 +17,13 @@
 static inline uint16_t *
 vduse_split_used_event(const struct vduse_vq *vq)
 {
-	return &vq->split.avail->ring[vq->size];
+	return &vq->ring.split.avail->ring[vq->ring.size];
 }
 
 static inline uint16_t *
 vduse_split_avail_event(const struct vduse_vq *vq)
 {
-	return (uint16_t *)&vq->split.used->ring[vq->size];
+	return (uint16_t *)&vq->ring.split.used->ring[vq->ring.size];
 }
 
 /**
@@ -36,13 +36,13 @@ vduse_split_ready(struct vduse_vq *vq, const struct vduse_pos *pos)
 {
 	uint16_t idx;
 
-	if (likely(pos->idx != vq->avail_cached))
+	if (likely(pos->idx != vq->pos.avail_cached))
 		return 1;
 	/* acquire: pairs with the driver's write barrier before it updates idx (2.7.13.3) */
-	idx = __atomic_load_n(&vq->split.avail->idx, __ATOMIC_ACQUIRE);
-	if (unlikely((uint16_t)(idx - pos->idx) > vq->size))
+	idx = __atomic_load_n(&vq->ring.split.avail->idx, __ATOMIC_ACQUIRE);
+	if (unlikely((uint16_t)(idx - pos->idx) > vq->ring.size))
 		return vduse_chain_bad(vq, "available index ahead by more than the queue size");
-	vq->avail_cached = idx;
+	vq->pos.avail_cached = idx;
 	return idx != pos->idx;
 }
 
@@ -103,14 +103,15 @@ vduse_split_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain
 	uint16_t i, n;
 	int ret;
 
-	i = __atomic_load_n(&vq->split.avail->ring[pos->idx & (vq->size - 1)], __ATOMIC_RELAXED);
+	i = __atomic_load_n(&vq->ring.split.avail->ring[pos->idx & (vq->ring.size - 1)],
+			__ATOMIC_RELAXED);
 	pos->idx++;
 	chain->id = i;
 	chain->slots = 1;
-	for (n = 0; n < vq->size; n++) {
-		if (unlikely(i >= vq->size))
+	for (n = 0; n < vq->ring.size; n++) {
+		if (unlikely(i >= vq->ring.size))
 			return vduse_chain_bad(vq, "descriptor index beyond the queue size");
-		vduse_desc_load(&vq->split.desc[i], raw);
+		vduse_desc_load(&vq->ring.split.desc[i], raw);
 		vduse_split_desc(raw, &desc);
 		if (unlikely(desc.flags & VRING_DESC_F_INDIRECT)) {
 			if (desc.flags & VRING_DESC_F_NEXT)
@@ -133,36 +134,37 @@ vduse_split_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain
 static __rte_always_inline void
 vduse_split_put(struct vduse_vq *vq, uint16_t id, uint32_t len)
 {
-	struct vring_used_elem *elem = &vq->split.used->ring[vq->used_idx & (vq->size - 1)];
+	struct vring_used_elem *elem =
+			&vq->ring.split.used->ring[vq->pos.used_idx & (vq->ring.size - 1)];
 
 	*elem = (struct vring_used_elem){ .id = id, .len = len };
-	vduse_vq_set_used(vq, (uint16_t)(vq->used_idx + 1));
-	vq->used_pending++;
+	vduse_vq_set_used(vq, (uint16_t)(vq->pos.used_idx + 1));
+	vq->pos.used_pending++;
 }
 
 static __rte_always_inline void
 vduse_split_publish(struct vduse_vq *vq)
 {
 	/* release: pairs with the driver's read barrier after it reads idx (2.7.14) */
-	__atomic_store_n(&vq->split.used->idx, vq->used_idx, __ATOMIC_RELEASE);
+	__atomic_store_n(&vq->ring.split.used->idx, vq->pos.used_idx, __ATOMIC_RELEASE);
 }
 
 /** Whether the driver wants a call for what was published (2.7.7, 2.7.10). */
 static inline bool
 vduse_split_need_call(struct vduse_vq *vq)
 {
-	const uint16_t old = vq->signalled, now = vq->used_idx;
+	const uint16_t old = vq->notify.signalled, now = vq->pos.used_idx;
 	uint16_t event;
 
 	/* the index must be visible before the driver's wish is read */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!vq->event_idx) {
-		return !(__atomic_load_n(&vq->split.avail->flags, __ATOMIC_RELAXED) &
+	if (!vq->ring.event_idx) {
+		return !(__atomic_load_n(&vq->ring.split.avail->flags, __ATOMIC_RELAXED) &
 				VRING_AVAIL_F_NO_INTERRUPT);
 	}
-	vq->signalled = now;
-	if (unlikely(!vq->signalled_valid)) {
-		vq->signalled_valid = true;
+	vq->notify.signalled = now;
+	if (unlikely(!vq->notify.signalled_valid)) {
+		vq->notify.signalled_valid = true;
 		return true;
 	}
 	event = __atomic_load_n(vduse_split_used_event(vq), __ATOMIC_RELAXED);
@@ -173,14 +175,14 @@ vduse_split_need_call(struct vduse_vq *vq)
 static inline void
 vduse_split_set_kicks(struct vduse_vq *vq, bool wanted)
 {
-	if (vq->event_idx) {
+	if (vq->ring.event_idx) {
 		/* without a wish the event stays behind: one kick in 65536 buffers at most */
 		if (wanted)
-			__atomic_store_n(vduse_split_avail_event(vq), vq->avail.idx,
+			__atomic_store_n(vduse_split_avail_event(vq), vq->pos.avail.idx,
 					__ATOMIC_RELAXED);
 		return;
 	}
-	__atomic_store_n(&vq->split.used->flags, wanted ? 0 : VRING_USED_F_NO_NOTIFY,
+	__atomic_store_n(&vq->ring.split.used->flags, wanted ? 0 : VRING_USED_F_NO_NOTIFY,
 			__ATOMIC_RELAXED);
 }
 

@@ -42,7 +42,7 @@ vduse_vq_phase_set(struct vduse_vq *vq, enum vduse_vq_phase to)
 
 	if (from == to)
 		return true;
-	snprintf(who, sizeof(who), "queue %u", vq->index);
+	snprintf(who, sizeof(who), "queue %u", vq->ring.index);
 	if (!vduse_phases_go(&phases, who, from, to))
 		return false;
 	pthread_mutex_lock(&vq->ctl.lock);
@@ -67,8 +67,8 @@ vduse_vq_set_miss(struct vduse_vq *vq)
 {
 	vduse_count(&vq->stats.iotlb_misses, 1);
 	/* release: pairs with the acquire in vduse_vq_resolve() */
-	__atomic_store_n(&vq->missed, true, __ATOMIC_RELEASE);
-	__atomic_store_n(&vq->running, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&vq->map.missed, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&vq->poll.running, false, __ATOMIC_RELEASE);
 	vq_wake(vq);
 }
 
@@ -78,7 +78,7 @@ vduse_vq_set_fault(struct vduse_vq *vq, const char *what)
 	if (__atomic_load_n(&vq->fault, __ATOMIC_RELAXED) == NULL)
 		vduse_count(&vq->stats.faults, 1);
 	__atomic_store_n(&vq->fault, what, __ATOMIC_RELAXED);
-	__atomic_store_n(&vq->running, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&vq->poll.running, false, __ATOMIC_RELEASE);
 	vq_wake(vq);
 	return -EBADMSG;
 }

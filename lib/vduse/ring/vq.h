@@ -91,15 +91,19 @@ struct vduse_pos {
 struct vduse_journal_buffer;
 struct vduse_journal_record;
 
-/**
- * One virtqueue.
- *
- * Between vduse_vq_burst_begin() and _end() the lcore that serves the queue
- * owns everything up to `ctl`. While the queue is stopped the control thread
- * does.
+/*
+ * The parts of a virtqueue, each with the thread that writes it. "Its lcore" is the one that is
+ * between vduse_vq_burst_begin() and _end() of the queue, whichever that is; while the queue is
+ * stopped or paused, and has been waited for, all of it is the control thread's. No lock guards
+ * these: vq->reader and vq->poll.running hand them over (mem/quiesce.h). What is "atomic" is
+ * read, and where that is said written, by others meanwhile.
  */
-struct vduse_vq {
-	/* the ring, in this process's addresses */
+
+/**
+ * What the ring is, and where in this process's addresses. The control thread's,
+ * while the queue is stopped; addresses also while it is paused.
+ */
+struct vduse_vq_ring {
 	union {
 		struct {
 			struct vring_desc *desc;
@@ -108,77 +112,108 @@ struct vduse_vq {
 		} split;
 		struct {
 			struct vring_packed_desc *desc;
-			struct vring_packed_desc_event *driver; /* the driver's wish for calls */
-			struct vring_packed_desc_event *device; /* ours for kicks */
+			struct vring_packed_desc_event *driver; /**< the driver's wish for calls */
+			struct vring_packed_desc_event *device; /**< ours for kicks */
 		} packed;
 	};
 	uint16_t size;
 	uint16_t index;
 	bool event_idx;
 	bool indirect;
-	bool read_only;        /* set by the owner: it never writes to this queue's buffers */
-	bool call_pending;     /* an injection failed or waits; atomic, vduse_vq_call_pending() */
-	bool running;          /* set and cleared by the control thread, cleared by a fault */
-	vduse_reader_t reader; /* the bursts */
+	bool is_packed; /**< the ring format; fixed while the queue is ready */
+	bool read_only; /**< set by the owner: it never writes to this queue's buffers */
+};
 
-	struct vduse_pos avail; /* next to take; vduse_vq_set_avail() */
-	uint16_t avail_cached;  /* split: avail->idx as last read */
-	uint16_t used_idx;      /* next to write, vduse_vq_set_used(); split: free running */
-	uint16_t used_pending;  /* elements written and not published */
-	bool used_wrap;         /* packed: device ring wrap counter */
-	bool is_packed;         /* the ring format; fixed while the queue is ready */
-	bool holds;             /* set by the owner: an empty poll has to look at more than this */
-	bool backoff;           /* the ring is left alone for a moment; ring/backoff.h */
-	uint64_t coal_deadline; /* TSC when a held call is due, 0: none; atomic, any lcore may take
-				 * it
-				 */
+/** Where the device is in the ring. Its lcore's; vduse_vq_look() reads it meanwhile. */
+struct vduse_vq_at {
+	struct vduse_pos avail; /**< next to take; vduse_vq_set_avail() */
+	uint16_t avail_cached;  /**< split: avail->idx as last read */
+	uint16_t used_idx;      /**< next to write, vduse_vq_set_used(); split: free running */
+	uint16_t used_pending;  /**< elements written and not published */
+	bool used_wrap;         /**< packed: device ring wrap counter */
+};
+
+/** What a poll asks before it looks at the ring, and nothing else: it is in the first line. */
+struct vduse_vq_poll {
+	bool running; /**< set and cleared by the control thread, cleared by its lcore at a fault */
+	bool call_pending; /**< an injection failed or waits; atomic, vduse_vq_call_pending() */
+	bool holds;        /**< set by the owner: an empty poll has to look at more than this */
+	bool backoff;      /**< the ring is left alone for a moment; its lcore's, ring/backoff.h */
+	uint64_t coal_deadline; /**< TSC when a held call is due, 0: none; atomic, any lcore may
+				   take it */
+};
+
+/** What a successor goes on from (ring/journal.h). Its lcore's. */
+struct vduse_vq_journal {
+	/** What was put, packed: the last 8 bytes of each used descriptor, and its slot. */
+	uint64_t *puts;
+	uint16_t *slots;
+	struct vduse_journal_record *record;   /**< what a successor reads */
+	struct vduse_journal_buffer *inflight; /**< buffers that stay out, by id */
+	uint32_t mask;                         /**< entries of each array, less one */
+	bool takes;                            /**< buffers may stay out */
+	uint64_t taken;                        /**< buffers taken, where they may stay out */
+	uint64_t life; /**< starts so far: no two rings have the same; the control thread's */
+};
+
+/** For how long an empty ring is left alone (ring/backoff.h). Its lcore's. */
+struct vduse_vq_backoff {
+	uint64_t until;  /**< TSC */
+	uint64_t cycles; /**< of the TSC, 0: never; the control thread's */
+};
+
+/**
+ * When and by whom the driver is called (ring/notify.h). Its lcore's but for what is
+ * atomic. Coalescing is off where usecs is 0.
+ */
+struct vduse_vq_notify {
+	uint16_t skip_at;   /**< packed: where a chain too long begins, and how many */
+	uint16_t skipped;   /**< of its descriptors were passed; 0: none */
+	uint16_t signalled; /**< used_idx at the last decision about a call */
+	bool signalled_valid;
+	bool by_thread;   /**< injected by the thread, not the lcore; the owner's, at creation */
+	bool posted;      /**< atomic; the thread is to inject, and clears it */
+	bool adaptive;    /**< atomic, as frames, usecs and cycles: the owner's, or the driver's */
+	bool busy;        /**< adaptive: the rate of the last window is worth it */
+	uint32_t calling; /**< atomic; threads that inject at this moment */
+	uint64_t seen;    /**< adaptive: buffers used in this window */
+	uint64_t window;  /**< adaptive: TSC of its start */
+	uint64_t last;    /**< adaptive: TSC when buffers were used last */
+	uint32_t frames;
+	uint32_t usecs;
+	uint64_t cycles;             /**< usecs on the TSC */
+	uint32_t pending;            /**< buffers used since the last call */
+	struct vduse_caller *caller; /**< looks after its calls; NULL: nobody has to */
+	TAILQ_ENTRY(vduse_vq) next;  /**< with the lock of the list in ring/notify.c */
+};
+
+/** The driver's memory, as this queue sees it. Its lcore's but for tlb. */
+struct vduse_vq_map {
+	const struct vduse_iotlb_map *now; /**< of this burst */
+	uint64_t generation;               /**< of the map that hint belongs to */
+	uint32_t hint;                     /**< extent of the last hit */
+	bool missed;        /**< atomic; the control thread is to look after it, and clears it */
+	uint64_t missed_at; /**< IOVA of the last address that was not mapped */
+	struct vduse_iotlb *tlb; /**< of the queue's address space; the control thread's, stopped */
+};
+
+/** A virtqueue. */
+struct vduse_vq {
+	struct vduse_vq_ring ring;
+	vduse_reader_t reader; /**< the bursts */
+	struct vduse_vq_at pos;
+	struct vduse_vq_poll poll;
 	/* up to here one cache line, and all that an empty poll looks at */
 
-	/* what was put, packed: the last 8 bytes of each used descriptor, and its slot;
-	 * ring/journal.h
-	 */
-	uint64_t *journal;
-	uint16_t *journal_slots;
-	struct vduse_journal_record *record;   /* what a successor reads */
-	struct vduse_journal_buffer *inflight; /* buffers that stay out, by id */
-	uint32_t journal_mask;                 /* entries of each array, less one */
-	uint64_t backoff_until;                /* TSC */
-	uint64_t backoff_cycles;               /* of the TSC, 0: never */
-	uint64_t life;                         /* starts so far: no two rings have the same */
-	uint64_t taken;                        /* buffers taken, where they may stay out */
-	bool takes;                            /* they may */
-	uint16_t skip_at;   /* packed: where a chain too long begins, and how many */
-	uint16_t skipped;   /* of its descriptors were passed; 0: none */
-	uint16_t signalled; /* used_idx at the last decision about a call */
-	bool signalled_valid;
-
-	/* calls: see ring/notify.h; coalescing is off where usecs is 0 */
-	bool call_by_thread;  /* injected by the thread, not the lcore */
-	bool call_posted;     /* atomic; the thread is to inject */
-	uint32_t calling;     /* atomic; threads that inject at this moment */
-	bool coal_adaptive;   /* atomic, as coal_frames, coal_usecs and coal_cycles */
-	bool coal_busy;       /* adaptive: the rate of the last window is worth it */
-	uint64_t coal_seen;   /* adaptive: buffers used in this window */
-	uint64_t coal_window; /* adaptive: TSC of its start */
-	uint64_t coal_last;   /* adaptive: TSC when buffers were used last */
-	uint32_t coal_frames;
-	uint32_t coal_usecs;
-	uint64_t coal_cycles;  /* coal_usecs on the TSC */
-	uint32_t coal_pending; /* buffers used since the last call */
-
-	const struct vduse_iotlb_map *map; /* of this burst */
-	uint64_t map_generation;           /* of the map that hint belongs to */
-	uint32_t hint;                     /* extent of the last hit */
-	struct vduse_seg *segs;            /* VDUSE_SEGS_MAX */
-	const char *fault;                 /* what was malformed, NULL: nothing; atomic */
-	uint64_t missed_at;                /* IOVA of the last address that was not mapped */
-	bool missed;                       /* atomic; the control thread is to look after it */
-	struct vduse_vq_stats stats;
-
-	struct vduse_caller *caller;     /* looks after its calls; NULL: nobody has to */
-	TAILQ_ENTRY(vduse_vq) call_next; /* ring/notify.c */
+	struct vduse_vq_journal journal;
+	struct vduse_vq_backoff backoff;
+	struct vduse_vq_map map;
+	struct vduse_seg *segs; /**< VDUSE_SEGS_MAX; its lcore's */
+	const char *fault;      /**< what was malformed, NULL: nothing; atomic */
 	const struct vduse_vq_env *env;
-	struct vduse_iotlb *tlb; /* of the queue's address space; changes while it is stopped */
+	struct vduse_vq_notify notify;
+	struct vduse_vq_stats stats; /**< its lcore's; read by any thread */
+	/** The control thread's, and what is looked at by others. */
 	struct {
 		/* what a ring is and where, for who looks; taken before the IOTLB's lock */
 		pthread_mutex_t lock;
@@ -201,9 +236,13 @@ struct vduse_vq {
 	} ctl __rte_cache_aligned;
 };
 
-static_assert(offsetof(struct vduse_vq, coal_deadline) + sizeof(uint64_t) <=
+static_assert(offsetof(struct vduse_vq, poll.coal_deadline) + sizeof(uint64_t) <=
 				RTE_CACHE_LINE_MIN_SIZE,
 		"an empty poll looks at one line");
+static_assert(offsetof(struct vduse_vq, ring) == 0 && sizeof(struct vduse_vq_ring) == 32,
+		"the ring and the positions are in that line");
+static_assert(offsetof(struct vduse_vq, ctl) % RTE_CACHE_LINE_SIZE == 0,
+		"the control thread writes to lines of its own");
 
 /**
  * Go to this phase; nothing happens in it already. Control thread, or the thread
@@ -247,11 +286,11 @@ int vduse_vq_set_fault(struct vduse_vq *vq, const char *what) __rte_cold;
 static __rte_always_inline bool
 vduse_vq_burst_look(struct vduse_vq *vq)
 {
-	if (!__atomic_load_n(&vq->running, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&vq->poll.running, __ATOMIC_RELAXED))
 		return false;
 	vduse_reader_enter(&vq->reader);
 	/* acquire: pairs with the release in vduse_vq_resume() */
-	if (unlikely(!__atomic_load_n(&vq->running, __ATOMIC_ACQUIRE))) {
+	if (unlikely(!__atomic_load_n(&vq->poll.running, __ATOMIC_ACQUIRE))) {
 		vduse_reader_leave(&vq->reader);
 		return false;
 	}
@@ -263,12 +302,12 @@ static __rte_always_inline void
 vduse_vq_burst_map(struct vduse_vq *vq)
 {
 	/* acquire: pairs with the release in mem/iotlb.c map_swap() */
-	const struct vduse_iotlb_map *map = __atomic_load_n(&vq->tlb->map, __ATOMIC_ACQUIRE);
+	const struct vduse_iotlb_map *map = __atomic_load_n(&vq->map.tlb->map, __ATOMIC_ACQUIRE);
 
-	vq->map = map;
-	if (unlikely(map->generation != vq->map_generation)) {
-		vq->map_generation = map->generation;
-		vq->hint = 0;
+	vq->map.now = map;
+	if (unlikely(map->generation != vq->map.generation)) {
+		vq->map.generation = map->generation;
+		vq->map.hint = 0;
 	}
 }
 
@@ -276,26 +315,26 @@ vduse_vq_burst_map(struct vduse_vq *vq)
 static __rte_always_inline bool
 vduse_vq_call_pending(const struct vduse_vq *vq)
 {
-	return __atomic_load_n(&vq->call_pending, __ATOMIC_RELAXED);
+	return __atomic_load_n(&vq->poll.call_pending, __ATOMIC_RELAXED);
 }
 
 static __rte_always_inline void
 vduse_vq_set_call_pending(struct vduse_vq *vq, bool pending)
 {
-	__atomic_store_n(&vq->call_pending, pending, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->poll.call_pending, pending, __ATOMIC_RELAXED);
 }
 
 /** Where the burst is; whole, for vduse_vq_look() meanwhile. Plain moves. */
 static __rte_always_inline void
 vduse_vq_set_avail(struct vduse_vq *vq, struct vduse_pos pos)
 {
-	__atomic_store(&vq->avail, &pos, __ATOMIC_RELAXED);
+	__atomic_store(&vq->pos.avail, &pos, __ATOMIC_RELAXED);
 }
 
 static __rte_always_inline void
 vduse_vq_set_used(struct vduse_vq *vq, uint16_t idx)
 {
-	__atomic_store_n(&vq->used_idx, idx, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->pos.used_idx, idx, __ATOMIC_RELAXED);
 }
 
 /** The two in one. @return as vduse_vq_burst_look() */

@@ -32,13 +32,13 @@ vduse_wake_signal(struct vduse_vq *vq)
 static bool
 wake_ask(struct vduse_vq *vq)
 {
-	struct vduse_pos pos = vq->avail;
+	struct vduse_pos pos = vq->pos.avail;
 	int ret;
 
 	vduse_ring_set_kicks(vq, true);
 	/* the driver sees the wish, or we see its buffer (virtio 1.2, 2.7.13.4.1) */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
-	ret = vduse_ring_ready(vq, &pos, vq->is_packed);
+	ret = vduse_ring_ready(vq, &pos, vq->ring.is_packed);
 	if (vduse_vq_call_pending(vq))
 		vduse_notify(vq);
 	return ret > 0 || vduse_vq_call_pending(vq);
@@ -57,7 +57,7 @@ vduse_wake_arm(struct vduse_vq *vq)
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!vduse_vq_burst_look(vq))
 		return;
-	vq->backoff = false;
+	vq->poll.backoff = false;
 	busy = wake_ask(vq);
 	vduse_vq_burst_end(vq);
 	if (busy)

@@ -279,8 +279,8 @@ ctrl_vq_notf_coal_get(struct rte_vduse_net *net, struct ctrl_cmd *cmd)
 	if (vqn >= 2 * net->queue_pairs || vqn == net->ctrl_index)
 		return -EINVAL;
 	vq = net->queues[vqn].vq;
-	coal.frames = rte_cpu_to_le_32(__atomic_load_n(&vq->coal_frames, __ATOMIC_RELAXED));
-	coal.usecs = rte_cpu_to_le_32(__atomic_load_n(&vq->coal_usecs, __ATOMIC_RELAXED));
+	coal.frames = rte_cpu_to_le_32(__atomic_load_n(&vq->notify.frames, __ATOMIC_RELAXED));
+	coal.usecs = rte_cpu_to_le_32(__atomic_load_n(&vq->notify.usecs, __ATOMIC_RELAXED));
 	static_assert(sizeof(coal) == sizeof(cmd->result), "virtio 1.3, 5.1.6.5.9");
 	memcpy(cmd->result, &coal, sizeof(coal));
 	cmd->result_len = sizeof(coal);
@@ -416,7 +416,7 @@ ctrl_answer(const struct vduse_chain *chain, uint8_t ack, const struct ctrl_cmd 
 static int
 ctrl_serve_one(struct rte_vduse_net *net, struct vduse_vq *vq, const bool packed)
 {
-	struct vduse_pos pos = vq->avail;
+	struct vduse_pos pos = vq->pos.avail;
 	struct vduse_chain chain;
 	struct ctrl_cmd cmd;
 	uint32_t written;
@@ -470,18 +470,18 @@ ctrl_burst(struct rte_vduse_net *net, struct vduse_vq *vq, const bool packed)
 static int
 ctrl_serve_burst(struct rte_vduse_net *net, struct vduse_vq *vq)
 {
-	const bool shared = vq->index < 2 * net->queue_pairs;
+	const bool shared = vq->ring.index < 2 * net->queue_pairs;
 	int ret = -ESHUTDOWN;
 
 	if (shared)
-		rte_spinlock_lock(&net->queues[vq->index].lock);
+		rte_spinlock_lock(&net->queues[vq->ring.index].lock);
 	if (vduse_vq_burst_begin(vq)) {
-		ret = vq->is_packed ? ctrl_burst(net, vq, true) : ctrl_burst(net, vq, false);
+		ret = vq->ring.is_packed ? ctrl_burst(net, vq, true) : ctrl_burst(net, vq, false);
 		vduse_vq_burst_stopped(vq, ret);
 		vduse_vq_burst_end(vq);
 	}
 	if (shared)
-		rte_spinlock_unlock(&net->queues[vq->index].lock);
+		rte_spinlock_unlock(&net->queues[vq->ring.index].lock);
 	return ret;
 }
 

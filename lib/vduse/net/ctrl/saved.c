@@ -41,8 +41,8 @@ net_saved_write(const struct rte_vduse_net *net)
 	for (i = 0; i < saved.nb_coalesce; i++) {
 		const struct vduse_vq *vq = net->queues[i].vq;
 
-		saved.coalesce[i].frames = __atomic_load_n(&vq->coal_frames, __ATOMIC_RELAXED);
-		saved.coalesce[i].usecs = __atomic_load_n(&vq->coal_usecs, __ATOMIC_RELAXED);
+		saved.coalesce[i].frames = __atomic_load_n(&vq->notify.frames, __ATOMIC_RELAXED);
+		saved.coalesce[i].usecs = __atomic_load_n(&vq->notify.usecs, __ATOMIC_RELAXED);
 	}
 	vduse_statefile_write(&store->head->owner, &saved, sizeof(saved));
 }
