@@ -28,14 +28,16 @@ form(const struct control_command *command, char *buf, size_t len)
 {
 	const struct varlink_method *method = control_command_method(command);
 	const struct varlink_params *params = method->params;
+	const struct varlink_param *name;
 	unsigned int i;
 	bool must, words = false;
 	size_t n;
 
 	n = snprintf(buf, len, "%s%s%s", command->object, command->verb != NULL ? " " : "",
 			command->verb != NULL ? command->verb : "");
-	if (control_command_name(command, &must))
-		n += snprintf(buf + n, len - n, must ? " NAME" : " [NAME]");
+	name = control_command_name(command, &must);
+	if (name != NULL)
+		n += snprintf(buf + n, len - n, must ? " %s" : " [%s]", name->value);
 	for (i = 0; params != NULL && i < params->nb; i++)
 		words = words ||
 			(control_is_word(&params->rows[i]) && params->rows[i].value != NULL);

@@ -18,7 +18,7 @@ _vdusectl() {
 	done
 	COMPREPLY=()
 	case $prev in
-	-S)
+	-S | check)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur" || true)
 		return
 		;;

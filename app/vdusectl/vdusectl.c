@@ -118,22 +118,36 @@ put_answers(const struct options *options, const struct control_line *line, stru
 	return status;
 }
 
-/* The namespace is opened here: the daemon may see another file under that name. */
+/* What is opened here: the daemon may see another file under that name, or read more than one may.
+ */
+static const struct {
+	const char *name, *fd, *cure;
+} files[] = {
+	{ "netns", "netns_fd", "give the path of a network namespace" },
+	{ "file", "file_fd", "give a file of commands" },
+};
+
 static int
-open_netns(struct control_line *line, int *fd, FILE *err)
+open_file(struct control_line *line, int *fd, FILE *err)
 {
-	const char *path = json_string_value(json_object_get(line->parameters, "netns"));
+	const char *path = NULL;
+	unsigned int i;
 
 	*fd = -1;
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		path = json_string_value(json_object_get(line->parameters, files[i].name));
+		if (path != NULL)
+			break;
+	}
 	if (path == NULL)
 		return 0;
-	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (*fd < 0) {
-		fprintf(err, "vdusectl: netns %s: %s: give the path of a network namespace\n", path,
-				strerror(errno));
+		fprintf(err, "vdusectl: %s %s: %s: %s\n", files[i].name, path, strerror(errno),
+				files[i].cure);
 		return -EINVAL;
 	}
-	json_object_set_new(line->parameters, "netns_fd", json_integer(0));
+	json_object_set_new(line->parameters, files[i].fd, json_integer(0));
 	return 0;
 }
 
@@ -147,7 +161,7 @@ run(const struct options *options, struct control_line *line, FILE *out, FILE *e
 
 	if (options->statistics && strcmp(line->command->method, "ListContainers") == 0)
 		json_object_set_new(line->parameters, "statistics", json_true());
-	if (open_netns(line, &fd, err) != 0)
+	if (open_file(line, &fd, err) != 0)
 		return VDUSECTL_USAGE;
 	if (ask_open(&ask, options->socket) != 0) {
 		fprintf(err, "vdusectl: %s\n", ask.error);

@@ -329,11 +329,27 @@ rebalance(struct control_request *request)
 }
 
 static int
+find(struct control_request *request, const char *severity, const char *text)
+{
+	return json_array_append_new(
+			request->reply, json_pack("{ss ss}", "severity", severity, "text", text));
+}
+
+static int
 check(struct control_request *request)
 {
-	return json_array_append_new(request->reply,
-			json_pack("{ss ss}", "severity", "note", "text",
-					"uplink 0000:01:00.0 has one queue for 3 lcores"));
+	struct control_config config;
+	char error[CONTROL_ERROR_MAX];
+
+	if (request->file[0] != '\0' && request->file_fd < 0)
+		return control_fail(request, ID("Conflict"), "file", "no descriptor");
+	if (request->file[0] != '\0' && control_config_read_fd(request->file_fd, request->file,
+							&config, error) != 0)
+		return find(request, "fault", error);
+	if (request->file[0] == '\0')
+		return find(request, "note", "uplink 0000:01:00.0 has one queue for 3 lcores");
+	control_config_clear(&config);
+	return find(request, "ok", request->file);
 }
 
 /* All that is there; to be cleared. */

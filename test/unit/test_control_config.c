@@ -142,6 +142,10 @@ test_file(void **state)
 	assert_int_equal(control_config_read(path, &config, error), -ENOENT);
 	snprintf(want, sizeof(want), "%s: No such file or directory", path);
 	assert_string_equal(error, want);
+	/* what has no end, or makes one wait */
+	assert_int_equal(control_config_read("/dev/zero", &config, error), -EINVAL);
+	assert_int_equal(control_config_read("/tmp", &config, error), -EISDIR);
+	assert_string_equal(error, "/tmp: Is a directory: give a file of commands, a line each");
 }
 
 /* Whole, or as it was before. */
@@ -182,6 +186,25 @@ test_write(void **state)
 	assert_int_equal(access(fresh, F_OK), -1);
 	assert_int_equal(rmdir(path), 0);
 	assert_int_equal(rmdir(folder), 0);
+	control_config_clear(&config);
+}
+
+/* A place in the file, of what is there. */
+static void
+test_line(void **state)
+{
+	struct control_config config = parse("\nnetwork add net0\n# c1\n\ncontainer add c1 network "
+					     "net0\nnetwork add net1\n");
+	const struct control_network other = { .name = "net9" };
+	const struct control_step steps[] = { { .network = &config.networks[0] },
+		{ .container = &config.containers[0] }, { .network = &config.networks[1] },
+		{ .network = &other } };
+
+	(void)state;
+	assert_int_equal(control_config_line(&config, &steps[0]), 2);
+	assert_int_equal(control_config_line(&config, &steps[1]), 5);
+	assert_int_equal(control_config_line(&config, &steps[2]), 6);
+	assert_int_equal(control_config_line(&config, &steps[3]), 0);
 	control_config_clear(&config);
 }
 
@@ -278,6 +301,7 @@ main(void)
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_diff),
+		cmocka_unit_test(test_line),
 	};
 
 	return FILTER_RUN("control_config", tests, NULL, NULL);

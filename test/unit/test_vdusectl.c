@@ -241,7 +241,7 @@ write_config(const char *path, const char *text)
 static void
 test_reload(void **state)
 {
-	char path[64], text[512];
+	char path[64], text[512], line[128];
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/net.conf", rig.folder);
@@ -249,7 +249,10 @@ test_reload(void **state)
 	write_config(path, "# a node\nnetwork add net0 mtu 9000\ncontainer add c1 network net0\n"
 			   "container add c2 network net0 route \"default via 10.0.0.1\"\n");
 	prints("reload", "3 added, 0 changed, 0 removed\n");
-	prints("reload", "0 added, 0 changed, 0 removed\n");
+	prints("reload force", "0 added, 0 changed, 0 removed\n");
+	snprintf(line, sizeof(line), "check %s", path);
+	snprintf(text, sizeof(text), "ok: %s\n", path);
+	prints(line, text);
 	/* what was added by hand stays */
 	prints("container add c9 network net0", "");
 	prints("container set c1 vlan 7", "");
@@ -264,6 +267,10 @@ test_reload(void **state)
 			"vdusectl: Configuration: %s:3: vlan 4095: out of range: give 0 to 4094\n",
 			path);
 	refused("reload", text);
+	snprintf(line, sizeof(line), "check %s", path);
+	snprintf(text, sizeof(text), "fault: %s:3: vlan 4095: out of range: give 0 to 4094\n",
+			path);
+	tool(line, VDUSECTL_FAULT, text, "");
 	/* of a file with an error nothing is done */
 	prints("network show", "net0: mtu 1400 link up containers 2\n");
 	unlink(path);
@@ -327,7 +334,10 @@ test_usage(void **state)
 	usage("container add c1 network net0 trust yes", "vdusectl: trust yes: give on or off\n");
 	usage("container add c1 network net0 link odd",
 			"vdusectl: link odd: give one of auto|up|down\n");
-	usage("reload now", "vdusectl: now: nothing follows reload\n");
+	usage("reload now", "vdusectl: now: reload has no such word: give force\n");
+	usage("check /none/node.conf", "vdusectl: file /none/node.conf: No such file or directory: "
+				       "give a file of commands\n");
+	usage("check a b", "vdusectl: b: nothing follows check\n");
 	usage("-x", "vdusectl: -x: no option of this program; help lists them\n");
 	usage("-S", "vdusectl: -S: no path follows: give the daemon's socket\n");
 	assert_int_equal(rig_stats(&rig).accepted, 0);

@@ -28,7 +28,9 @@ const struct control_command control_commands[] = {
 	{ "rebalance", NULL, "Rebalance", "share the containers out among the lcores again" },
 	{ "show", "config", "ShowConfig", "print the commands that make what there is now" },
 	{ "reload", NULL, "Reload", "read the configuration file again" },
-	{ "check", NULL, "Check", "print what is wrong, or could be better" },
+	{ "check", NULL, "Check",
+			"print what is wrong, or could be better; or what reload would do with a "
+			"file" },
 };
 
 const unsigned int control_nb_commands = sizeof(control_commands) / sizeof(control_commands[0]);
@@ -55,19 +57,21 @@ control_command_method(const struct control_command *command)
 	return NULL;
 }
 
-bool
+const struct varlink_param *
 control_command_name(const struct control_command *command, bool *must)
 {
 	const struct varlink_method *method = control_command_method(command);
+	const struct varlink_param *name = varlink_param_find(method->params, "name");
 
 	*must = method->required > 0;
-	return varlink_param_find(method->params, "name") != NULL;
+	return name != NULL ? name : varlink_param_find(method->params, "file");
 }
 
 bool
 control_is_word(const struct varlink_param *param)
 {
-	return strcmp(param->name, "name") != 0 && param->type != VARLINK_FD;
+	return strcmp(param->name, "name") != 0 && strcmp(param->name, "file") != 0 &&
+	       param->type != VARLINK_FD;
 }
 
 const char *
@@ -321,12 +325,12 @@ take_word(int argc, const char *const *argv, struct control_line *line, char *er
 static int
 take_name(int argc, const char *const *argv, struct control_line *line, char *error)
 {
-	const struct varlink_param *param = varlink_param_find(line->method->params, "name");
 	char ignored[CONTROL_ERROR_MAX], text[32];
 	bool must;
+	const struct varlink_param *param = control_command_name(line->command, &must);
 	int ret;
 
-	if (!control_command_name(line->command, &must))
+	if (param == NULL)
 		return 0;
 	if (argc == 0 && must)
 		return say(error, "%s: no name follows: give one",

@@ -47,10 +47,15 @@ struct control_tokens {
 /** The method of a command. */
 const struct varlink_method *control_command_method(const struct control_command *command);
 
-/** Whether a name may, or (*must) has to, follow. */
-bool control_command_name(const struct control_command *command, bool *must);
+/**
+ * The parameter that follows the verb without its word: a name or a file.
+ *
+ * @param must it has to
+ * @return NULL: none
+ */
+const struct varlink_param *control_command_name(const struct control_command *command, bool *must);
 
-/** Whether a parameter is a word of commands: not the name, and no descriptor. */
+/** Whether a parameter is a word of commands: neither the name nor a file, and no descriptor. */
 bool control_is_word(const struct varlink_param *param);
 
 /** A parameter as a word: - for _. @return buf */

@@ -57,6 +57,15 @@ static const struct varlink_param list_rows[] = {
 	{ "statistics", VARLINK_BOOL, .fallback = "off", .help = "with counters" },
 };
 
+static const struct varlink_param file_rows[] = {
+	{ "file", VARLINK_STRING, .min = 1, .max = CONTROL_PATH_MAX, .value = "FILE",
+			.help = "what reload would do with this file, instead of what there is" },
+	{ "file_fd", VARLINK_FD, .value = "N",
+			.help = "an open descriptor of it, sent with the message; file is its name "
+				"only" },
+};
+
+static const struct varlink_params file_params = { file_rows, 2 };
 static const struct varlink_params force_params = { force_row, 1 };
 static const struct varlink_params list_all = { list_rows, 3 };
 static const struct varlink_params list_name = { list_rows, 1 };
@@ -102,11 +111,12 @@ static const struct varlink_method methods[] = {
 	METHOD("ListNetworks", 0, DEADLINE_LIST, &list_name, NULL, "the networks"),
 	METHOD("ListContainers", 0, DEADLINE_LIST, &list_all, NULL, "the containers"),
 	METHOD("ListFdb", 0, DEADLINE_LIST, &list_network, NULL, "the addresses"),
-	METHOD("Check", 0, DEADLINE, NULL, NULL, "what is wrong, or could be better"),
+	METHOD("Check", 0, DEADLINE, &file_params, NULL, "what is wrong, or could be better"),
 	METHOD("Rebalance", 0, DEADLINE, &list_network, NULL,
 			"share the containers out among the lcores again"),
 	METHOD("ShowConfig", 0, DEADLINE_LIST, NULL, NULL, "commands that make what there is"),
-	METHOD("Reload", 0, DEADLINE_RELOAD, NULL, NULL, "read the configuration file again"),
+	METHOD("Reload", 0, DEADLINE_RELOAD, NULL, &force_params,
+			"read the configuration file again"),
 	{ "Monitor", .stream = true, .handle = do_monitor, .help = "events from now on" },
 };
 
@@ -145,6 +155,8 @@ request_free(struct control_request *request)
 
 	if (action_of(request->call)->shape == CHANGE_CONTAINER && *fd >= 0)
 		close(*fd);
+	if (request->file_fd >= 0)
+		close(request->file_fd);
 	json_decref(request->reply);
 	free(request);
 }
@@ -258,6 +270,11 @@ do_request(struct varlink_call *call)
 	request->force = json_is_true(json_object_get(varlink_call_parameters(call), "force"));
 	request->statistics =
 			json_is_true(json_object_get(varlink_call_parameters(call), "statistics"));
+	request->file_fd = varlink_call_take_fd(call, "file_fd");
+	if (json_object_get(varlink_call_parameters(call), "file") != NULL)
+		snprintf(request->file, sizeof(request->file), "%s",
+				json_string_value(json_object_get(
+						varlink_call_parameters(call), "file")));
 	varlink_call_set_user(call, request);
 	ret = read_conf(call, action->shape, request, &wrong);
 	if (ret != 0) {

@@ -37,8 +37,11 @@ struct control_request {
 		struct control_network network;
 		struct control_container container;
 	} conf;          /* of add, set and del: what was given */
-	bool force;      /* container_set */
+	bool force;      /* container_set, reload */
 	bool statistics; /* containers */
+	/* check: what the file is called, "": none is given; open, the request's own, or -1 */
+	char file[CONTROL_PATH_MAX + 1];
+	int file_fd;
 	/*
 	 * The answer's parameters, for the backend to fill in; for lists an array. Those of add,
 	 * set and del are made of what the function returns.

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "control_config.h"
@@ -16,6 +17,8 @@ control_config_clear(struct control_config *config)
 {
 	free(config->networks);
 	free(config->containers);
+	free(config->network_lines);
+	free(config->container_lines);
 	memset(config, 0, sizeof(*config));
 }
 
@@ -33,10 +36,16 @@ control_config_network(struct control_config *config, const struct control_netwo
 {
 	struct control_network *items =
 			grow(config->networks, config->nb_networks, sizeof(*network));
+	unsigned int *lines;
 
 	if (items == NULL)
 		return -ENOMEM;
 	config->networks = items;
+	lines = grow(config->network_lines, config->nb_networks, sizeof(*lines));
+	if (lines == NULL)
+		return -ENOMEM;
+	config->network_lines = lines;
+	lines[config->nb_networks] = config->line;
 	items[config->nb_networks++] = *network;
 	return 0;
 }
@@ -46,10 +55,16 @@ control_config_container(struct control_config *config, const struct control_con
 {
 	struct control_container *items =
 			grow(config->containers, config->nb_containers, sizeof(*container));
+	unsigned int *lines;
 
 	if (items == NULL)
 		return -ENOMEM;
 	config->containers = items;
+	lines = grow(config->container_lines, config->nb_containers, sizeof(*lines));
+	if (lines == NULL)
+		return -ENOMEM;
+	config->container_lines = lines;
+	lines[config->nb_containers] = config->line;
 	items[config->nb_containers++] = *container;
 	return 0;
 }
@@ -74,6 +89,20 @@ find_container(const struct control_config *config, const char *name)
 		if (strcmp(config->containers[i].name, name) == 0)
 			return &config->containers[i];
 	return NULL;
+}
+
+unsigned int
+control_config_line(const struct control_config *config, const struct control_step *step)
+{
+	const struct control_container *container;
+	const struct control_network *network;
+
+	if (step->network != NULL) {
+		network = find_network(config, step->network->name);
+		return network != NULL ? config->network_lines[network - config->networks] : 0;
+	}
+	container = find_container(config, step->container->name);
+	return container != NULL ? config->container_lines[container - config->containers] : 0;
 }
 
 static int
@@ -167,13 +196,14 @@ control_config_parse(const char *text, const char *name, struct control_config *
 	if (tokens == NULL || copy == NULL)
 		ret = -ENOMEM;
 	while (ret == 0 && (line = strsep(&rest, "\n")) != NULL) {
-		n++;
+		config->line = ++n;
 		ret = parse_line(config, line, tokens, error);
 	}
 	if (ret == -EINVAL)
 		place(error, name, n);
 	else if (ret != 0)
 		snprintf(error, CONTROL_ERROR_MAX, "%.96s: no memory", name);
+	config->line = 0;
 	if (ret != 0)
 		control_config_clear(config);
 	free(copy);
@@ -181,50 +211,79 @@ control_config_parse(const char *text, const char *name, struct control_config *
 	return ret;
 }
 
-/* Return: the text of a file, to be freed; or NULL with errno. */
-static char *
-read_text(const char *path)
+/* All that there is, behind it a zero byte; a text has none. Return: 0 or -errno. */
+static int
+read_all(int fd, char *text, size_t size)
 {
-	FILE *file = fopen(path, "re");
-	char *text = NULL;
-	size_t size = 0;
-	ssize_t len;
-	int why = 0;
+	size_t len = 0;
+	ssize_t n;
 
-	if (file == NULL)
-		return NULL;
-	/* all of it: a text has no zero byte */
-	len = getdelim(&text, &size, '\0', file);
-	if (len < 0 && feof(file) == 0)
-		why = errno;
-	else if (len > 0 && strlen(text) != (size_t)len)
-		why = EILSEQ;
-	fclose(file);
-	if (why == 0 && len < 0) {
-		free(text);
-		return strdup("");
+	while (len < size && (n = pread(fd, text + len, size - len, (off_t)len)) != 0) {
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		len += n < 0 ? 0 : n;
 	}
-	if (why == 0)
-		return text;
+	if (len == size)
+		return -EFBIG;
+	text[len] = '\0';
+	return strlen(text) == len ? 0 : -EILSEQ;
+}
+
+/* Return: 0, with a text to be freed; or -errno. */
+static int
+read_text(int fd, char **text)
+{
+	struct stat st;
+	int ret;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	/* nothing that may block, or has no end */
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	*text = malloc(CONTROL_FILE_MAX + 1);
+	if (*text == NULL)
+		return -ENOMEM;
+	ret = read_all(fd, *text, CONTROL_FILE_MAX + 1);
+	if (ret != 0) {
+		free(*text);
+		*text = NULL;
+	}
+	return ret;
+}
+
+int
+control_config_read_fd(int fd, const char *name, struct control_config *config, char *error)
+{
+	char *text = NULL;
+	int ret = read_text(fd, &text);
+
+	if (text == NULL) {
+		memset(config, 0, sizeof(*config));
+		snprintf(error, CONTROL_ERROR_MAX,
+				"%.200s: %s: give a file of commands, a line each", name,
+				strerror(-ret));
+		return ret;
+	}
+	ret = control_config_parse(text, name, config, error);
 	free(text);
-	errno = why;
-	return NULL;
+	return ret;
 }
 
 int
 control_config_read(const char *path, struct control_config *config, char *error)
 {
-	char *text = read_text(path);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	int ret;
 
-	if (text == NULL) {
+	if (fd < 0) {
 		ret = -errno;
 		memset(config, 0, sizeof(*config));
 		snprintf(error, CONTROL_ERROR_MAX, "%.200s: %s", path, strerror(-ret));
 		return ret;
 	}
-	ret = control_config_parse(text, path, config, error);
-	free(text);
+	ret = control_config_read_fd(fd, path, config, error);
+	close(fd);
 	return ret;
 }
 

@@ -12,11 +12,16 @@
 #include "command.h"
 #include "words.h"
 
+#define CONTROL_FILE_MAX (8 << 20) /* bytes of a file */
+
 struct control_config {
 	struct control_network *networks;
 	unsigned int nb_networks;
 	struct control_container *containers;
 	unsigned int nb_containers;
+	/* where each is in a file, as many as there are; 0: in none */
+	unsigned int *network_lines, *container_lines;
+	unsigned int line; /* of what is appended next */
 };
 
 /* What makes one of another. Of del only the name counts; of set conf.given says what. */
@@ -46,8 +51,15 @@ int control_config_container(
 int control_config_parse(
 		const char *text, const char *name, struct control_config *config, char *error);
 
+/** The same of an open file, from its beginning. @return 0, -EINVAL, -ENOMEM, -errno */
+int control_config_read_fd(int fd, const char *name, struct control_config *config, char *error);
+
 /** The same of a file. @return 0, -EINVAL, -ENOMEM, or -errno of reading it */
 int control_config_read(const char *path, struct control_config *config, char *error);
+
+/** The line of the file that a step's network or container is in; 0: it is not in config. */
+unsigned int control_config_line(
+		const struct control_config *config, const struct control_step *step);
 
 /** Commands that make it, a line each. @return a text to be freed, or NULL */
 char *control_config_text(const struct control_config *config);

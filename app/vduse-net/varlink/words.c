@@ -243,9 +243,23 @@ control_to_json(const struct varlink_params *words, const void *conf, uint64_t w
 			continue;
 		if (word->type == VARLINK_STRING && *(char *)at(word, conf) == '\0')
 			continue;
+		if (word->type == VARLINK_INT && *(uint32_t *)at(word, conf) < word->min)
+			continue;
 		json_object_set_new(object, word->name, value_to_json(word, at(word, conf)));
 	}
 	return object;
+}
+
+void
+control_merge(const struct varlink_params *words, void *to, const void *from, uint64_t which)
+{
+	unsigned int i;
+
+	for (i = 0; i < words->nb; i++)
+		if ((which >> i & 1) != 0)
+			memcpy(at(&words->rows[i], to), at(&words->rows[i], from),
+					words->rows[i].size);
+	*given(to) |= which;
 }
 
 static int

@@ -114,11 +114,15 @@ void control_defaults(const struct varlink_params *words, void *conf);
 void control_from_json(const struct varlink_params *words, const json_t *parameters, void *conf);
 
 /**
- * An object of those values whose bits are set in which; without empty strings, and descriptors.
+ * An object of those values whose bits are set in which; without empty strings, numbers that are
+ * none that may be given, and descriptors.
  *
  * @return it, or NULL
  */
 json_t *control_to_json(const struct varlink_params *words, const void *conf, uint64_t which);
+
+/** The values whose bits are set in which, out of another struct; given says so then. */
+void control_merge(const struct varlink_params *words, void *to, const void *from, uint64_t which);
 
 /**
  * Whether what is given goes together.
