@@ -335,6 +335,13 @@ parse_control(const struct target *to, const char *value)
 }
 
 static int
+parse_config(const struct target *to, const char *value)
+{
+	to->args->config = value;
+	return 0;
+}
+
+static int
 parse_group(const struct target *to, const char *value)
 {
 	to->args->group = value;
@@ -455,6 +462,9 @@ static const struct opt opts[] = {
 	{ "control", "PATH", PROGRAM, parse_control,
 			"without --port: the socket that networks and containers are added by "
 			"(default: control in $RUNTIME_DIRECTORY, else in /run/dpdk-vduse-net)" },
+	{ "config", "FILE", PROGRAM, parse_config,
+			"without --port: networks and containers that there are to be, as commands "
+			"of vdusectl; read at the start, and again on SIGHUP and vdusectl reload" },
 	{ "group", "GROUP", PROGRAM, parse_group,
 			"who may use that socket, beside root (default: nobody)" },
 	{ "probe", "[=json]", PROGRAM, parse_probe,

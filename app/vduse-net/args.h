@@ -67,6 +67,7 @@ struct args {
 	const char *owner;     /* of the device files that are made, or NULL; points into argv */
 	const char *state_dir; /* the last that was given, for --destroy, or NULL; into argv */
 	const char *control;   /* socket of a node, without --port; NULL: the usual; into argv */
+	const char *config;    /* file of commands of a node, or NULL; points into argv */
 	const char *group;     /* that may use it beside root, or NULL; points into argv */
 	const char *destroy;   /* name of a device to destroy, or NULL; points into argv */
 	bool help;

@@ -19,6 +19,7 @@
 
 #include "broker/broker.h"
 #include "broker/supervise.h"
+#include "control_config.h"
 #include "daemon.h"
 #include "eal.h"
 #include "files.h"
@@ -125,10 +126,13 @@ lock_broker(const struct setting *s)
 }
 
 static int
-broker_main(void *ctx, int end_fd)
+broker_main(void *ctx, const struct supervise_life *life)
 {
+	const struct broker_fds fds = { .end = life->end_fd, .reload = life->reload_fd };
 	const struct setting *s = ctx;
 	const struct broker_conf conf = { .control = s->control,
+		.config = s->args->config,
+		.apply = s->args->config != NULL && life->first,
 		.poller = s->poller,
 		.state_dir = s->state_dir,
 		.devices = s->devices,
@@ -143,7 +147,7 @@ broker_main(void *ctx, int end_fd)
 		return ret;
 	ret = lock_broker(s);
 	if (ret == 0)
-		ret = broker_run(broker, end_fd);
+		ret = broker_run(broker, &fds);
 	broker_free(broker);
 	return ret;
 }
@@ -229,7 +233,7 @@ say_memory(void)
 }
 
 static int
-poller_main(void *ctx, int listen_fd, int end_fd)
+poller_main(void *ctx, int listen_fd, const struct supervise_life *life)
 {
 	const struct setting *s = ctx;
 	int ret;
@@ -240,8 +244,26 @@ poller_main(void *ctx, int listen_fd, int end_fd)
 	if (ret != 0)
 		return ret;
 	say_memory();
-	ret = with_node(s, listen_fd, end_fd);
+	ret = with_node(s, listen_fd, life->end_fd);
 	rte_eal_cleanup();
+	return ret;
+}
+
+/* A line that is wrong is said before anything is begun. */
+static int
+check_config(const char *path)
+{
+	struct control_config config;
+	char error[CONTROL_ERROR_MAX];
+	int ret;
+
+	if (path == NULL)
+		return 0;
+	ret = control_config_read(path, &config, error);
+	if (ret == 0)
+		control_config_clear(&config);
+	else
+		SAY("--config: %s", error);
 	return ret;
 }
 
@@ -252,10 +274,13 @@ daemon_run(struct args *args, int argc, char *argv[])
 	const struct supervise_conf conf = { .broker = broker_main,
 		.poller = poller_main,
 		.ctx = &setting,
-		.path = setting.poller };
+		.path = setting.poller,
+		.reloads = args->config != NULL };
 	int ret;
 
-	ret = find_group(&setting);
+	ret = check_config(args->config);
+	if (ret == 0)
+		ret = find_group(&setting);
 	if (ret == 0)
 		ret = find_places(&setting);
 	if (ret != 0)

@@ -12,6 +12,7 @@
 
 #include "broker/netif.h"
 #include "poller.h"
+#include "poller_list.h"
 #include "profile.h"
 #include "words.h"
 
@@ -43,20 +44,14 @@ static const struct {
 	{ CONTAINER_PROFILE, NODE_SET_PROFILE },
 };
 
-static const char *const links[] = {
-	[VEB_LINK_AUTO] = "auto",
-	[VEB_LINK_UP] = "up",
-	[VEB_LINK_DOWN] = "down",
-};
-
 /* Of a word that was checked before. */
 static enum veb_link
 link_of(const char *word)
 {
 	unsigned int i;
 
-	for (i = 0; i < RTE_DIM(links); i++)
-		if (strcmp(links[i], word) == 0)
+	for (i = 0; i < VEB_LINKS; i++)
+		if (strcmp(poller_links[i], word) == 0)
 			return (enum veb_link)i;
 	return VEB_LINK_AUTO;
 }
@@ -274,221 +269,23 @@ container_change(struct poller *p, struct serve_request *r)
 	return ret < 0 ? failed(r, &error) : ret;
 }
 
-/* What a list is made for. */
-struct listing {
-	json_t *reply;
-	const char *name; /* "": all */
-	bool statistics;
-};
-
-static bool
-is_wanted(const struct listing *l, const char *name)
-{
-	return l->name[0] == '\0' || strcmp(l->name, name) == 0;
-}
-
-static void
-list_network(void *arg, const struct node_network *network)
-{
-	const struct node_network_conf *conf = network->conf;
-	struct listing *l = arg;
-	json_t *uplinks = json_array();
-	unsigned int i;
-
-	for (i = 0; i < conf->nb_uplinks; i++)
-		json_array_append_new(uplinks, json_string(conf->uplinks[i]));
-	if (is_wanted(l, conf->name))
-		json_array_append_new(l->reply,
-				json_pack("{ss sO si ss si}", "name", conf->name, "uplinks",
-						uplinks, "mtu", (int)network->mtu, "link_state",
-						network->up ? "up" : "down", "containers",
-						(int)network->nb_containers));
-	json_decref(uplinks);
-}
-
-static const char *
-argument(const struct serve_request *r, const char *name)
-{
-	const char *text = json_string_value(json_object_get(r->parameters, name));
-
-	return text != NULL ? text : "";
-}
-
-static struct listing
-listing(struct serve_request *r)
-{
-	r->reply = json_array();
-	return (struct listing){ .reply = r->reply,
-		.name = argument(r, "name"),
-		.statistics = json_is_true(json_object_get(r->parameters, "statistics")) };
-}
-
-static int
-networks(struct poller *p, struct serve_request *r)
-{
-	struct listing l = listing(r);
-
-	node_networks(p->node, list_network, &l);
-	return 0;
-}
-
-static json_t *
-list_vlans(const struct veb_vlans *vlans)
-{
-	json_t *list = json_array();
-	unsigned int id, last;
-	char text[16];
-
-	for (id = 0; id < 4096; id = last + 1) {
-		last = id;
-		if ((vlans->bits[id / 64] & BIT(id % 64)) == 0)
-			continue;
-		while (last < 4095 && (vlans->bits[(last + 1) / 64] & BIT((last + 1) % 64)) != 0)
-			last++;
-		snprintf(text, sizeof(text), last > id ? "%u-%u" : "%u", id, last);
-		json_array_append_new(list, json_string(text));
-	}
-	return list;
-}
-
-static json_t *
-list_prefixes(const struct node_container_conf *conf)
-{
-	json_t *list = json_array();
-	char host[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN + 5];
-	unsigned int i;
-
-	for (i = 0; i < conf->nb_prefixes; i++) {
-		inet_ntop(conf->prefixes[i].ipv6 ? AF_INET6 : AF_INET, conf->prefixes[i].addr, host,
-				sizeof(host));
-		snprintf(text, sizeof(text), "%s/%u", host, conf->prefixes[i].len);
-		json_array_append_new(list, json_string(text));
-	}
-	return list;
-}
-
-/* Its rules as they are. */
-static json_t *
-rules_of(const struct node_container_conf *conf)
-{
-	char mac[RTE_ETHER_ADDR_FMT_SIZE];
-	json_t *rules;
-
-	rte_ether_format_addr(mac, sizeof(mac), &conf->mac);
-	rules = json_pack("{ss ss ss si si sb sb si si si si si sb ss si si ss so so}", "name",
-			conf->name, "network", conf->network, "mac", mac, "vlan", conf->vlan, "qos",
-			conf->qos, "spoofchk", conf->spoofchk, "trust", conf->trust, "max_macs",
-			conf->max_macs, "max_tx_rate", (int)conf->max_tx_rate, "max_rx_rate",
-			(int)conf->max_rx_rate, "burst", (int)conf->burst, "bum_rate",
-			(int)conf->bum_rate, "isolated", conf->isolated, "link", links[conf->link],
-			"queues", conf->queues, "queue_size", conf->queue_size, "profile",
-			profile_words[conf->profile], "trunk", list_vlans(&conf->trunk), "ip",
-			list_prefixes(conf));
-	if (conf->mirror[0] != '\0')
-		json_object_set_new(rules, "mirror", json_string(conf->mirror));
-	return rules;
-}
-
-static json_t *
-statistics_of(const struct veb_stats *stats)
-{
-	/* as the container counts */
-	json_t *all = json_pack("{sI sI sI sI sI sI}", "tx_packets", (json_int_t)stats->in,
-			"tx_bytes", (json_int_t)stats->in_bytes, "rx_packets",
-			(json_int_t)stats->out, "rx_bytes", (json_int_t)stats->out_bytes,
-			"learn_full", (json_int_t)stats->learn_full, "macs",
-			(json_int_t)stats->macs);
-	char name[64];
-	unsigned int i;
-
-	for (i = 0; i < RTE_DIM(stats->drops); i++) {
-		snprintf(name, sizeof(name), "drop %s", veb_drop_name(i));
-		json_object_set_new(all, name, json_integer((json_int_t)stats->drops[i]));
-	}
-	return all;
-}
-
-static void
-list_container(void *arg, const struct node_container *container)
-{
-	struct listing *l = arg;
-	json_t *value;
-
-	if (!is_wanted(l, container->conf->name))
-		return;
-	value = rules_of(container->conf);
-	json_object_set_new(value, "link_state", json_string(container->up ? "up" : "down"));
-	json_object_set_new(value, "attached", json_boolean(container->attached));
-	if (l->statistics)
-		json_object_set_new(value, "statistics", statistics_of(&container->stats));
-	json_array_append_new(l->reply, value);
-}
-
-static int
-containers(struct poller *p, struct serve_request *r)
-{
-	const char *network = argument(r, "network");
-	struct listing l = listing(r);
-
-	node_containers(p->node, network[0] != '\0' ? network : NULL, list_container, &l);
-	return 0;
-}
-
-struct addresses {
-	json_t *reply;
-	const char *network;
-};
-
-static bool
-list_address(void *arg, const struct veb_fdb_entry *entry)
-{
-	const struct addresses *a = arg;
-	char mac[RTE_ETHER_ADDR_FMT_SIZE];
-	json_t *value;
-
-	rte_ether_format_addr(mac, sizeof(mac), &entry->mac);
-	value = json_pack("{ss si ss ss sb}", "network", a->network, "vlan",
-			entry->vlan == UINT16_MAX ? 0 : entry->vlan, "mac", mac, "port",
-			entry->name, "static", entry->is_static);
-	if (!entry->is_static)
-		json_object_set_new(value, "age", json_integer(entry->age_s));
-	json_array_append_new(a->reply, value);
-	return true;
-}
-
-struct walk {
-	struct poller *poller;
-	struct addresses addresses;
-	const char *wanted;
-};
-
-static void
-list_addresses(void *arg, const struct node_network *network)
-{
-	struct walk *w = arg;
-
-	if (w->wanted[0] != '\0' && strcmp(w->wanted, network->conf->name) != 0)
-		return;
-	w->addresses.network = network->conf->name;
-	node_fdb(w->poller->node, network->conf->name, list_address, &w->addresses);
-}
-
-static int
-fdb(struct poller *p, struct serve_request *r)
-{
-	struct walk w = { .poller = p, .wanted = argument(r, "network") };
-
-	r->reply = json_array();
-	w.addresses.reply = r->reply;
-	node_networks(p->node, list_addresses, &w);
-	return 0;
-}
-
 static int
 rebalance(struct poller *p, struct serve_request *r)
 {
 	r->reply = json_pack("{si}", "moved", (int)node_rebalance(p->node));
 	return 0;
+}
+
+/* Whether it could be an uplink of a network. */
+static int
+port(struct poller *p, struct serve_request *r)
+{
+	struct node_error error;
+
+	if (node_uplink_check(p->node, poller_argument(r, "network"), poller_argument(r, "name"),
+			    &error) == 0)
+		return 0;
+	return failed(r, &error);
 }
 
 static int
@@ -508,10 +305,11 @@ static const struct {
 	{ "container_add", container_add },
 	{ "container_set", container_change },
 	{ "container_del", container_change },
-	{ "networks", networks },
-	{ "containers", containers },
-	{ "fdb", fdb },
+	{ "networks", poller_networks },
+	{ "containers", poller_containers },
+	{ "fdb", poller_fdb },
 	{ "rebalance", rebalance },
+	{ "port", port },
 };
 
 static int

@@ -137,9 +137,106 @@ case_completion() {
 	completes '' container add ''
 }
 
+node_listens() {
+	[ -S "$run/control" ] || ! running "$app_pid"
+}
+
+# node_start: the daemon itself, with the file $work/node.conf; sets app_pid.
+node_start() {
+	mkdir -m 0700 -p "$run"
+	RUNTIME_DIRECTORY=$run LD_PRELOAD=$preload "$app" -d "$pmd" -l 0,1 --no-pci --no-huge --no-shconf -m 256 \
+		--iova-mode=va --vdev net_null0 --vdev net_null1 -- --config "$work/node.conf" \
+		>"$work/node.log" 2>&1 &
+	app_pid=$!
+	background+=("$app_pid")
+	wait_for "$patience" node_listens || { log node; fail "it does not listen"; }
+}
+
+node() {
+	"$vdusectl" -S "$run/control" "$@"
+}
+
+has() {
+	node container show 2>/dev/null | grep -q "^$1: "
+}
+
+has_not() {
+	! has "$1"
+}
+
+has_all() {
+	local name
+	for name; do
+		wait_for "$patience" has "$name" || { log node; fail "$name is not there"; }
+	done
+}
+
+# refused WORDS...: what a reload says, which changes nothing.
+refused() {
+	local before
+	before=$(node show config)
+	! node reload 2>"$work/refused.log" || fail "it is not refused"
+	grep -qF -- "$*" "$work/refused.log" || { log refused; fail "not said: $*"; }
+	[ "$(node show config)" = "$before" ] || fail "something has changed"
+}
+
+# Networks and containers without a command; what differs from the file is done on request, or on a signal.
+case_config() {
+	cat >"$work/node.conf" <<-END
+		network add net0 uplinks net_null0
+		container add c1 network net0 mac 02:00:00:00:00:01 attach none
+		container add c2 network net0 mac 02:00:00:00:00:02 attach none
+	END
+	node_start
+	has_all c1 c2
+	node show config | cmp - "$work/node.conf"
+	node check "$work/node.conf" | grep -qx "ok: $work/node.conf: all of it is there as it says"
+	node reload | grep -qx '0 added, 0 changed, 0 removed'
+	sed -i 's/mac 02:00:00:00:00:01/& vlan 5000/' "$work/node.conf"
+	refused "Configuration: $work/node.conf:2: vlan 5000: out of range: give 0 to 4094"
+	sed -i 's/vlan 5000/queues 2/' "$work/node.conf"
+	refused "NeedsReattach: $work/node.conf:2: container c1: queues: it has this from its creation on"
+	sed -i 's/ queues 2/ vlan 5/; s/net_null0/net_null7/' "$work/node.conf"
+	refused "NoSuchUplink: $work/node.conf:1: network net0: no port net_null7"
+	sed -i 's/net_null7/net_null0/; /c2/d' "$work/node.conf"
+	echo 'container add c3 network net0 attach none' >>"$work/node.conf"
+	node check | grep -qx "note: $work/node.conf:2: container c1: reload: it is changed: vlan"
+	kill -HUP "$app_pid"
+	has_all c3
+	wait_for "$patience" grep -qF "$work/node.conf: 1 added, 1 changed, 1 removed" "$work/node.log" ||
+		{ log node; fail "not done on SIGHUP"; }
+	has_not c2 || fail "c2 stays"
+	: >"$work/node.conf"
+	node reload | grep -qx '0 added, 0 changed, 3 removed'
+	kill "$app_pid"
+	ended "$app_pid" || { log node; fail "its end"; }
+	nothing_left
+}
+
+# What cannot be is the end of the start, with the line.
+case_config_bad() {
+	local status=0
+	echo 'network add net0 mtu 5' >"$work/node.conf"
+	node_start
+	ended "$app_pid" || status=$?
+	[ "$status" = 1 ] || { log node; fail "status $status"; }
+	grep -qF -- "--config: $work/node.conf:1: mtu 5: out of range: give 68 to 65535" "$work/node.log" ||
+		{ log node; fail "not said"; }
+	printf 'network add net0\nnetwork add net1 uplinks net_null7\n' >"$work/node.conf"
+	status=0
+	node_start
+	ended "$app_pid" || status=$?
+	[ "$status" = 1 ] || { log node; fail "status $status"; }
+	grep -qF -- "$work/node.conf:2: network net1: no port net_null7" "$work/node.log" ||
+		{ log node; fail "not said"; }
+	nothing_left
+}
+
 case_run control/introspect case_introspect
 case_run control/call case_call
 case_run control/more case_more
 case_run control/tool case_tool
 case_run control/completion case_completion
+case_run control/config case_config
+case_run control/config-bad case_config_bad
 exit $group_status

@@ -189,6 +189,7 @@ static const struct {
 	{ "--mtu 1400", "no --port" },
 	{ "--port 0 --control /run/x", "not together with --port" },
 	{ "--group users --port 0", "not together with --port" },
+	{ "--port 0 --config node.conf", "not together with --port" },
 	{ "--port", "--port: needs a value" },
 	{ "--port=", "--port: empty" },
 	{ "--port 0 --port 0", "--port 0: given twice" },
@@ -365,7 +366,8 @@ help_has_every_option(void **state)
 		"--tx-coalesce WHEN", "--inject WHERE", "--state-dir FOLDER", "--takeover",
 		"--keep 0|1", "--stats-interval SECONDS", "--mbufs N", "--sandbox MODE",
 		"--idle HOW", "--fd N|systemd", "--setup STEP", "--owner USER", "--destroy NAME",
-		"--control PATH", "--group GROUP", "--probe [=json]", "--help", "--version" };
+		"--control PATH", "--config FILE", "--group GROUP", "--probe [=json]", "--help",
+		"--version" };
 	char *text = NULL, *line, *end, word[64];
 	unsigned int i, listed = 0;
 	struct args args;

@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <rte_common.h>
 
 #include "broker/broker_priv.h"
 #include "say.h"
@@ -136,6 +139,53 @@ broker_repair(struct broker *b, const char *name)
 	pthread_cond_broadcast(&b->changed);
 }
 
+/* The configuration file, for nobody who waits for an answer. */
+static void
+reload_file(struct broker *b)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	b->reload = false;
+	if (job == NULL) {
+		SAY("%s: no memory to read it", b->conf.config);
+		return;
+	}
+	job->run = change_reload;
+	job->kind = JOB_FILE;
+	job->conf.file.fd = -1;
+	jobs_add(b, job);
+}
+
+/* At the start that is the end of the process: it has said why. */
+static void
+reloaded(struct broker *b, const struct job *job)
+{
+	const json_t *counts = job->answer;
+
+	if (job->ret == 0)
+		SAY("%s: %d added, %d changed, %d removed", b->conf.config,
+				(int)json_integer_value(json_object_get(counts, "added")),
+				(int)json_integer_value(json_object_get(counts, "changed")),
+				(int)json_integer_value(json_object_get(counts, "removed")));
+	else
+		SAY("the configuration is not changed: %s", job->error.text);
+	if (b->starting && job->ret < 0)
+		b->failed = job->ret;
+	b->starting = false;
+}
+
+static void
+tell_events(struct broker *b, const struct job *job)
+{
+	json_t *event;
+	size_t i;
+
+	json_array_foreach(job->events, i, event)
+	{
+		link_event(b, event);
+	}
+}
+
 /* Nobody waits for it any more: what was added is taken away again. */
 static void
 undo_job(struct broker *b, struct job *job)
@@ -162,8 +212,16 @@ end_jobs(struct broker *b)
 			undo_job(b, job);
 			continue;
 		}
+		if (ret >= 0)
+			tell_events(b, job);
+		if (!job->asked && job->run == change_reload)
+			reloaded(b, job);
 		if (request != NULL && ret < 0)
 			request->error = job->error;
+		if (request != NULL && ret >= 0 && job->answer != NULL) {
+			json_decref(request->reply);
+			request->reply = json_incref(job->answer);
+		}
 		job_free(job);
 		if (request != NULL) {
 			request->user = NULL;
@@ -185,44 +243,59 @@ timeout(struct broker *b, bool asks)
 	return due <= now ? 0 : (int)(due - now < 60000 ? due - now : 60000);
 }
 
+/* However many signals there were. */
+static void
+on_signal(struct broker *b, int fd)
+{
+	struct signalfd_siginfo sig;
+
+	while (read(fd, &sig, sizeof(sig)) == sizeof(sig))
+		b->reload = true;
+}
+
 /* Wait for what comes, and do it. Return: whether to end. */
 static bool
-turn(struct broker *b, int end_fd)
+turn(struct broker *b, const struct broker_fds *given)
 {
 	struct pollfd fds[] = {
-		{ .fd = end_fd, .events = POLLIN },
+		{ .fd = given->end, .events = POLLIN },
 		{ .fd = b->wake_fd, .events = POLLIN },
 		{ .fd = varlink_server_fd(control_server(b->control)), .events = POLLIN },
 		{ .fd = -1, .events = POLLIN },
+		{ .fd = given->reload, .events = POLLIN },
 	};
 	eventfd_t value;
 	bool asks;
 
 	look_for_poller(b);
+	if (b->reload && b->linked)
+		reload_file(b);
 	asks = jobs_send(b);
 	if (b->link != NULL) {
 		fds[3].fd = link_fd(b->link);
 		fds[3].events = link_wants_out(b->link) ? POLLIN | POLLOUT : POLLIN;
 	}
-	if (poll(fds, 4, timeout(b, asks)) < 0)
+	if (poll(fds, RTE_DIM(fds), timeout(b, asks)) < 0)
 		return errno != EINTR;
 	if (fds[1].revents != 0)
 		eventfd_read(b->wake_fd, &value);
+	if (fds[4].revents != 0)
+		on_signal(b, given->reload);
 	if (fds[2].revents != 0)
 		varlink_server_run(control_server(b->control));
 	end_jobs(b);
 	jobs_send(b);
 	if (b->link != NULL)
 		link_run(b->link, broker_now());
-	return fds[0].revents != 0;
+	return fds[0].revents != 0 || b->failed != 0;
 }
 
 int
-broker_run(struct broker *b, int end_fd)
+broker_run(struct broker *b, const struct broker_fds *fds)
 {
-	while (!turn(b, end_fd))
+	while (!turn(b, fds))
 		;
-	return 0;
+	return b->failed;
 }
 
 static int
@@ -294,6 +367,9 @@ broker_create(const struct broker_conf *conf, struct broker **broker)
 	ret = jobs_start(b);
 	if (ret < 0)
 		goto free_control;
+	b->starting = conf->apply;
+	/* one that was killed in the middle of it is followed by one that does it all */
+	b->reload = conf->config != NULL && (conf->apply || b->store.reloading);
 	*broker = b;
 	return 0;
 

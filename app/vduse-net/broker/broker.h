@@ -8,6 +8,7 @@
  * that is at the time.
  */
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "broker/device.h"
@@ -16,6 +17,8 @@ struct broker_conf {
 	const char *control;   /* path of the control socket */
 	const char *poller;    /* path of the socket where the poller listens */
 	const char *state_dir; /* NULL: nothing outlives this process */
+	const char *config;    /* file of commands, for reload; NULL: there is none */
+	bool apply;            /* it is applied when the poller is there, or that is the end */
 	const char *devices;   /* the poller's folder of devices' state; NULL: it has none */
 	const char *version;
 	gid_t group;                     /* may use the control socket */
@@ -28,12 +31,17 @@ struct broker;
 /** Read the state, listen. @return 0 or -errno, said */
 int broker_create(const struct broker_conf *conf, struct broker **broker);
 
+struct broker_fds {
+	int end;    /* readable: to end */
+	int reload; /* a signalfd: each signal reads the configuration file again; -1: none */
+};
+
 /**
- * Serve until end_fd is readable.
+ * Serve until the end.
  *
  * @return 0 or -errno, said
  */
-int broker_run(struct broker *broker, int end_fd);
+int broker_run(struct broker *broker, const struct broker_fds *fds);
 
 /** Close; devices stay as they are. */
 void broker_free(struct broker *broker);

@@ -15,6 +15,7 @@
 #include "broker/link.h"
 #include "broker/store.h"
 #include "control.h"
+#include "control_config.h"
 
 /* A question of the job thread's for the poller. */
 struct ask {
@@ -32,21 +33,32 @@ struct ask {
 
 TAILQ_HEAD(asks, ask);
 
+/* Which of a job's conf there is. */
+enum job_kind { JOB_CONTAINER, JOB_NETWORK, JOB_FILE };
+
+struct job_file {
+	char name[CONTROL_PATH_MAX + 1]; /* "": none is given */
+	int fd;                          /* the job's own, or -1 */
+};
+
 struct job {
 	TAILQ_ENTRY(job) next;
 	int (*run)(struct broker *b, struct job *job); /* on the job thread */
 	union {
 		struct control_network network;
 		struct control_container container; /* netns_fd: the job's own */
+		struct job_file file;
 	} conf;
-	bool is_network; /* of the two */
+	enum job_kind kind;
 	bool force;
 	int ret;
 	struct control_error error;
-	json_t *reply; /* to the last that was asked, or NULL; jobs_forget() */
-	/* main thread only */
-	struct control_request *request; /* NULL: nobody waits for it */
-	bool asked;                      /* for, by a request that there was */
+	json_t *reply;  /* to the last that was asked, or NULL; jobs_forget() */
+	json_t *answer; /* the request's, where it is another than "changed"; or NULL */
+	json_t *events; /* what was done, an object each; or NULL */
+	/* NULL: nobody waits for it. Written by the main thread, atomically */
+	struct control_request *request;
+	bool asked; /* for, by a request that there was */
 };
 
 TAILQ_HEAD(jobs, job);
@@ -59,6 +71,9 @@ struct broker {
 	bool linked;             /* main thread: it has all that it is to have */
 	uint64_t retry;          /* main thread, ms: when to look for it again */
 	int wake_fd;             /* eventfd: the main thread has something to do */
+	bool reload;             /* main thread: once the poller is there, and not asked for */
+	bool starting;           /* main thread: that is the start's, which fails with it */
+	int failed;              /* main thread: -errno, the end */
 
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t changed;
@@ -122,6 +137,13 @@ int change_no_memory(struct job *job);
 /** Write the state file. The lock is held. @return 0, or -errno with the job's error */
 int change_write(struct broker *b, struct job *job);
 
+/* config.c: jobs */
+int change_reload(struct broker *b, struct job *job);
+int change_check(struct broker *b, struct job *job);
+
+/** All that is there, or (in_file) the file's part of it. The lock is held. @return 0, -ENOMEM */
+int config_collect(struct broker *b, bool in_file, struct control_config *config);
+
 /* replay.c, main thread: the poller is told what it does not know. */
 void replay_next(struct broker *b);
 
@@ -133,5 +155,8 @@ void broker_repair(struct broker *b, const char *name);
 
 /** Words of a container that the poller knows: all but those about the interface. */
 uint64_t broker_poller_words(void);
+
+/** Words that a device has from its creation on. */
+uint64_t broker_device_words(void);
 
 #endif /* BROKER_BROKER_PRIV_H */

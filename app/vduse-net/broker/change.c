@@ -43,11 +43,22 @@ broker_poller_words(void)
 	return ~INTERFACE_WORDS;
 }
 
+uint64_t
+broker_device_words(void)
+{
+	return DEVICE_WORDS;
+}
+
 static json_t *
 container_json(const struct control_container *conf, uint64_t which)
 {
-	return control_to_json(&control_container_words, conf,
+	json_t *json = control_to_json(&control_container_words, conf,
 			(which & ~INTERFACE_WORDS) | BIT(CONTAINER_NAME));
+
+	/* to have none is a value here */
+	if ((which & BIT(CONTAINER_MIRROR)) != 0 && conf->mirror[0] == '\0')
+		json_object_set_new(json, "mirror", json_string(""));
+	return json;
 }
 
 static int
@@ -100,17 +111,26 @@ attach(struct broker *b, struct job *job, const struct control_container *conf)
 					  conf->name, strerror(-ret));
 }
 
-/* Whether the poller is to have it; one that comes is told, even while this thread waits. */
+/* The poller is to have it; one that comes is told, even while this thread waits. */
 static void
-set_served(struct broker *b, const char *name, bool served)
+set_served(struct broker *b, const struct control_container *conf)
 {
 	struct store_container *container;
 
 	pthread_mutex_lock(&b->lock);
-	container = store_container(&b->store, name);
-	container->served = served;
-	if (served)
-		container->told = b->generation;
+	container = store_container(&b->store, conf->name);
+	container->served = true;
+	container->told = b->generation;
+	/* what was asked for may be more */
+	container->queues = conf->queues;
+	pthread_mutex_unlock(&b->lock);
+}
+
+static void
+set_left(struct broker *b, const char *name)
+{
+	pthread_mutex_lock(&b->lock);
+	store_container(&b->store, name)->served = false;
 	pthread_mutex_unlock(&b->lock);
 }
 
@@ -159,7 +179,7 @@ take_away(struct broker *b, struct job *job, const struct control_container *con
 				"%s: cannot be taken off the vDPA bus: %s%s", conf->name,
 				strerror(-ret),
 				ret == -EBUSY ? "; a front end has it open: stop that one" : "");
-	set_served(b, conf->name, false);
+	set_left(b, conf->name);
 	ret = jobs_ask(b, job, "container_del", container_json(conf, 0), -1);
 	if (ret < 0 && strcmp(job->error.id, CONTROL_INTERFACE ".NoSuchContainer") != 0)
 		return ret;
@@ -251,7 +271,7 @@ make_container(struct broker *b, struct job *job, struct control_container *conf
 				"%s: cannot be created in /dev/vduse: %s; this process's log has "
 				"more",
 				conf->name, strerror(-fd));
-	set_served(b, conf->name, true);
+	set_served(b, conf);
 	ret = jobs_ask(b, job, "container_add",
 			container_json(conf, conf->given | BIT(CONTAINER_NETWORK) |
 							     BIT(CONTAINER_MAC) |
@@ -330,17 +350,10 @@ open_netns(struct job *job, const struct control_container *conf, int *netns)
 static int
 add_container(struct broker *b, struct job *job, struct control_container *conf, int netns)
 {
-	struct store_container *container;
-	int ret;
+	int ret = make_container(b, job, conf, netns);
 
-	ret = make_container(b, job, conf, netns);
-	if (ret == 0) {
-		pthread_mutex_lock(&b->lock);
-		container = store_container(&b->store, conf->name);
-		container->conf.queues = conf->queues;
-		pthread_mutex_unlock(&b->lock);
+	if (ret == 0)
 		ret = set_stage(b, job, conf->name, STORE_THERE);
-	}
 	if (ret < 0)
 		undo_container(b, conf);
 	return ret;
@@ -455,7 +468,6 @@ change_container_set(struct broker *b, struct job *job)
 	struct control_container before, after;
 	struct store_container *container;
 	uint64_t which;
-	json_t *given;
 
 	pthread_mutex_lock(&b->lock);
 	container = store_container(&b->store, conf->name);
@@ -468,9 +480,7 @@ change_container_set(struct broker *b, struct job *job)
 	if (which == 0)
 		return 1;
 	after = before;
-	given = control_to_json(&control_container_words, conf, conf->given);
-	control_from_json(&control_container_words, given, &after);
-	json_decref(given);
+	control_merge(&control_container_words, &after, conf, conf->given);
 	after.netns_fd = conf->netns_fd;
 	if ((which & DEVICE_WORDS) == 0)
 		return set_words(b, job, &after, &before, which);

@@ -112,7 +112,6 @@ change_network_set(struct broker *b, struct job *job)
 	struct control_network before, after;
 	struct store_network *network;
 	struct job undo = { 0 };
-	json_t *given;
 	int ret;
 
 	pthread_mutex_lock(&b->lock);
@@ -124,9 +123,7 @@ change_network_set(struct broker *b, struct job *job)
 	if (control_differ(&control_network_words, conf, &before, conf->given) < 0)
 		return 1;
 	after = before;
-	given = network_json(conf);
-	control_from_json(&control_network_words, given, &after);
-	json_decref(given);
+	control_merge(&control_network_words, &after, conf, conf->given);
 	/* as it is to be, whole */
 	ret = jobs_ask(b, job, "network_set", network_json(&after), -1);
 	if (ret != 0)

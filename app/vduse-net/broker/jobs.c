@@ -38,8 +38,12 @@ void
 job_free(struct job *job)
 {
 	jobs_forget(job);
-	if (!job->is_network && job->conf.container.netns_fd >= 0)
+	json_decref(job->answer);
+	json_decref(job->events);
+	if (job->kind == JOB_CONTAINER && job->conf.container.netns_fd >= 0)
 		close(job->conf.container.netns_fd);
+	if (job->kind == JOB_FILE && job->conf.file.fd >= 0)
+		close(job->conf.file.fd);
 	free(job);
 }
 

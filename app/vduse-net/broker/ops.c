@@ -24,7 +24,7 @@ gone(struct control_request *request)
 	struct control_request **held = request->user;
 
 	if (held != NULL)
-		*held = NULL;
+		__atomic_store_n(held, NULL, __ATOMIC_RELAXED);
 }
 
 /* Return: NULL: no memory. */
@@ -51,7 +51,7 @@ change_network(struct control_request *request, int (*run)(struct broker *, stru
 	if (job == NULL)
 		return busy(request, "no memory");
 	job->conf.network = request->conf.network;
-	job->is_network = true;
+	job->kind = JOB_NETWORK;
 	jobs_add(request->ctx, job);
 	return CONTROL_LATER;
 }
@@ -206,10 +206,37 @@ fdb(struct control_request *request)
 	return ask(request, "fdb", NULL);
 }
 
+/* The file's descriptor goes with the job. */
+static int
+do_file(struct control_request *request, int (*run)(struct broker *, struct job *))
+{
+	struct job *job = job_new(request, run);
+
+	if (job == NULL)
+		return busy(request, "no memory");
+	job->kind = JOB_FILE;
+	memcpy(job->conf.file.name, request->file, sizeof(job->conf.file.name));
+	job->conf.file.fd = request->file_fd;
+	request->file_fd = -1;
+	jobs_add(request->ctx, job);
+	return CONTROL_LATER;
+}
+
 static int
 check(struct control_request *request)
 {
-	return ask(request, "check", NULL);
+	if (request->file[0] != '\0' && request->file_fd < 0)
+		return control_fail(request, CONTROL_INTERFACE ".Conflict", "file",
+				"%.128s: send it as an open descriptor along, in file_fd: a name "
+				"alone is not opened for others",
+				request->file);
+	return do_file(request, change_check);
+}
+
+static int
+reload(struct control_request *request)
+{
+	return do_file(request, change_reload);
 }
 
 static int
@@ -218,46 +245,22 @@ rebalance(struct control_request *request)
 	return ask(request, "rebalance", NULL);
 }
 
-/* Words as a command has them. */
-static void
-put_words(FILE *out, const struct varlink_params *words, const void *conf, uint64_t given)
-{
-	char value[CONTROL_VALUE_MAX];
-	unsigned int i;
-
-	for (i = 1; i < words->nb; i++) {
-		control_value(&words->rows[i], conf, value, sizeof(value));
-		if ((given >> i & 1) == 0 || value[0] == '\0')
-			continue;
-		fprintf(out, strchr(value, ' ') != NULL ? " %s \"%s\"" : " %s %s",
-				words->rows[i].name, value);
-	}
-	fputc('\n', out);
-}
-
 static int
 config(struct control_request *request)
 {
+	struct control_config there = { 0 };
 	struct broker *b = request->ctx;
-	const struct store_container *container;
-	const struct store_network *network;
 	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
+	int ret;
 
-	if (out == NULL)
-		return busy(request, "no memory");
 	pthread_mutex_lock(&b->lock);
-	TAILQ_FOREACH (network, &b->store.networks, next) {
-		fprintf(out, "network add %s", network->conf.name);
-		put_words(out, &control_network_words, &network->conf, network->conf.given);
-	}
-	TAILQ_FOREACH (container, &b->store.containers, next) {
-		fprintf(out, "container add %s", container->conf.name);
-		put_words(out, &control_container_words, &container->conf, container->conf.given);
-	}
+	ret = config_collect(b, false, &there);
 	pthread_mutex_unlock(&b->lock);
-	fclose(out);
+	if (ret == 0)
+		text = control_config_text(&there);
+	control_config_clear(&there);
+	if (text == NULL)
+		return busy(request, "no memory");
 	json_object_set_new(request->reply, "config", json_string(text));
 	free(text);
 	return 0;
@@ -276,5 +279,6 @@ const struct control_ops broker_ops = {
 	.check = check,
 	.rebalance = rebalance,
 	.config = config,
+	.reload = reload,
 	.gone = gone,
 };

@@ -59,22 +59,25 @@ tell_network(struct broker *b, struct store_network *network)
 static bool
 tell_container(struct broker *b, struct store_container *container)
 {
-	const struct control_container *conf = &container->conf;
-	const uint64_t which = (conf->given | BIT(CONTAINER_NETWORK) | BIT(CONTAINER_NAME) |
+	struct control_container conf = container->conf;
+	const uint64_t which = (conf.given | BIT(CONTAINER_NETWORK) | BIT(CONTAINER_NAME) |
 					       BIT(CONTAINER_QUEUES)) &
 			       broker_poller_words();
-	const int fd = b->device->open(conf->name);
+	const int fd = b->device->open(conf.name);
 	bool sent;
 
+	if (container->queues != 0)
+		conf.queues = container->queues;
 	container->told = b->generation;
 	if (fd == -ENOENT || fd == -ENODEV) {
-		SAY("%s: its device is gone: it is made again", conf->name);
+		SAY("%s: its device is gone: it is made again", conf.name);
 		container->served = false;
-		broker_repair(b, conf->name);
+		broker_repair(b, conf.name);
 		return false;
 	}
 	/* one that it serves is busy, and it has the descriptor */
-	sent = tell(b, "container_add", control_to_json(&control_container_words, conf, which), fd);
+	sent = tell(b, "container_add", control_to_json(&control_container_words, &conf, which),
+			fd);
 	if (fd >= 0)
 		close(fd);
 	return sent;

@@ -14,6 +14,9 @@
 
 #define STORE_VERSION 1
 #define STORE_FILE    "node.json"
+/* Beside the words of an entry. */
+#define IN_FILE "in_file"
+#define GRANTED "granted_queues"
 
 static const char *const stages[] = {
 	[STORE_ADDING] = "adding",
@@ -105,9 +108,21 @@ are_words(const struct varlink_params *words, json_t *value, unsigned int requir
 	return json_is_object(value) && varlink_method_check(&method, value, 0, &wrong) == 0;
 }
 
+/* What is beside the words; it is taken out. */
+static bool
+take_flag(json_t *value, const char *name)
+{
+	const bool is = json_is_true(json_object_get(value, name));
+
+	json_object_del(value, name);
+	return is;
+}
+
 static int
 read_network(struct store *store, json_t *value)
 {
+	const bool in_file = take_flag(value, IN_FILE);
+	struct store_network *network;
 	struct control_network conf;
 
 	if (!are_words(&control_network_words, value, 1))
@@ -116,7 +131,11 @@ read_network(struct store *store, json_t *value)
 	control_from_json(&control_network_words, value, &conf);
 	if (store_network(store, conf.name) != NULL)
 		return -EINVAL;
-	return store_add_network(store, &conf) != NULL ? 0 : -ENOMEM;
+	network = store_add_network(store, &conf);
+	if (network == NULL)
+		return -ENOMEM;
+	network->in_file = in_file;
+	return 0;
 }
 
 static int
@@ -137,10 +156,14 @@ read_stage(json_t *value, enum store_stage *stage)
 static int
 read_container(struct store *store, json_t *value)
 {
+	const bool in_file = take_flag(value, IN_FILE);
 	struct store_container *container;
 	struct control_container conf;
 	struct varlink_wrong wrong;
 	enum store_stage stage;
+	uint32_t queues = (uint32_t)json_integer_value(json_object_get(value, GRANTED));
+
+	json_object_del(value, GRANTED);
 
 	if (read_stage(value, &stage) != 0 || !are_words(&control_container_words, value, 2))
 		return -EINVAL;
@@ -155,6 +178,8 @@ read_container(struct store *store, json_t *value)
 		return -ENOMEM;
 	container->stage = stage;
 	container->served = stage == STORE_THERE;
+	container->in_file = in_file;
+	container->queues = queues <= conf.queues ? queues : 0;
 	return 0;
 }
 
@@ -165,6 +190,7 @@ read_all(struct store *store, json_t *root)
 	size_t i;
 	int ret = 0;
 
+	store->reloading = json_is_true(json_object_get(root, "reloading"));
 	if (json_integer_value(json_object_get(root, "version")) != STORE_VERSION)
 		return -EINVAL;
 	json_array_foreach(json_object_get(root, "networks"), i, value)
@@ -199,6 +225,7 @@ store_open(struct store *store, const char *folder)
 
 	TAILQ_INIT(&store->networks);
 	TAILQ_INIT(&store->containers);
+	store->reloading = false;
 	store->path[0] = '\0';
 	if (folder == NULL || folder[0] == '\0')
 		return 0;
@@ -239,18 +266,22 @@ to_json(const struct store *store)
 	const struct store_container *container;
 	const struct store_network *network;
 
-	TAILQ_FOREACH (network, &store->networks, next)
-		json_array_append_new(
-				networks, control_to_json(&control_network_words, &network->conf,
-							  network->conf.given));
+	TAILQ_FOREACH (network, &store->networks, next) {
+		value = control_to_json(
+				&control_network_words, &network->conf, network->conf.given);
+		json_object_set_new(value, IN_FILE, json_boolean(network->in_file));
+		json_array_append_new(networks, value);
+	}
 	TAILQ_FOREACH (container, &store->containers, next) {
 		value = control_to_json(
 				&control_container_words, &container->conf, container->conf.given);
 		json_object_set_new(value, "stage", json_string(stages[container->stage]));
+		json_object_set_new(value, IN_FILE, json_boolean(container->in_file));
+		json_object_set_new(value, GRANTED, json_integer(container->queues));
 		json_array_append_new(containers, value);
 	}
-	return json_pack("{si so so}", "version", STORE_VERSION, "networks", networks, "containers",
-			containers);
+	return json_pack("{si sb so so}", "version", STORE_VERSION, "reloading", store->reloading,
+			"networks", networks, "containers", containers);
 }
 
 /* All of it is on the disk, or the error says why not. */

@@ -16,6 +16,7 @@ struct store_network {
 	TAILQ_ENTRY(store_network) next;
 	struct control_network conf;
 	unsigned int told; /* the link's generation that the poller had when it was told */
+	bool in_file;      /* the configuration file had it when it was read last */
 };
 
 /* How far a container is. Written before each step that another process has to undo. */
@@ -28,9 +29,11 @@ enum store_stage {
 struct store_container {
 	TAILQ_ENTRY(store_container) next;
 	struct control_container conf; /* mac: chosen; netns_fd: -1 */
+	uint32_t queues;               /* that the kernel has granted; 0: not made yet */
 	enum store_stage stage;
 	bool served;       /* the poller is to have it */
 	unsigned int told; /* as of a network */
+	bool in_file;
 };
 
 TAILQ_HEAD(store_networks, store_network);
@@ -40,6 +43,7 @@ struct store {
 	char path[4096]; /* of the file; "": there is none */
 	struct store_networks networks;
 	struct store_containers containers;
+	bool reloading; /* the configuration file is being applied */
 };
 
 /**

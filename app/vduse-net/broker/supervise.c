@@ -36,6 +36,7 @@ struct child {
 	pid_t pid;             /* 0: it is not there */
 	uint64_t begun, again; /* ms */
 	unsigned int wait;     /* ms before the next */
+	unsigned int lives;
 };
 
 struct keeper {
@@ -87,33 +88,46 @@ say:
 	return ret;
 }
 
+/* A descriptor of one signal, or -errno. */
+static int
+hear(int sig)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
 /* In the new process: it ends with its parent, and hears of the end by a descriptor. */
 static int
 child_main(struct keeper *k, unsigned int which, pid_t parent)
 {
 	const struct supervise_conf *conf = k->conf;
-	sigset_t mask = k->before, ends;
-	int end_fd;
+	struct supervise_life life = { .reload_fd = -1, .first = k->children[which].lives == 1 };
+	sigset_t mask = k->before;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		return -ESRCH;
 	close(k->signal_fd);
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGTERM);
 	/* a terminal's ^C is for the one above, which ends these in order */
 	signal(SIGINT, SIG_IGN);
 	/* never let through: one that has come meanwhile is heard */
 	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGHUP);
 	if (sigprocmask(SIG_SETMASK, &mask, NULL) < 0)
 		return -errno;
-	end_fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (end_fd < 0)
-		return -errno;
+	life.end_fd = hear(SIGTERM);
+	if (life.end_fd < 0)
+		return life.end_fd;
 	if (which == POLLER)
-		return conf->poller(conf->ctx, k->listen_fd, end_fd);
+		return conf->poller(conf->ctx, k->listen_fd, &life);
 	close(k->listen_fd);
-	return conf->broker(conf->ctx, end_fd);
+	life.reload_fd = hear(SIGHUP);
+	return life.reload_fd < 0 ? life.reload_fd : conf->broker(conf->ctx, &life);
 }
 
 static void
@@ -124,6 +138,7 @@ begin(struct keeper *k, unsigned int which)
 	pid_t pid;
 
 	fflush(NULL);
+	child->lives++;
 	pid = fork();
 	if (pid == 0)
 		exit(child_main(k, which, parent) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
@@ -194,6 +209,18 @@ timeout(const struct keeper *k)
 	return first == UINT64_MAX ? -1 : first <= now ? 0 : (int)(first - now);
 }
 
+/* One that is being begun has the signal when it asks for it. */
+static void
+on_signal(struct keeper *k, unsigned int sig)
+{
+	const pid_t broker = k->children[BROKER].pid;
+
+	if (sig != SIGCHLD && (sig != SIGHUP || !k->conf->reloads))
+		k->ends++;
+	else if (sig == SIGHUP && broker != 0)
+		kill(broker, SIGHUP);
+}
+
 static void
 wait_for_signals(struct keeper *k)
 {
@@ -202,8 +229,7 @@ wait_for_signals(struct keeper *k)
 
 	poll(&pfd, 1, timeout(k));
 	while (read(k->signal_fd, &sig, sizeof(sig)) == sizeof(sig))
-		if (sig.ssi_signo != SIGCHLD)
-			k->ends++;
+		on_signal(k, sig.ssi_signo);
 	reap(k);
 }
 
@@ -222,6 +248,15 @@ end(struct keeper *k, struct child *child)
 	}
 }
 
+/* Who starts a process with nohup(1) wants it to survive the terminal. */
+static bool
+is_ignored(int sig)
+{
+	struct sigaction action;
+
+	return sigaction(sig, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static int
 open_signals(struct keeper *k)
 {
@@ -231,6 +266,8 @@ open_signals(struct keeper *k)
 	sigaddset(&wanted, SIGTERM);
 	sigaddset(&wanted, SIGINT);
 	sigaddset(&wanted, SIGCHLD);
+	if (k->conf->reloads || !is_ignored(SIGHUP))
+		sigaddset(&wanted, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &wanted, &k->before) < 0)
 		return -errno;
 	k->signal_fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -2,6 +2,8 @@
 #ifndef BROKER_SUPERVISE_H
 #define BROKER_SUPERVISE_H
 
+#include <stdbool.h>
+
 /*
  * The process that was started begins two others, the broker and the poller, and waits. It
  * reads nothing that another process says, so that there is nothing to make it end: either of
@@ -10,18 +12,25 @@
  * and what they have made stays for the next start.
  */
 
+/* What a process is begun with. */
+struct supervise_life {
+	int end_fd;    /* readable once it is to end */
+	int reload_fd; /* the broker's: a signalfd of SIGHUP */
+	bool first;    /* it follows none that was killed */
+};
+
 struct supervise_conf {
 	/**
-	 * The bodies of the two, each in a process of its own. end_fd is readable once the
-	 * process is to end.
+	 * The bodies of the two, each in a process of its own.
 	 *
 	 * @return 0; -errno: said, and of no use to try again
 	 */
-	int (*broker)(void *ctx, int end_fd);
+	int (*broker)(void *ctx, const struct supervise_life *life);
 	/** @param listen_fd where the broker connects to: the same in each life of the poller */
-	int (*poller)(void *ctx, int listen_fd, int end_fd);
+	int (*poller)(void *ctx, int listen_fd, const struct supervise_life *life);
 	void *ctx;
 	const char *path; /* of the socket between them; made here, removed at the end */
+	bool reloads;     /* SIGHUP is passed on to the broker; else it is as SIGTERM */
 };
 
 /**

@@ -154,6 +154,9 @@ int node_network_add(
  */
 int node_network_set(
 		struct node *node, const struct node_network_conf *conf, struct node_error *error);
+/* Whether a port is there, and no other network's. Nothing is changed. */
+int node_uplink_check(const struct node *node, const char *network, const char *port,
+		struct node_error *error);
 int node_network_del(struct node *node, const char *name, struct node_error *error);
 void node_container_defaults(struct node_container_conf *conf);
 int node_container_add(struct node *node, const struct node_container_conf *conf,

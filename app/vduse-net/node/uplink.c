@@ -91,8 +91,9 @@ find_wake(struct uplink *u)
 	u->wakes = ret == 0 || u->always_on;
 }
 
-static bool
-is_used(const struct node *node, uint16_t id)
+/* Whose it is; NULL: nobody's. */
+static const struct network *
+owner_of(const struct node *node, uint16_t id)
 {
 	const struct network *n;
 	const struct uplink *u;
@@ -100,8 +101,37 @@ is_used(const struct node *node, uint16_t id)
 	LIST_FOREACH (n, &node->networks, next)
 		LIST_FOREACH (u, &n->uplinks, next)
 			if (u->port.id == id)
-				return true;
-	return false;
+				return n;
+	return NULL;
+}
+
+/* @param but a network that may have it, or "" */
+static int
+find_port(const struct node *node, const char *but, const char *name, uint16_t *id,
+		struct node_error *error)
+{
+	const struct network *owner;
+
+	if (rte_eth_dev_get_port_by_name(name, id) != 0)
+		return node_fail(error, -ENODEV, NODE_WHY("NoSuchUplink", "uplinks"),
+				"no port %s: bind the NIC to a DPDK driver before the start, or "
+				"give EAL a --vdev",
+				name);
+	owner = owner_of(node, *id);
+	if (owner == NULL || strcmp(owner->conf.name, but) == 0)
+		return 0;
+	return node_fail(error, -EBUSY, NODE_WHY("UplinkInUse", "uplinks"),
+			"port %s is an uplink of network %s already: a port belongs to one network",
+			name, owner->conf.name);
+}
+
+int
+node_uplink_check(const struct node *node, const char *network, const char *port,
+		struct node_error *error)
+{
+	uint16_t id;
+
+	return find_port(node, network, port, &id, error);
 }
 
 static uint32_t
@@ -213,15 +243,9 @@ plan(struct uplink *u, const char *name, struct node_error *error)
 	uint16_t id;
 	int ret;
 
-	if (rte_eth_dev_get_port_by_name(name, &id) != 0)
-		return node_fail(error, -ENODEV, NODE_WHY("NoSuchUplink", "uplinks"),
-				"no port %s: bind the NIC to a DPDK driver before the start, or "
-				"give EAL a --vdev",
-				name);
-	if (is_used(node, id))
-		return node_fail(error, -EBUSY, NODE_WHY("UplinkInUse", "uplinks"),
-				"port %s is an uplink already: a port belongs to one network",
-				name);
+	ret = find_port(node, "", name, &id, error);
+	if (ret != 0)
+		return ret;
 	ret = port_plan(&u->port, id, &want);
 	if (ret != 0)
 		return fail_uplink(error, ret, name, "it cannot be an uplink");

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -32,7 +34,10 @@ static json_t *networks, *containers; /* the poller's: name to parameters */
 static json_t *fds;                   /* the same: its descriptors */
 
 static char control_path[64], poller_path[64];
-static int listen_fd, poller_end, broker_end;
+static char config_path[64];
+const char *fake_config;
+bool fake_applies;
+static int listen_fd, poller_end, broker_end, broker_signal, broker_ret;
 static pthread_t poller_thread, broker_thread;
 static bool poller_runs;
 static struct broker *broker;
@@ -69,6 +74,19 @@ poller_add(json_t *of, const char *name, json_t *parameters, int fd)
 	return 0;
 }
 
+static json_t *
+list_containers(void)
+{
+	json_t *list = json_array(), *value;
+	const char *name;
+
+	json_object_foreach(containers, name, value)
+	{
+		json_array_append_new(list, json_pack("{ss sb}", "name", name, "attached", 1));
+	}
+	return list;
+}
+
 /* The lock is held. */
 static int
 poller_do(struct serve_request *r)
@@ -77,6 +95,12 @@ poller_do(struct serve_request *r)
 	json_t *of = strncmp(r->method, "network_", 8) == 0 ? networks : containers;
 	const char *what = strchr(r->method, '_');
 
+	if (strcmp(r->method, "port") == 0)
+		return strcmp(name, "gone") == 0 ? refuse(&r->error, "NoSuchUplink") : 0;
+	if (strcmp(r->method, "containers") == 0) {
+		r->reply = list_containers();
+		return 0;
+	}
 	if (what == NULL) {
 		r->reply = json_pack("[{ss si}]", "name", "c1", "mtu", 8900);
 		return 0;
@@ -199,7 +223,7 @@ static void *
 broker_main(void *arg)
 {
 	(void)arg;
-	broker_run(broker, broker_end);
+	broker_ret = broker_run(broker, &(struct broker_fds){ broker_end, broker_signal });
 	return NULL;
 }
 
@@ -222,30 +246,65 @@ fake_broker_start(void)
 	const struct broker_conf conf = { .control = control_path,
 		.poller = poller_path,
 		.state_dir = fake_folder,
+		.config = fake_config,
+		.apply = fake_applies,
 		.version = "test",
 		.group = VARLINK_NO_GROUP,
 		.device = &fake_kernel,
 		.now = clock_now };
 
+	sigset_t hup;
+
+	sigemptyset(&hup);
+	sigaddset(&hup, SIGHUP);
+	broker_signal = signalfd(-1, &hup, SFD_CLOEXEC | SFD_NONBLOCK);
 	broker_end = eventfd(0, EFD_CLOEXEC);
 	assert_int_equal(broker_create(&conf, &broker), 0);
 	assert_int_equal(pthread_create(&broker_thread, NULL, broker_main, NULL), 0);
+}
+
+int
+fake_broker_wait(void)
+{
+	pthread_join(broker_thread, NULL);
+	close(broker_end);
+	close(broker_signal);
+	broker_free(broker);
+	return broker_ret;
 }
 
 void
 fake_broker_stop(void)
 {
 	eventfd_write(broker_end, 1);
-	pthread_join(broker_thread, NULL);
-	close(broker_end);
-	broker_free(broker);
+	fake_broker_wait();
+}
+
+void
+fake_configure(const char *text)
+{
+	FILE *file;
+
+	if (fake_config == NULL) {
+		snprintf(config_path, sizeof(config_path), "%s/node.conf", fake_folder);
+		fake_config = config_path;
+	}
+	file = fopen(config_path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
 }
 
 void
 fake_start(void)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	sigset_t hup;
 
+	/* of all threads that are begun */
+	sigemptyset(&hup);
+	sigaddset(&hup, SIGHUP);
+	assert_int_equal(pthread_sigmask(SIG_BLOCK, &hup, NULL), 0);
 	strcpy(fake_folder, "/dev/shm/vduse-broker-XXXXXX"); /* each change waits for its file */
 	assert_non_null(mkdtemp(fake_folder));
 	snprintf(control_path, sizeof(control_path), "%s/control", fake_folder);
@@ -256,6 +315,8 @@ fake_start(void)
 	assert_int_equal(listen(listen_fd, 4), 0);
 	fake_fail(0);
 	fake_attaching = NULL;
+	fake_config = NULL;
+	fake_applies = false;
 	fake_poller_start();
 	fake_broker_start();
 }
@@ -285,15 +346,24 @@ fake_wait(bool (*reached)(void))
 }
 
 int
-fake_send(const char *method, const char *parameters)
+fake_dial(void)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	char text[2048];
-	int fd, n;
+	int fd;
 
 	strcpy(to.sun_path, control_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+int
+fake_send(const char *method, const char *parameters)
+{
+	const int fd = fake_dial();
+	char text[2048];
+	int n;
+
 	n = snprintf(text, sizeof(text),
 			"{\"method\":\"" CONTROL_INTERFACE ".%s\",\"parameters\":{%s}}", method,
 			parameters);

@@ -51,6 +51,7 @@ void fake_stop(void);
 /* The two processes, for themselves. */
 void fake_broker_start(void);
 void fake_broker_stop(void); /* what it has made stays */
+int fake_broker_wait(void);  /* for its end, by itself; what it returns */
 void fake_poller_start(void);
 void fake_poller_stop(void); /* all that it has open is closed */
 
@@ -58,6 +59,11 @@ void fake_poller_stop(void); /* all that it has open is closed */
 unsigned int fake_poller_has(void);
 json_t *fake_poller_container(const char *name);
 json_t *fake_poller_network(const char *name);
+
+/* The configuration file, which the next broker has. */
+void fake_configure(const char *text);
+extern const char *fake_config;
+extern bool fake_applies; /* the next broker does so at its start */
 
 /* Wait for a condition: false after two minutes. */
 bool fake_wait(bool (*reached)(void));
@@ -67,6 +73,9 @@ json_t *fake_call(const char *method, const char *parameters);
 
 /* The same: a connection that is not waited for. */
 int fake_send(const char *method, const char *parameters);
+
+/* A connection to the control socket. */
+int fake_dial(void);
 
 /* An answer to it, to be freed. */
 json_t *fake_receive(int fd);

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -41,7 +42,8 @@ static struct {
 	pid_t keeper;
 	int pipe[2];
 	char path[64];
-	bool fails; /* the poller cannot begin */
+	bool fails;   /* the poller cannot begin */
+	bool reloads; /* there is a configuration file */
 } rig;
 
 static void
@@ -54,19 +56,23 @@ say(char who)
 }
 
 static int
-wait_for_end(int end_fd, char who)
+wait_for_end(const struct supervise_life *life, char who)
 {
-	struct pollfd pfd = { .fd = end_fd, .events = POLLIN };
+	struct pollfd pfds[] = { { .fd = life->end_fd, .events = POLLIN },
+		{ .fd = life->reload_fd, .events = POLLIN } };
+	struct signalfd_siginfo sig;
 
 	say(who);
-	poll(&pfd, 1, -1);
+	while (poll(pfds, 2, -1) > 0 && pfds[0].revents == 0)
+		if (read(life->reload_fd, &sig, sizeof(sig)) == sizeof(sig))
+			say('h');
 	say((char)(who - 'a' + 'A'));
 	return 0;
 }
 
 /* It speaks with the poller, whichever that is. */
 static int
-broker(void *ctx, int end_fd)
+broker(void *ctx, const struct supervise_life *life)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -75,11 +81,11 @@ broker(void *ctx, int end_fd)
 	strcpy(to.sun_path, rig.path);
 	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
 		return -errno;
-	return wait_for_end(end_fd, 'b');
+	return wait_for_end(life, life->first ? 'b' : 'c');
 }
 
 static int
-poller(void *ctx, int listen_fd, int end_fd)
+poller(void *ctx, int listen_fd, const struct supervise_life *life)
 {
 	struct pollfd pfd = { .fd = listen_fd, .events = POLLIN };
 
@@ -87,13 +93,15 @@ poller(void *ctx, int listen_fd, int end_fd)
 	if (rig.fails)
 		return -EIO;
 	poll(&pfd, 1, -1); /* one that connects waits for the poller, not the other way */
-	return wait_for_end(end_fd, 'p');
+	return wait_for_end(life, 'p');
 }
 
 static void
 keeper_start(void)
 {
-	const struct supervise_conf conf = { .broker = broker, .poller = poller, .path = rig.path };
+	const struct supervise_conf conf = {
+		.broker = broker, .poller = poller, .path = rig.path, .reloads = rig.reloads
+	};
 
 	rig.keeper = fork();
 	if (rig.keeper == 0)
@@ -200,13 +208,14 @@ test_killed(void **state)
 	for (i = 0; i < 4; i++) {
 		kill(i % 2 == 0 ? p : b, SIGKILL);
 		word = hear();
-		assert_int_equal(word.who, i % 2 == 0 ? 'p' : 'b');
+		/* 'c': it knows that it is not the first */
+		assert_int_equal(word.who, i % 2 == 0 ? 'p' : 'c');
 		assert_int_not_equal(word.pid, i % 2 == 0 ? p : b);
 		*(i % 2 == 0 ? &p : &b) = word.pid;
 		assert_int_equal(kill(i % 2 == 0 ? b : p, 0), 0);
 	}
 	kill(rig.keeper, SIGTERM);
-	assert_int_equal(hear().who, 'B');
+	assert_int_equal(hear().who, 'C');
 	assert_int_equal(hear().who, 'P');
 	assert_int_equal(keeper_wait(), 0);
 	assert_none_left();
@@ -254,6 +263,31 @@ test_keeper_killed(void **state)
 	assert_none_left();
 }
 
+/* The broker's, where there is a file to read again; else the end, in order. */
+static void
+test_hangup(void **state)
+{
+	pid_t b = 0, p = 0;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		rig.reloads = i == 0;
+		keeper_start();
+		b = p = 0;
+		hear_both(&b, &p);
+		kill(rig.keeper, SIGHUP);
+		if (i == 0) {
+			assert_int_equal(hear().who, 'h');
+			kill(rig.keeper, SIGTERM);
+		}
+		assert_int_equal(hear().who, 'B');
+		assert_int_equal(hear().who, 'P');
+		assert_int_equal(keeper_wait(), 0);
+		assert_none_left();
+	}
+}
+
 int
 main(void)
 {
@@ -262,6 +296,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keeper_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hangup, setup, teardown),
 	};
 
 	return FILTER_RUN("supervise", tests, NULL, NULL);

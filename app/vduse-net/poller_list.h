@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What a node has, as lists for the broker. */
+
+#ifndef POLLER_LIST_H
+#define POLLER_LIST_H
+
+#include "poller.h"
+
+/* The words of enum veb_link. */
+#define VEB_LINKS 3
+extern const char *const poller_links[VEB_LINKS];
+
+/** A parameter that is a string; "": it is not given. */
+const char *poller_argument(const struct serve_request *request, const char *name);
+
+/** Fill in the reply. @return 0 */
+int poller_networks(struct poller *poller, struct serve_request *request);
+int poller_containers(struct poller *poller, struct serve_request *request);
+int poller_fdb(struct poller *poller, struct serve_request *request);
+
+#endif /* POLLER_LIST_H */
