@@ -11,11 +11,14 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_lcore.h>
+#include <rte_vduse.h>
 
 #include "broker/broker.h"
 #include "broker/supervise.h"
@@ -35,6 +38,8 @@
 #define FOLDER "dpdk-vduse-net"
 /* How often the node looks at links and ages addresses, in milliseconds. */
 #define TICK_MS 100
+
+#define US_PER_MS 1000
 
 struct setting {
 	const struct args *args;
@@ -128,7 +133,11 @@ lock_broker(const struct setting *s)
 static int
 broker_main(void *ctx, const struct supervise_life *life)
 {
-	const struct broker_fds fds = { .end = life->end_fd, .reload = life->reload_fd };
+	const struct broker_fds fds = { .end = life->end_fd,
+		.reload = life->reload_fd,
+		.ready = life->ready_fd,
+		.alive = life->alive_fd,
+		.alive_ms = (unsigned int)life->alive_ms / 2 };
 	const struct setting *s = ctx;
 	const struct broker_conf conf = { .control = s->control,
 		.config = s->args->config,
@@ -175,26 +184,48 @@ lock_poller(const struct setting *s)
 	return ret;
 }
 
+/* Who stands still is heard of above, where nothing is heard. */
+static void
+tell_alive(struct node *node, const struct supervise_life *life, uint64_t *next)
+{
+	const uint64_t now = rte_get_tsc_cycles();
+	bool lcores, control;
+
+	if (life->alive_ms == 0 || now < *next)
+		return;
+	*next = now + rte_get_tsc_hz() * life->alive_ms / 2 / MS_PER_S;
+	lcores = node_progress(node);
+	control = rte_vduse_control_alive();
+	if (lcores && control)
+		eventfd_write(life->alive_fd, 1);
+	else
+		SAY("no progress of %s since the last look",
+				lcores ? "the control thread" : "a lcore");
+}
+
 /* Where the main lcore forwards it waits only when there was no frame. */
 static void
-poll_until_end(struct poller *poller, const struct idle_conf *idle, int end_fd)
+poll_until_end(struct poller *poller, const struct idle_conf *idle,
+		const struct supervise_life *life)
 {
-	struct pollfd fds[] = { { .fd = end_fd, .events = POLLIN },
+	struct pollfd fds[] = { { .fd = life->end_fd, .events = POLLIN },
 		{ .fd = serve_fd(poller->serve), .events = POLLIN } };
 	const bool alone = rte_lcore_count() == 1, awake = idle->mode != IDLE_SLEEP;
+	uint64_t next = 0;
 	bool busy;
 
 	do {
 		busy = alone && (node_poll(poller->node) || awake);
 		poll(fds, 2, busy ? 0 : alone ? 1 : TICK_MS);
 		node_tick(poller->node);
+		tell_alive(poller->node, life, &next);
 		if (fds[1].revents != 0)
 			serve_run(poller->serve);
 	} while (fds[0].revents == 0);
 }
 
 static int
-with_node(const struct setting *s, int listen_fd, int end_fd)
+with_node(const struct setting *s, int listen_fd, const struct supervise_life *life)
 {
 	const struct node_conf conf = { .mbufs = s->args->mbufs, .idle = s->args->idle };
 	struct poller poller;
@@ -211,9 +242,8 @@ with_node(const struct setting *s, int listen_fd, int end_fd)
 		goto destroy;
 	ret = lock_poller(s);
 	if (ret == 0) {
-		notify_ready("waiting for commands at %s", s->control);
-		poll_until_end(&poller, &s->args->idle, end_fd);
-		notify_stopping("stopping");
+		eventfd_write(life->ready_fd, 1);
+		poll_until_end(&poller, &s->args->idle, life);
 	}
 	poller_destroy(&poller);
 destroy:
@@ -244,9 +274,31 @@ poller_main(void *ctx, int listen_fd, const struct supervise_life *life)
 	if (ret != 0)
 		return ret;
 	say_memory();
-	ret = with_node(s, listen_fd, life->end_fd);
+	ret = with_node(s, listen_fd, life);
 	rte_eal_cleanup();
 	return ret;
+}
+
+/* The service manager listens to this process alone. */
+static void
+tell_manager(void *ctx, enum supervise_news news, const char *who)
+{
+	const struct setting *s = ctx;
+
+	switch (news) {
+	case SUPERVISE_READY:
+		notify_ready("waiting for commands at %s", s->control);
+		break;
+	case SUPERVISE_ALIVE:
+		notify_alive();
+		break;
+	case SUPERVISE_STILL:
+		SAY("no sign of life of %s since the last look", who);
+		break;
+	case SUPERVISE_STOPPING:
+		notify_stopping("stopping");
+		break;
+	}
 }
 
 /* A line that is wrong is said before anything is begun. */
@@ -275,6 +327,8 @@ daemon_run(struct args *args, int argc, char *argv[])
 		.poller = poller_main,
 		.ctx = &setting,
 		.path = setting.poller,
+		.alive_ms = notify_interval() / US_PER_MS,
+		.tell = tell_manager,
 		.reloads = args->config != NULL };
 	int ret;
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The service under systemd, which is the machine's first process: the unit as it is installed, set up by
-# the commands of doc/security.md, is killed, stopped and started with a container's traffic on it.
+# The services under systemd, which is the machine's first process: the units as they are installed, set up by
+# the commands of doc/security.md, are killed, stopped and started with containers' traffic on them.
 # Kernels: one
 # Init: /lib/systemd/systemd
 # shellcheck source=lib.sh
@@ -245,6 +245,126 @@ case_remove() {
 	ifindex c1 >/tmp/ifindex
 }
 
+# The node: three processes, of which systemd knows the first.
+node=dpdk-vduse-node
+node_names='n1 n2'
+
+# child CAPABILITIES: which of the two below the first has these in force.
+child() {
+	local status main
+	main=$(main_pid $node)
+	for status in /proc/[0-9]*/status; do
+		grep -qs "^PPid:[[:space:]]*$main\$" "$status" || continue
+		grep -q "^CapEff:[[:space:]]*$1\$" "$status" && grep -q '^Seccomp:[[:space:]]*2$' "$status" || continue
+		status=${status%/status}
+		echo "${status#/proc/}"
+		return
+	done
+	return 1
+}
+
+poller() {
+	child 0000000000000000
+}
+
+broker() {
+	child 0000000000201000
+}
+
+first() {
+	main_pid $node
+}
+
+# is_another WHO PID: it runs, and is not this one.
+is_another() {
+	local now
+	now=$("$1") && [ "$now" != 0 ] && [ "$now" != "$2" ]
+}
+
+node_indexes() {
+	local name
+	for name in $node_names; do
+		ifindex "$name"
+	done
+}
+
+# node_goes_on: the same interfaces, with the pings of before.
+node_goes_on() {
+	is_state $node active || { said $node; fail "it is $(property $node ActiveState)"; }
+	node_indexes | cmp - /tmp/node-ifindex || fail "another interface"
+	pings_go_on || { said $node; fail "ping does not go on"; }
+}
+
+case_node() {
+	mkdir -p /etc/systemd/system/$node.service.d
+	cp /etc/systemd/system/dpdk-vduse-net@.service.d/slow.conf /etc/systemd/system/$node.service.d/
+	doc_run doc/security.md 'systemctl enable --now dpdk-vduse-node' || { said $node; exit 1; }
+	is_state $node active || { said $node; fail "it is $(property $node ActiveState)"; }
+	# it is ready when all of it is there
+	node_indexes >/tmp/node-ifindex || { said $node; fail "an interface is missing"; }
+	ping_back n1 10.1.0.2 || { said $node; fail "no answer"; }
+	ping_ok n1 10.1.0.2 10
+	[ "$(property $node NotifyAccess)" = main ]
+	[ "$(property $node StatusText)" = 'waiting for commands at /run/dpdk-vduse-net/control' ] ||
+		fail "its status is $(property $node StatusText)"
+}
+
+case_node_killed() {
+	local who was
+	pings_start n1 10.1.0.2
+	for who in poller broker first; do
+		was=$($who) || { said $node; fail "no $who"; }
+		pings_go_on
+		kill -KILL "$was"
+		wait_for "$patience" is_another "$who" "$was" || { said $node; fail "no other $who"; }
+		wait_for "$patience" is_state $node active || { said $node; fail "$who: not active again"; }
+		node_goes_on
+		say "$who: $(answers) answers"
+	done
+	[ "$(property $node NRestarts)" = 1 ] || fail "$(property $node NRestarts) restarts"
+	kill "$pings"
+}
+
+case_node_reload() {
+	pings_start n1 10.1.0.2
+	doc_run doc/security.md 'systemctl reload dpdk-vduse-node' || { said $node; exit 1; }
+	ping_back n1 10.1.0.3 || { said $node; fail "n3 does not answer"; }
+	node_goes_on
+	# a bad line: nothing is changed, and it is said
+	echo 'container add n4 network node0 vlan 5000' >>/etc/dpdk-vduse-node/networks.conf
+	! systemctl reload $node || fail "a bad line is taken"
+	sed -i '/n4/d' /etc/dpdk-vduse-node/networks.conf
+	journalctl --no-pager -o cat -u $node |
+		grep -q 'networks.conf:5: vlan 5000: out of range: give 0 to 4094' || { said $node; fail "not said"; }
+	node_goes_on
+	kill "$pings"
+}
+
+case_node_stop() {
+	pings_start n1 10.1.0.2
+	pings_go_on
+	systemctl stop $node || { said $node; fail "systemctl stop"; }
+	[ "$(property $node Result)" = success ] || { said $node; fail "its end: $(property $node Result)"; }
+	node_indexes | cmp - /tmp/node-ifindex || fail "the interfaces are gone"
+	systemctl start $node || { said $node; fail "systemctl start"; }
+	node_goes_on
+	kill "$pings"
+}
+
+case_node_remove() {
+	doc_run doc/security.md 'systemctl disable --now dpdk-vduse-node' || { said $node; exit 1; }
+	[ -z "$(find /dev/vduse -name 'n?')" ] || fail "devices are left: $(ls /dev/vduse)"
+	! ip -n n1 link show eth0 2>/dev/null || fail "an interface is left"
+}
+
+node_wanted() {
+	local name
+	for name in node node-killed node-reload node-stop node-remove; do
+		! case_wanted "systemd/$name" || return 0
+	done
+	return 1
+}
+
 if ! case_first systemd/start case_start; then
 	said "$unit"
 	exit 1
@@ -255,4 +375,10 @@ case_run systemd/stop case_stop
 case_long systemd/restart case_restart
 case_run systemd/two case_two
 case_run systemd/remove case_remove
+if node_wanted && case_first systemd/node case_node; then
+	case_run systemd/node-killed case_node_killed
+	case_run systemd/node-reload case_node_reload
+	case_run systemd/node-stop case_node_stop
+	case_run systemd/node-remove case_node_remove
+fi
 exit 0

@@ -230,14 +230,26 @@ end_jobs(struct broker *b)
 	}
 }
 
+/* What was asked for is told to the poller, what the file has is there. */
+static void
+tell_ready(struct broker *b, int fd)
+{
+	if (b->ready || !b->linked || b->starting || fd < 0)
+		return;
+	b->ready = true;
+	eventfd_write(fd, 1);
+}
+
 static int
-timeout(struct broker *b, bool asks)
+timeout(struct broker *b, bool asks, unsigned int most)
 {
 	const uint64_t now = broker_now();
 	uint64_t due = b->link != NULL ? link_due(b->link) : b->retry;
 
 	if (asks && !b->linked && due > now + RETRY_MS)
 		due = now + RETRY_MS;
+	if (most != 0 && due > now + most)
+		due = now + most;
 	if (due == UINT64_MAX)
 		return -1;
 	return due <= now ? 0 : (int)(due - now < 60000 ? due - now : 60000);
@@ -267,6 +279,9 @@ turn(struct broker *b, const struct broker_fds *given)
 	eventfd_t value;
 	bool asks;
 
+	if (given->alive_ms != 0)
+		eventfd_write(given->alive, 1);
+	tell_ready(b, given->ready);
 	look_for_poller(b);
 	if (b->reload && b->linked)
 		reload_file(b);
@@ -275,7 +290,7 @@ turn(struct broker *b, const struct broker_fds *given)
 		fds[3].fd = link_fd(b->link);
 		fds[3].events = link_wants_out(b->link) ? POLLIN | POLLOUT : POLLIN;
 	}
-	if (poll(fds, RTE_DIM(fds), timeout(b, asks)) < 0)
+	if (poll(fds, RTE_DIM(fds), timeout(b, asks, given->alive_ms)) < 0)
 		return errno != EINTR;
 	if (fds[1].revents != 0)
 		eventfd_read(b->wake_fd, &value);

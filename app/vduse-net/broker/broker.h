@@ -34,6 +34,9 @@ int broker_create(const struct broker_conf *conf, struct broker **broker);
 struct broker_fds {
 	int end;    /* readable: to end */
 	int reload; /* a signalfd: each signal reads the configuration file again; -1: none */
+	int ready;  /* an eventfd: written once all is as it is to be; -1: none */
+	int alive;  /* an eventfd: written */
+	unsigned int alive_ms; /* at least so often; 0: never */
 };
 
 /**

@@ -74,6 +74,7 @@ struct broker {
 	bool reload;             /* main thread: once the poller is there, and not asked for */
 	bool starting;           /* main thread: that is the start's, which fails with it */
 	int failed;              /* main thread: -errno, the end */
+	bool ready;              /* main thread: it has been told */
 
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t changed;

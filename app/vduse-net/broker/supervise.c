@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -27,6 +28,9 @@
 #define WAIT_MOST_MS  10000
 #define WELL_MS       10000
 
+/* How long one may take to be ready: EAL's start, and memory to be cleared. */
+#define BEGIN_MS 60000
+
 #define BACKLOG 4
 
 enum { BROKER, POLLER, NB_CHILDREN };
@@ -37,6 +41,9 @@ struct child {
 	uint64_t begun, again; /* ms */
 	unsigned int wait;     /* ms before the next */
 	unsigned int lives;
+	int ready_fd, alive_fd;
+	bool ready;
+	uint64_t lost; /* ms: since when there is none that is ready */
 };
 
 struct keeper {
@@ -46,6 +53,8 @@ struct keeper {
 	sigset_t before; /* the mask that there was */
 	struct child children[NB_CHILDREN];
 	unsigned int ends; /* signals that want the end */
+	bool told;         /* that both are ready */
+	uint64_t look;     /* ms: the next time that they are looked at */
 	int failed;        /* -errno: of no use to go on */
 };
 
@@ -106,13 +115,21 @@ static int
 child_main(struct keeper *k, unsigned int which, pid_t parent)
 {
 	const struct supervise_conf *conf = k->conf;
-	struct supervise_life life = { .reload_fd = -1, .first = k->children[which].lives == 1 };
+	const struct child *own = &k->children[which], *other = &k->children[!which];
+	struct supervise_life life = { .reload_fd = -1,
+		.ready_fd = own->ready_fd,
+		.alive_fd = own->alive_fd,
+		.alive_ms = k->conf->alive_ms,
+		.first = own->lives == 1 };
 	sigset_t mask = k->before;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		return -ESRCH;
 	close(k->signal_fd);
+	/* it speaks for itself */
+	close(other->ready_fd);
+	close(other->alive_fd);
 	/* a terminal's ^C is for the one above, which ends these in order */
 	signal(SIGINT, SIG_IGN);
 	/* never let through: one that has come meanwhile is heard */
@@ -130,6 +147,15 @@ child_main(struct keeper *k, unsigned int which, pid_t parent)
 	return life.reload_fd < 0 ? life.reload_fd : conf->broker(conf->ctx, &life);
 }
 
+/* Whether something was written. */
+static bool
+take(int fd)
+{
+	eventfd_t value;
+
+	return eventfd_read(fd, &value) == 0;
+}
+
 static void
 begin(struct keeper *k, unsigned int which)
 {
@@ -139,6 +165,7 @@ begin(struct keeper *k, unsigned int which)
 
 	fflush(NULL);
 	child->lives++;
+	take(child->ready_fd);
 	pid = fork();
 	if (pid == 0)
 		exit(child_main(k, which, parent) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
@@ -168,6 +195,9 @@ ended(struct keeper *k, struct child *child, int status)
 	const uint64_t now = now_ms();
 
 	child->pid = 0;
+	if (child->ready)
+		child->lost = now;
+	child->ready = false;
 	if (k->ends > 0 || k->failed != 0)
 		return;
 	if (WIFEXITED(status)) {
@@ -196,11 +226,60 @@ reap(struct keeper *k)
 			ended(k, &k->children[i], status);
 }
 
+static void
+tell(const struct keeper *k, enum supervise_news news, const char *who)
+{
+	if (k->conf->tell != NULL)
+		k->conf->tell(k->conf->ctx, news, who);
+}
+
+static void
+look_ready(struct keeper *k)
+{
+	unsigned int i, nb = 0;
+
+	for (i = 0; i < NB_CHILDREN; i++) {
+		if (k->children[i].pid != 0 && take(k->children[i].ready_fd))
+			k->children[i].ready = true;
+		nb += k->children[i].ready;
+	}
+	if (nb < NB_CHILDREN || k->told)
+		return;
+	k->told = true;
+	tell(k, SUPERVISE_READY, NULL);
+}
+
+/* One that is being begun has its time. */
+static bool
+is_still(const struct child *child, uint64_t now)
+{
+	return child->ready ? !take(child->alive_fd) : now - child->lost > BEGIN_MS;
+}
+
+static void
+look_alive(struct keeper *k)
+{
+	const uint64_t now = now_ms();
+	unsigned int i, still = 0;
+
+	if (k->conf->alive_ms == 0 || now < k->look)
+		return;
+	k->look = now + k->conf->alive_ms;
+	for (i = 0; i < NB_CHILDREN; i++) {
+		if (!is_still(&k->children[i], now))
+			continue;
+		tell(k, SUPERVISE_STILL, k->children[i].name);
+		still++;
+	}
+	if (still == 0)
+		tell(k, SUPERVISE_ALIVE, NULL);
+}
+
 static int
 timeout(const struct keeper *k)
 {
 	const uint64_t now = now_ms();
-	uint64_t first = UINT64_MAX;
+	uint64_t first = k->conf->alive_ms != 0 ? k->look : UINT64_MAX;
 	unsigned int i;
 
 	for (i = 0; i < NB_CHILDREN && k->ends == 0; i++)
@@ -224,10 +303,16 @@ on_signal(struct keeper *k, unsigned int sig)
 static void
 wait_for_signals(struct keeper *k)
 {
-	struct pollfd pfd = { .fd = k->signal_fd, .events = POLLIN };
+	struct pollfd pfds[] = {
+		{ .fd = k->signal_fd, .events = POLLIN },
+		{ .fd = k->children[BROKER].ready_fd, .events = POLLIN },
+		{ .fd = k->children[POLLER].ready_fd, .events = POLLIN },
+	};
 	struct signalfd_siginfo sig;
 
-	poll(&pfd, 1, timeout(k));
+	poll(pfds, sizeof(pfds) / sizeof(pfds[0]), timeout(k));
+	look_ready(k);
+	look_alive(k);
 	while (read(k->signal_fd, &sig, sizeof(sig)) == sizeof(sig))
 		on_signal(k, sig.ssi_signo);
 	reap(k);
@@ -274,6 +359,36 @@ open_signals(struct keeper *k)
 	return k->signal_fd < 0 ? -errno : 0;
 }
 
+static void
+close_fds(struct keeper *k)
+{
+	unsigned int i;
+
+	for (i = 0; i < NB_CHILDREN; i++) {
+		if (k->children[i].ready_fd >= 0)
+			close(k->children[i].ready_fd);
+		if (k->children[i].alive_fd >= 0)
+			close(k->children[i].alive_fd);
+	}
+}
+
+/* Mirror: close_fds(), also where it fails. */
+static int
+open_fds(struct keeper *k)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < NB_CHILDREN; i++) {
+		k->children[i].lost = now_ms();
+		k->children[i].ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		k->children[i].alive_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (k->children[i].ready_fd < 0 || k->children[i].alive_fd < 0)
+			ret = -errno;
+	}
+	return ret;
+}
+
 int
 supervise(const struct supervise_conf *conf)
 {
@@ -287,6 +402,11 @@ supervise(const struct supervise_conf *conf)
 		SAY("no signalfd: %s", strerror(-ret));
 		return ret;
 	}
+	ret = open_fds(&k);
+	if (ret < 0) {
+		SAY("no eventfd: %s", strerror(-ret));
+		goto close_signals;
+	}
 	k.listen_fd = listen_at(conf->path);
 	if (k.listen_fd < 0) {
 		ret = k.listen_fd;
@@ -297,12 +417,14 @@ supervise(const struct supervise_conf *conf)
 		if (k.failed == 0)
 			wait_for_signals(&k);
 	}
+	tell(&k, SUPERVISE_STOPPING, NULL);
 	end(&k, &k.children[BROKER]);
 	end(&k, &k.children[POLLER]);
 	ret = k.failed;
 	close(k.listen_fd);
 	unlink(conf->path);
 close_signals:
+	close_fds(&k);
 	close(k.signal_fd);
 	sigprocmask(SIG_SETMASK, &k.before, NULL);
 	return ret;

@@ -223,7 +223,8 @@ static void *
 broker_main(void *arg)
 {
 	(void)arg;
-	broker_ret = broker_run(broker, &(struct broker_fds){ broker_end, broker_signal });
+	broker_ret = broker_run(
+			broker, &(struct broker_fds){ broker_end, broker_signal, -1, -1, 0 });
 	return NULL;
 }
 

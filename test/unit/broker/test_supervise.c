@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -42,7 +43,8 @@ static struct {
 	pid_t keeper;
 	int pipe[2];
 	char path[64];
-	bool fails;   /* the poller cannot begin */
+	bool fails; /* the poller cannot begin */
+	uint64_t alive_ms;
 	bool reloads; /* there is a configuration file */
 } rig;
 
@@ -63,9 +65,13 @@ wait_for_end(const struct supervise_life *life, char who)
 	struct signalfd_siginfo sig;
 
 	say(who);
-	while (poll(pfds, 2, -1) > 0 && pfds[0].revents == 0)
+	eventfd_write(life->ready_fd, 1);
+	while (poll(pfds, 2, life->alive_ms != 0 ? (int)life->alive_ms / 2 : -1) >= 0 &&
+			pfds[0].revents == 0) {
+		eventfd_write(life->alive_fd, 1);
 		if (read(life->reload_fd, &sig, sizeof(sig)) == sizeof(sig))
 			say('h');
+	}
 	say((char)(who - 'a' + 'A'));
 	return 0;
 }
@@ -96,12 +102,25 @@ poller(void *ctx, int listen_fd, const struct supervise_life *life)
 	return wait_for_end(life, 'p');
 }
 
+/* 'R', 'W' and 'S' of what is told; '-': somebody stands still. */
+static void
+tell(void *ctx, enum supervise_news news, const char *who)
+{
+	(void)ctx;
+	(void)who;
+	if (rig.alive_ms != 0)
+		say("RW-S"[news]);
+}
+
 static void
 keeper_start(void)
 {
-	const struct supervise_conf conf = {
-		.broker = broker, .poller = poller, .path = rig.path, .reloads = rig.reloads
-	};
+	const struct supervise_conf conf = { .broker = broker,
+		.poller = poller,
+		.path = rig.path,
+		.alive_ms = rig.alive_ms,
+		.tell = tell,
+		.reloads = rig.reloads };
 
 	rig.keeper = fork();
 	if (rig.keeper == 0)
@@ -288,6 +307,48 @@ test_hangup(void **state)
 	}
 }
 
+static void
+hear_until(char who)
+{
+	while (hear().who != who)
+		;
+}
+
+/* Ready once both are; alive as long as both move on; then that it ends. */
+static void
+test_told(void **state)
+{
+	pid_t pids[2] = { 0 };
+	struct word word;
+	unsigned int i, k;
+
+	(void)state;
+	rig.alive_ms = 100;
+	keeper_start();
+	while (pids[0] == 0 || pids[1] == 0) {
+		word = hear();
+		assert_int_not_equal(word.who, 'R');
+		if (word.who == 'b' || word.who == 'p')
+			pids[word.who == 'p'] = word.pid;
+	}
+	hear_until('R');
+	hear_until('W');
+	for (i = 0; i < 2; i++) {
+		kill(pids[i], SIGSTOP);
+		hear_until('-');
+		for (k = 0; k < 5; k++)
+			assert_int_equal(hear().who, '-');
+		kill(pids[i], SIGCONT);
+		hear_until('W');
+	}
+	kill(rig.keeper, SIGTERM);
+	hear_until('S');
+	hear_until('B');
+	hear_until('P');
+	assert_int_equal(keeper_wait(), 0);
+	assert_none_left();
+}
+
 int
 main(void)
 {
@@ -297,6 +358,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keeper_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hangup, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_told, setup, teardown),
 	};
 
 	return FILTER_RUN("supervise", tests, NULL, NULL);
