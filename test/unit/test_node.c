@@ -375,6 +375,24 @@ trust_opens_the_ports_filter(void **state)
 	assert_int_equal(rte_eth_promiscuous_get(r->port), 0);
 }
 
+/* A list of queues that takes the place, and the memory, of the one before the last. */
+static void
+two_changes_between_rounds_are_seen(void **state)
+{
+	struct node_rig *r = *state;
+	struct node_container_conf more = node_rig_conf(RIG_CONTAINERS);
+	const struct rig_bytes f = node_rig_frame(1, 2);
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		node_rig_send(r, 0, &f);
+		node_rig_run(r);
+		node_rig_expect(r, 1, &f);
+		assert_int_equal(node_container_add(r->node, &more, &error), 0);
+		assert_int_equal(node_container_del(r->node, more.name, &error), 0);
+	}
+}
+
 static void
 count_container(void *arg, const struct node_container *c)
 {
@@ -418,6 +436,7 @@ main(void)
 		NODE_TEST(an_mtu_is_set_while_frames_move),
 		NODE_TEST(trust_opens_the_ports_filter),
 		NODE_TEST(what_is_there_is_told),
+		NODE_TEST(two_changes_between_rounds_are_seen),
 	};
 
 	return UNIT_RUN("node", tests);

@@ -42,6 +42,7 @@ begin_with(struct worker *w, struct seats *seats)
 	unsigned int i;
 
 	w->known = seats;
+	seats->begun = true;
 	w->last = w->now;
 	seats->nb_active = 0;
 	for (i = 0; i < seats->n; i++) {
@@ -128,7 +129,7 @@ go_round(struct worker *w)
 
 	w->now = w->all->now(w->all->now_arg);
 	veb_lcore_tick(w->veb, w->now);
-	if (seats != w->known)
+	if (!seats->begun)
 		begin_with(w, seats);
 	if (w->looked == 0 || (seats->nb_active < seats->n && w->now - w->looked >= w->all->look))
 		look(w, seats);

@@ -35,7 +35,9 @@ struct seat {
 /* Of an lcore; replaced as a whole. Behind all n seats there is room for those that are polled. */
 struct seats {
 	unsigned int n;
-	unsigned int nb_active; /* the lcore's */
+	/* the lcore's */
+	bool begun; /* an address does not tell: that of one that is gone is used again */
+	unsigned int nb_active;
 	struct seat *of[];
 };
 
