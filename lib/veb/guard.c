@@ -186,14 +186,17 @@ passes_ipv6(const struct look *l)
 	const struct rte_ipv6_hdr *ip;
 	struct rte_ipv6_hdr buf;
 	uint32_t at = sizeof(buf);
+	const uint8_t *source;
 	bool has_source;
 	int proto;
 
 	ip = bytes(l, 0, sizeof(buf), &buf);
 	if (ip == NULL || (ip->vtc_flow & RTE_BE32(0xf0000000)) != RTE_BE32(0x60000000))
 		return false;
-	has_source = memcmp(ip->src_addr, none, sizeof(none)) != 0;
-	if (has_source && !is_own_ipv6(l->policy, (const uint8_t *)ip->src_addr))
+	/* an array of bytes, from DPDK 24.11 on a structure */
+	source = (const uint8_t *)&ip->src_addr;
+	has_source = memcmp(source, none, sizeof(none)) != 0;
+	if (has_source && !is_own_ipv6(l->policy, source))
 		return false;
 	proto = upper_protocol(l, ip->proto, &at);
 	if (proto == IPPROTO_ICMPV6)
