@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -203,22 +204,39 @@ tell_alive(struct node *node, const struct supervise_life *life, uint64_t *next)
 				lcores ? "the control thread" : "a lcore");
 }
 
+/* So often as was asked for, and on a signal. */
+static void
+tell_stats(const struct node *node, const struct setting *s, const struct supervise_life *life,
+		uint64_t *next)
+{
+	const uint64_t now = rte_get_tsc_cycles();
+	const bool due = s->args->stats_interval != 0 && now >= *next;
+	struct signalfd_siginfo sig;
+
+	if (due)
+		*next = now + rte_get_tsc_hz() * s->args->stats_interval;
+	if (read(life->stats_fd, &sig, sizeof(sig)) == sizeof(sig) || due)
+		node_print(node, stdout);
+}
+
 /* Where the main lcore forwards it waits only when there was no frame. */
 static void
-poll_until_end(struct poller *poller, const struct idle_conf *idle,
-		const struct supervise_life *life)
+poll_until_end(const struct setting *s, struct poller *poller, const struct supervise_life *life)
 {
 	struct pollfd fds[] = { { .fd = life->end_fd, .events = POLLIN },
-		{ .fd = serve_fd(poller->serve), .events = POLLIN } };
-	const bool alone = rte_lcore_count() == 1, awake = idle->mode != IDLE_SLEEP;
+		{ .fd = serve_fd(poller->serve), .events = POLLIN },
+		{ .fd = life->stats_fd, .events = POLLIN } };
+	const bool alone = rte_lcore_count() == 1, awake = s->args->idle.mode != IDLE_SLEEP;
+	uint64_t stats = rte_get_tsc_cycles() + rte_get_tsc_hz() * s->args->stats_interval;
 	uint64_t next = 0;
 	bool busy;
 
 	do {
 		busy = alone && (node_poll(poller->node) || awake);
-		poll(fds, 2, busy ? 0 : alone ? 1 : TICK_MS);
+		poll(fds, RTE_DIM(fds), busy ? 0 : alone ? 1 : TICK_MS);
 		node_tick(poller->node);
 		tell_alive(poller->node, life, &next);
+		tell_stats(poller->node, s, life, &stats);
 		if (fds[1].revents != 0)
 			serve_run(poller->serve);
 	} while (fds[0].revents == 0);
@@ -243,7 +261,7 @@ with_node(const struct setting *s, int listen_fd, const struct supervise_life *l
 	ret = lock_poller(s);
 	if (ret == 0) {
 		eventfd_write(life->ready_fd, 1);
-		poll_until_end(&poller, &s->args->idle, life);
+		poll_until_end(s, &poller, life);
 	}
 	poller_destroy(&poller);
 destroy:

@@ -537,15 +537,24 @@ port_start_late(struct port *port)
 }
 
 int
-port_stop(struct port *port)
+port_rest(struct port *port)
 {
-	int ret, err;
+	int ret;
 
 	ret = rte_eth_dev_stop(port->id);
 	if (ret != 0)
 		SAY("port %s: cannot stop it: %s", port->name, strerror(-ret));
 	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_RMV, removed, port);
 	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
+	return ret;
+}
+
+int
+port_stop(struct port *port)
+{
+	const int ret = port_rest(port);
+	int err;
+
 	err = rte_eth_dev_close(port->id);
 	if (err != 0)
 		SAY("port %s: cannot close it: %s", port->name, strerror(-err));

@@ -83,6 +83,8 @@ int port_claim(const struct port *port);
  * Return: 0, or -errno after saying why; then that process goes on.
  */
 int port_start_late(struct port *port);
+/* Stop only: one that is closed cannot be started again. Return: as port_stop(). */
+int port_rest(struct port *port);
 /* Stop and close: it gives all buffers back. Return: 0, or the first -errno after saying it. */
 int port_stop(struct port *port);
 

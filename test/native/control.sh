@@ -14,6 +14,8 @@ interface=org.dpdk.vduse
 serve() {
 	mkdir -m 0700 -p "$run"
 	rm -f "$work/net.conf"
+	# not that of the case before
+	: >"$work/server.log"
 	"$subject/test/unit/app/control_server" "$run/control" "$work/net.conf" >"$work/server.log" 2>&1 &
 	server=$!
 	background+=("$server")
@@ -141,11 +143,12 @@ node_listens() {
 	[ -S "$run/control" ] || ! running "$app_pid"
 }
 
-# node_start: the daemon itself, with the file $work/node.conf; sets app_pid.
+# node_start [OPTION...]: the daemon itself, with the file $work/node.conf; sets app_pid.
 node_start() {
 	mkdir -m 0700 -p "$run"
+	rm -f "$run/control"
 	RUNTIME_DIRECTORY=$run LD_PRELOAD=$preload "$app" -d "$pmd" -l 0,1 --no-pci --no-huge --no-shconf -m 256 \
-		--iova-mode=va --vdev net_null0 --vdev net_null1 -- --config "$work/node.conf" \
+		--iova-mode=va --vdev net_null0 --vdev net_null1 -- --config "$work/node.conf" "$@" \
 		>"$work/node.log" 2>&1 &
 	app_pid=$!
 	background+=("$app_pid")
@@ -201,6 +204,12 @@ case_config() {
 	sed -i 's/net_null7/net_null0/; /c2/d' "$work/node.conf"
 	echo 'container add c3 network net0 attach none' >>"$work/node.conf"
 	node check | grep -qx "note: $work/node.conf:2: container c1: reload: it is changed: vlan"
+	node network set net0 uplinks net_null1
+	node network show net0 | grep -q '^net0: uplinks net_null1 '
+	node network set net0 uplinks net_null0
+	kill -USR1 "$app_pid"
+	wait_for "$patience" grep -q '^container c1 of net0 (up): rx [0-9]* tx 0 drops 0' "$work/node.log" ||
+		{ log node; fail "no counters on SIGUSR1"; }
 	kill -HUP "$app_pid"
 	has_all c3
 	wait_for "$patience" grep -qF "$work/node.conf: 1 added, 1 changed, 1 removed" "$work/node.log" ||
@@ -211,6 +220,20 @@ case_config() {
 	kill "$app_pid"
 	ended "$app_pid" || { log node; fail "its end"; }
 	nothing_left
+}
+
+more_prints() {
+	[ "$(grep -c '^network net0 (up): mtu 1500, 0 containers$' "$work/node.log")" -ge "$1" ]
+}
+
+# Lines for networks, uplinks and containers, so often as is asked for.
+case_stats() {
+	echo 'network add net0 uplinks net_null0' >"$work/node.conf"
+	node_start --stats-interval 1
+	wait_for "$patience" more_prints 2 || { log node; fail "no lines"; }
+	grep -q '^uplink net_null0 of net0 (up): rx ' "$work/node.log" || { log node; fail "no line of the uplink"; }
+	kill "$app_pid"
+	ended "$app_pid" || { log node; fail "its end"; }
 }
 
 # What cannot be is the end of the start, with the line.
@@ -239,4 +262,5 @@ case_run control/tool case_tool
 case_run control/completion case_completion
 case_run control/config case_config
 case_run control/config-bad case_config_bad
+case_run control/stats case_stats
 exit $group_status

@@ -335,9 +335,6 @@ an_mtu_is_set_while_frames_move(void **state)
 	is_error(node_network_set(r->node, &network, &error),
 			"org.varlink.service.InvalidParameter", "mtu");
 	network.mtu = 0;
-	network.nb_uplinks = 0;
-	is_error(node_network_set(r->node, &network, &error), NODE_ID("NeedsReattach"), "uplinks");
-	network.nb_uplinks = 1;
 	assert_int_equal(node_network_set(r->node, &network, &error), 0);
 	node_rig_send(r, 0, &f);
 	node_rig_run(r);
@@ -393,6 +390,84 @@ two_changes_between_rounds_are_seen(void **state)
 	}
 }
 
+/* Each frame is in the lines, under who sent it and who got it. */
+static void
+counters_are_printed(void **state)
+{
+	struct node_rig *r = *state;
+	const struct rig_bytes good = node_rig_frame(1, 2), bad = node_rig_frame(2, 3),
+			       away = node_rig_frame(1, 9);
+	char *text = NULL, want[512];
+	struct rig_bytes got;
+	size_t len;
+	FILE *out;
+
+	node_rig_send(r, 0, &good);
+	node_rig_send(r, 0, &bad);
+	node_rig_send(r, 0, &away);
+	node_rig_run(r);
+	node_rig_expect(r, 1, &good);
+	assert_true(node_rig_get_wire(r, &got));
+	out = open_memstream(&text, &len);
+	node_print(r->node, out);
+	fclose(out);
+	snprintf(want, sizeof(want),
+			"network net0 (up): mtu 1500, 3 containers\n"
+			"uplink %s of net0 (up): rx 0 tx 1 drops 0\n",
+			r->uplink);
+	assert_int_equal(strncmp(text, want, strlen(want)), 0);
+	snprintf(want, sizeof(want),
+			"container %s of net0 (up): rx 0 tx 3 drops 1 (spoofed MAC 1)\n",
+			r->drivers[0].name);
+	assert_non_null(strstr(text, want));
+	snprintf(want, sizeof(want), "container %s of net0 (up): rx 1 tx 0 drops 0\n",
+			r->drivers[1].name);
+	assert_non_null(strstr(text, want));
+	free(text);
+}
+
+/* One goes while containers speak, and comes back; what cannot be changes nothing. */
+static void
+uplinks_are_exchanged(void **state)
+{
+	struct node_rig *r = *state;
+	struct node_network_conf network = { .name = "net0" };
+	struct node_container_conf conf = node_rig_conf(0);
+	const struct rig_bytes f = node_rig_frame(1, 2), away = node_rig_frame(1, 9);
+
+	assert_int_equal(node_network_set(r->node, &network, &error), 0);
+	assert_int_equal(node_rig_macs, 0);
+	node_rig_send(r, 0, &f);
+	node_rig_send(r, 0, &away);
+	node_rig_run(r);
+	node_rig_expect(r, 1, &f);
+	node_rig_expect_none(r);
+	/* nobody else has it now */
+	network.nb_uplinks = 2;
+	snprintf(network.uplinks[0], sizeof(network.uplinks[0]), "%s", r->uplink);
+	snprintf(network.uplinks[1], sizeof(network.uplinks[1]), "none");
+	is_error(node_network_set(r->node, &network, &error), NODE_ID("NoSuchUplink"), "uplinks");
+	assert_int_equal(node_rig_macs, 0);
+	node_rig_send(r, 0, &away);
+	node_rig_run(r);
+	node_rig_expect_none(r);
+	network.nb_uplinks = 1;
+	memset(network.uplinks[1], 0, sizeof(network.uplinks[1]));
+	assert_int_equal(node_network_set(r->node, &network, &error), 0);
+	assert_int_equal(node_network_set(r->node, &network, &error), 1);
+	assert_int_equal(node_rig_macs, RIG_CONTAINERS);
+	node_rig_send(r, 0, &away);
+	node_rig_run(r);
+	node_rig_expect_wire(r, &away);
+	/* not the one that somebody's frames are copied to */
+	snprintf(conf.mirror, sizeof(conf.mirror), "%s", r->uplink);
+	assert_int_equal(node_container_set(r->node, &conf, NODE_SET_MIRROR, &error), 0);
+	network.nb_uplinks = 0;
+	is_error(node_network_set(r->node, &network, &error), NODE_ID("Conflict"), "uplinks");
+	assert_int_equal(node_rig_macs, RIG_CONTAINERS);
+	node_rig_expect_none(r);
+}
+
 static void
 count_container(void *arg, const struct node_container *c)
 {
@@ -437,6 +512,8 @@ main(void)
 		NODE_TEST(trust_opens_the_ports_filter),
 		NODE_TEST(what_is_there_is_told),
 		NODE_TEST(two_changes_between_rounds_are_seen),
+		NODE_TEST(counters_are_printed),
+		NODE_TEST(uplinks_are_exchanged),
 	};
 
 	return UNIT_RUN("node", tests);

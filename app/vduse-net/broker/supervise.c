@@ -117,6 +117,7 @@ child_main(struct keeper *k, unsigned int which, pid_t parent)
 	const struct supervise_conf *conf = k->conf;
 	const struct child *own = &k->children[which], *other = &k->children[!which];
 	struct supervise_life life = { .reload_fd = -1,
+		.stats_fd = -1,
 		.ready_fd = own->ready_fd,
 		.alive_fd = own->alive_fd,
 		.alive_ms = k->conf->alive_ms,
@@ -135,13 +136,17 @@ child_main(struct keeper *k, unsigned int which, pid_t parent)
 	/* never let through: one that has come meanwhile is heard */
 	sigaddset(&mask, SIGTERM);
 	sigaddset(&mask, SIGHUP);
+	sigaddset(&mask, SIGUSR1);
 	if (sigprocmask(SIG_SETMASK, &mask, NULL) < 0)
 		return -errno;
 	life.end_fd = hear(SIGTERM);
 	if (life.end_fd < 0)
 		return life.end_fd;
-	if (which == POLLER)
-		return conf->poller(conf->ctx, k->listen_fd, &life);
+	if (which == POLLER) {
+		life.stats_fd = hear(SIGUSR1);
+		return life.stats_fd < 0 ? life.stats_fd
+					 : conf->poller(conf->ctx, k->listen_fd, &life);
+	}
 	close(k->listen_fd);
 	life.reload_fd = hear(SIGHUP);
 	return life.reload_fd < 0 ? life.reload_fd : conf->broker(conf->ctx, &life);
@@ -292,12 +297,13 @@ timeout(const struct keeper *k)
 static void
 on_signal(struct keeper *k, unsigned int sig)
 {
-	const pid_t broker = k->children[BROKER].pid;
+	const bool is_passed_on = sig == SIGUSR1 || (sig == SIGHUP && k->conf->reloads);
+	const pid_t to = k->children[sig == SIGUSR1 ? POLLER : BROKER].pid;
 
-	if (sig != SIGCHLD && (sig != SIGHUP || !k->conf->reloads))
+	if (is_passed_on && to != 0)
+		kill(to, (int)sig);
+	else if (!is_passed_on && sig != SIGCHLD)
 		k->ends++;
-	else if (sig == SIGHUP && broker != 0)
-		kill(broker, SIGHUP);
 }
 
 static void
@@ -351,6 +357,7 @@ open_signals(struct keeper *k)
 	sigaddset(&wanted, SIGTERM);
 	sigaddset(&wanted, SIGINT);
 	sigaddset(&wanted, SIGCHLD);
+	sigaddset(&wanted, SIGUSR1);
 	if (k->conf->reloads || !is_ignored(SIGHUP))
 		sigaddset(&wanted, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &wanted, &k->before) < 0)

@@ -17,6 +17,7 @@
 struct supervise_life {
 	int end_fd;        /* readable once it is to end */
 	int reload_fd;     /* the broker's: a signalfd of SIGHUP */
+	int stats_fd;      /* the poller's: a signalfd of SIGUSR1 */
 	int ready_fd;      /* an eventfd: written once it does what it is there for */
 	int alive_fd;      /* an eventfd: written as long as it moves on, */
 	uint64_t alive_ms; /* more than once in so long; 0: nobody asks */

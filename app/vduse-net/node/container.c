@@ -384,22 +384,28 @@ join(struct container *c, struct node_error *error)
 }
 
 void
+container_filter_at(struct container *c, struct uplink *u, bool add)
+{
+	const uint32_t bit = RTE_BIT32(u->slot);
+
+	if (add && (c->conf.trust || rte_eth_dev_mac_addr_add(u->port.id, &c->conf.mac, 0) != 0)) {
+		c->unfiltered |= bit;
+		uplink_unfiltered(u, 1);
+	} else if (!add && (c->unfiltered & bit) != 0) {
+		c->unfiltered &= ~bit;
+		uplink_unfiltered(u, -1);
+	} else if (!add) {
+		rte_eth_dev_mac_addr_remove(u->port.id, &c->conf.mac);
+	}
+}
+
+void
 container_filter(struct container *c, bool add)
 {
 	struct uplink *u;
 
-	LIST_FOREACH (u, &c->network->uplinks, next) {
-		if (c->conf.trust)
-			uplink_unfiltered(u, add ? 1 : -1);
-		else if (add)
-			c->unfiltered |= rte_eth_dev_mac_addr_add(u->port.id, &c->conf.mac, 0) != 0;
-		else if (!c->unfiltered)
-			rte_eth_dev_mac_addr_remove(u->port.id, &c->conf.mac);
-		if (!c->conf.trust && c->unfiltered)
-			uplink_unfiltered(u, add ? 1 : -1);
-	}
-	if (!add)
-		c->unfiltered = false;
+	LIST_FOREACH (u, &c->network->uplinks, next)
+		container_filter_at(c, u, add);
 }
 
 /* All steps; what was made stays for container_free(). */

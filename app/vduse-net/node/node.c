@@ -133,6 +133,7 @@ node_destroy(struct node *node)
 		free_network(n);
 	}
 	workers_fini(&node->workers);
+	uplinks_close(node);
 	buffers_fini(&node->buffers);
 	free(node);
 }
@@ -222,13 +223,14 @@ set_mtu(struct network *n)
 		container_set_mtu(c);
 }
 
-static int
-check_mtu(const struct network *n, uint32_t mtu, struct node_error *error)
+int
+network_check_mtu(const struct network *n, const struct node_network_conf *conf,
+		struct node_error *error)
 {
 	const struct uplink *u;
 
 	LIST_FOREACH (u, &n->uplinks, next)
-		if (mtu > u->port.mtu)
+		if (conf->mtu > u->port.mtu)
 			return node_fail(error, -EINVAL, NODE_INVALID("mtu"),
 					"port %s takes an MTU of %u at most", u->port.name,
 					u->port.mtu);
@@ -246,13 +248,10 @@ node_network_set(struct node *node, const struct node_network_conf *conf, struct
 	if (n == NULL)
 		return node_fail(error, -ENOENT, NODE_WHY("NoSuchNetwork", "name"),
 				"no network %s: add it first", conf->name);
-	if (!has_uplinks(n, conf))
-		return node_fail(error, -EINVAL, NODE_WHY("NeedsReattach", "uplinks"),
-				"network %s has to be removed and added again for other uplinks",
-				conf->name);
-	if (n->conf.mtu == conf->mtu)
+	if (has_uplinks(n, conf) && n->conf.mtu == conf->mtu)
 		return 1;
-	ret = check_mtu(n, conf->mtu, error);
+	ret = has_uplinks(n, conf) ? network_check_mtu(n, conf, error)
+				   : uplinks_set(n, conf, error);
 	if (ret != 0)
 		return ret;
 	n->conf.mtu = conf->mtu;
@@ -290,7 +289,7 @@ node_network_add(struct node *node, const struct node_network_conf *conf, struct
 	for (i = 0; i < conf->nb_uplinks && ret == 0; i++)
 		ret = uplink_add(n, conf->uplinks[i], error);
 	if (ret == 0)
-		ret = check_mtu(n, conf->mtu, error);
+		ret = network_check_mtu(n, conf, error);
 	if (ret != 0) {
 		LIST_REMOVE(n, next);
 		free_network(n);

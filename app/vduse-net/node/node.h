@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <rte_vduse_net.h>
 
@@ -149,8 +150,8 @@ void node_destroy(struct node *node);
 int node_network_add(
 		struct node *node, const struct node_network_conf *conf, struct node_error *error);
 /*
- * Another MTU (0: of the uplinks), which drivers see when they next come. Other uplinks are
- * NeedsReattach.
+ * Another MTU (0: of the uplinks), which drivers see when they next come; other uplinks, or none,
+ * while frames of the others move.
  */
 int node_network_set(
 		struct node *node, const struct node_network_conf *conf, struct node_error *error);
@@ -174,6 +175,12 @@ int node_fdb(const struct node *node, const char *network, veb_fdb_cb cb, void *
 
 /* Containers move so that lcores are about as busy. Return: how many moved. */
 unsigned int node_rebalance(struct node *node);
+
+/*
+ * A line for each network, uplink and container, frames since it was added:
+ *   container c1 of net0 (up): rx 9 tx 7 drops 2 (spoofed MAC 2)
+ */
+void node_print(const struct node *node, FILE *out);
 
 void node_on_event(struct node *node, node_event_cb cb, void *arg);
 

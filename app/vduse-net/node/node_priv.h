@@ -16,6 +16,7 @@
 struct uplink {
 	LIST_ENTRY(uplink) next;
 	struct network *network;
+	unsigned int slot; /* among the network's */
 	struct port port;
 	struct rte_mempool *pool;
 	uint32_t buffers; /* taken of the pool */
@@ -48,8 +49,8 @@ struct container {
 	struct seat *seats;
 	struct offload offload; /* for what its driver does not take */
 	struct worker *worker;
-	uint64_t frames; /* when lcores were balanced last */
-	bool unfiltered; /* see uplink */
+	uint64_t frames;     /* when lcores were balanced last */
+	uint32_t unfiltered; /* by the uplink's slot: see there */
 	bool attached;
 	bool link_error;
 };
@@ -70,6 +71,7 @@ struct node {
 	LIST_HEAD(network_list, network) networks;
 	struct buffers buffers;
 	struct workers workers;
+	bool resting[RTE_MAX_ETHPORTS]; /* ports that were uplinks: stopped, not closed */
 	node_event_cb event;
 	void *event_arg;
 };
@@ -97,7 +99,7 @@ void node_tell(const struct node *node, enum node_event event, const char *netwo
 struct network *node_find_network(const struct node *node, const char *name);
 struct container *node_find_container(const struct node *node, const char *name);
 
-/* Return: 0 or -errno. Mirror: uplink_del(). */
+/* Return: 0 or -errno. Mirror: uplink_del(), after which the port can be one again. */
 int uplink_add(struct network *network, const char *name, struct node_error *error);
 void uplink_del(struct uplink *uplink);
 /* Its link; events. */
@@ -116,5 +118,17 @@ int container_apply(struct container *c, const struct node_container_conf *conf,
 		struct node_error *error);
 /* The container's address in the filters of the uplinks, or all addresses; or no more. */
 void container_filter(struct container *c, bool add);
+/* The same in one. */
+void container_filter_at(struct container *c, struct uplink *u, bool add);
+
+/* Whether all its uplinks take what is asked for. Return: 0 or -EINVAL. */
+int network_check_mtu(const struct network *network, const struct node_network_conf *conf,
+		struct node_error *error);
+
+/* Other uplinks. Return: 0, or -errno and nothing has changed. */
+int uplinks_set(struct network *network, const struct node_network_conf *conf,
+		struct node_error *error);
+/* Those that rest are closed. */
+void uplinks_close(struct node *node);
 
 #endif /* NODE_PRIV_H */

@@ -280,7 +280,8 @@ begin(struct uplink *u, struct node_error *error)
 		return 0;
 	if (u->member != NULL)
 		veb_member_del(u->member, NULL);
-	port_stop(&u->port);
+	port_rest(&u->port);
+	u->network->node->resting[u->port.id] = true;
 	return fail_uplink(error, ret, u->port.name, "no memory for it");
 }
 
@@ -291,6 +292,18 @@ free_uplink(struct uplink *u)
 	free(u->seats);
 	rte_free(u->egress);
 	free(u);
+}
+
+/* The lowest that no uplink of the network has. */
+static unsigned int
+free_slot(const struct network *network)
+{
+	const struct uplink *u;
+	uint32_t taken = 0;
+
+	LIST_FOREACH (u, &network->uplinks, next)
+		taken |= RTE_BIT32(u->slot);
+	return (unsigned int)__builtin_ctz(~taken);
 }
 
 int
@@ -307,6 +320,8 @@ uplink_add(struct network *network, const char *name, struct node_error *error)
 		free(u);
 		return ret;
 	}
+	u->slot = free_slot(network);
+	network->node->resting[u->port.id] = false;
 	ret = begin(u, error);
 	if (ret != 0) {
 		free_uplink(u);
@@ -330,8 +345,109 @@ uplink_del(struct uplink *u)
 		while (worker_unseat(&all->of[i % all->nb], &u->seats[i], 1) != 0)
 			workers_wait(all);
 	veb_member_del(u->member, NULL);
-	port_stop(&u->port);
+	port_rest(&u->port);
+	u->network->node->resting[u->port.id] = true;
 	free_uplink(u);
+}
+
+void
+uplinks_close(struct node *node)
+{
+	uint16_t id;
+
+	for (id = 0; id < RTE_MAX_ETHPORTS; id++)
+		if (node->resting[id])
+			rte_eth_dev_close(id);
+}
+
+static struct uplink *
+find_uplink(const struct network *network, uint16_t id)
+{
+	struct uplink *u;
+
+	LIST_FOREACH (u, &network->uplinks, next)
+		if (u->port.id == id)
+			return u;
+	return NULL;
+}
+
+/* Whether a port is among them, by whatever name. */
+static bool
+is_among(const struct node_network_conf *conf, uint16_t id)
+{
+	unsigned int i;
+	uint16_t other;
+
+	for (i = 0; i < conf->nb_uplinks; i++)
+		if (rte_eth_dev_get_port_by_name(conf->uplinks[i], &other) == 0 && other == id)
+			return true;
+	return false;
+}
+
+/* What is to go must be nobody's mirror. */
+static int
+check_mirrors(const struct network *network, const struct node_network_conf *conf,
+		struct node_error *error)
+{
+	const struct container *c;
+	const struct uplink *u;
+
+	LIST_FOREACH (u, &network->uplinks, next)
+		LIST_FOREACH (c, &network->containers, next)
+			if (!is_among(conf, u->port.id) &&
+					strcmp(c->conf.mirror, u->port.name) == 0)
+				return node_fail(error, -EBUSY, NODE_WHY("Conflict", "uplinks"),
+						"port %s is the mirror of container %s: give that "
+						"another first, or none",
+						u->port.name, c->conf.name);
+	return 0;
+}
+
+/* All that are not among these, with what containers need of them. */
+static void
+del_others(struct network *network, const struct node_network_conf *conf)
+{
+	struct uplink *u, *next;
+	struct container *c;
+
+	for (u = LIST_FIRST(&network->uplinks); u != NULL; u = next) {
+		next = LIST_NEXT(u, next);
+		if (is_among(conf, u->port.id))
+			continue;
+		LIST_FOREACH (c, &network->containers, next)
+			container_filter_at(c, u, false);
+		uplink_del(u);
+	}
+}
+
+/* The new ones beside the old, so that nobody is without; then the old go. */
+int
+uplinks_set(struct network *network, const struct node_network_conf *conf, struct node_error *error)
+{
+	const struct node_network_conf before = network->conf;
+	struct container *c;
+	unsigned int i;
+	uint16_t id;
+	int ret;
+
+	ret = check_mirrors(network, conf, error);
+	network->conf = *conf;
+	for (i = 0; i < conf->nb_uplinks && ret == 0; i++) {
+		if (rte_eth_dev_get_port_by_name(conf->uplinks[i], &id) == 0 &&
+				find_uplink(network, id) != NULL)
+			continue;
+		ret = uplink_add(network, conf->uplinks[i], error);
+		if (ret != 0)
+			break;
+		LIST_FOREACH (c, &network->containers, next)
+			container_filter_at(c, LIST_FIRST(&network->uplinks), true);
+	}
+	if (ret == 0)
+		ret = network_check_mtu(network, conf, error);
+	if (ret != 0)
+		network->conf = before;
+	del_others(network, &network->conf);
+	return ret;
 }
 
 void

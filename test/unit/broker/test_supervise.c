@@ -61,16 +61,19 @@ static int
 wait_for_end(const struct supervise_life *life, char who)
 {
 	struct pollfd pfds[] = { { .fd = life->end_fd, .events = POLLIN },
-		{ .fd = life->reload_fd, .events = POLLIN } };
+		{ .fd = life->reload_fd, .events = POLLIN },
+		{ .fd = life->stats_fd, .events = POLLIN } };
 	struct signalfd_siginfo sig;
 
 	say(who);
 	eventfd_write(life->ready_fd, 1);
-	while (poll(pfds, 2, life->alive_ms != 0 ? (int)life->alive_ms / 2 : -1) >= 0 &&
+	while (poll(pfds, 3, life->alive_ms != 0 ? (int)life->alive_ms / 2 : -1) >= 0 &&
 			pfds[0].revents == 0) {
 		eventfd_write(life->alive_fd, 1);
 		if (read(life->reload_fd, &sig, sizeof(sig)) == sizeof(sig))
 			say('h');
+		if (read(life->stats_fd, &sig, sizeof(sig)) == sizeof(sig))
+			say('u');
 	}
 	say((char)(who - 'a' + 'A'));
 	return 0;
@@ -287,6 +290,7 @@ static void
 test_hangup(void **state)
 {
 	pid_t b = 0, p = 0;
+	struct word word;
 	unsigned int i;
 
 	(void)state;
@@ -295,6 +299,11 @@ test_hangup(void **state)
 		keeper_start();
 		b = p = 0;
 		hear_both(&b, &p);
+		/* the poller's, always */
+		kill(rig.keeper, SIGUSR1);
+		word = hear();
+		assert_int_equal(word.who, 'u');
+		assert_int_equal(word.pid, p);
 		kill(rig.keeper, SIGHUP);
 		if (i == 0) {
 			assert_int_equal(hear().who, 'h');
