@@ -454,9 +454,9 @@ config_ioctl(int fd, unsigned long request, void *arg)
 
 	if (request == VDUSE_IOC_SET_CONFIG && net != NULL) {
 		__atomic_fetch_add(&config_sets, 1, __ATOMIC_RELAXED);
-		if (pthread_mutex_trylock(&net->config_lock) == 0) {
+		if (pthread_mutex_trylock(&net->config_lock.lock) == 0) {
 			__atomic_fetch_add(&config_open, 1, __ATOMIC_RELAXED);
-			pthread_mutex_unlock(&net->config_lock);
+			pthread_mutex_unlock(&net->config_lock.lock);
 		}
 	}
 	return fk_sys.ioctl(fd, request, arg);

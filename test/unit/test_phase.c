@@ -98,7 +98,7 @@ test_device(void **state)
 static void
 test_queue(void **state)
 {
-	static struct vduse_vq vq = { .ctl.lock = PTHREAD_MUTEX_INITIALIZER };
+	static struct vduse_vq vq = { .ctl.lock = MUTEX_INITIALIZER };
 	unsigned int from, to;
 	bool may;
 

@@ -222,9 +222,9 @@ __wrap_vduse_iotlb_linear_locked(
 {
 	if (looked_at != NULL) {
 		looks++;
-		if (pthread_mutex_trylock(&looked_at->ctl.lock) == 0) {
+		if (pthread_mutex_trylock(&looked_at->ctl.lock.lock) == 0) {
 			looks_open++;
-			pthread_mutex_unlock(&looked_at->ctl.lock);
+			pthread_mutex_unlock(&looked_at->ctl.lock.lock);
 		}
 	}
 	return __real_vduse_iotlb_linear_locked(tlb, iova, len, perm);

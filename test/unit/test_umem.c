@@ -156,11 +156,11 @@ extent_dma(const struct bench *b)
 	uint32_t i;
 	int dma = -1;
 
-	pthread_mutex_lock(&tlb->lock);
+	vduse_map_mutex_lock(&tlb->lock);
 	i = vduse_iotlb_search(tlb->map, 0);
 	if (i < tlb->map->nb)
 		dma = tlb->map->extents[i].dma;
-	pthread_mutex_unlock(&tlb->lock);
+	vduse_map_mutex_unlock(&tlb->lock);
 	return dma;
 }
 

@@ -92,9 +92,9 @@ greeted(void *arg, int ret, json_t *reply, const struct control_error *error)
 	json_decref(reply);
 	if (ret < 0)
 		return;
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	b->generation++;
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	replay_next(b);
 }
 
@@ -356,7 +356,7 @@ alloc(const struct broker_conf *conf)
 		return NULL;
 	b->conf = *conf;
 	b->device = conf->device != NULL ? conf->device : &device_kernel;
-	pthread_mutex_init(&b->lock, NULL);
+	broker_mutex_init(&b->lock);
 	pthread_cond_init(&b->changed, NULL);
 	TAILQ_INIT(&b->todo);
 	TAILQ_INIT(&b->done);
@@ -379,12 +379,13 @@ broker_create(const struct broker_conf *conf, struct broker **broker)
 	ret = open_control(b);
 	if (ret < 0)
 		goto close_store;
-	ret = jobs_start(b);
-	if (ret < 0)
-		goto free_control;
+	broker_mutex_alone(&b->lock);
 	b->starting = conf->apply;
 	/* one that was killed in the middle of it is followed by one that does it all */
 	b->reload = conf->config != NULL && (conf->apply || b->store.reloading);
+	ret = jobs_start(b);
+	if (ret < 0)
+		goto free_control;
 	*broker = b;
 	return 0;
 
@@ -408,6 +409,6 @@ broker_free(struct broker *b)
 	store_close(&b->store);
 	close(b->wake_fd);
 	pthread_cond_destroy(&b->changed);
-	pthread_mutex_destroy(&b->lock);
+	broker_mutex_destroy(&b->lock);
 	free(b);
 }

@@ -16,6 +16,9 @@
 #include "broker/store.h"
 #include "control.h"
 #include "control_config.h"
+#include "lock.h"
+
+MUTEX_KIND(broker_mutex);
 
 /* A question of the job thread's for the poller. */
 struct ask {
@@ -76,13 +79,14 @@ struct broker {
 	int failed;              /* main thread: -errno, the end */
 	bool ready;              /* main thread: it has been told */
 
-	pthread_mutex_t lock; /* of all below */
-	pthread_cond_t changed;
-	struct store store;
-	unsigned int generation; /* of the link */
-	struct jobs todo, done;
-	struct asks asks; /* to be sent */
-	bool ending;
+	struct broker_mutex lock;
+	pthread_cond_t changed; /* something of what it guards */
+	struct store store GUARDED_BY(broker_mutex);
+	unsigned int generation GUARDED_BY(broker_mutex); /* of the link */
+	struct jobs todo GUARDED_BY(broker_mutex);
+	struct jobs done GUARDED_BY(broker_mutex);
+	struct asks asks GUARDED_BY(broker_mutex); /* to be sent */
+	bool ending GUARDED_BY(broker_mutex);
 	pthread_t thread;
 };
 
@@ -135,15 +139,16 @@ int change_differs(struct job *job, const struct varlink_params *words, int row,
 int change_no_network(struct job *job, const char *name);
 int change_no_memory(struct job *job);
 
-/** Write the state file. The lock is held. @return 0, or -errno with the job's error */
-int change_write(struct broker *b, struct job *job);
+/** Write the state file. @return 0, or -errno with the job's error */
+int change_write(struct broker *b, struct job *job) REQUIRES(broker_mutex);
 
 /* config.c: jobs */
 int change_reload(struct broker *b, struct job *job);
 int change_check(struct broker *b, struct job *job);
 
-/** All that is there, or (in_file) the file's part of it. The lock is held. @return 0, -ENOMEM */
-int config_collect(struct broker *b, bool in_file, struct control_config *config);
+/** All that is there, or (in_file) the file's part of it. @return 0, -ENOMEM */
+int config_collect(struct broker *b, bool in_file, struct control_config *config)
+		REQUIRES(broker_mutex);
 
 /* replay.c, main thread: the poller is told what it does not know. */
 void replay_next(struct broker *b);
@@ -151,8 +156,8 @@ void replay_next(struct broker *b);
 /* ops.c */
 extern const struct control_ops broker_ops;
 
-/** Have a container looked after that is half there, or gone. The lock is held. */
-void broker_repair(struct broker *b, const char *name);
+/** Have a container looked after that is half there, or gone. */
+void broker_repair(struct broker *b, const char *name) REQUIRES(broker_mutex);
 
 /** Words of a container that the poller knows: all but those about the interface. */
 uint64_t broker_poller_words(void);

@@ -117,21 +117,21 @@ set_served(struct broker *b, const struct control_container *conf)
 {
 	struct store_container *container;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	container = store_container(&b->store, conf->name);
 	container->served = true;
 	container->told = b->generation;
 	/* what was asked for may be more */
 	container->queues = conf->queues;
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 }
 
 static void
 set_left(struct broker *b, const char *name)
 {
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	store_container(&b->store, name)->served = false;
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 }
 
 /* A process that has just ended, or closed it, may still have it open. */
@@ -201,14 +201,14 @@ set_stage(struct broker *b, struct job *job, const char *name, enum store_stage 
 	enum store_stage before;
 	int ret;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	container = store_container(&b->store, name);
 	before = container->stage;
 	container->stage = stage;
 	ret = change_write(b, job);
 	if (ret < 0)
 		container->stage = before;
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	return ret;
 }
 
@@ -218,10 +218,10 @@ forget_container(struct broker *b, const char *name)
 {
 	int ret;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	store_del_container(&b->store, store_container(&b->store, name));
 	ret = store_write(&b->store);
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	if (ret < 0)
 		SAY("%s: is gone, but the state file cannot be written: %s", name, strerror(-ret));
 }
@@ -304,7 +304,7 @@ begin_container(struct broker *b, struct job *job)
 	struct store_container *container;
 	int row, ret = 0;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	container = store_container(&b->store, conf->name);
 	if (container != NULL && container->stage != STORE_THERE) {
 		ret = job_fail(job, "Busy", "name",
@@ -324,7 +324,7 @@ begin_container(struct broker *b, struct job *job)
 		if (ret < 0 && container != NULL)
 			store_del_container(&b->store, container);
 	}
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	return ret;
 }
 
@@ -387,11 +387,11 @@ change_container_del(struct broker *b, struct job *job)
 	struct job undo = { 0 };
 	int ret;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	container = store_container(&b->store, name);
 	if (container != NULL)
 		conf = container->conf;
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	if (container == NULL)
 		return 1;
 	ret = set_stage(b, job, name, STORE_REMOVING);
@@ -450,12 +450,12 @@ set_words(struct broker *b, struct job *job, const struct control_container *aft
 	ret = jobs_ask(b, job, "container_set", container_json(after, which), -1);
 	if (ret < 0)
 		return ret;
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	store_container(&b->store, after->name)->conf = *after;
 	ret = change_write(b, job);
 	if (ret < 0)
 		store_container(&b->store, after->name)->conf = *before;
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	if (ret < 0)
 		jobs_ask(b, &undo, "container_set", container_json(before, which), -1);
 	return ret;
@@ -469,11 +469,11 @@ change_container_set(struct broker *b, struct job *job)
 	struct store_container *container;
 	uint64_t which;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	container = store_container(&b->store, conf->name);
 	if (container != NULL)
 		before = container->conf;
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	if (container == NULL || container->stage != STORE_THERE)
 		return no_container(job, conf->name);
 	which = changes(conf, &before);
@@ -501,14 +501,14 @@ change_repair(struct broker *b, struct job *job)
 	bool gone = false, half = false;
 	int netns = -1, ret = 0;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	container = store_container(&b->store, conf.name);
 	if (container != NULL) {
 		conf = container->conf;
 		half = container->stage != STORE_THERE;
 		gone = !half && !container->served;
 	}
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	if (gone)
 		ret = open_netns(job, &conf, &netns);
 	if (gone && ret == 0)

@@ -54,9 +54,9 @@ network_json(const struct control_network *conf)
 static void
 forget_network(struct broker *b, const char *name)
 {
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	store_del_network(&b->store, store_network(&b->store, name));
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 }
 
 /* Return: 1: it is there so; 0: it is in the store now; negative. */
@@ -67,7 +67,7 @@ begin_network(struct broker *b, struct job *job)
 	struct store_network *network;
 	int row, ret = 0;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	network = store_network(&b->store, conf->name);
 	if (network != NULL) {
 		row = control_differ(&control_network_words, conf, &network->conf, conf->given);
@@ -76,7 +76,7 @@ begin_network(struct broker *b, struct job *job)
 	} else if (store_add_network(&b->store, conf) == NULL) {
 		ret = change_no_memory(job);
 	}
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	return ret;
 }
 
@@ -93,10 +93,10 @@ change_network_add(struct broker *b, struct job *job)
 	ret = jobs_ask(b, job, "network_add", network_json(conf), -1);
 	if (ret < 0)
 		goto forget;
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	store_network(&b->store, conf->name)->told = b->generation;
 	ret = change_write(b, job);
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	if (ret == 0)
 		return 0;
 	jobs_ask(b, &undo, "network_del", network_json(conf), -1);
@@ -114,10 +114,10 @@ change_network_set(struct broker *b, struct job *job)
 	struct job undo = { 0 };
 	int ret;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	network = store_network(&b->store, conf->name);
 	before = network != NULL ? network->conf : *conf;
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	if (network == NULL)
 		return change_no_network(job, conf->name);
 	if (control_differ(&control_network_words, conf, &before, conf->given) < 0)
@@ -128,12 +128,12 @@ change_network_set(struct broker *b, struct job *job)
 	ret = jobs_ask(b, job, "network_set", network_json(&after), -1);
 	if (ret != 0)
 		return ret;
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	network->conf = after;
 	ret = change_write(b, job);
 	if (ret != 0)
 		network->conf = before;
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	if (ret != 0)
 		jobs_ask(b, &undo, "network_set", network_json(&before), -1);
 	return ret;
@@ -149,12 +149,12 @@ change_network_del(struct broker *b, struct job *job)
 	unsigned int nb;
 	int ret;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	network = store_network(&b->store, conf->name);
 	nb = store_members(&b->store, conf->name);
 	if (network != NULL)
 		was = network->conf;
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	if (network == NULL)
 		return 1;
 	if (nb > 0)
@@ -163,12 +163,12 @@ change_network_del(struct broker *b, struct job *job)
 	ret = jobs_ask(b, job, "network_del", network_json(conf), -1);
 	if (ret < 0)
 		return ret;
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	store_del_network(&b->store, network);
 	ret = change_write(b, job);
 	if (ret < 0)
 		store_add_network(&b->store, &was);
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	if (ret < 0)
 		jobs_ask(b, &undo, "network_add", network_json(&was), -1);
 	return ret;

@@ -146,10 +146,10 @@ check_state(struct broker *b, struct job *job)
 		found(job, FAULT, "%s", job->error.text);
 		return;
 	}
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	TAILQ_FOREACH (container, &b->store.containers, next)
 		check_container(job, container, find(job->reply, container->conf.name));
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	jobs_forget(job);
 }
 

@@ -48,11 +48,11 @@ compare(struct reload *r)
 	struct broker *b = r->b;
 	int ret;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	ret = config_collect(b, false, &r->now);
 	if (ret == 0)
 		ret = config_collect(b, true, &r->before);
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	if (ret == 0)
 		ret = r->nb_steps = control_config_diff(&r->before, &r->now, &r->wanted, &r->steps);
 	if (ret < 0)
@@ -325,7 +325,7 @@ mark(struct reload *r, struct job *job, const struct control_config *config, boo
 	unsigned int i;
 	int ret;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	TAILQ_FOREACH (network, &b->store.networks, next)
 		network->in_file = false;
 	TAILQ_FOREACH (container, &b->store.containers, next)
@@ -342,7 +342,7 @@ mark(struct reload *r, struct job *job, const struct control_config *config, boo
 	}
 	b->store.reloading = reloading;
 	ret = change_write(b, job);
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	return ret;
 }
 

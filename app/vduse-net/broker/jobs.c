@@ -59,21 +59,21 @@ run_jobs(void *arg)
 	struct broker *b = arg;
 	struct job *job;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	for (;;) {
 		while (!b->ending && TAILQ_EMPTY(&b->todo))
-			pthread_cond_wait(&b->changed, &b->lock);
+			broker_mutex_wait(&b->lock, &b->changed);
 		job = TAILQ_FIRST(&b->todo);
 		if (b->ending || job == NULL)
 			break;
 		TAILQ_REMOVE(&b->todo, job, next);
-		pthread_mutex_unlock(&b->lock);
+		broker_mutex_unlock(&b->lock);
 		job->ret = job->run(b, job);
-		pthread_mutex_lock(&b->lock);
+		broker_mutex_lock(&b->lock);
 		TAILQ_INSERT_TAIL(&b->done, job, next);
 		wake(b);
 	}
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	return NULL;
 }
 
@@ -83,7 +83,7 @@ jobs_start(struct broker *b)
 	return -pthread_create(&b->thread, NULL, run_jobs, b);
 }
 
-/* The lock is held. */
+REQUIRES(broker_mutex)
 static void
 finish(struct ask *ask, int ret, const struct control_error *error)
 {
@@ -94,6 +94,7 @@ finish(struct ask *ask, int ret, const struct control_error *error)
 	pthread_cond_broadcast(&ask->broker->changed);
 }
 
+REQUIRES(broker_mutex)
 static void
 finish_busy(struct ask *ask, int ret, const char *why)
 {
@@ -110,7 +111,7 @@ jobs_stop(struct broker *b)
 	struct ask *ask;
 	struct job *job;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	b->ending = true;
 	while ((ask = TAILQ_FIRST(&b->asks)) != NULL) {
 		TAILQ_REMOVE(&b->asks, ask, next);
@@ -118,7 +119,7 @@ jobs_stop(struct broker *b)
 		finish_busy(ask, -ECANCELED, "this process ends");
 	}
 	pthread_cond_broadcast(&b->changed);
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	pthread_join(b->thread, NULL);
 	while ((job = TAILQ_FIRST(&b->todo)) != NULL || (job = TAILQ_FIRST(&b->done)) != NULL) {
 		TAILQ_REMOVE(TAILQ_FIRST(&b->todo) != NULL ? &b->todo : &b->done, job, next);
@@ -129,10 +130,10 @@ jobs_stop(struct broker *b)
 void
 jobs_add(struct broker *b, struct job *job)
 {
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	TAILQ_INSERT_TAIL(&b->todo, job, next);
 	pthread_cond_broadcast(&b->changed);
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 }
 
 struct job *
@@ -140,11 +141,11 @@ jobs_done(struct broker *b)
 {
 	struct job *job;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	job = TAILQ_FIRST(&b->done);
 	if (job != NULL)
 		TAILQ_REMOVE(&b->done, job, next);
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	return job;
 }
 
@@ -157,7 +158,7 @@ jobs_ask(struct broker *b, struct job *job, const char *method, json_t *paramete
 		.fd = fd,
 		.due = broker_now() + ASK_MS };
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	if (b->ending) {
 		json_decref(parameters);
 		finish_busy(&ask, -ECANCELED, "this process ends");
@@ -166,8 +167,8 @@ jobs_ask(struct broker *b, struct job *job, const char *method, json_t *paramete
 		wake(b);
 	}
 	while (!ask.finished)
-		pthread_cond_wait(&b->changed, &b->lock);
-	pthread_mutex_unlock(&b->lock);
+		broker_mutex_wait(&b->lock, &b->changed);
+	broker_mutex_unlock(&b->lock);
 	jobs_forget(job);
 	job->reply = ask.reply;
 	if (ask.ret < 0)
@@ -182,13 +183,14 @@ answered(void *arg, int ret, json_t *reply, const struct control_error *error)
 	struct ask *ask = arg;
 	struct broker *b = ask->broker;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	ask->reply = reply;
 	finish(ask, ret, error);
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 }
 
-/* The lock is held. Return: whether it is off the list. */
+/* Return: whether it is off the list. */
+REQUIRES(broker_mutex)
 static bool
 send_ask(struct broker *b, struct ask *ask)
 {
@@ -221,10 +223,10 @@ jobs_send(struct broker *b)
 	struct ask *ask;
 	bool left;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	while ((ask = TAILQ_FIRST(&b->asks)) != NULL && send_ask(b, ask))
 		;
 	left = ask != NULL;
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	return left;
 }

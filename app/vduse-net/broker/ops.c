@@ -172,7 +172,7 @@ fill_containers(struct broker *b, struct control_request *request)
 	json_t *value, *more;
 	size_t i;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	json_array_foreach(request->reply, i, value)
 	{
 		const char *name = json_string_value(json_object_get(value, "name"));
@@ -185,7 +185,7 @@ fill_containers(struct broker *b, struct control_request *request)
 		json_object_update(value, more);
 		json_decref(more);
 	}
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 }
 
 static int
@@ -253,9 +253,9 @@ config(struct control_request *request)
 	char *text = NULL;
 	int ret;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	ret = config_collect(b, false, &there);
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	if (ret == 0)
 		text = control_config_text(&there);
 	control_config_clear(&there);

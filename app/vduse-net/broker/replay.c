@@ -46,6 +46,7 @@ tell(struct broker *b, const char *method, json_t *parameters, int fd)
 	return ret == 0;
 }
 
+REQUIRES(broker_mutex)
 static bool
 tell_network(struct broker *b, struct store_network *network)
 {
@@ -56,6 +57,7 @@ tell_network(struct broker *b, struct store_network *network)
 			-1);
 }
 
+REQUIRES(broker_mutex)
 static bool
 tell_container(struct broker *b, struct store_container *container)
 {
@@ -83,7 +85,8 @@ tell_container(struct broker *b, struct store_container *container)
 	return sent;
 }
 
-/* The lock is held. Return: whether there is an answer to wait for. */
+/* Return: whether there is an answer to wait for. */
+REQUIRES(broker_mutex)
 static bool
 tell_one(struct broker *b)
 {
@@ -100,7 +103,8 @@ tell_one(struct broker *b)
 	return false;
 }
 
-/* What a process before, or a failed undo, has left half done. The lock is held. */
+/* What a process before, or a failed undo, has left half done. */
+REQUIRES(broker_mutex)
 static void
 repair_rest(struct broker *b)
 {
@@ -116,13 +120,13 @@ replay_next(struct broker *b)
 {
 	bool waits;
 
-	pthread_mutex_lock(&b->lock);
+	broker_mutex_lock(&b->lock);
 	waits = tell_one(b);
 	if (!waits) {
 		repair_rest(b);
 		b->linked = true;
 	}
-	pthread_mutex_unlock(&b->lock);
+	broker_mutex_unlock(&b->lock);
 	if (!waits)
 		jobs_send(b);
 }

@@ -327,6 +327,7 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	if (ret < 0)
 		goto fini_recreation;
 	dev->found = dev->resumed && conf.keep_unattached;
+	vduse_recreation_mutex_alone(&dev->recreation.lock);
 	dev->recreation.gone = vduse_dev_is_waiting(dev);
 	*out = dev;
 	return 0;
@@ -352,6 +353,7 @@ free_dev:
 static bool
 dev_stays(const struct rte_vduse_dev *dev)
 {
+	vduse_recreation_mutex_alone(&dev->recreation.lock);
 	return dev->store != NULL && !dev->recreation.gone && (dev->found || dev->keep);
 }
 
@@ -439,7 +441,7 @@ rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how)
 	return ret;
 }
 
-/* The recreation's lock is held. */
+REQUIRES(vduse_recreation_mutex)
 static int
 dev_set_config(struct rte_vduse_dev *dev, const struct vduse_abi_config *config)
 {
@@ -512,11 +514,11 @@ rte_vduse_dev_take_over(struct rte_vduse_dev *dev)
 	ret = vduse_adopt_take_over(dev);
 	if (ret < 0)
 		return ret;
-	pthread_mutex_lock(&dev->recreation.lock);
+	vduse_recreation_mutex_lock(&dev->recreation.lock);
 	vduse_recreate_use_fd(dev);
 	vduse_phase_set(dev, VDUSE_PHASE_OPENED);
 	dev->recreation.gone = false;
-	pthread_mutex_unlock(&dev->recreation.lock);
+	vduse_recreation_mutex_unlock(&dev->recreation.lock);
 	vduse_umem_reclaim(&dev->umem);
 	dev_merge_config(dev);
 	return 0;
@@ -537,9 +539,9 @@ rte_vduse_dev_set_config(struct rte_vduse_dev *dev, uint32_t offset, const void 
 	config->offset = offset;
 	config->length = len;
 	memcpy(config->buffer, data, len);
-	pthread_mutex_lock(&dev->recreation.lock);
+	vduse_recreation_mutex_lock(&dev->recreation.lock);
 	ret = dev_set_config(dev, config);
-	pthread_mutex_unlock(&dev->recreation.lock);
+	vduse_recreation_mutex_unlock(&dev->recreation.lock);
 	free(config);
 	return ret;
 }

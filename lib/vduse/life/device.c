@@ -61,8 +61,8 @@ vduse_dev_ioctl(struct rte_vduse_dev *dev, unsigned long request, void *arg)
 	struct vduse_recreation *r = &dev->recreation;
 	int ret;
 
-	pthread_mutex_lock(&r->lock);
+	vduse_recreation_mutex_lock(&r->lock);
 	ret = r->gone ? -ENODEV : dev->sys->ioctl(dev->fd, request, arg);
-	pthread_mutex_unlock(&r->lock);
+	vduse_recreation_mutex_unlock(&r->lock);
 	return ret;
 }

@@ -10,6 +10,7 @@
 #include "life/origin.h"
 #include "life/statefile.h"
 #include "life/takeover.h"
+#include "lock.h"
 #include "mem/iotlb.h"
 #include "mem/umem.h"
 #include "os/ctl.h"
@@ -67,15 +68,19 @@ struct vduse_handover {
 	enum vduse_handover_step step;
 };
 
+/** Held while the bus is asked. */
+MUTEX_KIND(vduse_place_mutex);
+
 /*
  * Where a device is: on the vDPA bus or not. Its owner puts it there and takes
  * it off, and so does the thread that recreates it: one at a time. Never on
  * the control thread, whose answers the bus waits for.
  */
 struct vduse_place {
-	pthread_mutex_t lock;      /**< held while the bus is asked; guards all below */
-	bool attached;             /**< it is on the bus */
-	enum rte_vduse_attach how; /**< and belongs there, with this driver; NONE: it does not */
+	struct vduse_place_mutex lock;
+	bool attached GUARDED_BY(vduse_place_mutex); /**< it is on the bus */
+	/** And belongs there, with this driver; NONE: it does not. */
+	enum rte_vduse_attach how GUARDED_BY(vduse_place_mutex);
 };
 
 /** A device that is still served by the process that was asked for it. */
@@ -86,20 +91,27 @@ struct vduse_takeover {
 	struct vduse_takeover_gift gift;
 };
 
+/** Of conf.config too, and held by whoever uses dev->fd beside the control thread. */
+MUTEX_KIND(vduse_recreation_mutex);
+
 /** What it takes to make the device again. */
 struct vduse_recreation {
 	struct rte_vduse_conf conf; /**< config is our copy */
-	pthread_mutex_t lock;       /**< guards all below, config, and dev->fd against its change */
+	struct vduse_recreation_mutex lock;
 	pthread_cond_t changed;
 	/*
 	 * Of the descriptor and of the thread, which the lock guards, not of the device's
 	 * life: a device is LOST while its descriptor is open, closed, and opened again.
 	 */
-	bool gone;    /**< dev->fd is closed; the kernel may still have the device */
+	/** dev->fd is closed; the kernel may still have the device. */
+	bool gone GUARDED_BY(vduse_recreation_mutex);
 	bool removed; /**< the kernel has it no more; of the thread, and its joiner */
-	bool stop;    /**< the owner destroys the device; no thread is started from then on */
-	bool wanted;  /**< the thread is to recreate it, once more perhaps */
-	bool started; /**< there is the thread, until the device is destroyed */
+	/** The owner destroys the device; no thread is started from then on. */
+	bool stop GUARDED_BY(vduse_recreation_mutex);
+	/** The thread is to recreate it, once more perhaps. */
+	bool wanted GUARDED_BY(vduse_recreation_mutex);
+	/** There is the thread, until the device is destroyed. */
+	bool started GUARDED_BY(vduse_recreation_mutex);
 	vduse_thread_t thread;
 };
 

@@ -126,10 +126,10 @@ handover_on_ready(struct rte_vduse_dev *dev)
 	vduse_handover_init_msg(&msg, VDUSE_HANDOVER_COMMIT);
 	msg.stopped_ns = handover_now();
 	/* nobody changes the configuration from here on */
-	pthread_mutex_lock(&dev->recreation.lock);
+	vduse_recreation_mutex_lock(&dev->recreation.lock);
 	handover_set_step(h, VDUSE_HANDOVER_SENT);
 	vduse_phase_set(dev, VDUSE_PHASE_OFFERED);
-	pthread_mutex_unlock(&dev->recreation.lock);
+	vduse_recreation_mutex_unlock(&dev->recreation.lock);
 	vduse_serve_suspend(dev);
 	if (vduse_handover_send(h->peer_fd, &msg, fds, RTE_DIM(fds)) < 0)
 		handover_stay(dev, "is gone");

@@ -9,7 +9,8 @@
 void
 vduse_place_init(struct vduse_place *place)
 {
-	pthread_mutex_init(&place->lock, NULL);
+	vduse_place_mutex_init(&place->lock);
+	vduse_place_mutex_alone(&place->lock);
 	place->attached = false;
 	place->how = RTE_VDUSE_ATTACH_NONE;
 }
@@ -17,10 +18,10 @@ vduse_place_init(struct vduse_place *place)
 void
 vduse_place_fini(struct vduse_place *place)
 {
-	pthread_mutex_destroy(&place->lock);
+	vduse_place_mutex_destroy(&place->lock);
 }
 
-/* The lock is held. */
+REQUIRES(vduse_place_mutex)
 static int
 place_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how, bool again)
 {
@@ -30,8 +31,9 @@ place_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how, bool again)
 	return ret;
 }
 
-/* The lock is held. Where the owner never was ready, what the driver asks as it leaves is not its.
+/* Where the owner never was ready, what the driver asks as it leaves is not its.
  */
+REQUIRES(vduse_place_mutex)
 static int
 place_detach(struct rte_vduse_dev *dev)
 {
@@ -53,12 +55,12 @@ vduse_place_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how)
 	struct vduse_place *place = &dev->place;
 	int ret = 0;
 
-	pthread_mutex_lock(&place->lock);
+	vduse_place_mutex_lock(&place->lock);
 	if (!place->attached) {
 		ret = place_attach(dev, how, dev->resumed);
 		place->how = ret == 0 ? how : RTE_VDUSE_ATTACH_NONE;
 	}
-	pthread_mutex_unlock(&place->lock);
+	vduse_place_mutex_unlock(&place->lock);
 	return ret;
 }
 
@@ -68,11 +70,11 @@ vduse_place_detach(struct rte_vduse_dev *dev)
 	struct vduse_place *place = &dev->place;
 	int ret;
 
-	pthread_mutex_lock(&place->lock);
+	vduse_place_mutex_lock(&place->lock);
 	ret = place_detach(dev);
 	if (ret == 0)
 		place->how = RTE_VDUSE_ATTACH_NONE;
-	pthread_mutex_unlock(&place->lock);
+	vduse_place_mutex_unlock(&place->lock);
 	return ret;
 }
 
@@ -81,11 +83,11 @@ vduse_place_leave(struct rte_vduse_dev *dev)
 {
 	int ret;
 
-	pthread_mutex_lock(&dev->place.lock);
+	vduse_place_mutex_lock(&dev->place.lock);
 	ret = place_detach(dev);
 	/* what the bus says besides "busy" is final */
 	dev->place.attached = ret == -EBUSY;
-	pthread_mutex_unlock(&dev->place.lock);
+	vduse_place_mutex_unlock(&dev->place.lock);
 	return ret;
 }
 
@@ -95,10 +97,10 @@ vduse_place_back(struct rte_vduse_dev *dev)
 	struct vduse_place *place = &dev->place;
 	int ret = 0;
 
-	pthread_mutex_lock(&place->lock);
+	vduse_place_mutex_lock(&place->lock);
 	if (!place->attached && place->how != RTE_VDUSE_ATTACH_NONE)
 		ret = place_attach(dev, place->how, false);
-	pthread_mutex_unlock(&place->lock);
+	vduse_place_mutex_unlock(&place->lock);
 	return ret;
 }
 
@@ -107,11 +109,11 @@ vduse_place_look(struct rte_vduse_dev *dev)
 {
 	bool attached;
 
-	pthread_mutex_lock(&dev->place.lock);
+	vduse_place_mutex_lock(&dev->place.lock);
 	if (!dev->place.attached)
 		dev->place.attached = vduse_bus_has(dev->name);
 	attached = dev->place.attached;
-	pthread_mutex_unlock(&dev->place.lock);
+	vduse_place_mutex_unlock(&dev->place.lock);
 	return attached;
 }
 
@@ -120,8 +122,8 @@ vduse_place_is_attached(struct rte_vduse_dev *dev)
 {
 	bool attached;
 
-	pthread_mutex_lock(&dev->place.lock);
+	vduse_place_mutex_lock(&dev->place.lock);
 	attached = dev->place.attached;
-	pthread_mutex_unlock(&dev->place.lock);
+	vduse_place_mutex_unlock(&dev->place.lock);
 	return attached;
 }

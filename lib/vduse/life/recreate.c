@@ -38,7 +38,7 @@ vduse_recreate_init(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf
 			return -ENOMEM;
 		}
 	}
-	pthread_mutex_init(&r->lock, NULL);
+	vduse_recreation_mutex_init(&r->lock);
 	pthread_cond_init(&r->changed, NULL);
 	return 0;
 }
@@ -49,7 +49,7 @@ vduse_recreate_fini(struct rte_vduse_dev *dev)
 	struct vduse_recreation *r = &dev->recreation;
 
 	pthread_cond_destroy(&r->changed);
-	pthread_mutex_destroy(&r->lock);
+	vduse_recreation_mutex_destroy(&r->lock);
 	free((void *)(uintptr_t)r->conf.tuning.irq_affinity);
 	free((void *)(uintptr_t)r->conf.config);
 }
@@ -65,11 +65,11 @@ recreate_wait(struct vduse_recreation *r)
 	until.tv_nsec += RENEW_STEP_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
-	pthread_mutex_lock(&r->lock);
+	vduse_recreation_mutex_lock(&r->lock);
 	if (!r->stop)
-		pthread_cond_timedwait(&r->changed, &r->lock, &until);
+		vduse_recreation_mutex_wait_until(&r->lock, &r->changed, &until);
 	stop = r->stop;
-	pthread_mutex_unlock(&r->lock);
+	vduse_recreation_mutex_unlock(&r->lock);
 	return !stop;
 }
 
@@ -103,12 +103,12 @@ recreate_remove(struct rte_vduse_dev *dev)
 	if (ret < 0)
 		return ret;
 	vduse_birth_recreating(dev);
-	pthread_mutex_lock(&r->lock);
+	vduse_recreation_mutex_lock(&r->lock);
 	r->gone = true;
 	recreate_let_go(dev);
 	dev->sys->close(dev->fd);
 	dev->fd = -1;
-	pthread_mutex_unlock(&r->lock);
+	vduse_recreation_mutex_unlock(&r->lock);
 	for (;;) {
 		ret = vduse_kernel_destroy(dev->sys, dev->control_fd, dev->name);
 		if (ret == -EINVAL)
@@ -160,11 +160,11 @@ recreate_make(struct rte_vduse_dev *dev)
 	struct vduse_recreation *r = &dev->recreation;
 	int ret;
 
-	pthread_mutex_lock(&r->lock);
+	vduse_recreation_mutex_lock(&r->lock);
 	ret = vduse_birth_make(dev, &r->conf);
 	r->gone = ret < 0;
 	r->removed = ret < 0;
-	pthread_mutex_unlock(&r->lock);
+	vduse_recreation_mutex_unlock(&r->lock);
 	if (ret == 0)
 		ret = recreate_watch(dev);
 	return ret == 0 ? vduse_place_back(dev) : ret;
@@ -193,18 +193,18 @@ recreate_run(void *arg)
 	struct rte_vduse_dev *dev = arg;
 	struct vduse_recreation *r = &dev->recreation;
 
-	pthread_mutex_lock(&r->lock);
+	vduse_recreation_mutex_lock(&r->lock);
 	while (!r->stop) {
 		if (!r->wanted) {
-			pthread_cond_wait(&r->changed, &r->lock);
+			vduse_recreation_mutex_wait(&r->lock, &r->changed);
 			continue;
 		}
 		r->wanted = false;
-		pthread_mutex_unlock(&r->lock);
+		vduse_recreation_mutex_unlock(&r->lock);
 		recreate_once(dev);
-		pthread_mutex_lock(&r->lock);
+		vduse_recreation_mutex_lock(&r->lock);
 	}
-	pthread_mutex_unlock(&r->lock);
+	vduse_recreation_mutex_unlock(&r->lock);
 	return VDUSE_THREAD_DONE;
 }
 
@@ -219,7 +219,7 @@ vduse_recreate_start(struct rte_vduse_dev *dev)
 				dev->name);
 		return;
 	}
-	pthread_mutex_lock(&r->lock);
+	vduse_recreation_mutex_lock(&r->lock);
 	/* one that is at it still, on the bus perhaps, does it again */
 	r->wanted = true;
 	if (!r->stop && !r->started) {
@@ -227,7 +227,7 @@ vduse_recreate_start(struct rte_vduse_dev *dev)
 		r->started = ret == 0;
 	}
 	pthread_cond_broadcast(&r->changed);
-	pthread_mutex_unlock(&r->lock);
+	vduse_recreation_mutex_unlock(&r->lock);
 	if (ret != 0)
 		VDUSE_LOG(ERR, "%s: no thread to recreate it: %s; destroy it and create it again",
 				dev->name, strerror(ret < 0 ? -ret : ret));
@@ -239,12 +239,12 @@ vduse_recreate_stop(struct rte_vduse_dev *dev)
 	struct vduse_recreation *r = &dev->recreation;
 	bool started;
 
-	pthread_mutex_lock(&r->lock);
+	vduse_recreation_mutex_lock(&r->lock);
 	r->stop = true;
 	started = r->started;
 	r->started = false;
 	pthread_cond_broadcast(&r->changed);
-	pthread_mutex_unlock(&r->lock);
+	vduse_recreation_mutex_unlock(&r->lock);
 	if (started)
 		vduse_thread_join(r->thread);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/queue.h>
 
+#include "lock.h"
 #include "log.h"
 #include "mem/deferred.h"
 
@@ -23,8 +23,11 @@ struct deferred_mapping {
 	struct vduse_mapping *mapping;
 };
 
-static TAILQ_HEAD(deferred_list, deferred) deferred_all = TAILQ_HEAD_INITIALIZER(deferred_all);
-static pthread_mutex_t deferred_lock = PTHREAD_MUTEX_INITIALIZER;
+MUTEX_KIND(deferred_mutex);
+
+static struct deferred_mutex deferred_lock = MUTEX_INITIALIZER;
+static TAILQ_HEAD(deferred_list, deferred) deferred_all
+		GUARDED_BY(deferred_mutex) = TAILQ_HEAD_INITIALIZER(deferred_all);
 
 int
 vduse_deferred_add(bool (*used)(void *arg), void (*release)(void *arg), void *arg)
@@ -36,9 +39,9 @@ vduse_deferred_add(bool (*used)(void *arg), void (*release)(void *arg), void *ar
 	entry->used = used;
 	entry->release = release;
 	entry->arg = arg;
-	pthread_mutex_lock(&deferred_lock);
+	deferred_mutex_lock(&deferred_lock);
 	TAILQ_INSERT_TAIL(&deferred_all, entry, next);
-	pthread_mutex_unlock(&deferred_lock);
+	deferred_mutex_unlock(&deferred_lock);
 	return 0;
 }
 
@@ -48,7 +51,7 @@ vduse_deferred_reap(void)
 	struct deferred *entry, *next;
 	unsigned int left = 0;
 
-	pthread_mutex_lock(&deferred_lock);
+	deferred_mutex_lock(&deferred_lock);
 	for (entry = TAILQ_FIRST(&deferred_all); entry != NULL; entry = next) {
 		next = TAILQ_NEXT(entry, next);
 		if (entry->used(entry->arg)) {
@@ -59,7 +62,7 @@ vduse_deferred_reap(void)
 		entry->release(entry->arg);
 		free(entry);
 	}
-	pthread_mutex_unlock(&deferred_lock);
+	deferred_mutex_unlock(&deferred_lock);
 	return left;
 }
 

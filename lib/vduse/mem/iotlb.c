@@ -31,6 +31,7 @@ regions_join(const struct vduse_region *a, const struct vduse_region *b)
 	       b->mapping != NULL && a->addr + (a->last - a->start + 1) == b->addr;
 }
 
+REQUIRES(vduse_map_mutex)
 static struct vduse_iotlb_map *
 map_build(struct vduse_iotlb *tlb, uint32_t nb)
 {
@@ -66,6 +67,7 @@ map_build(struct vduse_iotlb *tlb, uint32_t nb)
 }
 
 /* Publish and wait; the old map is gone for every burst when this returns. */
+REQUIRES(vduse_map_mutex)
 static void
 map_swap(struct vduse_iotlb *tlb, const struct vduse_iotlb_map *map)
 {
@@ -82,6 +84,7 @@ map_swap(struct vduse_iotlb *tlb, const struct vduse_iotlb_map *map)
  * The first region that overlaps [start, last], without its descriptor.
  * Returns 0 when there is none, 1, or -errno.
  */
+REQUIRES(vduse_map_mutex)
 static int
 found_next(const struct vduse_iotlb *tlb, uint64_t start, uint64_t last,
 		struct vduse_region_found *found)
@@ -104,6 +107,7 @@ found_next(const struct vduse_iotlb *tlb, uint64_t start, uint64_t last,
 }
 
 /* Whether the region is, or would be, within the device's number of them. */
+REQUIRES(vduse_map_mutex)
 static int
 found_add(const struct vduse_iotlb *tlb, struct found_list *list,
 		const struct vduse_region_found *found)
@@ -132,6 +136,7 @@ struct gap {
 };
 
 /* The first gap from `start` on, which is behind all before; false: there is none. */
+REQUIRES(vduse_map_mutex)
 static bool
 gap_next(const struct vduse_iotlb *tlb, uint64_t start, struct gap *gap)
 {
@@ -152,6 +157,7 @@ gap_next(const struct vduse_iotlb *tlb, uint64_t start, struct gap *gap)
 }
 
 /* List what the kernel has and we have not: gap by gap, as both are sorted. */
+REQUIRES(vduse_map_mutex)
 static int
 found_fill(const struct vduse_iotlb *tlb, struct found_list *list)
 {
@@ -182,6 +188,7 @@ found_fill(const struct vduse_iotlb *tlb, struct found_list *list)
 }
 
 /* Into the regions there are, for which there is room behind. Both are sorted. */
+REQUIRES(vduse_map_mutex)
 static void
 regions_merge(struct vduse_iotlb *tlb, const struct vduse_region *fresh, uint32_t nb)
 {
@@ -198,6 +205,7 @@ regions_merge(struct vduse_iotlb *tlb, const struct vduse_region *fresh, uint32_
 }
 
 /* Map all of the list. */
+REQUIRES(vduse_map_mutex)
 static int
 regions_add(struct vduse_iotlb *tlb, const struct found_list *list)
 {
@@ -233,7 +241,8 @@ undo:
 	return ret;
 }
 
-/* Locked. Returns regions added, or -errno. */
+/* Returns regions added, or -errno. */
+REQUIRES(vduse_map_mutex)
 static int
 iotlb_map_new(struct vduse_iotlb *tlb)
 {
@@ -253,7 +262,8 @@ iotlb_map_new(struct vduse_iotlb *tlb)
 	return ret < 0 ? ret : (int)list.nb;
 }
 
-/* Locked. As vduse_iotlb_load(). */
+/* As vduse_iotlb_load(). */
+REQUIRES(vduse_map_mutex)
 static int
 iotlb_load(struct vduse_iotlb *tlb)
 {
@@ -277,7 +287,8 @@ iotlb_load(struct vduse_iotlb *tlb)
 	return ret;
 }
 
-/* Locked. Whether regions may be asked for. */
+/* Whether regions may be asked for. */
+REQUIRES(vduse_map_mutex)
 static int
 iotlb_check(const struct vduse_iotlb *tlb)
 {
@@ -305,18 +316,19 @@ vduse_iotlb_load(struct vduse_iotlb *tlb)
 {
 	int ret;
 
-	pthread_mutex_lock(&tlb->lock);
+	vduse_map_mutex_lock(&tlb->lock);
 	ret = iotlb_check(tlb);
 	if (ret == 0) {
 		ret = iotlb_load(tlb);
 		if (ret < 0)
 			load_failed(tlb, ret);
 	}
-	pthread_mutex_unlock(&tlb->lock);
+	vduse_map_mutex_unlock(&tlb->lock);
 	return ret;
 }
 
-/* Locked. By binary search. */
+/* By binary search. */
+REQUIRES(vduse_map_mutex)
 static bool
 region_is_known(const struct vduse_iotlb *tlb, uint64_t iova)
 {
@@ -340,7 +352,7 @@ vduse_iotlb_load_at(struct vduse_iotlb *tlb, uint64_t iova)
 	struct vduse_abi_region entry;
 	int ret, fd;
 
-	pthread_mutex_lock(&tlb->lock);
+	vduse_map_mutex_lock(&tlb->lock);
 	ret = iotlb_check(tlb);
 	if (ret < 0)
 		goto unlock;
@@ -353,11 +365,12 @@ vduse_iotlb_load_at(struct vduse_iotlb *tlb, uint64_t iova)
 	}
 	ret = iotlb_load(tlb);
 unlock:
-	pthread_mutex_unlock(&tlb->lock);
+	vduse_map_mutex_unlock(&tlb->lock);
 	return ret;
 }
 
 /* Move the regions that overlap [start, last] behind the others; how many stay. */
+REQUIRES(vduse_map_mutex)
 static uint32_t
 regions_part(struct vduse_iotlb *tlb, uint64_t start, uint64_t last)
 {
@@ -381,7 +394,7 @@ vduse_iotlb_remove(struct vduse_iotlb *tlb, uint64_t start, uint64_t last)
 	uint32_t kept;
 	int ret = 0;
 
-	pthread_mutex_lock(&tlb->lock);
+	vduse_map_mutex_lock(&tlb->lock);
 	kept = regions_part(tlb, start, last);
 	if (kept == tlb->nb_regions)
 		goto unlock;
@@ -400,16 +413,16 @@ vduse_iotlb_remove(struct vduse_iotlb *tlb, uint64_t start, uint64_t last)
 	if (kept == 0)
 		__atomic_store_n(&tlb->lost, false, __ATOMIC_RELAXED);
 unlock:
-	pthread_mutex_unlock(&tlb->lock);
+	vduse_map_mutex_unlock(&tlb->lock);
 	return ret;
 }
 
 static void
 iotlb_set_open(struct vduse_iotlb *tlb, bool open)
 {
-	pthread_mutex_lock(&tlb->lock);
+	vduse_map_mutex_lock(&tlb->lock);
 	tlb->open = open;
-	pthread_mutex_unlock(&tlb->lock);
+	vduse_map_mutex_unlock(&tlb->lock);
 }
 
 void
@@ -443,10 +456,21 @@ vduse_iotlb_linear(struct vduse_iotlb *tlb, uint64_t iova, uint64_t len, uint8_t
 	void *addr;
 
 	/* another thread's load may replace the map, and free this one, but for the lock */
-	pthread_mutex_lock(&tlb->lock);
+	vduse_map_mutex_lock(&tlb->lock);
 	addr = vduse_iotlb_linear_locked(tlb, iova, len, perm);
-	pthread_mutex_unlock(&tlb->lock);
+	vduse_map_mutex_unlock(&tlb->lock);
 	return addr;
+}
+
+uint64_t
+vduse_iotlb_generation(struct vduse_iotlb *tlb)
+{
+	uint64_t generation;
+
+	vduse_map_mutex_lock(&tlb->lock);
+	generation = tlb->map->generation;
+	vduse_map_mutex_unlock(&tlb->lock);
+	return generation;
 }
 
 uint32_t
@@ -473,6 +497,7 @@ vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int fd,
 		const struct vduse_readers *readers, uint32_t asid)
 {
 	memset(tlb, 0, sizeof(*tlb));
+	vduse_map_mutex_alone(&tlb->lock);
 	tlb->asid = asid;
 	tlb->sys = sys;
 	tlb->fd = fd;
@@ -480,23 +505,24 @@ vduse_iotlb_init(struct vduse_iotlb *tlb, const struct vduse_sys *sys, int fd,
 	tlb->map = &map_empty;
 	tlb->lost_fd = -1;
 	tlb->open = true;
-	return -pthread_mutex_init(&tlb->lock, NULL);
+	return vduse_map_mutex_init(&tlb->lock);
 }
 
 void
 vduse_iotlb_set_fd(struct vduse_iotlb *tlb, int fd)
 {
-	pthread_mutex_lock(&tlb->lock);
+	vduse_map_mutex_lock(&tlb->lock);
 	tlb->fd = fd;
-	pthread_mutex_unlock(&tlb->lock);
+	vduse_map_mutex_unlock(&tlb->lock);
 }
 
 void
 vduse_iotlb_fini(struct vduse_iotlb *tlb)
 {
 	vduse_iotlb_remove(tlb, 0, UINT64_MAX);
+	vduse_map_mutex_alone(&tlb->lock);
 	if (tlb->map != &map_empty)
 		map_swap(tlb, &map_empty);
 	free(tlb->regions);
-	pthread_mutex_destroy(&tlb->lock);
+	vduse_map_mutex_destroy(&tlb->lock);
 }

@@ -78,8 +78,11 @@ int vduse_iotlb_remove(struct vduse_iotlb *tlb, uint64_t start, uint64_t last);
 void *vduse_iotlb_linear(struct vduse_iotlb *tlb, uint64_t iova, uint64_t len, uint8_t perm);
 
 /** The same, by a thread that holds tlb->lock. */
-void *vduse_iotlb_linear_locked(
-		const struct vduse_iotlb *tlb, uint64_t iova, uint64_t len, uint8_t perm);
+void *vduse_iotlb_linear_locked(const struct vduse_iotlb *tlb, uint64_t iova, uint64_t len,
+		uint8_t perm) REQUIRES(vduse_map_mutex);
+
+/** Of the map that there is: another than a burst had means that what it missed may be there. */
+uint64_t vduse_iotlb_generation(struct vduse_iotlb *tlb);
 
 /**
  * The extent that holds iova, by binary search.

@@ -2,10 +2,10 @@
 #ifndef VDUSE_MAP_H
 #define VDUSE_MAP_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lock.h"
 #include "mem/deferred.h"
 #include "mem/quiesce.h"
 #include "mem/umem.h"
@@ -40,6 +40,9 @@ struct vduse_region;
 /** The address space of a device of API 0, which has no number. */
 #define VDUSE_SPACE_ONLY UINT32_MAX
 
+/** Held by who changes a map, and by who looks at it outside of a burst. */
+MUTEX_KIND(vduse_map_mutex);
+
 /**
  * The IOVA map of one address space of a device.
  *
@@ -47,20 +50,25 @@ struct vduse_region;
  * readers and only then unmap (doc/decisions/0004-unmapping-waits-for-bursts.md).
  */
 struct vduse_iotlb {
-	const struct vduse_iotlb_map *map; /**< published with release, read with acquire */
-	pthread_mutex_t lock;              /**< guards all below */
+	/** Published with release; bursts read it with acquire, and without the lock. */
+	const struct vduse_iotlb_map *map GUARDED_BY(vduse_map_mutex);
+	struct vduse_map_mutex lock;
+	/* fixed before the first load */
 	const struct vduse_sys *sys;
 	const char *name;                    /**< of the device, for the log; NULL: none */
 	struct vduse_share *share;           /**< limits, of all maps of the device; NULL: none */
-	int fd;                              /**< of the device */
 	uint32_t asid;                       /**< address space; or VDUSE_SPACE_ONLY */
 	const struct vduse_readers *readers; /**< the bursts */
 	struct vduse_hold hold; /**< frames handed on without a copy; held NULL: never */
-	struct vduse_region *regions;
-	uint32_t nb_regions; /**< sorted */
-	bool open;           /**< a driver is there whose memory may be mapped */
-	bool hidden;         /**< regions are mapped that the map does not have yet */
-	uint64_t generation; /**< of the last map built */
+
+	int fd GUARDED_BY(vduse_map_mutex);                       /**< of the device */
+	struct vduse_region *regions GUARDED_BY(vduse_map_mutex); /**< sorted */
+	uint32_t nb_regions GUARDED_BY(vduse_map_mutex);
+	/** A driver is there whose memory may be mapped. */
+	bool open GUARDED_BY(vduse_map_mutex);
+	/** Regions are mapped that the map does not have yet. */
+	bool hidden GUARDED_BY(vduse_map_mutex);
+	uint64_t generation GUARDED_BY(vduse_map_mutex); /**< of the last map built */
 	/** Memory of a region is gone and reads as zeroes (mem/sigbus.h), until all are removed;
 	 * atomic. */
 	bool lost;

@@ -63,6 +63,7 @@ vduse_region_ask(const struct vduse_iotlb *tlb, uint64_t start, uint64_t last,
 }
 
 /* The descriptor of a region that was found before. -ESTALE: the kernel has another there now. */
+REQUIRES(vduse_map_mutex)
 static int
 region_open(const struct vduse_iotlb *tlb, const struct vduse_abi_region *entry)
 {
@@ -83,6 +84,7 @@ region_open(const struct vduse_iotlb *tlb, const struct vduse_abi_region *entry)
  * Map one region, over `at` where given. mmap wants offset and length in the
  * file's pages; a region may begin inside of one.
  */
+REQUIRES(vduse_map_mutex)
 static int
 region_map(struct vduse_iotlb *tlb, const struct vduse_region_found *found, uint8_t *at,
 		struct vduse_region *region)

@@ -31,7 +31,7 @@ struct vduse_region_found {
  * @return 1; 0: there is none; -errno
  */
 int vduse_region_ask(const struct vduse_iotlb *tlb, uint64_t start, uint64_t last,
-		struct vduse_abi_region *entry, int *fd);
+		struct vduse_abi_region *entry, int *fd) REQUIRES(vduse_map_mutex);
 
 /** How many regions from the first on can share one linear window; 1 to nb. */
 uint32_t vduse_region_count(const struct vduse_region_found *found, uint32_t nb);
@@ -43,7 +43,7 @@ uint32_t vduse_region_count(const struct vduse_region_found *found, uint32_t nb)
  * @return 0; -ESTALE: the kernel has others there now; as vduse_mapping_map()
  */
 int vduse_region_map(struct vduse_iotlb *tlb, const struct vduse_region_found *found, uint32_t nb,
-		struct vduse_region *regions);
+		struct vduse_region *regions) REQUIRES(vduse_map_mutex);
 
 /** Mirror, of one. What frames under way are in goes later. */
 void vduse_region_unmap(const struct vduse_iotlb *tlb, const struct vduse_region *region);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <rte_bitops.h>
 #include <rte_common.h>
-#include <rte_spinlock.h>
 
+#include "lock.h"
 #include "mem/sigbus.h"
 
 /*
@@ -26,15 +25,19 @@
  * Who holds the spinlock touches no memory of a range, so the handler, which
  * runs on the thread that does, never waits for itself.
  */
+SPIN_KIND(sigbus_spin);
+/* Taken before the spinlock. */
+MUTEX_KIND(sigbus_mutex);
+
 static struct {
-	pthread_mutex_t install; /* taken before lock; guards nb_entries */
-	rte_spinlock_t lock;     /* guards ranges, and the memory in their places */
-	LIST_HEAD(sigbus_ranges, vduse_sigbus_range) ranges;
+	struct sigbus_mutex install;
+	struct sigbus_spin lock; /* of the memory in the places of the ranges too */
+	LIST_HEAD(sigbus_ranges, vduse_sigbus_range) ranges GUARDED_BY(sigbus_spin);
 	struct sigaction behind[NB_ENTRIES]; /* never changed once the entry is installed */
-	unsigned int nb_entries;             /* that were */
+	unsigned int nb_entries GUARDED_BY(sigbus_mutex); /* that were */
 } sigbus = {
-	.install = PTHREAD_MUTEX_INITIALIZER,
-	.lock = RTE_SPINLOCK_INITIALIZER,
+	.install = MUTEX_INITIALIZER,
+	.lock = SPIN_INITIALIZER,
 	.ranges = LIST_HEAD_INITIALIZER(sigbus.ranges),
 };
 
@@ -81,10 +84,11 @@ range_zero(const struct vduse_sigbus_range *range)
 }
 
 /*
- * Lock held. Where the memory is our own already, another thread or
+ * Where the memory is our own already, another thread or
  * vduse_sigbus_replace() was first, and the access succeeds when it is repeated;
  * but for a page of it that is bad.
  */
+REQUIRES(sigbus_spin)
 static bool
 range_lose(struct vduse_sigbus_range *range, int code)
 {
@@ -111,14 +115,14 @@ sigbus_at(uintptr_t addr, int code)
 	struct vduse_sigbus_range *range;
 	bool done = false;
 
-	rte_spinlock_lock(&sigbus.lock);
+	sigbus_spin_lock(&sigbus.lock);
 	LIST_FOREACH (range, &sigbus.ranges, next) {
 		if (addr - (uintptr_t)range->base >= range->len)
 			continue;
 		done = range_lose(range, code);
 		break;
 	}
-	rte_spinlock_unlock(&sigbus.lock);
+	sigbus_spin_unlock(&sigbus.lock);
 	return done;
 }
 
@@ -218,7 +222,8 @@ actions_equal(const struct sigaction *a, const struct sigaction *b)
 					: a->sa_handler == b->sa_handler;
 }
 
-/* Mutex held. Whether one of the entries is in force. */
+/* Whether one of the entries is in force. */
+REQUIRES(sigbus_mutex)
 static bool
 entry_is(const struct sigaction *now)
 {
@@ -231,9 +236,10 @@ entry_is(const struct sigaction *now)
 }
 
 /*
- * Mutex held. The entry for going before this: the one that did so before, else
+ * The entry for going before this: the one that did so before, else
  * the next. When all are in use it is the last, and what is behind that stays.
  */
+REQUIRES(sigbus_mutex)
 static unsigned int
 entry_choose(const struct sigaction *now)
 {
@@ -248,7 +254,8 @@ entry_choose(const struct sigaction *now)
 	return i;
 }
 
-/* Mutex held. See that an entry is in force. */
+/* See that an entry is in force. */
+REQUIRES(sigbus_mutex)
 static int
 sigbus_install(void)
 {
@@ -274,32 +281,32 @@ vduse_sigbus_add(struct vduse_sigbus_range *range)
 {
 	int ret;
 
-	pthread_mutex_lock(&sigbus.install);
+	sigbus_mutex_lock(&sigbus.install);
 	ret = sigbus_install();
 	if (ret == 0) {
-		rte_spinlock_lock(&sigbus.lock);
+		sigbus_spin_lock(&sigbus.lock);
 		LIST_INSERT_HEAD(&sigbus.ranges, range, next);
-		rte_spinlock_unlock(&sigbus.lock);
+		sigbus_spin_unlock(&sigbus.lock);
 	}
-	pthread_mutex_unlock(&sigbus.install);
+	sigbus_mutex_unlock(&sigbus.install);
 	return ret;
 }
 
 void
 vduse_sigbus_del(struct vduse_sigbus_range *range)
 {
-	rte_spinlock_lock(&sigbus.lock);
+	sigbus_spin_lock(&sigbus.lock);
 	LIST_REMOVE(range, next);
-	rte_spinlock_unlock(&sigbus.lock);
+	sigbus_spin_unlock(&sigbus.lock);
 }
 
 void
 vduse_sigbus_mute(struct vduse_sigbus_range *range)
 {
-	rte_spinlock_lock(&sigbus.lock);
+	sigbus_spin_lock(&sigbus.lock);
 	range->lost = NULL;
 	range->fd = -1;
-	rte_spinlock_unlock(&sigbus.lock);
+	sigbus_spin_unlock(&sigbus.lock);
 }
 
 int
@@ -307,20 +314,20 @@ vduse_sigbus_replace(struct vduse_sigbus_range *range, void *memory)
 {
 	int ret = 0;
 
-	rte_spinlock_lock(&sigbus.lock);
+	sigbus_spin_lock(&sigbus.lock);
 	if (mremap(memory, range->len, range->len, MREMAP_MAYMOVE | MREMAP_FIXED, range->base) ==
 			MAP_FAILED)
 		ret = -errno;
 	else
 		range->replaced = true;
-	rte_spinlock_unlock(&sigbus.lock);
+	sigbus_spin_unlock(&sigbus.lock);
 	return ret;
 }
 
 /* Before EAL's heap grows for the first time. What fails here is tried again by the first range. */
 RTE_INIT(sigbus_load)
 {
-	pthread_mutex_lock(&sigbus.install);
+	sigbus_mutex_lock(&sigbus.install);
 	sigbus_install();
-	pthread_mutex_unlock(&sigbus.install);
+	sigbus_mutex_unlock(&sigbus.install);
 }

@@ -43,6 +43,7 @@ umem_deregister(const struct vduse_umem *umem, uint64_t size)
 }
 
 /* drivers/vdpa/vdpa_user/vduse_dev.c, vduse_dev_reg_umem() */
+REQUIRES(vduse_umem_mutex)
 static int
 umem_register(const struct vduse_umem *umem)
 {
@@ -77,7 +78,7 @@ vduse_umem_init(struct vduse_umem *umem, const char *name, const struct vduse_sy
 	umem->name = name;
 	umem->sys = sys;
 	umem->fd = fd;
-	return -pthread_mutex_init(&umem->lock, NULL);
+	return vduse_umem_mutex_init(&umem->lock);
 }
 
 /* Memory that frames are in, until they were freed. */
@@ -105,6 +106,7 @@ umem_deferred_release(void *arg)
 	free(entry);
 }
 
+REQUIRES(vduse_umem_mutex)
 static bool
 umem_is_used(const struct vduse_umem *umem)
 {
@@ -113,6 +115,7 @@ umem_is_used(const struct vduse_umem *umem)
 	return umem->addr != NULL && umem_deferred_used(&now);
 }
 
+REQUIRES(vduse_umem_mutex)
 static void
 umem_free(struct vduse_umem *umem)
 {
@@ -146,19 +149,20 @@ umem_free(struct vduse_umem *umem)
 void
 vduse_umem_fini(struct vduse_umem *umem)
 {
+	vduse_umem_mutex_alone(&umem->lock);
 	umem_free(umem);
-	pthread_mutex_destroy(&umem->lock);
+	vduse_umem_mutex_destroy(&umem->lock);
 }
 
 void
 vduse_umem_set_fd(struct vduse_umem *umem, int fd)
 {
-	pthread_mutex_lock(&umem->lock);
+	vduse_umem_mutex_lock(&umem->lock);
 	umem->fd = fd;
 	umem->open = false;
 	umem->registered = false;
 	umem->settled = false;
-	pthread_mutex_unlock(&umem->lock);
+	vduse_umem_mutex_unlock(&umem->lock);
 }
 
 void
@@ -181,6 +185,7 @@ vduse_umem_reclaim(const struct vduse_umem *umem)
  * are aligned to their size up to a power of two, so with this alignment none
  * lies in two hugepages.
  */
+REQUIRES(vduse_umem_mutex)
 static int
 umem_alloc(struct vduse_umem *umem, uint64_t size)
 {
@@ -209,6 +214,7 @@ vduse_umem_want(struct vduse_umem *umem, uint64_t size)
 
 	if (!vduse_len_returned(sysconf(_SC_PAGESIZE), &page))
 		page = RTE_PGSIZE_4K;
+	vduse_umem_mutex_alone(&umem->lock);
 	umem->wanted = umem_alloc(umem, size != 0 ? RTE_ALIGN_FLOOR(size, page) : UMEM_SIZE) == 0;
 }
 
@@ -216,6 +222,7 @@ bool
 vduse_umem_prepare(struct vduse_umem *umem)
 {
 	uint64_t size;
+	bool open;
 	int ret;
 
 	if (!umem->wanted || umem->settled)
@@ -227,14 +234,15 @@ vduse_umem_prepare(struct vduse_umem *umem)
 	if (ret < 0)
 		VDUSE_LOG(WARNING, "%s: no umem: the kernel does not tell its regions: %s",
 				umem->name, strerror(-ret));
-	pthread_mutex_lock(&umem->lock);
+	vduse_umem_mutex_lock(&umem->lock);
 	/* an adopted device has the size that its creator gave it */
 	if (ret < 0 || size != umem->size)
 		umem_free(umem);
 	if (ret > 0)
 		umem->open = umem->addr != NULL || umem_alloc(umem, size) == 0;
-	pthread_mutex_unlock(&umem->lock);
-	return umem->open;
+	open = umem->open;
+	vduse_umem_mutex_unlock(&umem->lock);
+	return open;
 }
 
 void *
@@ -243,7 +251,7 @@ vduse_umem_take(struct vduse_umem *umem, uint64_t start, uint64_t last)
 	void *addr = NULL;
 	uint64_t size;
 
-	pthread_mutex_lock(&umem->lock);
+	vduse_umem_mutex_lock(&umem->lock);
 	if (!umem->open || start != 0 || last != umem->size - 1)
 		goto unlock;
 	/* a region of the same size may be another front end's memory */
@@ -256,31 +264,32 @@ vduse_umem_take(struct vduse_umem *umem, uint64_t start, uint64_t last)
 	if (umem->registered)
 		addr = umem->addr;
 unlock:
-	pthread_mutex_unlock(&umem->lock);
+	vduse_umem_mutex_unlock(&umem->lock);
 	return addr;
 }
 
 void
 vduse_umem_close(struct vduse_umem *umem)
 {
-	pthread_mutex_lock(&umem->lock);
+	vduse_umem_mutex_lock(&umem->lock);
 	umem->open = false;
-	pthread_mutex_unlock(&umem->lock);
+	vduse_umem_mutex_unlock(&umem->lock);
 }
 
 void
 vduse_umem_settle(struct vduse_umem *umem)
 {
-	pthread_mutex_lock(&umem->lock);
+	vduse_umem_mutex_lock(&umem->lock);
 	if (!umem->registered) {
 		umem->open = false;
 		umem_free(umem);
 	}
-	pthread_mutex_unlock(&umem->lock);
+	vduse_umem_mutex_unlock(&umem->lock);
 }
 
-void
-vduse_umem_release(struct vduse_umem *umem)
+REQUIRES(vduse_umem_mutex)
+static void
+umem_release(struct vduse_umem *umem)
 {
 	int ret;
 
@@ -300,4 +309,12 @@ vduse_umem_release(struct vduse_umem *umem)
 	}
 	if (umem_is_used(umem))
 		umem_free(umem);
+}
+
+void
+vduse_umem_release(struct vduse_umem *umem)
+{
+	vduse_umem_mutex_lock(&umem->lock);
+	umem_release(umem);
+	vduse_umem_mutex_unlock(&umem->lock);
 }

@@ -2,12 +2,15 @@
 #ifndef VDUSE_UMEM_H
 #define VDUSE_UMEM_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lock.h"
 #include "mem/deferred.h"
 #include "os/sys.h"
+
+/** Taken inside of the map's. */
+MUTEX_KIND(vduse_umem_mutex);
 
 /*
  * Hugepage memory of DPDK's in the place of the bounce region, through which
@@ -29,11 +32,11 @@ struct vduse_umem {
 	struct vduse_hold hold; /**< frames handed on without a copy; held NULL: never */
 	bool wanted;            /**< by the owner, and there was memory */
 	bool settled;           /**< tried for this driver, with success or not; control thread */
-	pthread_mutex_t lock;   /**< guards all below; taken inside of the map's */
-	uint8_t *addr;          /**< NULL: none */
-	uint64_t size;          /**< bytes, the region's */
-	bool open;              /**< may be taken */
-	bool registered;        /**< the kernel has it */
+	struct vduse_umem_mutex lock;
+	uint8_t *addr GUARDED_BY(vduse_umem_mutex);   /**< NULL: none */
+	uint64_t size GUARDED_BY(vduse_umem_mutex);   /**< bytes, the region's */
+	bool open GUARDED_BY(vduse_umem_mutex);       /**< may be taken */
+	bool registered GUARDED_BY(vduse_umem_mutex); /**< the kernel has it */
 };
 
 /**

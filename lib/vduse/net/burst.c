@@ -108,9 +108,9 @@ net_enqueue_steered(
 
 	for (done = 0; done < nb_pkts; done += run) {
 		run = net_steer_run(net, pair, &pkts[done], (uint16_t)(nb_pkts - done), &to);
-		rte_spinlock_lock(&net->queues[2 * to].lock);
+		net_queue_spin_lock(&net->queues[2 * to].lock);
 		taken = net_burst(&net->queues[2 * to], NULL, &pkts[done], run);
-		rte_spinlock_unlock(&net->queues[2 * to].lock);
+		net_queue_spin_unlock(&net->queues[2 * to].lock);
 		if (taken < run)
 			return done + taken;
 	}

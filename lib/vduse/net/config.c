@@ -18,7 +18,8 @@
 /* A second without an interrupt is as good as none. */
 #define NET_COALESCE_USECS_MAX 1000000
 
-/* Locked over both: the driver's view is that of the one who came last here as well. */
+/* In one: the driver's view is that of the one who came last here as well. */
+REQUIRES(net_config_mutex)
 static int
 config_write(struct rte_vduse_net *net, struct net_field field, const void *value)
 {
@@ -31,13 +32,13 @@ net_config_write(struct rte_vduse_net *net, struct net_field field, const void *
 {
 	int ret;
 
-	pthread_mutex_lock(&net->config_lock);
+	net_config_mutex_lock(&net->config_lock);
 	ret = config_write(net, field, value);
-	pthread_mutex_unlock(&net->config_lock);
+	net_config_mutex_unlock(&net->config_lock);
 	return ret;
 }
 
-/* Locked. */
+REQUIRES(net_config_mutex)
 static int
 config_set_mtu(struct rte_vduse_net *net, uint16_t mtu)
 {
@@ -56,11 +57,11 @@ net_config_hold_mtu(struct rte_vduse_net *net, bool hold)
 {
 	int ret = 0;
 
-	pthread_mutex_lock(&net->config_lock);
+	net_config_mutex_lock(&net->config_lock);
 	net->mtu_held = hold;
 	if (!hold && net->next_mtu != 0)
 		ret = config_set_mtu(net, net->next_mtu);
-	pthread_mutex_unlock(&net->config_lock);
+	net_config_mutex_unlock(&net->config_lock);
 	/* EPERM: the kernel has given the device up, and the next one has it */
 	if (ret < 0 && ret != -EPERM)
 		VDUSE_LOG(ERR, "%s: its MTU cannot be shown: %s", net->dev->name, strerror(-ret));
@@ -70,12 +71,12 @@ net_config_hold_mtu(struct rte_vduse_net *net, bool hold)
 static uint16_t
 config_next_mtu(const struct rte_vduse_net *net)
 {
-	pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&net->config_lock;
+	struct net_config_mutex *lock = (struct net_config_mutex *)(uintptr_t)&net->config_lock;
 	uint16_t mtu;
 
-	pthread_mutex_lock(lock);
+	net_config_mutex_lock(lock);
 	mtu = net->next_mtu != 0 ? net->next_mtu : rte_le_to_cpu_16(net->config.mtu);
-	pthread_mutex_unlock(lock);
+	net_config_mutex_unlock(lock);
 	return mtu;
 }
 
@@ -85,21 +86,21 @@ net_config_status(struct rte_vduse_net *net, uint16_t clear, uint16_t set)
 	uint16_t status;
 	int ret;
 
-	pthread_mutex_lock(&net->config_lock);
+	net_config_mutex_lock(&net->config_lock);
 	status = (net->config.status & ~rte_cpu_to_le_16(clear)) | rte_cpu_to_le_16(set);
 	ret = config_write(net, NET_FIELD(status), &status);
-	pthread_mutex_unlock(&net->config_lock);
+	net_config_mutex_unlock(&net->config_lock);
 	return ret;
 }
 
 void
 net_config_read(const struct rte_vduse_net *net, struct virtio_net_config *config)
 {
-	pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&net->config_lock;
+	struct net_config_mutex *lock = (struct net_config_mutex *)(uintptr_t)&net->config_lock;
 
-	pthread_mutex_lock(lock);
+	net_config_mutex_lock(lock);
 	*config = net->config;
-	pthread_mutex_unlock(lock);
+	net_config_mutex_unlock(lock);
 }
 
 int
@@ -175,6 +176,7 @@ net_coalesce_queue(struct rte_vduse_net *net, uint16_t index, const struct net_c
 }
 
 /* As the owner wants it. */
+REQUIRES(net_config_mutex)
 static int
 net_coalesce_default(struct rte_vduse_net *net, uint16_t index)
 {
@@ -188,9 +190,9 @@ net_set_coalesce(struct rte_vduse_net *net, uint16_t index, const struct net_coa
 {
 	int ret;
 
-	pthread_mutex_lock(&net->config_lock);
+	net_config_mutex_lock(&net->config_lock);
 	ret = net_coalesce_queue(net, index, coal, false);
-	pthread_mutex_unlock(&net->config_lock);
+	net_config_mutex_unlock(&net->config_lock);
 	return ret;
 }
 
@@ -199,9 +201,9 @@ net_reset_coalesce(struct rte_vduse_net *net, uint16_t index)
 {
 	int ret;
 
-	pthread_mutex_lock(&net->config_lock);
+	net_config_mutex_lock(&net->config_lock);
 	ret = net_coalesce_default(net, index);
-	pthread_mutex_unlock(&net->config_lock);
+	net_config_mutex_unlock(&net->config_lock);
 	return ret;
 }
 
@@ -213,7 +215,7 @@ rte_vduse_net_set_coalesce(struct rte_vduse_net *net, bool dequeue, uint32_t fra
 	int ret = 0;
 
 	/* a driver that comes gets what was before and then this, or this at once */
-	pthread_mutex_lock(&net->config_lock);
+	net_config_mutex_lock(&net->config_lock);
 	old = net->coalesce[dequeue];
 	net->coalesce[dequeue].frames = frames;
 	net->coalesce[dequeue].usecs = usecs;
@@ -221,7 +223,7 @@ rte_vduse_net_set_coalesce(struct rte_vduse_net *net, bool dequeue, uint32_t fra
 		ret = net_coalesce_default(net, i);
 	if (ret < 0)
 		net->coalesce[dequeue] = old;
-	pthread_mutex_unlock(&net->config_lock);
+	net_config_mutex_unlock(&net->config_lock);
 	return ret;
 }
 
@@ -231,11 +233,11 @@ rte_vduse_net_set_adaptive(struct rte_vduse_net *net, bool dequeue, bool adaptiv
 	uint16_t i;
 	int ret = 0;
 
-	pthread_mutex_lock(&net->config_lock);
+	net_config_mutex_lock(&net->config_lock);
 	net->adaptive[dequeue] = adaptive;
 	for (i = dequeue; i < 2 * net->queue_pairs && ret == 0; i += 2)
 		ret = net_coalesce_default(net, i);
-	pthread_mutex_unlock(&net->config_lock);
+	net_config_mutex_unlock(&net->config_lock);
 	return ret;
 }
 
@@ -283,7 +285,9 @@ rte_vduse_net_set_complete(struct rte_vduse_net *net, bool complete)
 		net->queues[i].complete = complete;
 }
 
-/* A burst that is under way goes by the old limits or the new. The lock is held. */
+/* A burst that is under way goes by the old limits or the new.
+ */
+REQUIRES(net_limits_spin)
 static void
 limits_apply(struct rte_vduse_net *net, uint64_t features)
 {
@@ -314,7 +318,7 @@ net_start_limits(struct rte_vduse_net *net, uint64_t features)
 	uint16_t i;
 
 	net_config_read(net, &config);
-	rte_spinlock_lock(&net->limits_lock);
+	net_limits_spin_lock(&net->limits_lock);
 	net->driver_mtu = mtu ? rte_le_to_cpu_16(config.mtu) : 0;
 	for (i = 0; i < 2 * net->queue_pairs; i += 2) {
 		net->queues[i].plain_max = mtu ? net->driver_mtu + RTE_VDUSE_NET_OVERHEAD
@@ -322,7 +326,7 @@ net_start_limits(struct rte_vduse_net *net, uint64_t features)
 		net->queues[i].gso_max = RTE_VDUSE_NET_FRAME_MAX;
 	}
 	limits_apply(net, features);
-	rte_spinlock_unlock(&net->limits_lock);
+	net_limits_spin_unlock(&net->limits_lock);
 }
 
 void
@@ -330,11 +334,11 @@ rte_vduse_net_set_rx_limits(struct rte_vduse_net *net, const struct rte_vduse_ne
 {
 	struct rte_vduse_info info;
 
-	rte_spinlock_lock(&net->limits_lock);
+	net_limits_spin_lock(&net->limits_lock);
 	net->limits = *limits;
 	rte_vduse_dev_info(net->dev, &info);
 	limits_apply(net, info.driver_features);
-	rte_spinlock_unlock(&net->limits_lock);
+	net_limits_spin_unlock(&net->limits_lock);
 }
 
 int
@@ -358,19 +362,19 @@ rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *ma
 {
 	int ret;
 
-	pthread_mutex_lock(&net->config_lock);
+	net_config_mutex_lock(&net->config_lock);
 	ret = config_write(net, NET_FIELD(mac), mac);
 	net_filter_set_mac(&net->filter, net->config.mac);
-	pthread_mutex_unlock(&net->config_lock);
+	net_config_mutex_unlock(&net->config_lock);
 	return ret;
 }
 
 void
 net_config_filter_mac(struct rte_vduse_net *net)
 {
-	pthread_mutex_lock(&net->config_lock);
+	net_config_mutex_lock(&net->config_lock);
 	net_filter_set_mac(&net->filter, net->config.mac);
-	pthread_mutex_unlock(&net->config_lock);
+	net_config_mutex_unlock(&net->config_lock);
 }
 
 int
@@ -380,9 +384,9 @@ rte_vduse_net_set_mtu(struct rte_vduse_net *net, uint16_t mtu)
 
 	if (mtu < RTE_VDUSE_NET_MTU_MIN)
 		return -EINVAL;
-	pthread_mutex_lock(&net->config_lock);
+	net_config_mutex_lock(&net->config_lock);
 	ret = config_set_mtu(net, mtu);
-	pthread_mutex_unlock(&net->config_lock);
+	net_config_mutex_unlock(&net->config_lock);
 	return ret;
 }
 

@@ -347,6 +347,7 @@ net_conf_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf, u
 	net->wish.queue_pairs = pairs;
 	net->ctrl_index = NET_CTRL_NONE;
 	net->steers = pairs > 1;
+	net_config_mutex_alone(&net->config_lock);
 	net->config.max_virtqueue_pairs = rte_cpu_to_le_16(pairs);
 }
 
@@ -404,6 +405,7 @@ net_create_or_explain(struct rte_vduse_net *net, const struct rte_vduse_net_conf
 static void
 net_init_config(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf)
 {
+	net_config_mutex_alone(&net->config_lock);
 	net->made_up_mac = rte_is_zero_ether_addr(&conf->mac);
 	if (net->made_up_mac)
 		rte_eth_random_addr(net->config.mac);
@@ -421,7 +423,7 @@ void
 net_free(struct rte_vduse_net *net)
 {
 	net_zc_set_free(net->zc);
-	pthread_mutex_destroy(&net->config_lock);
+	net_config_mutex_destroy(&net->config_lock);
 	free(net);
 }
 
@@ -432,10 +434,11 @@ net_alloc(const struct rte_vduse_net_conf *conf)
 
 	if (net == NULL)
 		return NULL;
-	pthread_mutex_init(&net->config_lock, NULL);
+	net_config_mutex_init(&net->config_lock);
 	net->event = conf->event;
 	net->event_arg = conf->event_arg;
-	rte_spinlock_init(&net->limits_lock);
+	net_limits_spin_init(&net->limits_lock);
+	net_limits_spin_alone(&net->limits_lock);
 	net->limits.max_len = RTE_VDUSE_NET_FRAME_MAX;
 	net->limits.max_gso_len = RTE_VDUSE_NET_FRAME_MAX;
 	net->wish.packed_only = conf->ring == RTE_VDUSE_NET_RING_PACKED;
@@ -471,6 +474,7 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 	if (ret < 0)
 		goto free_net;
 	net_saved_adopt(net);
+	net_config_mutex_alone(&net->config_lock);
 	/* of a device that was there before, a driver may go by what it has read */
 	net->mtu_held = net->dev->resumed || net->dev->adopted;
 	ret = net_pairs_alloc(net, conf->call_thread);

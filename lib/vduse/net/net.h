@@ -2,12 +2,10 @@
 #ifndef NET_NET_H
 #define NET_NET_H
 
-#include <pthread.h>
 #include <sys/queue.h>
 
-#include <rte_spinlock.h>
-
 #include "life/device.h"
+#include "lock.h"
 #include "net/ctrl/filter.h"
 #include "net/ctrl/rss.h"
 #include "net/hdr.h"
@@ -42,6 +40,9 @@ struct net_pending {
 	uint32_t len; /* bytes that will be written */
 };
 
+/** Bursts of one queue by several lcores: each holds it, and nobody else does. */
+SPIN_KIND(net_queue_spin);
+
 /** One direction of a queue pair. */
 struct net_queue {
 	struct vduse_vq *vq;
@@ -51,7 +52,7 @@ struct net_queue {
 	uint16_t port;                   /* dequeue: of the mbufs */
 	uint32_t plain_max;              /* longest frame, bytes; dequeue: atomic */
 	uint32_t gso_max;                /* the same of those to be segmented; not below */
-	rte_spinlock_t lock;             /* enqueue to a device that steers: any lcore may come */
+	struct net_queue_spin lock;      /* enqueue to a device that steers: any lcore may come */
 	bool complete;                   /* dequeue: the owner takes no partial checksums */
 	uint16_t nb_pending;             /* room in the array */
 	struct net_pending *pending;     /* enqueue only */
@@ -67,6 +68,9 @@ struct net_coalesce {
 	uint32_t frames;
 	uint32_t usecs;
 };
+
+MUTEX_KIND(net_config_mutex);
+SPIN_KIND(net_limits_spin);
 
 struct rte_vduse_net {
 	/* what a poll looks at */
@@ -85,23 +89,28 @@ struct rte_vduse_net {
 	bool made_up_mac;          /* its owner did not give one */
 	bool steers;               /* queue pairs can be other than the caller's (control queue) */
 	const struct net_rss *rss; /* of the receive queues; atomic, net_set_rss() */
-	struct net_rss rss_slots[2];     /* that one, and the next */
-	struct vduse_readers *steerers;  /* who looks at it outside of a burst; by pair */
-	struct net_filter filter;        /* active: heeded by the receive queues */
-	struct net_coalesce coalesce[2]; /* the owner's, [1]: dequeue; at every start */
-	bool adaptive[2];                /* the same */
-	pthread_mutex_t config_lock;     /* of the next three, and of the two before */
-	struct virtio_net_config config; /* as the driver sees it; net/config.c */
-	bool mtu_held;                   /* a driver goes by that MTU until it resets the device */
-	uint16_t next_mtu;               /* that the next one is to see; 0: the same */
+	struct net_rss rss_slots[2];    /* that one, and the next */
+	struct vduse_readers *steerers; /* who looks at it outside of a burst; by pair */
+	struct net_filter filter;       /* active: heeded by the receive queues */
+	/* the owner's, [1]: dequeue; at every start */
+	struct net_coalesce coalesce[2] GUARDED_BY(net_config_mutex);
+	bool adaptive[2] GUARDED_BY(net_config_mutex); /* the same */
+	struct net_config_mutex config_lock;
+	/* as the driver sees it; net/config.c */
+	struct virtio_net_config config GUARDED_BY(net_config_mutex);
+	/* a driver goes by that MTU until it resets the device */
+	bool mtu_held GUARDED_BY(net_config_mutex);
+	/* that the next one is to see; 0: the same */
+	uint16_t next_mtu GUARDED_BY(net_config_mutex);
 	rte_vduse_net_event_cb event;
 	void *event_arg;
 	const struct net_bodies *bodies; /* of the bursts, chosen at DRIVER_OK */
 	struct net_zc_set *zc;           /* of the queues, or NULL */
 
-	rte_spinlock_t limits_lock;            /* of the next two */
-	struct rte_vduse_net_rx_limits limits; /* the owner's */
-	uint16_t driver_mtu;                   /* that the driver negotiated; 0: none */
+	struct net_limits_spin limits_lock;
+	struct rte_vduse_net_rx_limits limits GUARDED_BY(net_limits_spin); /* the owner's */
+	/* that the driver negotiated; 0: none */
+	uint16_t driver_mtu GUARDED_BY(net_limits_spin);
 };
 
 /** With any of these the driver may send frames to be segmented (virtio 1.2, 5.1.3). */

@@ -87,7 +87,7 @@ net_pairs_alloc(struct rte_vduse_net *net, bool call_thread)
 		if (net_alloc_pending(q) < 0)
 			goto fail;
 		q->filter = &net->filter;
-		rte_spinlock_init(&q->lock);
+		net_queue_spin_init(&q->lock);
 	}
 	if (net->queues != NULL && net_alloc_steerers(net) == 0 && net_alloc_zc(net) == 0)
 		return 0;

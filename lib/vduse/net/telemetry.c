@@ -157,7 +157,7 @@ tel_space(struct vduse_iotlb *tlb, struct rte_tel_data *d)
 	if (extents == NULL)
 		return;
 	rte_tel_data_start_array(extents, RTE_TEL_STRING_VAL);
-	pthread_mutex_lock(&tlb->lock);
+	vduse_map_mutex_lock(&tlb->lock);
 	map = tlb->map;
 	vduse_tel_add_uint(d, "regions", tlb->nb_regions);
 	vduse_tel_add_uint(d, "extents", map->extents[0].size == 0 ? 0 : map->nb);
@@ -173,7 +173,7 @@ tel_space(struct vduse_iotlb *tlb, struct rte_tel_data *d)
 				ext->perm & VDUSE_ABI_WO ? "w" : "", ext->dma ? " umem" : "");
 		rte_tel_data_add_array_string(extents, text);
 	}
-	pthread_mutex_unlock(&tlb->lock);
+	vduse_map_mutex_unlock(&tlb->lock);
 	rte_tel_data_add_dict_container(d, "map", extents, 0);
 }
 

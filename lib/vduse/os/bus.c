@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 
 #include <rte_string_fns.h>
 
+#include "lock.h"
 #include "log.h"
 #include "os/bus.h"
 #include "os/ctl.h"
@@ -148,11 +148,13 @@ struct bus_watch {
 	vduse_ctl_id_t id;
 };
 
+MUTEX_KIND(bus_mutex);
+
 static struct {
-	pthread_mutex_t lock; /* of the list */
-	TAILQ_HEAD(bus_watch_list, bus_watch) list;
+	struct bus_mutex lock;
+	TAILQ_HEAD(bus_watch_list, bus_watch) list GUARDED_BY(bus_mutex);
 } bus_watches = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.lock = MUTEX_INITIALIZER,
 	.list = TAILQ_HEAD_INITIALIZER(bus_watches.list),
 };
 
@@ -162,13 +164,13 @@ bus_watch_take(const char *name)
 {
 	struct bus_watch *watch;
 
-	pthread_mutex_lock(&bus_watches.lock);
+	bus_mutex_lock(&bus_watches.lock);
 	TAILQ_FOREACH (watch, &bus_watches.list, next)
 		if (strcmp(watch->name, name) == 0)
 			break;
 	if (watch != NULL)
 		TAILQ_REMOVE(&bus_watches.list, watch, next);
-	pthread_mutex_unlock(&bus_watches.lock);
+	bus_mutex_unlock(&bus_watches.lock);
 	return watch;
 }
 
@@ -223,9 +225,9 @@ bus_watch_start(const char *name)
 		goto free_watch;
 	if (bind(watch->fd, (struct sockaddr *)&group, sizeof(group)) < 0)
 		goto close_fd;
-	pthread_mutex_lock(&bus_watches.lock);
+	bus_mutex_lock(&bus_watches.lock);
 	TAILQ_INSERT_TAIL(&bus_watches.list, watch, next);
-	pthread_mutex_unlock(&bus_watches.lock);
+	bus_mutex_unlock(&bus_watches.lock);
 	if (vduse_ctl_add(watch->fd, EPOLLIN, bus_watch_look, watch, &watch->id) == 0) {
 		/* it may have come meanwhile */
 		bus_watch_check(name);

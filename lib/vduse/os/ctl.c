@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "compat.h"
+#include "lock.h"
 #include "log.h"
 #include "os/ctl.h"
 #include "rte_vduse.h"
@@ -32,22 +32,26 @@ struct ctl_loop {
 /* More than all the signs of life that are not answered yet. */
 #define CTL_END (1ULL << 32)
 
+/* Everything but the handlers' run. */
+MUTEX_KIND(ctl_mutex);
+
 static struct {
-	pthread_mutex_t lock; /* everything here but the handlers' run */
-	TAILQ_HEAD(ctl_entries, ctl_entry) entries;
-	vduse_ctl_id_t last_id;
-	vduse_thread_t thread;
-	bool started;
-	struct ctl_loop *loop; /* while started */
-	bool asked;            /* for a sign of life, and not answered */
-	void *running;         /* argument of the handler that runs */
-	pthread_cond_t done;   /* running became NULL */
+	struct ctl_mutex lock;
+	TAILQ_HEAD(ctl_entries, ctl_entry) entries GUARDED_BY(ctl_mutex);
+	vduse_ctl_id_t last_id GUARDED_BY(ctl_mutex);
+	vduse_thread_t thread GUARDED_BY(ctl_mutex);
+	bool started GUARDED_BY(ctl_mutex);
+	struct ctl_loop *loop GUARDED_BY(ctl_mutex); /* while started */
+	bool asked GUARDED_BY(ctl_mutex);            /* for a sign of life, and not answered */
+	void *running GUARDED_BY(ctl_mutex);         /* argument of the handler that runs */
+	pthread_cond_t done;                         /* running became NULL */
 } ctl = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.lock = MUTEX_INITIALIZER,
 	.entries = TAILQ_HEAD_INITIALIZER(ctl.entries),
 	.done = PTHREAD_COND_INITIALIZER,
 };
 
+REQUIRES(ctl_mutex)
 static struct ctl_entry *
 ctl_find(vduse_ctl_id_t id)
 {
@@ -67,19 +71,19 @@ ctl_dispatch(vduse_ctl_id_t id, uint32_t events)
 	struct ctl_entry *entry;
 	void *arg;
 
-	pthread_mutex_lock(&ctl.lock);
+	ctl_mutex_lock(&ctl.lock);
 	entry = ctl_find(id);
 	if (entry != NULL) {
 		handler = entry->handler;
 		arg = entry->arg;
 		ctl.running = arg;
-		pthread_mutex_unlock(&ctl.lock);
+		ctl_mutex_unlock(&ctl.lock);
 		handler(arg, events);
-		pthread_mutex_lock(&ctl.lock);
+		ctl_mutex_lock(&ctl.lock);
 		ctl.running = NULL;
 		pthread_cond_broadcast(&ctl.done);
 	}
-	pthread_mutex_unlock(&ctl.lock);
+	ctl_mutex_unlock(&ctl.lock);
 }
 
 /* Return: whether to go on. */
@@ -91,10 +95,10 @@ ctl_wake(const struct ctl_loop *loop)
 	eventfd_read(loop->wakefd, &value);
 	if (value >= CTL_END)
 		return false;
-	pthread_mutex_lock(&ctl.lock);
+	ctl_mutex_lock(&ctl.lock);
 	if (loop == ctl.loop)
 		ctl.asked = false;
-	pthread_mutex_unlock(&ctl.lock);
+	ctl_mutex_unlock(&ctl.lock);
 	return true;
 }
 
@@ -128,7 +132,8 @@ ctl_watch(int epfd, int fd, uint32_t events, vduse_ctl_id_t id)
 	return epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* Lock held. Mirror: ctl_stop(). */
+/* Mirror: ctl_stop(). */
+REQUIRES(ctl_mutex)
 static int
 ctl_start(void)
 {
@@ -170,7 +175,8 @@ free_loop:
 	return ret;
 }
 
-/* Lock held, and held again on return; not on the thread itself. */
+/* It is without the lock for a while. Not on the thread itself. */
+REQUIRES(ctl_mutex)
 static void
 ctl_stop(void)
 {
@@ -181,12 +187,12 @@ ctl_stop(void)
 	ctl.loop = NULL;
 	if (eventfd_write(loop->wakefd, CTL_END) < 0)
 		VDUSE_LOG(ERR, "control thread: cannot be told to end: %s", strerror(errno));
-	pthread_mutex_unlock(&ctl.lock);
+	ctl_mutex_unlock(&ctl.lock);
 	vduse_thread_join(thread);
 	close(loop->wakefd);
 	close(loop->epfd);
 	free(loop);
-	pthread_mutex_lock(&ctl.lock);
+	ctl_mutex_lock(&ctl.lock);
 }
 
 int
@@ -202,7 +208,7 @@ vduse_ctl_add(int fd, uint32_t events, vduse_ctl_handler_t handler, void *arg, v
 	entry->handler = handler;
 	entry->arg = arg;
 
-	pthread_mutex_lock(&ctl.lock);
+	ctl_mutex_lock(&ctl.lock);
 	ret = ctl.started ? 0 : ctl_start();
 	if (ret < 0)
 		goto free_entry;
@@ -212,7 +218,7 @@ vduse_ctl_add(int fd, uint32_t events, vduse_ctl_handler_t handler, void *arg, v
 	ret = ctl_watch(ctl.loop->epfd, fd, events, entry->id);
 	if (ret < 0)
 		goto remove_entry;
-	pthread_mutex_unlock(&ctl.lock);
+	ctl_mutex_unlock(&ctl.lock);
 	return 0;
 
 remove_entry:
@@ -221,7 +227,7 @@ remove_entry:
 	if (TAILQ_EMPTY(&ctl.entries) && !vduse_thread_is_self(ctl.thread))
 		ctl_stop();
 free_entry:
-	pthread_mutex_unlock(&ctl.lock);
+	ctl_mutex_unlock(&ctl.lock);
 	free(entry);
 	return ret;
 }
@@ -235,7 +241,7 @@ vduse_ctl_del(vduse_ctl_id_t id)
 
 	if (id == 0)
 		return;
-	pthread_mutex_lock(&ctl.lock);
+	ctl_mutex_lock(&ctl.lock);
 	entry = ctl_find(id);
 	if (entry == NULL)
 		goto unlock;
@@ -245,11 +251,11 @@ vduse_ctl_del(vduse_ctl_id_t id)
 	arg = entry->arg;
 	free(entry);
 	while (!self && ctl.running == arg)
-		pthread_cond_wait(&ctl.done, &ctl.lock);
+		ctl_mutex_wait(&ctl.lock, &ctl.done);
 	if (!self && ctl.started && TAILQ_EMPTY(&ctl.entries))
 		ctl_stop();
 unlock:
-	pthread_mutex_unlock(&ctl.lock);
+	ctl_mutex_unlock(&ctl.lock);
 }
 
 bool
@@ -257,10 +263,10 @@ rte_vduse_control_alive(void)
 {
 	bool alive;
 
-	pthread_mutex_lock(&ctl.lock);
+	ctl_mutex_lock(&ctl.lock);
 	alive = !ctl.started || !ctl.asked;
 	if (ctl.started && !ctl.asked)
 		ctl.asked = eventfd_write(ctl.loop->wakefd, 1) == 0;
-	pthread_mutex_unlock(&ctl.lock);
+	ctl_mutex_unlock(&ctl.lock);
 	return alive;
 }

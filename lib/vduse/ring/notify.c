@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "len.h"
+#include "lock.h"
 #include "log.h"
 #include "ring/notify.h"
 
@@ -37,12 +37,15 @@ struct vduse_caller {
 	uint64_t looks_at;
 };
 
+/* Of the queues in the list too, while the thread is at them. */
+MUTEX_KIND(call_mutex);
+
 static struct {
-	pthread_mutex_t lock; /* the list, and the queues in it while the thread is at them */
-	TAILQ_HEAD(call_queues, vduse_vq) queues;
-	struct vduse_caller *caller; /* NULL: the list is empty */
+	struct call_mutex lock;
+	TAILQ_HEAD(call_queues, vduse_vq) queues GUARDED_BY(call_mutex);
+	struct vduse_caller *caller GUARDED_BY(call_mutex); /* NULL: the list is empty */
 } call = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.lock = MUTEX_INITIALIZER,
 	.queues = TAILQ_HEAD_INITIALIZER(call.queues),
 };
 
@@ -237,10 +240,10 @@ call_serve_all(void)
 	struct call_round round = { .next = CALL_NEVER };
 	struct vduse_vq *vq;
 
-	pthread_mutex_lock(&call.lock);
+	call_mutex_lock(&call.lock);
 	TAILQ_FOREACH (vq, &call.queues, notify.next)
 		call_serve(vq, &round);
-	pthread_mutex_unlock(&call.lock);
+	call_mutex_unlock(&call.lock);
 	return round;
 }
 
@@ -283,7 +286,8 @@ call_main(void *arg)
 	return VDUSE_THREAD_DONE;
 }
 
-/* Lock held. Mirror: call_stop(). */
+/* Mirror: call_stop(). */
+REQUIRES(call_mutex)
 static int
 call_start(void)
 {
@@ -329,14 +333,14 @@ call_watch(struct vduse_vq *vq)
 {
 	int ret = 0;
 
-	pthread_mutex_lock(&call.lock);
+	call_mutex_lock(&call.lock);
 	if (vq->notify.caller == NULL && call.caller == NULL)
 		ret = call_start();
 	if (vq->notify.caller == NULL && ret == 0) {
 		TAILQ_INSERT_TAIL(&call.queues, vq, notify.next);
 		vq->notify.caller = call.caller;
 	}
-	pthread_mutex_unlock(&call.lock);
+	call_mutex_unlock(&call.lock);
 	if (ret < 0)
 		VDUSE_LOG(ERR, "queue %u: no thread for its interrupts: %s", vq->ring.index,
 				strerror(-ret));
@@ -395,13 +399,13 @@ vduse_notify_fini(struct vduse_vq *vq)
 
 	if (vq->notify.caller == NULL)
 		return;
-	pthread_mutex_lock(&call.lock);
+	call_mutex_lock(&call.lock);
 	TAILQ_REMOVE(&call.queues, vq, notify.next);
 	if (TAILQ_EMPTY(&call.queues)) {
 		last = call.caller;
 		call.caller = NULL;
 	}
-	pthread_mutex_unlock(&call.lock);
+	call_mutex_unlock(&call.lock);
 	vq->notify.caller = NULL;
 	if (last != NULL)
 		call_stop(last);

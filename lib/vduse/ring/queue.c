@@ -63,7 +63,7 @@ vduse_vq_init(struct vduse_vq *vq, const struct vduse_vq_env *env, uint16_t inde
 		vq_free(vq);
 		return ret;
 	}
-	pthread_mutex_init(&vq->ctl.lock, NULL);
+	vduse_vq_mutex_init(&vq->ctl.lock);
 	return 0;
 }
 
@@ -71,7 +71,7 @@ void
 vduse_vq_fini(struct vduse_vq *vq)
 {
 	vduse_notify_fini(vq);
-	pthread_mutex_destroy(&vq->ctl.lock);
+	vduse_vq_mutex_destroy(&vq->ctl.lock);
 	close(vq->ctl.kickfd);
 	vq_free(vq);
 }
@@ -230,7 +230,8 @@ ring_continue(struct vduse_vq *vq)
 	return 0;
 }
 
-/* The queue's lock is held. What the ring is, and where; it is not touched yet. */
+/* What the ring is, and where; it is not touched yet. */
+REQUIRES(vduse_vq_mutex)
 static int
 vq_describe(struct vduse_vq *vq, const struct vduse_abi_vq *info, uint64_t features)
 {
@@ -259,9 +260,9 @@ vduse_vq_start(struct vduse_vq *vq, const struct vduse_abi_vq *info, uint64_t fe
 {
 	int ret;
 
-	pthread_mutex_lock(&vq->ctl.lock);
+	vduse_vq_mutex_lock(&vq->ctl.lock);
 	ret = vq_describe(vq, info, features);
-	pthread_mutex_unlock(&vq->ctl.lock);
+	vduse_vq_mutex_unlock(&vq->ctl.lock);
 	if (ret < 0)
 		return ret;
 	vq->journal.life++;
@@ -387,7 +388,8 @@ packed_fill(const struct vduse_vq_view *view, bool wrap, const struct vring_pack
 	return fill;
 }
 
-/* The queue's lock is held: its ring stays what and where it is. */
+/* The ring stays what and where it is. */
+REQUIRES(vduse_vq_mutex)
 static int
 vq_fill(struct vduse_vq *vq, const struct vduse_vq_view *view, bool wrap)
 {
@@ -401,7 +403,7 @@ vq_fill(struct vduse_vq *vq, const struct vduse_vq_view *view, bool wrap)
 		return -1;
 	ring_parts(vq, part);
 	/* regions are unmapped with the lock held: what is found now stays until it is released */
-	pthread_mutex_lock(&tlb->lock);
+	vduse_map_mutex_lock(&tlb->lock);
 	if (!__atomic_load_n(&vq->poll.running, __ATOMIC_ACQUIRE))
 		goto unlock;
 	avail = vduse_iotlb_linear_locked(tlb, part[1].iova, part[1].len, part[1].perm);
@@ -413,7 +415,7 @@ vq_fill(struct vduse_vq *vq, const struct vduse_vq_view *view, bool wrap)
 	else
 		fill = (uint16_t)(__atomic_load_n(&avail->idx, __ATOMIC_RELAXED) - view->avail_idx);
 unlock:
-	pthread_mutex_unlock(&tlb->lock);
+	vduse_map_mutex_unlock(&tlb->lock);
 	return fill;
 }
 
@@ -422,7 +424,7 @@ vduse_vq_look(struct vduse_vq *vq, struct vduse_vq_view *view)
 {
 	struct vduse_pos avail;
 
-	pthread_mutex_lock(&vq->ctl.lock);
+	vduse_vq_mutex_lock(&vq->ctl.lock);
 	view->phase = vq->ctl.phase;
 	view->ready = vduse_vq_is_ready(vq);
 	view->running = __atomic_load_n(&vq->poll.running, __ATOMIC_RELAXED);
@@ -436,16 +438,16 @@ vduse_vq_look(struct vduse_vq *vq, struct vduse_vq_view *view)
 	view->used_idx = __atomic_load_n(&vq->pos.used_idx, __ATOMIC_RELAXED);
 	view->fault = __atomic_load_n(&vq->fault, __ATOMIC_RELAXED);
 	view->fill = vq_fill(vq, view, avail.wrap);
-	pthread_mutex_unlock(&vq->ctl.lock);
+	vduse_vq_mutex_unlock(&vq->ctl.lock);
 }
 
 void
 vduse_vq_set_space(struct vduse_vq *vq, struct vduse_iotlb *tlb)
 {
-	pthread_mutex_lock(&vq->ctl.lock);
+	vduse_vq_mutex_lock(&vq->ctl.lock);
 	vq->map.tlb = tlb;
 	vq->map.generation = UINT64_MAX;
-	pthread_mutex_unlock(&vq->ctl.lock);
+	vduse_vq_mutex_unlock(&vq->ctl.lock);
 }
 
 /* Of the process, not of the driver. */
@@ -474,7 +476,7 @@ vduse_vq_resolve(struct vduse_vq *vq)
 	/* a miss in a map that is no longer the map, by whoever replaced it, is none */
 	if (ret < 0)
 		fault = "IOVA regions that cannot be mapped";
-	else if (vq->map.tlb->map->generation == vq->map.generation)
+	else if (vduse_iotlb_generation(vq->map.tlb) == vq->map.generation)
 		fault = "address outside of every IOVA region, or against its permission";
 	__atomic_store_n(&vq->fault, fault, __ATOMIC_RELAXED);
 	if (fault != NULL && !noted)

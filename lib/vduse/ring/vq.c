@@ -45,9 +45,9 @@ vduse_vq_phase_set(struct vduse_vq *vq, enum vduse_vq_phase to)
 	snprintf(who, sizeof(who), "queue %u", vq->ring.index);
 	if (!vduse_phases_go(&phases, who, from, to))
 		return false;
-	pthread_mutex_lock(&vq->ctl.lock);
+	vduse_vq_mutex_lock(&vq->ctl.lock);
 	vq->ctl.phase = to;
-	pthread_mutex_unlock(&vq->ctl.lock);
+	vduse_vq_mutex_unlock(&vq->ctl.lock);
 	return true;
 }
 

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +14,7 @@
 #include <rte_common.h>
 
 #include "count.h"
+#include "lock.h"
 #include "mem/iotlb.h"
 #include "os/sys.h"
 
@@ -197,6 +197,12 @@ struct vduse_vq_map {
 	struct vduse_iotlb *tlb; /**< of the queue's address space; the control thread's, stopped */
 };
 
+/**
+ * What a ring is and where, for who looks: the control thread writes that with the lock, and
+ * reads it without. Taken before the lock of a map.
+ */
+MUTEX_KIND(vduse_vq_mutex);
+
 /** A virtqueue. */
 struct vduse_vq {
 	struct vduse_vq_ring ring;
@@ -215,8 +221,7 @@ struct vduse_vq {
 	struct vduse_vq_stats stats; /**< its lcore's; read by any thread */
 	/** The control thread's, and what is looked at by others. */
 	struct {
-		/* what a ring is and where, for who looks; taken before the IOTLB's lock */
-		pthread_mutex_t lock;
+		struct vduse_vq_mutex lock;
 		uint16_t max_size; /* as told to the kernel */
 		int kickfd;
 		uint64_t kicks_taken;      /* read from kickfd; atomic */

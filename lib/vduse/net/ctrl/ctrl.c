@@ -463,25 +463,34 @@ ctrl_burst(struct rte_vduse_net *net, struct vduse_vq *vq, const bool packed)
 }
 
 /*
- * The same with what surrounds it; -ESHUTDOWN: the queue does not run. Where the
- * queue is one of a pair, to a driver before, an lcore may still be on its way
- * to it.
+ * The same with what surrounds it; -ESHUTDOWN: the queue does not run.
  */
 static int
 ctrl_serve_burst(struct rte_vduse_net *net, struct vduse_vq *vq)
 {
-	const bool shared = vq->ring.index < 2 * net->queue_pairs;
 	int ret = -ESHUTDOWN;
 
-	if (shared)
-		rte_spinlock_lock(&net->queues[vq->ring.index].lock);
 	if (vduse_vq_burst_begin(vq)) {
 		ret = vq->ring.is_packed ? ctrl_burst(net, vq, true) : ctrl_burst(net, vq, false);
 		vduse_vq_burst_stopped(vq, ret);
 		vduse_vq_burst_end(vq);
 	}
-	if (shared)
-		rte_spinlock_unlock(&net->queues[vq->ring.index].lock);
+	return ret;
+}
+
+/* Where the queue is one of a pair, to a driver before, an lcore may still be on its way to it. */
+static int
+ctrl_serve_alone(struct rte_vduse_net *net, struct vduse_vq *vq)
+{
+	struct net_queue_spin *lock;
+	int ret;
+
+	if (vq->ring.index >= 2 * net->queue_pairs)
+		return ctrl_serve_burst(net, vq);
+	lock = &net->queues[vq->ring.index].lock;
+	net_queue_spin_lock(lock);
+	ret = ctrl_serve_burst(net, vq);
+	net_queue_spin_unlock(lock);
 	return ret;
 }
 
@@ -495,7 +504,7 @@ net_ctrl_serve(struct rte_vduse_net *net, struct vduse_vq *vq)
 
 	do {
 		/* a burst for each command: one that pauses queues ends what it may read */
-		ret = ctrl_serve_burst(net, vq);
+		ret = ctrl_serve_alone(net, vq);
 		if (ret == -ESHUTDOWN)
 			return;
 		more = ret > 0;

@@ -118,7 +118,7 @@ net_saved_config(struct rte_vduse_net *net)
 
 	if (!dev->resumed)
 		return;
-	pthread_mutex_lock(&net->config_lock);
+	net_config_mutex_lock(&net->config_lock);
 	vduse_statefile_read(&dev->store->head->config, &net->config, sizeof(net->config));
-	pthread_mutex_unlock(&net->config_lock);
+	net_config_mutex_unlock(&net->config_lock);
 }
