@@ -137,6 +137,8 @@ setup(void **state)
 	(void)state;
 	memset(&rig, 0, sizeof(rig));
 	snprintf(rig.path, sizeof(rig.path), "/tmp/vduse-supervise-%d", (int)getpid());
+	/* nohup(1) has it ignored, and who starts so ignores it, too */
+	signal(SIGHUP, SIG_DFL);
 	/* whom nobody waits for any more comes to this process */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return pipe2(rig.pipe, O_CLOEXEC);
