@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Offloads between containers, and between a container and a port that has none; native
 # XDP; the port's link in the container.
+# Kernels: one
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 
