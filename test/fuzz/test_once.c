@@ -71,6 +71,8 @@ once_up(struct bench *b, unsigned int v, bool table)
 {
 	const struct mock_desc descs[] = { { .iova = BENCH_BUFFERS, .len = BENCH_HDR_LEN + 100 },
 		{ .iova = BENCH_BUFFERS + BENCH_HDR_LEN + 100, .len = LEN - 100 } };
+	const struct vduse_vq_ring *ring;
+	const void *desc;
 
 	bench_up(b, once_conf(v));
 	mock_vq_calls(bench_tx(b), false);
@@ -81,11 +83,10 @@ once_up(struct bench *b, unsigned int v, bool table)
 		mock_vq_add(bench_tx(b), descs, 2, NULL);
 	memset(&watch, 0, sizeof(watch));
 	watch.driver = b->guest.va[0];
-	watch.lib = (const uint8_t *)(b->conf.variant.packed ? (const void *)bench_lib_vq(b, 1)
-									       ->packed.desc
-							     : (const void *)bench_lib_vq(b, 1)
-									       ->split.desc) -
-		    (bench_tx(b)->desc_iova - GUEST_MAIN);
+	ring = &bench_lib_vq(b, 1)->ring;
+	desc = b->conf.variant.packed ? (const void *)ring->packed.desc
+				      : (const void *)ring->split.desc;
+	watch.lib = (const uint8_t *)desc - (bench_tx(b)->desc_iova - GUEST_MAIN);
 }
 
 /* Every word of rings and descriptors at most once, but for what says whether there is more. */
