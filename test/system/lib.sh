@@ -250,6 +250,34 @@ nothing_left() {
 	done
 }
 
+# child_of PID CAPABILITIES: which of a node's two processes below the first has these in force.
+child_of() {
+	local status
+	for status in /proc/[0-9]*/status; do
+		grep -qs "^PPid:[[:space:]]*$1\$" "$status" || continue
+		grep -q "^CapEff:[[:space:]]*$2\$" "$status" && grep -q '^Seccomp:[[:space:]]*2$' "$status" || continue
+		status=${status%/status}
+		echo "${status#/proc/}"
+		return
+	done
+	return 1
+}
+
+# The one with none polls.
+poller_of() {
+	child_of "$1" 0000000000000000
+}
+
+broker_of() {
+	child_of "$1" 0000000000201000
+}
+
+# is_another WHO PID: what the function WHO says is a process, and not this one.
+is_another() {
+	local now
+	now=$("$1") && [ "$now" != 0 ] && [ "$now" != "$2" ]
+}
+
 # resources PID: file descriptors and mappings of VDUSE, one line.
 resources() {
 	echo "fds $(ls "/proc/$1/fd" | wc -l)" \

@@ -50,30 +50,12 @@ no_answer() {
 	! ip netns exec "$1" ping -q -c 2 -i 0.2 -W 1 "$2" >/dev/null
 }
 
-# child CAPABILITIES: which of the two processes has these in force; the one with none polls.
-child() {
-	local status
-	for status in /proc/[0-9]*/status; do
-		grep -qs "^PPid:[[:space:]]*$node_pid\$" "$status" || continue
-		grep -q "^CapEff:[[:space:]]*$1\$" "$status" && grep -q '^Seccomp:[[:space:]]*2$' "$status" || continue
-		status=${status%/status}
-		echo "${status#/proc/}"
-		return
-	done
-	return 1
-}
-
 poller() {
-	child 0000000000000000
+	poller_of "$node_pid"
 }
 
 broker() {
-	child 0000000000201000
-}
-
-is_another() {
-	local now
-	now=$("$1") && [ "$now" != "$2" ]
+	broker_of "$node_pid"
 }
 
 node_end() {

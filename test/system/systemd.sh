@@ -249,36 +249,16 @@ case_remove() {
 node=dpdk-vduse-node
 node_names='n1 n2'
 
-# child CAPABILITIES: which of the two below the first has these in force.
-child() {
-	local status main
-	main=$(main_pid $node)
-	for status in /proc/[0-9]*/status; do
-		grep -qs "^PPid:[[:space:]]*$main\$" "$status" || continue
-		grep -q "^CapEff:[[:space:]]*$1\$" "$status" && grep -q '^Seccomp:[[:space:]]*2$' "$status" || continue
-		status=${status%/status}
-		echo "${status#/proc/}"
-		return
-	done
-	return 1
-}
-
 poller() {
-	child 0000000000000000
+	poller_of "$(main_pid $node)"
 }
 
 broker() {
-	child 0000000000201000
+	broker_of "$(main_pid $node)"
 }
 
 first() {
 	main_pid $node
-}
-
-# is_another WHO PID: it runs, and is not this one.
-is_another() {
-	local now
-	now=$("$1") && [ "$now" != 0 ] && [ "$now" != "$2" ]
 }
 
 node_indexes() {
