@@ -296,12 +296,13 @@ fake_configure(const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-void
-fake_start(void)
+int
+fake_setup(void **state)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	sigset_t hup;
 
+	(void)state;
 	/* of all threads that are begun */
 	sigemptyset(&hup);
 	sigaddset(&hup, SIGHUP);
@@ -320,19 +321,22 @@ fake_start(void)
 	fake_applies = false;
 	fake_poller_start();
 	fake_broker_start();
+	return 0;
 }
 
-void
-fake_stop(void)
+int
+fake_teardown(void **state)
 {
 	char command[64];
 
+	(void)state;
 	fake_broker_stop();
 	fake_poller_stop();
 	close(listen_fd);
 	fake_devices_gone();
 	snprintf(command, sizeof(command), "rm -r %s", fake_folder);
 	assert_int_equal(system(command), 0);
+	return 0;
 }
 
 bool

@@ -44,9 +44,9 @@ unsigned int fake_nb_open(void);
 /* As after a boot. While neither broker nor poller runs. */
 void fake_devices_gone(void);
 
-/* All of it, in a folder of its own. */
-void fake_start(void);
-void fake_stop(void);
+/* All of it, in a folder of its own: cmocka's fixtures of a test. */
+int fake_setup(void **state);
+int fake_teardown(void **state);
 
 /* The two processes, for themselves. */
 void fake_broker_start(void);

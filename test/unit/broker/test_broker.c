@@ -31,22 +31,6 @@
 
 #define MANY 200
 
-static int
-setup(void **state)
-{
-	(void)state;
-	fake_start();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fake_stop();
-	return 0;
-}
-
 /* An error of that name, about that parameter. */
 static void
 fake_refused(const char *method, const char *parameters, const char *id, const char *parameter)
@@ -523,22 +507,23 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_add, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_set_network, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_attach, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_netns, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_add_fails, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_del_fails, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_poller_dies, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_broker_dies, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_both_die, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_devices_gone, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_poller_dies_in_attach, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_half_added, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_set, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bad_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_add, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_set_network, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_attach, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_netns, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_add_fails, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_del_fails, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_poller_dies, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_broker_dies, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_both_die, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_devices_gone, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(
+				test_poller_dies_in_attach, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_deadline, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_half_added, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_set, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_lists, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_bad_file, fake_setup, fake_teardown),
 	};
 
 	return FILTER_RUN("broker", tests, NULL, NULL);

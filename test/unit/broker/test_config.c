@@ -30,22 +30,6 @@
 #define C2   "container add c2 network net0 mac 02:00:00:00:00:02 vlan 7\n"
 #define C3   "container add c3 network net0 mac 02:00:00:00:00:03\n"
 
-static int
-setup(void **state)
-{
-	(void)state;
-	fake_start();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fake_stop();
-	return 0;
-}
-
 /* The next broker has a file. */
 static void
 configure(const char *text)
@@ -480,7 +464,7 @@ test_events(void **state)
 	varlink_conn_close(&conn);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
 int
 main(void)
