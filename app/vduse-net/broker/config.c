@@ -215,30 +215,7 @@ do_step(struct broker *b, struct job *job, const struct control_step *step)
 	return ret;
 }
 
-/* What was there before. Return: NULL: nothing. */
-static const struct control_network *
-old_network(const struct reload *r, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < r->now.nb_networks; i++)
-		if (strcmp(r->now.networks[i].name, name) == 0)
-			return &r->now.networks[i];
-	return NULL;
-}
-
-static const struct control_container *
-old_container(const struct reload *r, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < r->now.nb_containers; i++)
-		if (strcmp(r->now.containers[i].name, name) == 0)
-			return &r->now.containers[i];
-	return NULL;
-}
-
-/* The way back of a step. */
+/* The way back of a step: to what was there before; without one, NULL. */
 static struct control_step
 inverse(const struct reload *r, const struct control_step *step)
 {
@@ -253,9 +230,9 @@ inverse(const struct reload *r, const struct control_step *step)
 	if (step->verb == CONTROL_ADD)
 		return back;
 	if (step->network != NULL)
-		back.network = old_network(r, step->network->name);
+		back.network = control_config_find_network(&r->now, step->network->name);
 	else
-		back.container = old_container(r, step->container->name);
+		back.container = control_config_find_container(&r->now, step->container->name);
 	return back;
 }
 

@@ -69,8 +69,8 @@ control_config_container(struct control_config *config, const struct control_con
 	return 0;
 }
 
-static const struct control_network *
-find_network(const struct control_config *config, const char *name)
+const struct control_network *
+control_config_find_network(const struct control_config *config, const char *name)
 {
 	unsigned int i;
 
@@ -80,8 +80,8 @@ find_network(const struct control_config *config, const char *name)
 	return NULL;
 }
 
-static const struct control_container *
-find_container(const struct control_config *config, const char *name)
+const struct control_container *
+control_config_find_container(const struct control_config *config, const char *name)
 {
 	unsigned int i;
 
@@ -98,10 +98,10 @@ control_config_line(const struct control_config *config, const struct control_st
 	const struct control_network *network;
 
 	if (step->network != NULL) {
-		network = find_network(config, step->network->name);
+		network = control_config_find_network(config, step->network->name);
 		return network != NULL ? config->network_lines[network - config->networks] : 0;
 	}
-	container = find_container(config, step->container->name);
+	container = control_config_find_container(config, step->container->name);
 	return container != NULL ? config->container_lines[container - config->containers] : 0;
 }
 
@@ -119,7 +119,7 @@ add_network(struct control_config *config, const json_t *parameters, char *error
 
 	control_defaults(&control_network_words, &network);
 	control_from_json(&control_network_words, parameters, &network);
-	if (find_network(config, network.name) != NULL)
+	if (control_config_find_network(config, network.name) != NULL)
 		return say(error, network.name, "a network of this name is there: leave one out");
 	return control_config_network(config, &network);
 }
@@ -132,10 +132,10 @@ add_container(struct control_config *config, const json_t *parameters, char *err
 
 	control_defaults(&control_container_words, &container);
 	control_from_json(&control_container_words, parameters, &container);
-	if (find_container(config, container.name) != NULL)
+	if (control_config_find_container(config, container.name) != NULL)
 		return say(error, container.name,
 				"a container of this name is there: leave one out");
-	if (find_network(config, container.network) == NULL)
+	if (control_config_find_network(config, container.network) == NULL)
 		return say(error, container.network, "no network above has this name: add it");
 	if (control_container_check(&container, &wrong) != 0)
 		return say(error, container.name, wrong.text);
@@ -438,8 +438,9 @@ remove_old(const struct control_config *before, const struct control_config *now
 	unsigned int i;
 
 	for (i = 0; before != NULL && i < before->nb_containers; i++)
-		if (find_container(wanted, before->containers[i].name) == NULL &&
-				find_container(now, before->containers[i].name) != NULL)
+		if (control_config_find_container(wanted, before->containers[i].name) == NULL &&
+				control_config_find_container(now, before->containers[i].name) !=
+						NULL)
 			step(steps, CONTROL_DEL, NULL, &before->containers[i]);
 }
 
@@ -451,8 +452,8 @@ remove_networks(const struct control_config *before, const struct control_config
 	unsigned int i;
 
 	for (i = 0; before != NULL && i < before->nb_networks; i++)
-		if (find_network(wanted, before->networks[i].name) == NULL &&
-				find_network(now, before->networks[i].name) != NULL)
+		if (control_config_find_network(wanted, before->networks[i].name) == NULL &&
+				control_config_find_network(now, before->networks[i].name) != NULL)
 			step(steps, CONTROL_DEL, &before->networks[i], NULL);
 }
 
@@ -465,7 +466,7 @@ make_networks(const struct control_config *now, const struct control_config *wan
 	uint64_t which;
 
 	for (i = 0; i < wanted->nb_networks; i++) {
-		there = find_network(now, wanted->networks[i].name);
+		there = control_config_find_network(now, wanted->networks[i].name);
 		which = there != NULL ? differing(&control_network_words, there,
 							&wanted->networks[i])
 				      : 1;
@@ -485,7 +486,7 @@ make_containers(const struct control_config *now, const struct control_config *w
 	uint64_t which;
 
 	for (i = 0; i < wanted->nb_containers; i++) {
-		there = find_container(now, wanted->containers[i].name);
+		there = control_config_find_container(now, wanted->containers[i].name);
 		which = there != NULL ? differing(&control_container_words, there,
 							&wanted->containers[i])
 				      : 1;

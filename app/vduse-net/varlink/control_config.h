@@ -57,6 +57,12 @@ int control_config_read_fd(int fd, const char *name, struct control_config *conf
 /** The same of a file. @return 0, -EINVAL, -ENOMEM, or -errno of reading it */
 int control_config_read(const char *path, struct control_config *config, char *error);
 
+/** That of a name. @param config NULL: an empty one. @return NULL: there is none */
+const struct control_network *control_config_find_network(
+		const struct control_config *config, const char *name);
+const struct control_container *control_config_find_container(
+		const struct control_config *config, const char *name);
+
 /** The line of the file that a step's network or container is in; 0: it is not in config. */
 unsigned int control_config_line(
 		const struct control_config *config, const struct control_step *step);
