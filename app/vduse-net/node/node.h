@@ -193,7 +193,7 @@ void node_tick(struct node *node);
 /* Rounds of the main lcore where there is no other. Return: whether there was a frame. */
 bool node_poll(struct node *node);
 
-/* Whether each lcore has gone round since the last call, or sleeps. */
+/* Whether each lcore has gone round since the last call that said so. Main lcore. */
 bool node_progress(struct node *node);
 
 #endif /* NODE_H */

@@ -433,17 +433,21 @@ worker_unseat(struct worker *w, struct seat *gone, unsigned int n)
 	return 0;
 }
 
+static uint64_t
+rounds_of(const struct worker *w)
+{
+	return __atomic_load_n(&w->rounds, __ATOMIC_RELAXED);
+}
+
 bool
 workers_progress(struct workers *workers)
 {
 	struct worker *w;
-	bool all = true;
-	uint64_t rounds;
 
-	for (w = workers->of; w < workers->of + workers->nb; w++) {
-		rounds = __atomic_load_n(&w->rounds, __ATOMIC_RELAXED);
-		all &= rounds != w->seen;
-		w->seen = rounds;
-	}
-	return all;
+	for (w = workers->of; w < workers->of + workers->nb; w++)
+		if (rounds_of(w) == w->seen)
+			return false;
+	for (w = workers->of; w < workers->of + workers->nb; w++)
+		w->seen = rounds_of(w);
+	return true;
 }
