@@ -35,15 +35,6 @@ is_default(int sig)
 	       action.sa_handler == SIG_DFL;
 }
 
-/* Who starts a process with nohup(1) wants it to survive the terminal. */
-static bool
-is_nohup(int sig)
-{
-	struct sigaction action;
-
-	return sig == SIGHUP && sigaction(sig, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
 static int
 ignore(void)
 {
@@ -63,7 +54,7 @@ ending(sigset_t *set)
 
 	sigemptyset(set);
 	for (i = 0; i < RTE_DIM(ends); i++)
-		if (!is_nohup(ends[i]))
+		if (ends[i] != SIGHUP || !signals_is_nohup())
 			sigaddset(set, ends[i]);
 }
 

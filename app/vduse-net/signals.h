@@ -8,7 +8,17 @@
 #ifndef SIGNALS_H
 #define SIGNALS_H
 
+#include <signal.h>
 #include <stdbool.h>
+
+/* Who starts a process with nohup(1) wants it to survive the terminal: SIGHUP is ignored. */
+static inline bool
+signals_is_nohup(void)
+{
+	struct sigaction action;
+
+	return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
 
 /*
  * For a process that serves: signals that ask for its end, and SIGUSR1, are read

@@ -19,6 +19,7 @@
 
 #include "broker/supervise.h"
 #include "say.h"
+#include "signals.h"
 
 /*
  * One that is killed again and again is begun again at once, then after twice as long each
@@ -339,15 +340,6 @@ end(struct keeper *k, struct child *child)
 	}
 }
 
-/* Who starts a process with nohup(1) wants it to survive the terminal. */
-static bool
-is_ignored(int sig)
-{
-	struct sigaction action;
-
-	return sigaction(sig, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
 static int
 open_signals(struct keeper *k)
 {
@@ -358,7 +350,7 @@ open_signals(struct keeper *k)
 	sigaddset(&wanted, SIGINT);
 	sigaddset(&wanted, SIGCHLD);
 	sigaddset(&wanted, SIGUSR1);
-	if (k->conf->reloads || !is_ignored(SIGHUP))
+	if (k->conf->reloads || !signals_is_nohup())
 		sigaddset(&wanted, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &wanted, &k->before) < 0)
 		return -errno;
