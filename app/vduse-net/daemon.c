@@ -19,7 +19,6 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_lcore.h>
-#include <rte_vduse.h>
 
 #include "broker/broker.h"
 #include "broker/supervise.h"
@@ -190,18 +189,12 @@ static void
 tell_alive(struct node *node, const struct supervise_life *life, uint64_t *next)
 {
 	const uint64_t now = rte_get_tsc_cycles();
-	bool lcores, control;
 
 	if (life->alive_ms == 0 || now < *next)
 		return;
 	*next = now + rte_get_tsc_hz() * life->alive_ms / 2 / MS_PER_S;
-	lcores = node_progress(node);
-	control = rte_vduse_control_alive();
-	if (lcores && control)
+	if (notify_moved(node_progress(node)))
 		eventfd_write(life->alive_fd, 1);
-	else
-		SAY("no progress of %s since the last look",
-				lcores ? "the control thread" : "a lcore");
 }
 
 /* So often as was asked for, and on a signal. */

@@ -18,7 +18,6 @@
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
-#include <rte_vduse.h>
 #include <rte_version.h>
 
 #include "args.h"
@@ -109,13 +108,8 @@ follow_links(void)
 static void
 tell_alive(void)
 {
-	const bool lcores = fwd_progress(&app.fwd), control = rte_vduse_control_alive();
-
-	if (lcores && control)
+	if (notify_moved(fwd_progress(&app.fwd)))
 		notify_alive();
-	else
-		SAY("no progress of %s since the last look",
-				lcores ? "the control thread" : "a lcore");
 }
 
 /* Whether a timer or an eventfd has fired; resets it. */

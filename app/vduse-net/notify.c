@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_vduse.h>
+
 #include "notify.h"
+#include "say.h"
 
 #define MAX_LINE 512
 
@@ -78,6 +81,17 @@ notify_fd(const char *name __rte_unused)
 }
 
 #endif /* HAVE_SYSTEMD */
+
+bool
+notify_moved(bool lcores)
+{
+	const bool control = rte_vduse_control_alive();
+
+	if (!lcores || !control)
+		SAY("no progress of %s since the last look",
+				lcores ? "the control thread" : "a lcore");
+	return lcores && control;
+}
 
 void
 notify_ready(const char *fmt, ...)

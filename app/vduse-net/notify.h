@@ -8,6 +8,7 @@
 #ifndef NOTIFY_H
 #define NOTIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_common.h>
@@ -16,6 +17,12 @@
 void __rte_format_printf(1, 2) notify_ready(const char *fmt, ...);
 void __rte_format_printf(1, 2) notify_stopping(const char *fmt, ...);
 void notify_alive(void);
+
+/*
+ * Whether lcores, as their caller has looked, and the control thread have moved since the
+ * last look: then it is time for a sign of life. Says who has not.
+ */
+bool notify_moved(bool lcores);
 
 /* The line of status alone. */
 void __rte_format_printf(1, 2) notify_status(const char *fmt, ...);

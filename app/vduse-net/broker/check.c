@@ -100,15 +100,13 @@ check_container(struct job *job, const struct store_container *container, const 
 
 	if (container->stage != STORE_THERE)
 		found(job, FAULT,
-				"container %s: half added or removed: see the log, and remove it "
-				"by "
-				"container del %s",
+				"container %s: half added or removed: see the log, and remove "
+				"it by container del %s",
 				name, name);
 	else if (served == NULL)
 		found(job, FAULT,
-				"container %s: nobody serves its device: see the log, and remove "
-				"it "
-				"and add it again",
+				"container %s: nobody serves its device: see the log, and "
+				"remove it and add it again",
 				name);
 	else if (strcmp(container->conf.attach, "none") != 0 &&
 			!json_is_true(json_object_get(served, "attached")))
