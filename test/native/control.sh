@@ -195,6 +195,13 @@ case_config() {
 	node show config | cmp - "$work/node.conf"
 	node check "$work/node.conf" | grep -qx "ok: $work/node.conf: all of it is there as it says"
 	node reload | grep -qx '0 added, 0 changed, 0 removed'
+	# the page's example, where its NIC is not
+	doc_block doc/network.md 'network add net0 uplinks 0000:01:00.0' >"$work/page.conf" || fail "the page has no example"
+	node check "$work/page.conf" >"$work/page" || true
+	sed 's/^/# /' "$work/page"
+	grep -q "^fault: $work/page.conf:2: network net0: no port 0000:01:00.0" "$work/page"
+	grep -qx "note: $work/page.conf:4: container c2: reload: it is changed: .*" "$work/page"
+	[ "$(grep -c "^[a-z]*: $work/page.conf:[234]: " "$work/page")" = 3 ]
 	sed -i 's/mac 02:00:00:00:00:01/& vlan 5000/' "$work/node.conf"
 	refused "Configuration: $work/node.conf:2: vlan 5000: out of range: give 0 to 4094"
 	sed -i 's/vlan 5000/queues 2/' "$work/node.conf"
