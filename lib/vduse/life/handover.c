@@ -49,11 +49,12 @@ handover_stay(struct rte_vduse_dev *dev, const char *why)
 	struct vduse_handover *h = &dev->handover;
 	const bool sent = h->step == VDUSE_HANDOVER_SENT;
 
-	VDUSE_LOG(NOTICE, "%s: the process that wanted to take it over %s: this one goes on%s",
-			dev->name, why, sent ? " where it stopped" : "");
 	handover_drop_peer(h);
 	if (sent)
 		vduse_serve_again(dev);
+	/* last: who reads it finds it so */
+	VDUSE_LOG(NOTICE, "%s: the process that wanted to take it over %s: this one goes on%s",
+			dev->name, why, sent ? " where it stopped" : "");
 }
 
 /* Why the device cannot be given away now; NULL: it can. */
