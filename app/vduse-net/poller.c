@@ -328,42 +328,30 @@ serve_call(void *ctx, struct serve_request *r)
 	return ret;
 }
 
-struct search {
-	const char *name;
-	bool attached;
+/* What is added and removed the broker tells itself: it was the one who asked. */
+static const struct {
+	const char *word, *of;
+} events[NODE_EVENTS] = {
+	[NODE_CONTAINER_ATTACHED] = { "attached", "container" },
+	[NODE_CONTAINER_DETACHED] = { "detached", "container" },
+	[NODE_CONTAINER_UP] = { "link_up", "container" },
+	[NODE_CONTAINER_DOWN] = { "link_down", "container" },
+	[NODE_CONTAINER_FAULT] = { "fault", "container" },
+	[NODE_UPLINK_UP] = { "uplink_up", "uplink" },
+	[NODE_UPLINK_DOWN] = { "uplink_down", "uplink" },
+	[NODE_UPLINK_FAULT] = { "fault", "uplink" },
 };
 
 static void
-look_attached(void *arg, const struct node_container *container)
+on_event(void *arg, const struct node_news *news)
 {
-	struct search *search = arg;
-
-	if (strcmp(container->conf->name, search->name) == 0)
-		search->attached = container->attached;
-}
-
-static void
-tell(const struct poller *p, const char *word, const char *network, const char *key,
-		const char *name)
-{
-	serve_event(p->serve,
-			json_pack("{ss ss ss}", "event", word, "network", network, key, name));
-}
-
-/* What is added and removed the broker tells itself: it was the one who asked. */
-static void
-on_event(void *arg, enum node_event event, const char *network, const char *name)
-{
-	struct search search = { .name = name };
 	const struct poller *p = arg;
 
-	if (event == NODE_CONTAINER_LINK) {
-		node_containers(p->node, network, look_attached, &search);
-		tell(p, search.attached ? "attached" : "detached", network, "container", name);
-	} else if (event == NODE_UPLINK_UP || event == NODE_UPLINK_DOWN) {
-		tell(p, event == NODE_UPLINK_UP ? "uplink_up" : "uplink_down", network, "uplink",
-				name);
-	}
+	if (events[news->event].word != NULL)
+		serve_event(p->serve,
+				json_pack("{ss ss ss ss*}", "event", events[news->event].word,
+						"network", news->network, events[news->event].of,
+						news->name, "text", news->text));
 }
 
 int

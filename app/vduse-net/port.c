@@ -384,8 +384,9 @@ link_changed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unuse
 }
 
 /*
- * Another process has taken the device over: this one ends in order, and with it its use of the
- * port. Runs on the PMD's control thread; the main lcore looks, woken as by a link.
+ * Another process has taken a device of ours over: this one ends in order, and with it its use of
+ * the port; or a NIC was unplugged. Runs on a control thread; the main lcore looks, woken as by a
+ * link.
  */
 static int
 removed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unused, void *arg,
@@ -393,7 +394,9 @@ removed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unused, vo
 {
 	struct port *port = arg;
 
-	SAY("port %s: gone to another process; this one ends", port->name);
+	SAY("port %s: %s", port->name,
+			port->vduse ? "gone to another process; this one ends"
+				    : "its device is gone");
 	__atomic_store_n(&port->goes, true, __ATOMIC_RELAXED);
 	if (port->link_event >= 0)
 		eventfd_write(port->link_event, 1);
@@ -559,6 +562,13 @@ port_stop(struct port *port)
 	if (err != 0)
 		SAY("port %s: cannot close it: %s", port->name, strerror(-err));
 	return ret != 0 ? ret : err;
+}
+
+bool
+port_is_gone(const struct port *port)
+{
+	return __atomic_load_n(&port->goes, __ATOMIC_RELAXED) ||
+	       rte_eth_dev_is_removed(port->id) != 0;
 }
 
 bool

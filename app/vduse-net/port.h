@@ -36,7 +36,7 @@ struct port {
 	bool chains;                 /* receives frames of up to 64 KiB, to be segmented */
 	int link_event;              /* eventfd that a link change adds 1 to; -1: none; not owned */
 	bool vduse;                  /* a VDUSE device */
-	bool goes;                   /* another process has taken its device over; atomic */
+	bool goes;                   /* its device is gone, or another process's; atomic */
 	bool late;                   /* another process serves its device until port_start_late() */
 	struct rte_eth_stats before; /* counted by the driver before the start */
 	struct rte_eth_conf conf;
@@ -126,6 +126,9 @@ void port_bounds(const struct port *port, struct port_bounds *bounds);
 
 /* Speed in Mbit/s: of the link, else, before it is started, the port's best; 0: not known. */
 uint32_t port_speed(uint16_t id);
+
+/* Whether its device is gone: unplugged, or taken over. */
+bool port_is_gone(const struct port *port);
 
 /* Whether the link is up; a driver that does not tell has it up. */
 bool port_is_up(const struct port *port);

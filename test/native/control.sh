@@ -229,6 +229,46 @@ case_config() {
 	nothing_left
 }
 
+# poller_of PID: of a node's processes below the first the one that has EAL's threads.
+poller_of() {
+	cat "/proc/$1/task/"*/children | tr ' ' '\n' | while read -r pid; do
+		! grep -qsx eal-intr-thread "/proc/$pid/task/"*/comm || echo "$pid"
+	done
+}
+
+hears() {
+	wait_for "$patience" grep -qx -- "$1" "$work/events.log" || { log events; log node; fail "not told: $1"; }
+}
+
+# Who monitors is told what happens to containers, and of what nobody is answered.
+case_events() {
+	local monitor
+	cat >"$work/node.conf" <<-END
+		network add net0 uplinks net_null0
+		container add c1 network net0 attach none
+	END
+	node_start
+	has_all c1
+	node monitor >"$work/events.log" 2>&1 &
+	monitor=$!
+	background+=("$monitor")
+	hears ready
+	node container set c1 link down
+	hears 'link_down network net0 container c1'
+	node container set c1 link auto
+	hears 'link_up network net0 container c1'
+	kill -KILL "$(poller_of "$app_pid")"
+	hears 'fault: the process that forwards: it has ended; containers wait for the next'
+	has_all c1
+	kill "$monitor"
+	wait "$monitor" || true
+	: >"$work/node.conf"
+	node reload | grep -qx '0 added, 0 changed, 2 removed'
+	kill "$app_pid"
+	ended "$app_pid" || { log node; fail "its end"; }
+	nothing_left
+}
+
 more_prints() {
 	[ "$(grep -c '^network net0 (up): mtu 1500, 0 containers$' "$work/node.log")" -ge "$1" ]
 }
@@ -270,4 +310,5 @@ case_run control/completion case_completion
 case_run control/config case_config
 case_run control/config-bad case_config_bad
 case_run control/stats case_stats
+case_run control/events case_events
 exit $group_status

@@ -42,6 +42,15 @@ __wrap_rte_eth_dev_mac_addr_remove(uint16_t port, struct rte_ether_addr *mac)
 	return 0;
 }
 
+bool node_rig_removed;
+
+int
+__wrap_rte_eth_dev_is_removed(uint16_t port)
+{
+	(void)port;
+	return node_rig_removed;
+}
+
 static uint64_t
 rig_now(void *arg)
 {
@@ -49,13 +58,18 @@ rig_now(void *arg)
 }
 
 static void
-on_event(void *arg, enum node_event event, const char *network, const char *name)
+on_event(void *arg, const struct node_news *news)
 {
+	const bool is_fault =
+			news->event == NODE_CONTAINER_FAULT || news->event == NODE_UPLINK_FAULT;
 	struct node_rig *r = arg;
 
-	assert_string_equal(network, "net0");
-	assert_true(name[0] != '\0');
-	r->events[event]++;
+	assert_string_equal(news->network, "net0");
+	assert_true(news->name[0] != '\0');
+	assert_int_equal(news->text != NULL, is_fault);
+	r->events[news->event]++;
+	if (is_fault)
+		snprintf(r->text, sizeof(r->text), "%.15s: %.200s", news->name, news->text);
 }
 
 static void
@@ -113,6 +127,7 @@ setup(void **state, bool live, enum idle_mode idle)
 	memset(r, 0, sizeof(*r));
 	r->now = rte_get_tsc_cycles();
 	node_rig_macs_max = RIG_CONTAINERS;
+	node_rig_removed = false;
 	make_port(r);
 	assert_int_equal(node_create(&conf, &r->node), 0);
 	node_on_event(r->node, on_event, r);

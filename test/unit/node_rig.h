@@ -26,7 +26,8 @@ struct node_rig {
 	char uplink[NODE_UPLINK_SIZE];
 	uint16_t port;
 	struct rig_driver drivers[RIG_CONTAINERS];
-	unsigned int events[NODE_UPLINK_DOWN + 1];
+	unsigned int events[NODE_EVENTS];
+	char text[NODE_TEXT_SIZE]; /* of the last fault, with who had it */
 };
 
 /* Bytes of an Ethernet frame. */
@@ -40,6 +41,10 @@ struct rig_bytes {
 extern unsigned int node_rig_macs, node_rig_macs_max;
 int __wrap_rte_eth_dev_mac_addr_add(uint16_t port, struct rte_ether_addr *mac, uint32_t pool);
 int __wrap_rte_eth_dev_mac_addr_remove(uint16_t port, struct rte_ether_addr *mac);
+
+/* Whether the port's device is unplugged. */
+extern bool node_rig_removed;
+int __wrap_rte_eth_dev_is_removed(uint16_t port);
 
 int node_rig_setup(void **state);
 /* The same with a worker lcore, and the true time. */

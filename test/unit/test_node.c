@@ -191,29 +191,6 @@ who_is_quiet_is_woken_by_a_kick(void **state)
 	assert_false(c->seats[0].asleep);
 }
 
-static void
-links_follow_the_port(void **state)
-{
-	struct node_rig *r = *state;
-	struct node_container_conf conf = node_rig_conf(1);
-	struct virtio_net_config config;
-
-	conf.link = VEB_LINK_UP;
-	assert_int_equal(node_container_set(r->node, &conf, NODE_SET_LINK, &error), 0);
-	assert_int_equal(rte_eth_dev_set_link_down(r->port), 0);
-	node_tick(r->node);
-	assert_int_equal(r->events[NODE_UPLINK_DOWN], 1);
-	fk_config(r->drivers[0].bench.dev, 0, &config, sizeof(config));
-	assert_int_equal(config.status & VIRTIO_NET_S_LINK_UP, 0);
-	fk_config(r->drivers[1].bench.dev, 0, &config, sizeof(config));
-	assert_int_equal(config.status & VIRTIO_NET_S_LINK_UP, VIRTIO_NET_S_LINK_UP);
-	assert_int_equal(rte_eth_dev_set_link_up(r->port), 0);
-	node_tick(r->node);
-	assert_int_equal(r->events[NODE_UPLINK_UP], 1);
-	fk_config(r->drivers[0].bench.dev, 0, &config, sizeof(config));
-	assert_int_equal(config.status & VIRTIO_NET_S_LINK_UP, VIRTIO_NET_S_LINK_UP);
-}
-
 /* One's complement sum of 16 bit words. */
 static uint16_t
 sum(const uint8_t *data, unsigned int n, uint32_t s)
@@ -505,7 +482,6 @@ main(void)
 		NODE_TEST(a_rate_is_set_and_held),
 		NODE_TEST(who_is_removed_leaves_the_others_alone),
 		NODE_TEST(who_is_quiet_is_woken_by_a_kick),
-		NODE_TEST(links_follow_the_port),
 		NODE_TEST(a_partial_checksum_is_completed_by_egress),
 		NODE_TEST(what_is_wrong_is_said_and_changes_nothing),
 		NODE_TEST(an_mtu_is_set_while_frames_move),

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,13 +32,37 @@ broker_now(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+void
+broker_fault(struct broker *b, const char *container, const char *format, ...)
+{
+	char text[256];
+	json_t *event;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (container != NULL)
+		SAY("%s: %s", container, text);
+	else
+		SAY("%s", text);
+	event = json_pack("{ss ss* so}", "event", "fault", "container", container, "text",
+			varlink_text(text));
+	broker_mutex_lock(&b->lock);
+	if (b->faults == NULL)
+		b->faults = json_array();
+	json_array_append_new(b->faults, event);
+	broker_mutex_unlock(&b->lock);
+	eventfd_write(b->wake_fd, 1);
+}
+
 static void
 link_gone(void *ctx, const char *why)
 {
 	struct broker *b = ctx;
 	struct link *link = b->link;
 
-	SAY("the process that forwards: %s; containers wait for the next", why);
+	broker_fault(b, NULL, "the process that forwards: %s; containers wait for the next", why);
 	b->link = NULL;
 	b->linked = false;
 	link_free(link);
@@ -168,22 +193,35 @@ reloaded(struct broker *b, const struct job *job)
 				(int)json_integer_value(json_object_get(counts, "changed")),
 				(int)json_integer_value(json_object_get(counts, "removed")));
 	else
-		SAY("the configuration is not changed: %s", job->error.text);
+		broker_fault(b, NULL, "the configuration is not changed: %s", job->error.text);
 	if (b->starting && job->ret < 0)
 		b->failed = job->ret;
 	b->starting = false;
 }
 
 static void
-tell_events(struct broker *b, const struct job *job)
+tell_events(struct broker *b, const json_t *events)
 {
 	json_t *event;
 	size_t i;
 
-	json_array_foreach(job->events, i, event)
+	json_array_foreach(events, i, event)
 	{
 		link_event(b, event);
 	}
+}
+
+static void
+tell_faults(struct broker *b)
+{
+	json_t *faults;
+
+	broker_mutex_lock(&b->lock);
+	faults = b->faults;
+	b->faults = NULL;
+	broker_mutex_unlock(&b->lock);
+	tell_events(b, faults);
+	json_decref(faults);
 }
 
 /* Nobody waits for it any more: what was added is taken away again. */
@@ -213,7 +251,7 @@ end_jobs(struct broker *b)
 			continue;
 		}
 		if (ret >= 0)
-			tell_events(b, job);
+			tell_events(b, job->events);
 		if (!job->asked && job->run == change_reload)
 			reloaded(b, job);
 		if (request != NULL && ret < 0)
@@ -299,6 +337,7 @@ turn(struct broker *b, const struct broker_fds *given)
 	if (fds[2].revents != 0)
 		varlink_server_run(control_server(b->control));
 	end_jobs(b);
+	tell_faults(b);
 	jobs_send(b);
 	if (b->link != NULL)
 		link_run(b->link, broker_now());
@@ -407,6 +446,8 @@ broker_free(struct broker *b)
 	jobs_stop(b);
 	control_free(b->control);
 	store_close(&b->store);
+	broker_mutex_alone(&b->lock);
+	json_decref(b->faults);
 	close(b->wake_fd);
 	pthread_cond_destroy(&b->changed);
 	broker_mutex_destroy(&b->lock);

@@ -86,11 +86,20 @@ struct broker {
 	struct jobs todo GUARDED_BY(broker_mutex);
 	struct jobs done GUARDED_BY(broker_mutex);
 	struct asks asks GUARDED_BY(broker_mutex); /* to be sent */
+	json_t *faults GUARDED_BY(broker_mutex);   /* events to be told; NULL: none */
 	bool ending GUARDED_BY(broker_mutex);
 	pthread_t thread;
 };
 
 uint64_t broker_now(void); /* ms */
+
+/**
+ * Any thread, without the lock: log what nobody is answered, and tell it those who monitor.
+ *
+ * @param container the one that it is about, NULL: all
+ */
+void broker_fault(struct broker *b, const char *container, const char *format, ...)
+		__attribute__((format(printf, 3, 4)));
 
 /* jobs.c */
 int jobs_start(struct broker *b);

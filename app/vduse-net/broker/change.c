@@ -19,7 +19,6 @@
 #include <rte_vduse_net.h>
 
 #include "broker/broker_priv.h"
-#include "say.h"
 
 #define BIT(word) (UINT64_C(1) << (word))
 
@@ -223,7 +222,8 @@ forget_container(struct broker *b, const char *name)
 	ret = store_write(&b->store);
 	broker_mutex_unlock(&b->lock);
 	if (ret < 0)
-		SAY("%s: is gone, but the state file cannot be written: %s", name, strerror(-ret));
+		broker_fault(b, name, "is gone, but the state file cannot be written: %s",
+				strerror(-ret));
 }
 
 /* The error that there was stays what is said. */
@@ -235,7 +235,7 @@ undo_container(struct broker *b, const struct control_container *conf)
 	if (take_away(b, &undo, conf) == 0)
 		forget_container(b, conf->name);
 	else
-		SAY("%s: cannot be undone: %s; the next start tries again", conf->name,
+		broker_fault(b, conf->name, "cannot be undone: %s; the next start tries again",
 				undo.error.text);
 }
 
@@ -433,7 +433,7 @@ replace_container(struct broker *b, struct job *job, struct control_container *a
 		with.conf.container = *after;
 		ret = change_container_add(b, &with);
 		if (ret < 0 && change_container_add(b, &again) != 0)
-			SAY("%s: cannot be added again as it was: %s", before->name,
+			broker_fault(b, before->name, "cannot be added again as it was: %s",
 					again.error.text);
 	}
 	job->error = with.error;
@@ -518,6 +518,6 @@ change_repair(struct broker *b, struct job *job)
 	if (netns >= 0)
 		close(netns);
 	if (ret < 0)
-		SAY("%s: cannot be brought back: %s", conf.name, job->error.text);
+		broker_fault(b, conf.name, "cannot be brought back: %s", job->error.text);
 	return ret;
 }

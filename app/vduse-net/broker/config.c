@@ -13,7 +13,6 @@
 
 #include "broker/broker_priv.h"
 #include "broker/config.h"
-#include "say.h"
 
 int
 config_collect(struct broker *b, bool in_file, struct control_config *config)
@@ -254,7 +253,7 @@ undo(struct reload *r, int nb)
 		if (back.network == NULL && back.container == NULL)
 			continue;
 		if (do_step(r->b, &job, &back) < 0)
-			SAY("%s: cannot be made as it was before: %s",
+			broker_fault(r->b, NULL, "%s: cannot be made as it was before: %s",
 					reload_place(r, &r->steps[i], where, sizeof(where)),
 					job.error.text);
 	}

@@ -25,7 +25,7 @@ told(void *arg, int ret, json_t *reply, const struct control_error *error)
 	if (ret == -ECONNRESET)
 		return; /* the next one is told */
 	if (ret < 0)
-		SAY("after a restart: %s", error->text);
+		broker_fault(b, NULL, "after a restart: %s", error->text);
 	replay_next(b);
 }
 

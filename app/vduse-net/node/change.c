@@ -3,6 +3,7 @@
 /* Containers that are there: other rules, another lcore, gone. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <rte_ethdev.h>
@@ -99,18 +100,16 @@ node_container_del(struct node *node, const char *name, struct node_error *error
 {
 	struct container *c = node_find_container(node, name);
 	char gone[NODE_NAME_SIZE];
-	struct network *network;
 	int ret;
 
 	if (c == NULL)
 		return 1;
-	network = c->network;
 	memcpy(gone, c->conf.name, sizeof(gone));
 	container_filter(c, false);
 	LIST_REMOVE(c, next);
-	network->nb_containers--;
+	c->network->nb_containers--;
+	container_tell(c, NODE_CONTAINER_GONE, NULL);
 	ret = container_free(c);
-	node_tell(node, NODE_CONTAINER_GONE, network->conf.name, gone);
 	if (ret == 0)
 		return 0;
 	return node_fail(error, ret, NODE_WHY("Busy", "name"),
@@ -124,12 +123,23 @@ void
 container_look(struct container *c)
 {
 	struct rte_vduse_net_info info;
+	char text[NODE_TEXT_SIZE];
 
 	rte_vduse_net_info(c->net, &info);
-	if (info.dev.started == c->attached)
-		return;
-	c->attached = info.dev.started;
-	node_tell(c->network->node, NODE_CONTAINER_LINK, c->network->conf.name, c->conf.name);
+	if (info.dev.started != c->attached) {
+		c->attached = info.dev.started;
+		container_tell(c, c->attached ? NODE_CONTAINER_ATTACHED : NODE_CONTAINER_DETACHED,
+				NULL);
+	}
+	if (info.dev.broken && !c->broken) {
+		snprintf(text, sizeof(text),
+				"its device is %s: the kernel has given it up, or its driver's "
+				"rings are bad, until the driver resets it; a line of log says "
+				"which",
+				info.dev.phase);
+		container_tell(c, NODE_CONTAINER_FAULT, text);
+	}
+	c->broken = info.dev.broken;
 }
 
 /* Frames from and to it since the last call. */

@@ -3,6 +3,7 @@
 /* A VDUSE device as a member of a bridge. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,12 +165,18 @@ container_set_link(void *priv, bool up)
 {
 	struct container *c = priv;
 	const int ret = rte_vduse_net_set_link(c->net, up);
+	char text[NODE_TEXT_SIZE];
 
-	if (ret != 0 && !c->link_error)
-		SAY("container %s: its link cannot be set %s: %s", c->conf.name, up ? "up" : "down",
-				strerror(-ret));
+	if (ret != 0 && !c->link_error) {
+		snprintf(text, sizeof(text), "its driver cannot be shown a link that is %s: %s",
+				up ? "up" : "down", strerror(-ret));
+		SAY("container %s: %s", c->conf.name, text);
+		container_tell(c, NODE_CONTAINER_FAULT, text);
+	}
 	c->link_error = ret != 0;
-	node_tell(c->network->node, NODE_CONTAINER_LINK, c->network->conf.name, c->conf.name);
+	/* what it has from the start on is no event */
+	if (ret == 0 && c->worker != NULL)
+		container_tell(c, up ? NODE_CONTAINER_UP : NODE_CONTAINER_DOWN, NULL);
 }
 
 #define CONTAINER_OPS(how)                                                                    \
@@ -534,6 +541,6 @@ node_container_add(
 	container_filter(c, true);
 	LIST_INSERT_HEAD(&network->containers, c, next);
 	network->nb_containers++;
-	node_tell(node, NODE_CONTAINER_ADDED, network->conf.name, c->conf.name);
+	container_tell(c, NODE_CONTAINER_ADDED, NULL);
 	return 0;
 }

@@ -29,11 +29,29 @@ node_fail(struct node_error *error, int ret, const struct node_why *why, const c
 	return ret;
 }
 
-void
-node_tell(const struct node *node, enum node_event event, const char *network, const char *name)
+static void
+tell(const struct network *network, const struct node_news *news)
 {
+	const struct node *node = network->node;
+
 	if (node->event != NULL)
-		node->event(node->event_arg, event, network, name);
+		node->event(node->event_arg, news);
+}
+
+void
+container_tell(const struct container *c, enum node_event event, const char *text)
+{
+	const struct node_news news = { event, c->network->conf.name, c->conf.name, text };
+
+	tell(c->network, &news);
+}
+
+void
+uplink_tell(const struct uplink *u, enum node_event event, const char *text)
+{
+	const struct node_news news = { event, u->network->conf.name, u->port.name, text };
+
+	tell(u->network, &news);
 }
 
 void

@@ -21,6 +21,7 @@
 #define NODE_NETWORK_SIZE 16
 #define NODE_NAME_SIZE    (RTE_VDUSE_NAME_MAX + 1)
 #define NODE_UPLINK_SIZE  64
+#define NODE_TEXT_SIZE    256
 #define NODE_UPLINKS_MAX  VEB_UPLINKS_MAX
 #define NODE_NETWORKS_MAX 64
 #define NODE_MACS_DEFAULT 64
@@ -29,9 +30,9 @@ struct node;
 
 /* Filled in where a function returns less than 0. */
 struct node_error {
-	const char *id;     /* of Varlink, "org.dpdk.vduse.NoSuchNetwork" */
-	char parameter[32]; /* which, or "" */
-	char text[256];     /* a sentence: cause and cure */
+	const char *id;            /* of Varlink, "org.dpdk.vduse.NoSuchNetwork" */
+	char parameter[32];        /* which, or "" */
+	char text[NODE_TEXT_SIZE]; /* a sentence: cause and cure */
 };
 
 struct node_conf {
@@ -129,14 +130,25 @@ struct node_uplink {
 enum node_event {
 	NODE_CONTAINER_ADDED,
 	NODE_CONTAINER_GONE,
-	NODE_CONTAINER_LINK, /* a driver came or went, or its link was changed */
+	NODE_CONTAINER_ATTACHED, /* a driver came, */
+	NODE_CONTAINER_DETACHED, /* and went */
+	NODE_CONTAINER_UP,       /* the link that it is shown */
+	NODE_CONTAINER_DOWN,
+	NODE_CONTAINER_FAULT,
 	NODE_UPLINK_UP,
 	NODE_UPLINK_DOWN,
+	NODE_UPLINK_FAULT,
+	NODE_EVENTS,
 };
 
-/* container or uplink: by name. */
-typedef void (*node_event_cb)(
-		void *arg, enum node_event event, const char *network, const char *name);
+struct node_news {
+	enum node_event event;
+	const char *network;
+	const char *name; /* of the container, or the uplink */
+	const char *text; /* of a fault: cause and cure; else NULL */
+};
+
+typedef void (*node_event_cb)(void *arg, const struct node_news *news);
 typedef void (*node_network_cb)(void *arg, const struct node_network *network);
 typedef void (*node_container_cb)(void *arg, const struct node_container *container);
 typedef void (*node_uplink_cb)(void *arg, const struct node_uplink *uplink);

@@ -29,6 +29,7 @@ struct uplink {
 	bool wakes;     /* rx interrupts */
 	bool always_on; /* its descriptors need no switching */
 	bool up;
+	bool gone; /* told */
 };
 
 struct queue {
@@ -53,6 +54,7 @@ struct container {
 	uint32_t unfiltered; /* by the uplink's slot: see there */
 	bool attached;
 	bool link_error;
+	bool broken; /* its device: told */
 };
 
 struct network {
@@ -93,8 +95,9 @@ struct node_why {
 __attribute__((format(printf, 4, 5))) int node_fail(struct node_error *error, int ret,
 		const struct node_why *why, const char *fmt, ...);
 
-void node_tell(const struct node *node, enum node_event event, const char *network,
-		const char *name);
+/* text: of a fault, else NULL. */
+void container_tell(const struct container *c, enum node_event event, const char *text);
+void uplink_tell(const struct uplink *u, enum node_event event, const char *text);
 
 struct network *node_find_network(const struct node *node, const char *name);
 struct container *node_find_container(const struct node *node, const char *name);
@@ -111,7 +114,7 @@ void uplink_unfiltered(struct uplink *uplink, int more);
 int container_free(struct container *c);
 /* The network has another MTU. */
 void container_set_mtu(struct container *c);
-/* Whether a driver has it; events. */
+/* Whether a driver has it, and what has become of its device; events. */
 void container_look(struct container *c);
 /* Another set of rules. Return: 0 or -errno, as it was. */
 int container_apply(struct container *c, const struct node_container_conf *conf,

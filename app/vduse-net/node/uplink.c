@@ -453,14 +453,17 @@ uplinks_set(struct network *network, const struct node_network_conf *conf, struc
 void
 uplink_look(struct uplink *u)
 {
-	const bool up = port_is_up(&u->port);
+	const bool gone = port_is_gone(&u->port), up = !gone && port_is_up(&u->port);
 
+	if (gone && !u->gone)
+		uplink_tell(u, NODE_UPLINK_FAULT,
+				"its device is gone: plug it in, and start this program again");
+	u->gone = gone;
 	if (up == u->up)
 		return;
 	u->up = up;
+	uplink_tell(u, up ? NODE_UPLINK_UP : NODE_UPLINK_DOWN, NULL);
 	veb_set_uplink(u->member, up);
-	node_tell(u->network->node, up ? NODE_UPLINK_UP : NODE_UPLINK_DOWN, u->network->conf.name,
-			u->port.name);
 }
 
 void

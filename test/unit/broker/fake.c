@@ -37,7 +37,8 @@ static char control_path[64], poller_path[64];
 static char config_path[64];
 const char *fake_config;
 bool fake_applies;
-static int listen_fd, poller_end, broker_end, broker_signal, broker_ret;
+static int listen_fd, poller_end, poller_event, broker_end, broker_signal, broker_ret;
+static json_t *told_event; /* the poller's, to be told */
 static pthread_t poller_thread, broker_thread;
 static bool poller_runs;
 static struct broker *broker;
@@ -133,18 +134,46 @@ poller_call(void *ctx, struct serve_request *request)
 	return ret;
 }
 
+static void
+tell_event(struct serve *serve)
+{
+	eventfd_t value;
+	json_t *event;
+
+	eventfd_read(poller_event, &value);
+	pthread_mutex_lock(&lock);
+	event = told_event;
+	told_event = NULL;
+	pthread_mutex_unlock(&lock);
+	if (event != NULL)
+		serve_event(serve, event);
+}
+
 static void *
 poller_main(void *arg)
 {
 	struct serve *serve = serve_create(listen_fd, poller_call, NULL);
 	struct pollfd pfds[] = { { .fd = poller_end, .events = POLLIN },
-		{ .fd = serve_fd(serve), .events = POLLIN } };
+		{ .fd = serve_fd(serve), .events = POLLIN },
+		{ .fd = poller_event, .events = POLLIN } };
 
 	(void)arg;
-	while (poll(pfds, 2, -1) > 0 && pfds[0].revents == 0)
+	while (poll(pfds, 3, -1) > 0 && pfds[0].revents == 0) {
+		if (pfds[2].revents != 0)
+			tell_event(serve);
 		serve_run(serve);
+	}
 	serve_free(serve);
 	return NULL;
+}
+
+void
+fake_tell(json_t *event)
+{
+	pthread_mutex_lock(&lock);
+	told_event = event;
+	pthread_mutex_unlock(&lock);
+	eventfd_write(poller_event, 1);
 }
 
 void
@@ -156,6 +185,7 @@ fake_poller_start(void)
 	fds = json_object();
 	pthread_mutex_unlock(&lock);
 	poller_end = eventfd(0, EFD_CLOEXEC);
+	poller_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert_int_equal(pthread_create(&poller_thread, NULL, poller_main, NULL), 0);
 	poller_runs = true;
 }
@@ -172,6 +202,7 @@ fake_poller_stop(void)
 	eventfd_write(poller_end, 1);
 	pthread_join(poller_thread, NULL);
 	close(poller_end);
+	close(poller_event);
 	pthread_mutex_lock(&lock);
 	json_object_foreach(fds, name, value)
 	{

@@ -74,6 +74,9 @@ json_t *fake_call(const char *method, const char *parameters);
 /* The same: a connection that is not waited for. */
 int fake_send(const char *method, const char *parameters);
 
+/* The poller tells an event. */
+void fake_tell(json_t *event);
+
 /* A connection to the control socket. */
 int fake_dial(void);
 
