@@ -11,6 +11,7 @@
 #include <rte_common.h>
 
 #include "broker/netif.h"
+#include "node/words.h"
 #include "poller.h"
 #include "poller_list.h"
 #include "profile.h"
@@ -50,8 +51,8 @@ link_of(const char *word)
 {
 	unsigned int i;
 
-	for (i = 0; i < VEB_LINKS; i++)
-		if (strcmp(poller_links[i], word) == 0)
+	for (i = 0; i < NODE_LINKS; i++)
+		if (strcmp(node_links[i], word) == 0)
 			return (enum veb_link)i;
 	return VEB_LINK_AUTO;
 }
@@ -72,7 +73,7 @@ refuse(struct serve_request *r, const char *id, const char *parameter, const cha
 	struct node_error error = { .id = id };
 
 	snprintf(error.parameter, sizeof(error.parameter), "%.31s", parameter);
-	snprintf(error.text, sizeof(error.text), "%.255s", text);
+	snprintf(error.text, sizeof(error.text), "%.*s", NODE_TEXT_SIZE - 1, text);
 	return failed(r, &error);
 }
 

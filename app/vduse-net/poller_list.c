@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <rte_common.h>
 
+#include "node/words.h"
 #include "poller_list.h"
 #include "profile.h"
-
-#define BIT(word) (UINT64_C(1) << (word))
-
-const char *const poller_links[VEB_LINKS] = {
-	[VEB_LINK_AUTO] = "auto",
-	[VEB_LINK_UP] = "up",
-	[VEB_LINK_DOWN] = "down",
-};
 
 const char *
 poller_argument(const struct serve_request *r, const char *name)
@@ -79,18 +71,11 @@ static json_t *
 list_vlans(const struct veb_vlans *vlans)
 {
 	json_t *list = json_array();
-	unsigned int id, last;
-	char text[16];
+	char text[NODE_VLANS_SIZE];
+	unsigned int id = 0;
 
-	for (id = 0; id < 4096; id = last + 1) {
-		last = id;
-		if ((vlans->bits[id / 64] & BIT(id % 64)) == 0)
-			continue;
-		while (last < 4095 && (vlans->bits[(last + 1) / 64] & BIT((last + 1) % 64)) != 0)
-			last++;
-		snprintf(text, sizeof(text), last > id ? "%u-%u" : "%u", id, last);
+	while (node_vlans_next(vlans, &id, text))
 		json_array_append_new(list, json_string(text));
-	}
 	return list;
 }
 
@@ -98,13 +83,11 @@ static json_t *
 list_prefixes(const struct node_container_conf *conf)
 {
 	json_t *list = json_array();
-	char host[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN + 5];
+	char text[NODE_PREFIX_SIZE];
 	unsigned int i;
 
 	for (i = 0; i < conf->nb_prefixes; i++) {
-		inet_ntop(conf->prefixes[i].ipv6 ? AF_INET6 : AF_INET, conf->prefixes[i].addr, host,
-				sizeof(host));
-		snprintf(text, sizeof(text), "%s/%u", host, conf->prefixes[i].len);
+		node_prefix_text(&conf->prefixes[i], text);
 		json_array_append_new(list, json_string(text));
 	}
 	return list;
@@ -124,7 +107,7 @@ rules_of(const struct node_container_conf *conf)
 			conf->max_macs, "max_tx_rate", (int)conf->max_tx_rate, "max_rx_rate",
 			(int)conf->max_rx_rate, "burst", (int)conf->burst, "bum_rate",
 			(int)conf->bum_rate, "isolated", conf->isolated, "link",
-			poller_links[conf->link], "queues", conf->queues, "queue_size",
+			node_links[conf->link], "queues", conf->queues, "queue_size",
 			conf->queue_size, "profile", profile_words[conf->profile], "trunk",
 			list_vlans(&conf->trunk), "ip", list_prefixes(conf));
 	if (conf->mirror[0] != '\0')

@@ -7,10 +7,6 @@
 
 #include "poller.h"
 
-/* The words of enum veb_link. */
-#define VEB_LINKS 3
-extern const char *const poller_links[VEB_LINKS];
-
 /** A parameter that is a string; "": it is not given. */
 const char *poller_argument(const struct serve_request *request, const char *name);
 

@@ -35,7 +35,7 @@ broker_now(void)
 void
 broker_fault(struct broker *b, const char *container, const char *format, ...)
 {
-	char text[256];
+	char text[CONTROL_TEXT_SIZE];
 	json_t *event;
 	va_list args;
 

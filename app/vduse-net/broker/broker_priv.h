@@ -144,7 +144,10 @@ int job_fail(struct job *job, const char *id, const char *parameter, const char 
 		__attribute__((format(printf, 4, 5)));
 
 /* change_network.c, for both: the job's error */
-int change_differs(struct job *job, const struct varlink_params *words, int row, const void *there);
+
+/** Each word of which that differs, with both values. @return 1: none does; -EINVAL */
+int change_compare(struct job *job, const struct varlink_params *words, const void *there,
+		const void *asked, uint64_t which);
 int change_no_network(struct job *job, const char *name);
 int change_no_memory(struct job *job);
 

@@ -302,7 +302,7 @@ begin_container(struct broker *b, struct job *job)
 {
 	struct control_container *conf = &job->conf.container;
 	struct store_container *container;
-	int row, ret = 0;
+	int ret = 0;
 
 	broker_mutex_lock(&b->lock);
 	container = store_container(&b->store, conf->name);
@@ -311,10 +311,8 @@ begin_container(struct broker *b, struct job *job)
 				"%s: one of that name is not wholly removed yet; the log says why",
 				conf->name);
 	} else if (container != NULL) {
-		row = control_differ(&control_container_words, conf, &container->conf, conf->given);
-		ret = row < 0 ? 1
-			      : change_differs(job, &control_container_words, row,
-						&container->conf);
+		ret = change_compare(
+				job, &control_container_words, &container->conf, conf, conf->given);
 	} else if (store_network(&b->store, conf->network) == NULL) {
 		ret = change_no_network(job, conf->network);
 	} else {

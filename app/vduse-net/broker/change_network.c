@@ -3,6 +3,7 @@
 /* Networks are added, changed and removed; and what is said where that cannot be. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "broker/broker_priv.h"
@@ -20,15 +21,36 @@ change_write(struct broker *b, struct job *job)
 					  b->store.path, strerror(-ret));
 }
 
-int
-change_differs(struct job *job, const struct varlink_params *words, int row, const void *there)
+static const char *
+value_or_none(const struct varlink_param *word, const void *conf, char value[CONTROL_VALUE_MAX])
 {
-	char value[CONTROL_VALUE_MAX];
+	control_value(word, conf, value, CONTROL_VALUE_MAX);
+	return value[0] != '\0' ? value : "none";
+}
 
-	control_value(&words->rows[row], there, value, sizeof(value));
-	return job_fail(job, "Differs", words->rows[row].name,
-			"it is there with %s %.128s: change it with set, or remove it first",
-			words->rows[row].name, value[0] != '\0' ? value : "of none");
+int
+change_compare(struct job *job, const struct varlink_params *words, const void *there,
+		const void *asked, uint64_t which)
+{
+	char text[CONTROL_TEXT_SIZE - 256], is[CONTROL_VALUE_MAX], wanted[CONTROL_VALUE_MAX];
+	const int first = control_differ(words, there, asked, which);
+	const struct varlink_param *word;
+	size_t n = 0;
+	int row;
+
+	for (row = first; row >= 0 && n < sizeof(text);
+			row = control_differ(words, there, asked, which)) {
+		word = &words->rows[row];
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s %.128s, not %.128s",
+				n > 0 ? "; " : "", word->name, value_or_none(word, there, is),
+				value_or_none(word, asked, wanted));
+		which &= ~BIT(row);
+	}
+	return first < 0 ? 1
+			 : job_fail(job, "Differs", words->rows[first].name,
+					   "it is there with %s: change it with set, or remove it "
+					   "first",
+					   text);
 }
 
 int
@@ -65,14 +87,13 @@ begin_network(struct broker *b, struct job *job)
 {
 	const struct control_network *conf = &job->conf.network;
 	struct store_network *network;
-	int row, ret = 0;
+	int ret = 0;
 
 	broker_mutex_lock(&b->lock);
 	network = store_network(&b->store, conf->name);
 	if (network != NULL) {
-		row = control_differ(&control_network_words, conf, &network->conf, conf->given);
-		ret = row < 0 ? 1
-			      : change_differs(job, &control_network_words, row, &network->conf);
+		ret = change_compare(
+				job, &control_network_words, &network->conf, conf, conf->given);
 	} else if (store_add_network(&b->store, conf) == NULL) {
 		ret = change_no_memory(job);
 	}

@@ -17,7 +17,7 @@
 __attribute__((format(printf, 3, 4))) static void
 found(struct job *job, const char *severity, const char *fmt, ...)
 {
-	char text[CONTROL_ERROR_MAX];
+	char text[CONTROL_TEXT_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);

@@ -12,6 +12,7 @@
 #include "node_priv.h"
 #include "request.h"
 #include "say.h"
+#include "words.h"
 
 /* What is to be shown by a driver's frames that are cut for it: nothing but whole ones. */
 struct cut {
@@ -474,29 +475,17 @@ check(const struct node_container_conf *conf, struct node_error *error)
 	return 0;
 }
 
-/* 1: it is there as it is asked for; 0: it is not there. */
+/* 1: it is there as it is asked for. */
 static int
 compare(const struct container *c, const struct node_container_conf *conf, struct node_error *error)
 {
-	struct node_container_conf a = c->conf, b = *conf;
-	const char *word;
+	char text[NODE_TEXT_SIZE - 256];
+	const char *word = node_differs(&c->conf, conf, text, sizeof(text));
 
-	/* one that was not asked for is whatever it is */
-	if (rte_is_zero_ether_addr(&b.mac))
-		b.mac = a.mac;
-	a.fd = b.fd;
-	a.state_dir = b.state_dir;
-	/* both were zeroed as a whole; NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
-	if (memcmp(&a, &b, sizeof(a)) == 0)
+	if (word == NULL)
 		return 1;
-	word = strcmp(a.network, b.network) != 0         ? "network"
-	       : !rte_is_same_ether_addr(&a.mac, &b.mac) ? "mac"
-	       : a.vlan != b.vlan                        ? "vlan"
-							 : "";
 	return node_fail(error, -EEXIST, NODE_WHY("Differs", word),
-			"container %s is there, and otherwise: change it with set, or remove it "
-			"first",
-			conf->name);
+			"it is there with %s: change it with set, or remove it first", text);
 }
 
 void

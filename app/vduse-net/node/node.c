@@ -191,17 +191,42 @@ has_uplinks(const struct network *n, const struct node_network_conf *conf)
 	       memcmp(n->conf.uplinks, conf->uplinks, sizeof(conf->uplinks)) == 0;
 }
 
+#define UPLINKS_SIZE (NODE_UPLINKS_MAX * NODE_UPLINK_SIZE)
+#define CHANGE_IT    ": change it with set, or remove it first"
+
+static void
+uplinks_text(const struct node_network_conf *conf, char text[UPLINKS_SIZE])
+{
+	unsigned int i;
+	size_t n = 0;
+
+	snprintf(text, UPLINKS_SIZE, "none");
+	for (i = 0; i < conf->nb_uplinks && n < UPLINKS_SIZE; i++)
+		n += (size_t)snprintf(text + n, UPLINKS_SIZE - n, "%s%s", n > 0 ? "," : "",
+				conf->uplinks[i]);
+}
+
 static int
 compare_network(const struct network *n, const struct node_network_conf *conf,
 		struct node_error *error)
 {
-	if (n->conf.mtu != conf->mtu)
-		return node_fail(error, -EEXIST, NODE_WHY("Differs", "mtu"),
-				"network %s is there with another MTU: %u", conf->name, n->mtu);
-	if (!has_uplinks(n, conf))
+	const bool other_uplinks = !has_uplinks(n, conf), other_mtu = n->conf.mtu != conf->mtu;
+	char is[UPLINKS_SIZE], asked[UPLINKS_SIZE];
+
+	if (!other_uplinks && !other_mtu)
+		return 1;
+	uplinks_text(&n->conf, is);
+	uplinks_text(conf, asked);
+	if (!other_mtu)
 		return node_fail(error, -EEXIST, NODE_WHY("Differs", "uplinks"),
-				"network %s is there with other uplinks", conf->name);
-	return 1;
+				"it is there with uplinks %s, not %s" CHANGE_IT, is, asked);
+	if (!other_uplinks)
+		return node_fail(error, -EEXIST, NODE_WHY("Differs", "mtu"),
+				"it is there with mtu %u, not %u" CHANGE_IT, n->conf.mtu,
+				conf->mtu);
+	return node_fail(error, -EEXIST, NODE_WHY("Differs", "uplinks"),
+			"it is there with uplinks %s, not %s; mtu %u, not %u" CHANGE_IT, is, asked,
+			n->conf.mtu, conf->mtu);
 }
 
 static int

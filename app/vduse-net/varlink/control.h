@@ -24,10 +24,13 @@ extern const struct varlink_interface control_interface;
 
 struct control;
 
+/* Every word of a container with two values. */
+#define CONTROL_TEXT_SIZE 4096
+
 struct control_error {
-	char id[48];        /* as CONTROL_INTERFACE ".NoSuchNetwork" */
-	char parameter[32]; /* which, or "" */
-	char text[256];     /* a sentence: cause and cure */
+	char id[48];                  /* as CONTROL_INTERFACE ".NoSuchNetwork" */
+	char parameter[32];           /* which, or "" */
+	char text[CONTROL_TEXT_SIZE]; /* a sentence: cause and cure */
 };
 
 /* What a method asks of the backend. It is there until control_done(), or gone(). */

@@ -46,6 +46,21 @@ fake_refused(const char *method, const char *parameters, const char *id, const c
 	json_decref(answer);
 }
 
+/* Each difference, with both values. */
+static void
+differs(const char *method, const char *parameters, const char *want)
+{
+	json_t *answer = fake_call(method, parameters);
+	char text[512];
+
+	snprintf(text, sizeof(text), "it is there with %s: change it with set, or remove it first",
+			want);
+	assert_string_equal(json_string_value(json_object_get(
+					    json_object_get(answer, "parameters"), "text")),
+			text);
+	json_decref(answer);
+}
+
 static size_t
 stored(void)
 {
@@ -108,6 +123,14 @@ test_add(void **state)
 	assert_int_equal(fake_changed("AddContainer", C1_ALL), 0);
 	assert_int_equal(fake_changed("AddContainer", C1), 0);
 	fake_refused("AddContainer", C1 ",\"vlan\":101", "Differs", "vlan");
+	differs("AddContainer",
+			C1 ",\"vlan\":101,\"ip\":[\"10.0.0.2\"],\"trust\":true,\"address\":[],"
+			   "\"route\":[\"default via 10.0.0.9\"],\"ifname\":\"eth0\"",
+			"vlan 100, not 101; ip none, not 10.0.0.2; trust off, not on; address "
+			"10.0.0.2/24, not none; route default via 10.0.0.1, not default via "
+			"10.0.0.9");
+	differs("AddNetwork", "\"name\":\"net0\",\"mtu\":1500,\"uplinks\":[\"p0\",\"p1\"]",
+			"uplinks none, not p0,p1; mtu 1400, not 1500");
 	fake_refused("AddNetwork", "\"name\":\"net0\",\"mtu\":1500", "Differs", "mtu");
 	fake_refused("RemoveNetwork", "\"name\":\"net0\"", "NetworkInUse", "name");
 	assert_int_equal(fake_changed("RemoveContainer", "\"name\":\"c1\""), 1);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A node whose networks and containers are added again, otherwise, and in another order. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "node_rig.h"
+
+static struct node_error error;
+
+static void
+is_error(int ret, const char *id, const char *parameter)
+{
+	assert_true(ret < 0);
+	assert_string_equal(error.id, id);
+	assert_string_equal(error.parameter, parameter);
+}
+
+/* Of c1 with one field changed: that one, and no other. */
+#define DIFFERS(field, value, word, says)                                                       \
+	do {                                                                                    \
+		conf = node_rig_conf(0);                                                        \
+		conf.field = value;                                                             \
+		is_error(node_container_add(r->node, &conf, &error), NODE_ID("Differs"), word); \
+		assert_string_equal(error.text, "it is there with " word " " says               \
+						": change it with set, or remove it first");    \
+	} while (0)
+
+static void
+each_difference_is_named(void **state)
+{
+	struct node_rig *r = *state;
+	struct node_container_conf conf;
+	struct node_network_conf network = { .name = "net0", .nb_uplinks = 1, .mtu = 1300 };
+	char want[256];
+
+	DIFFERS(network[3], '9', "network", "net0, not net9");
+	DIFFERS(mac.addr_bytes[4], 7, "mac", "02:00:00:00:00:01, not 02:00:00:00:07:01");
+	DIFFERS(vlan, 4094, "vlan", "0, not 4094");
+	DIFFERS(qos, 7, "qos", "0, not 7");
+	DIFFERS(trunk.bits[0], 0x706, "trunk", "none, not 1-2,8-10");
+	DIFFERS(spoofchk, false, "spoofchk", "on, not off");
+	DIFFERS(nb_prefixes, 1, "ip", "none, not 0.0.0.0/0");
+	DIFFERS(trust, true, "trust", "off, not on");
+	DIFFERS(max_macs, 5, "max_macs", "64, not 5");
+	DIFFERS(max_tx_rate, 100000, "max_tx_rate", "0, not 100000");
+	DIFFERS(max_rx_rate, 5, "max_rx_rate", "0, not 5");
+	DIFFERS(burst, 5, "burst", "0, not 5");
+	DIFFERS(bum_rate, 5, "bum_rate", "0, not 5");
+	DIFFERS(isolated, true, "isolated", "off, not on");
+	DIFFERS(link, VEB_LINK_DOWN, "link", "auto, not down");
+	DIFFERS(mirror[0], 'm', "mirror", "none, not m");
+	DIFFERS(queues, 2, "queues", "1, not 2");
+	DIFFERS(queue_size, 128, "queue_size", "256, not 128");
+	DIFFERS(profile, RTE_VDUSE_NET_PROFILE_TX, "profile", "latency, not tx");
+	DIFFERS(attach, RTE_VDUSE_ATTACH_VHOST, "attach", "none, not vhost");
+	/* all of them */
+	conf.vlan = 3;
+	is_error(node_container_add(r->node, &conf, &error), NODE_ID("Differs"), "vlan");
+	assert_non_null(strstr(error.text, " vlan 0, not 3; attach none, not vhost: "));
+	snprintf(network.uplinks[0], sizeof(network.uplinks[0]), "other");
+	is_error(node_network_add(r->node, &network, &error), NODE_ID("Differs"), "uplinks");
+	snprintf(want, sizeof(want),
+			"it is there with uplinks %s, not other; mtu 0, not 1300: ", r->uplink);
+	assert_int_equal(strncmp(error.text, want, strlen(want)), 0);
+	snprintf(network.uplinks[0], sizeof(network.uplinks[0]), "%s", r->uplink);
+	is_error(node_network_add(r->node, &network, &error), NODE_ID("Differs"), "mtu");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define NODE_TEST(f) cmocka_unit_test_setup_teardown(f, node_rig_setup, node_rig_teardown)
+		NODE_TEST(each_difference_is_named),
+	};
+
+	return UNIT_RUN("node_change", tests);
+}
