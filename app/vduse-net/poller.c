@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <rte_common.h>
@@ -221,34 +220,18 @@ network_change(struct poller *p, struct serve_request *r)
 	return ret < 0 ? failed(r, &error) : ret;
 }
 
-/* Who fails to take a device may have closed it or not: it must not stay busy. */
-static void
-close_left(int fd, const struct stat *was)
-{
-	struct stat now;
-
-	if (fstat(fd, &now) == 0 && now.st_dev == was->st_dev && now.st_ino == was->st_ino)
-		close(fd);
-}
-
 static int
 container_add(struct poller *p, struct serve_request *r)
 {
 	struct node_container_conf conf;
 	struct node_error error = { 0 };
-	struct stat device;
 	uint64_t given;
 	int ret;
 
 	if (read_container(p, r, &conf, &given) != 0)
 		return -EINVAL;
-	if (r->fd >= 0 && fstat(r->fd, &device) < 0)
-		return refuse(r, CONTROL_INTERFACE ".Kernel", "name", strerror(errno));
 	conf.fd = r->fd;
-	r->fd = -1; /* the node's */
 	ret = node_container_add(p->node, &conf, &error);
-	if (ret != 0 && conf.fd >= 0)
-		close_left(conf.fd, &device);
 	return ret < 0 ? failed(r, &error) : ret;
 }
 

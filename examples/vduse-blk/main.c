@@ -251,25 +251,24 @@ blk_create(struct blk *blk)
 		.seg_max = rte_cpu_to_le_32(BLK_SEGS_MAX),
 		.blk_size = rte_cpu_to_le_32(BLK_SECTOR),
 	};
-	const struct rte_vduse_conf conf = {
-		.name = blk->name,
-		.features = RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM) |
-			    RTE_BIT64(VIRTIO_F_RING_PACKED) | RTE_BIT64(VIRTIO_F_IN_ORDER) |
-			    RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) |
-			    RTE_BIT64(VIRTIO_RING_F_EVENT_IDX) | RTE_BIT64(VIRTIO_BLK_F_FLUSH) |
-			    RTE_BIT64(VIRTIO_BLK_F_SEG_MAX) | RTE_BIT64(VIRTIO_BLK_F_BLK_SIZE) |
-			    (blk->read_only ? RTE_BIT64(VIRTIO_BLK_F_RO) : 0),
-		.device_id = VIRTIO_ID_BLOCK,
-		.nb_queues = 1,
-		.first_control_queue = 1,
-		.queue_size = BLK_QUEUE_SIZE,
-		.config = &config,
-		.config_size = sizeof(config),
-		.ops = &ops,
-		.priv = blk,
-		.state_dir = blk->state_dir,
-	};
+	struct rte_vduse_conf conf;
 
+	rte_vduse_conf_init(&conf);
+	conf.name = blk->name;
+	conf.device_id = VIRTIO_ID_BLOCK;
+	conf.features = RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM) |
+			RTE_BIT64(VIRTIO_F_RING_PACKED) | RTE_BIT64(VIRTIO_F_IN_ORDER) |
+			RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) |
+			RTE_BIT64(VIRTIO_RING_F_EVENT_IDX) | RTE_BIT64(VIRTIO_BLK_F_FLUSH) |
+			RTE_BIT64(VIRTIO_BLK_F_SEG_MAX) | RTE_BIT64(VIRTIO_BLK_F_BLK_SIZE) |
+			(blk->read_only ? RTE_BIT64(VIRTIO_BLK_F_RO) : 0);
+	conf.nb_queues = 1;
+	conf.queue_size = BLK_QUEUE_SIZE;
+	conf.config = &config;
+	conf.config_size = sizeof(config);
+	conf.ops = &ops;
+	conf.priv = blk;
+	conf.state_dir = blk->state_dir;
 	return rte_vduse_dev_create(&conf, &blk->dev);
 }
 

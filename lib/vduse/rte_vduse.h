@@ -125,12 +125,16 @@ struct rte_vduse_ops {
 	int (*can_adopt)(void *priv, const char *name);
 };
 
-/** Attributes in /sys/class/vduse/NAME; zeroed: the kernel's own choice. */
+/** Attributes in /sys/class/vduse/NAME; rte_vduse_conf_init() leaves each to the kernel. */
 struct rte_vduse_tuning {
-	/** Seconds the kernel waits for an answer before it gives the device up, plus one; 1: for
-	 * ever. */
-	uint32_t msg_timeout_plus_1;
-	/** Bytes of the bounce region of the virtio-vdpa case, 1 MiB to 1 GiB (from Linux 6.4 on).
+	/**
+	 * Seconds the kernel waits for an answer before it gives the device up; 0: for ever;
+	 * -1: the kernel's own choice.
+	 */
+	int32_t msg_timeout;
+	/**
+	 * Bytes of the bounce region of the virtio-vdpa case, 1 MiB to 1 GiB (from Linux 6.4 on);
+	 * 0: the kernel's own choice.
 	 */
 	uint32_t bounce_size;
 	/** CPUs where interrupt callbacks run, a mask as in sysfs, "ff" or "3,ffffffff"; NULL: any.
@@ -146,7 +150,10 @@ struct rte_vduse_caps {
 	bool features;           /**< and with the features asked for */
 };
 
-/** How to create a device. */
+/**
+ * How to create a device: rte_vduse_conf_init(), and then what is to be otherwise. Texts, and the
+ * configuration, are copied.
+ */
 struct rte_vduse_conf {
 	const char *name;    /**< in /dev/vduse, on the bus: 1 to 255 bytes, no '/' */
 	uint32_t device_id;  /**< virtio device id, e.g. 1: network */
@@ -155,7 +162,7 @@ struct rte_vduse_conf {
 	uint16_t queue_size; /**< largest size of each, in descriptors */
 	/**
 	 * Queues from here on are in a group of their own and served by ops->kick;
-	 * nb_queues: none. The library's own owner may serve another at ops->start.
+	 * nb_queues or more: none. The library's own owner may serve another at ops->start.
 	 */
 	uint16_t first_control_queue;
 	const void *config; /**< initial configuration space, copied */
@@ -179,10 +186,12 @@ struct rte_vduse_conf {
 	 */
 	bool adopt;
 	/**
-	 * With adopt: its open file descriptor plus one, owned by the device
-	 * from then on; 0: open /dev/vduse/NAME.
+	 * With adopt, or a state file: its open file descriptor; -1: open /dev/vduse/NAME. It
+	 * is the device's once rte_vduse_dev_ready() has returned 0. Until then, and where that
+	 * or the creation fails, it is the caller's, who closes it; it is made non-blocking in
+	 * any case.
 	 */
-	int adopt_fd_plus_1;
+	int adopt_fd;
 	/**
 	 * Folder of the state file, NULL: none. With it a process that was killed
 	 * is followed by another with the same name, to which the device's driver
@@ -219,6 +228,12 @@ struct rte_vduse_conf {
 	 */
 	bool keep_unattached;
 };
+
+/**
+ * Defaults: nothing is asked for. What may be not given, where 0 is a value, is -1; there are no
+ * control queues. Without name, device_id, features, queues and ops it cannot be created.
+ */
+void rte_vduse_conf_init(struct rte_vduse_conf *conf);
 
 /** State of a device at one moment. */
 struct rte_vduse_info {

@@ -13,20 +13,16 @@ static int
 devices_start(struct rte_mempool *pool, unsigned int wanted, const char *name)
 {
 	char names[IDLE_MAX][IDLE_NAME];
-	struct rte_vduse_net_conf conf = {
-		.queue_pairs = 1,
-		.queue_size = 256,
-		.mtu = 1500,
-		.mac = { .addr_bytes = { 2 } },
-		.speed = UINT32_MAX,
-	};
+	struct rte_vduse_net_conf conf;
 	unsigned int i;
 	int err;
 
+	rte_vduse_net_conf_init(&conf);
+	conf.mac.addr_bytes[0] = 2;
 	device_pool = pool;
 	for (i = 0; i < wanted; i++) {
 		snprintf(names[i], sizeof(names[i]), "%s.%u", name, i);
-		conf.name = names[i];
+		conf.dev.name = names[i];
 		err = rte_vduse_net_create(&conf, &devices[i]);
 		if (err == 0)
 			err = rte_vduse_net_set_link(devices[i], true);

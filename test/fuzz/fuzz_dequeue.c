@@ -21,7 +21,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	fuzz_init();
 	fuzz_dev_create(&plain, 1);
-	conf.name = "fuzz-zero";
+	conf.dev.name = "fuzz-zero";
 	conf.zero_copy_min = ZERO_COPY_MIN;
 	fuzz_dev_create_as(&zero_copy, &conf);
 	return 0;

@@ -33,9 +33,11 @@ struct rte_vduse_net_conf
 fuzz_dev_conf(uint16_t pairs)
 {
 	return (struct rte_vduse_net_conf){
-		.name = "fuzz",
+		.dev.adopt_fd = -1,
+		.dev.tuning.msg_timeout = -1,
+		.dev.name = "fuzz",
 		.queue_pairs = pairs,
-		.queue_size = FUZZ_QUEUE_SIZE,
+		.dev.queue_size = FUZZ_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 2 } },
 		.mtu = 1500,
 		.profile = RTE_VDUSE_NET_PROFILE_BULK,
@@ -48,7 +50,7 @@ fuzz_dev_create_as(struct fuzz_dev *fd, const struct rte_vduse_net_conf *conf)
 	memset(fd, 0, sizeof(*fd));
 	FUZZ_CHECK(rte_vduse_net_create(conf, &fd->net) == 0);
 	FUZZ_CHECK(rte_vduse_net_set_link(fd->net, true) == 0);
-	fd->dev = fk_find(conf->name);
+	fd->dev = fk_find(conf->dev.name);
 	FUZZ_CHECK(fd->dev != NULL);
 	fd->pairs = conf->queue_pairs;
 	fd->nb_vqs = fk_nb_vqs(fd->dev);

@@ -34,10 +34,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(memchr(conf.name, '\0', sizeof(conf.name)) != NULL && conf.name[0] != '\0');
 	FUZZ_CHECK(memchr(conf.affinity, '\0', sizeof(conf.affinity)) != NULL);
 	FUZZ_CHECK(conf.net.queue_pairs >= 1 && conf.net.queue_pairs <= RTE_VDUSE_NET_PAIRS_MAX);
-	FUZZ_CHECK(conf.net.queue_size > 0);
+	FUZZ_CHECK(conf.net.dev.queue_size > 0);
 	FUZZ_CHECK(conf.net.ring == RTE_VDUSE_NET_RING_PACKED ||
-			rte_is_power_of_2(conf.net.queue_size));
+			rte_is_power_of_2(conf.net.dev.queue_size));
 	FUZZ_CHECK(conf.net.mtu >= 68);
-	FUZZ_CHECK(conf.net.adopt_fd_plus_1 == 0 || conf.net.adopt);
+	FUZZ_CHECK(conf.net.dev.adopt_fd < 0 || conf.net.dev.adopt);
 	return 0;
 }

@@ -57,7 +57,7 @@ state_conf(const struct fuzz_rec *rec)
 {
 	struct rte_vduse_net_conf conf = fuzz_dev_conf(1 + (rec->b >> 15) % PAIRS);
 
-	conf.state_dir = dir;
+	conf.dev.state_dir = dir;
 	if (rec->a & FUZZ_ZERO_COPY)
 		conf.zero_copy_min = ZERO_COPY_MIN;
 	return conf;
@@ -303,10 +303,10 @@ state_go_on(struct rte_vduse_net_conf *conf, bool adopt)
 	int ret;
 
 	fd.resumed = true;
-	conf->adopt = adopt;
+	conf->dev.adopt = adopt;
 	ret = rte_vduse_net_create(conf, &fd.net);
 	if (!adopt && ret == -EEXIST) {
-		conf->adopt = true;
+		conf->dev.adopt = true;
 		ret = rte_vduse_net_create(conf, &fd.net);
 	}
 	FUZZ_CHECK(ret == 0);

@@ -107,21 +107,23 @@ void
 bench_create(struct bench *b, const struct bench_conf *conf)
 {
 	struct rte_vduse_net_conf net_conf = {
-		.name = bench_name(conf),
+		.dev.adopt_fd = -1,
+		.dev.tuning.msg_timeout = -1,
+		.dev.name = bench_name(conf),
 		.queue_pairs = conf->pairs != 0 ? conf->pairs : 1,
-		.queue_size = conf->queue_size != 0 ? conf->queue_size : BENCH_QUEUE_SIZE,
+		.dev.queue_size = conf->queue_size != 0 ? conf->queue_size : BENCH_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 		.zero_copy_min = conf->zero_copy_min,
 		.call_thread = conf->call_thread,
-		.umem = conf->umem,
-		.max_regions = conf->max_regions,
-		.max_memory = conf->max_memory,
-		.tuning.bounce_size = conf->umem ? BENCH_BOUNCE_SIZE : 0,
+		.dev.umem = conf->umem,
+		.dev.max_regions = conf->max_regions,
+		.dev.max_memory = conf->max_memory,
+		.dev.tuning.bounce_size = conf->umem ? BENCH_BOUNCE_SIZE : 0,
 		.event = bench_event,
 		.event_arg = b,
-		.state_dir = conf->state_dir,
-		.keep = conf->keep,
+		.dev.state_dir = conf->state_dir,
+		.dev.keep = conf->keep,
 	};
 
 	bench_init(b, conf);

@@ -36,12 +36,14 @@ resume_die(struct bench *b)
 struct rte_vduse_net_conf
 resume_conf(void)
 {
-	return (struct rte_vduse_net_conf){ .name = "unit",
+	return (struct rte_vduse_net_conf){ .dev.adopt_fd = -1,
+		.dev.tuning.msg_timeout = -1,
+		.dev.name = "unit",
 		.queue_pairs = 1,
-		.queue_size = 512,
+		.dev.queue_size = 512,
 		.mac = { { 2, 0, 0, 0, 0, 99 } },
 		.mtu = 1400,
-		.state_dir = resume_dir };
+		.dev.state_dir = resume_dir };
 }
 
 void

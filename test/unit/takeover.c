@@ -84,16 +84,18 @@ takeover_as_nobody(int fd, bool listening)
 int
 takeover_create(struct rte_vduse_net **net, bool takeover, bool keep)
 {
-	const struct rte_vduse_net_conf conf = { .name = "unit",
+	const struct rte_vduse_net_conf conf = { .dev.adopt_fd = -1,
+		.dev.tuning.msg_timeout = -1,
+		.dev.name = "unit",
 		.queue_pairs = 1,
-		.queue_size = BENCH_QUEUE_SIZE,
+		.dev.queue_size = BENCH_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
-		.takeover = takeover,
-		.keep = keep,
-		.keep_unattached = true,
-		.adopt = takeover,
-		.state_dir = takeover_dir };
+		.dev.takeover = takeover,
+		.dev.keep = keep,
+		.dev.keep_unattached = true,
+		.dev.adopt = takeover,
+		.dev.state_dir = takeover_dir };
 
 	return rte_vduse_net_create(&conf, net);
 }

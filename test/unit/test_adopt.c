@@ -17,9 +17,11 @@
 #include "os/netlink.h"
 
 static const struct rte_vduse_net_conf good_conf = {
-	.name = "unit",
+	.dev.adopt_fd = -1,
+	.dev.tuning.msg_timeout = -1,
+	.dev.name = "unit",
 	.queue_pairs = 1,
-	.queue_size = BENCH_QUEUE_SIZE,
+	.dev.queue_size = BENCH_QUEUE_SIZE,
 	.mac = { { 2, 0, 0, 0, 0, 1 } },
 	.mtu = 1500,
 };
@@ -70,13 +72,13 @@ foreign_destroy(void)
 }
 
 static struct rte_vduse_net *
-adopt(int fd_plus_1)
+adopt(int fd)
 {
 	struct rte_vduse_net_conf conf = good_conf;
 	struct rte_vduse_net *net;
 
-	conf.adopt = true;
-	conf.adopt_fd_plus_1 = fd_plus_1;
+	conf.dev.adopt = true;
+	conf.dev.adopt_fd = fd;
 	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
 	return net;
 }
@@ -105,10 +107,10 @@ test_by_name(void **state)
 {
 	(void)state;
 	foreign_create(true);
-	adopted_run(adopt(0));
+	adopted_run(adopt(-1));
 	/* and again */
 	unit_log_clear();
-	adopted_run(adopt(0));
+	adopted_run(adopt(-1));
 	foreign_destroy();
 }
 
@@ -123,7 +125,7 @@ test_by_fd(void **state)
 	fd = fk_sys.open_device("unit");
 	/* however its opener had it: the control thread must not wait in a read */
 	assert_int_equal(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK), 0);
-	net = adopt(fd + 1);
+	net = adopt(fd);
 	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
 	adopted_run(net);
 	foreign_destroy();
@@ -132,7 +134,7 @@ test_by_fd(void **state)
 static void
 test_not_there(void **state)
 {
-	struct rte_vduse_net *net = adopt(0);
+	struct rte_vduse_net *net = adopt(-1);
 
 	(void)state;
 	assert_int_equal(unit_log_count("adopted"), 0);
@@ -156,22 +158,25 @@ test_unknown_mac(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(file, sizeof(file), "%s/unit.state", dir);
 	memset(&conf.mac, 0, sizeof(conf.mac));
-	conf.adopt = true;
+	conf.dev.adopt = true;
 	foreign_create(true);
 	/* by name, by descriptor, with a folder that has no file of it, nor gets one that counts */
 	for (how = 0; how < 4; how++) {
 		unit_log_clear();
-		conf.adopt_fd_plus_1 = how == 1 ? fk_sys.open_device("unit") + 1 : 0;
-		conf.state_dir = how >= 2 ? dir : NULL;
+		conf.dev.adopt_fd = how == 1 ? fk_sys.open_device("unit") : -1;
+		conf.dev.state_dir = how >= 2 ? dir : NULL;
 		assert_int_equal(rte_vduse_net_create(&conf, &net), -EINVAL);
 		unit_assert_logged_once("unit: somebody else made it");
 		unit_assert_logged_once("mac=ADDRESS");
 		unit_assert_logged_once("\n");
+		/* and stays the caller's */
+		if (how == 1)
+			fk_sys.close(conf.dev.adopt_fd);
 	}
 	/* it was not touched: given the address it is served */
-	conf.state_dir = NULL;
+	conf.dev.state_dir = NULL;
 	unit_log_clear();
-	adopted_run(adopt(0));
+	adopted_run(adopt(-1));
 	foreign_destroy();
 	/* without a device there is one to be made, with an address of its own */
 	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
@@ -179,7 +184,7 @@ test_unknown_mac(void **state)
 	assert_true(rte_is_valid_assigned_ether_addr(&info.mac));
 	assert_int_equal(rte_vduse_net_destroy(net), 0);
 	/* and without `adopt` no address is a mistake */
-	conf.adopt = false;
+	conf.dev.adopt = false;
 	assert_int_equal(rte_vduse_net_create(&conf, &net), -EINVAL);
 	unit_assert_logged_once("is no unicast MAC address");
 	unlink(file);
@@ -198,8 +203,8 @@ test_known_mac(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
-	conf.adopt = true;
-	conf.state_dir = dir;
+	conf.dev.adopt = true;
+	conf.dev.state_dir = dir;
 	foreign_create(true);
 	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
 	assert_int_equal(rte_vduse_net_destroy(net), 0);
@@ -224,7 +229,7 @@ test_in_use(void **state)
 	(void)state;
 	foreign_create(false);
 	fd = fk_sys.open_device("unit");
-	conf.adopt = true;
+	conf.dev.adopt = true;
 	assert_int_equal(rte_vduse_net_create(&conf, &net), -EBUSY);
 	unit_assert_logged_once("cannot open its file in /dev/vduse");
 	unit_assert_logged_once("another process serves it");
@@ -237,7 +242,7 @@ static void
 before_up(struct bench *b, const struct bench_conf *conf)
 {
 	foreign_create(true);
-	bench_take(b, conf, adopt(0));
+	bench_take(b, conf, adopt(-1));
 	bench_drive(b);
 }
 
@@ -320,7 +325,7 @@ continue_run(const struct bench_conf *conf, unsigned int n)
 	before_dies(&b);
 	bench_send(&b, BENCH_BUFFERS + 256 * n, n, 60);
 	irqs = fk_irqs(b.dev, 1);
-	b.net = adopt(0);
+	b.net = adopt(-1);
 	assert_true(wait_for(&b, is_served));
 	assert_int_equal(rte_vduse_net_set_link(b.net, true), 0);
 	assert_int_equal(bench_info(&b).dev.driver_features, bench_features(conf));
@@ -371,7 +376,7 @@ test_continue_unmapped(void **state)
 	before_dies(&b);
 	bench_send(&b, BENCH_BUFFERS + 256, 1, 60);
 	fk_unmap_all(b.dev);
-	b.net = adopt(0);
+	b.net = adopt(-1);
 	assert_true(wait_for(&b, is_started));
 	assert_null(bench_dequeue(&b));
 	guest_map(&b.guest, b.dev);
@@ -393,7 +398,7 @@ test_continue_packed_unused(void **state)
 	before_up(&b, &conf);
 	before_dies(&b);
 	bench_send(&b, BENCH_BUFFERS, 0, 60);
-	b.net = adopt(0);
+	b.net = adopt(-1);
 	assert_true(wait_for(&b, is_served));
 	transmit(&b, 0, 1);
 	bench_down(&b);
@@ -413,7 +418,7 @@ test_packed_used(void **state)
 	transmit(&b, 0, 1);
 	before_dies(&b);
 	bench_send(&b, BENCH_BUFFERS, 1, 60);
-	b.net = adopt(0);
+	b.net = adopt(-1);
 	assert_true(wait_for(&b, is_broken));
 	assert_null(bench_dequeue(&b));
 	/* answered behind what the control thread logs */

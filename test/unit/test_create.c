@@ -11,9 +11,11 @@
 #include "bench.h"
 
 static const struct rte_vduse_net_conf good_conf = {
-	.name = "unit",
+	.dev.adopt_fd = -1,
+	.dev.tuning.msg_timeout = -1,
+	.dev.name = "unit",
 	.queue_pairs = 1,
-	.queue_size = 256,
+	.dev.queue_size = 256,
 	.mac = { { 2, 0, 0, 0, 0, 1 } },
 	.mtu = 1500,
 };
@@ -44,11 +46,11 @@ test_names(void **state)
 	(void)state;
 	memset(long_name, 'x', RTE_VDUSE_NAME_MAX + 1);
 	for (i = 0; i < RTE_DIM(bad); i++) {
-		conf.name = bad[i];
+		conf.dev.name = bad[i];
 		assert_refused(&conf, -EINVAL, "cannot be a file in /dev/vduse");
 	}
 	long_name[RTE_VDUSE_NAME_MAX] = '\0';
-	conf.name = long_name;
+	conf.dev.name = long_name;
 	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
 	assert_non_null(fk_find(long_name));
 	assert_int_equal(rte_vduse_net_destroy(net), 0);
@@ -71,7 +73,7 @@ test_ranges(void **state)
 	(void)state;
 	for (i = 0; i < RTE_DIM(bad_sizes); i++) {
 		conf = good_conf;
-		conf.queue_size = bad_sizes[i];
+		conf.dev.queue_size = bad_sizes[i];
 		assert_refused(&conf, -EINVAL, "queue size");
 	}
 	for (i = 0; i < RTE_DIM(bad_mtus); i++) {
@@ -258,6 +260,32 @@ test_multi_queue(void **state)
 	assert_int_equal(rte_vduse_net_destroy(net), 0);
 }
 
+/* The defaults, a name and an address are enough; whatever the memory held before. */
+static void
+test_defaults(void **state)
+{
+	struct rte_vduse_net_conf conf;
+	struct rte_vduse_net_info info;
+	struct virtio_net_config shown;
+	struct rte_vduse_net *net;
+
+	(void)state;
+	memset(&conf, 0xa5, sizeof(conf));
+	rte_vduse_net_conf_init(&conf);
+	conf.dev.name = "unit";
+	conf.mac = good_conf.mac;
+	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
+	rte_vduse_net_info(net, &info);
+	assert_int_equal(info.queue_pairs, 1);
+	assert_int_equal(info.mtu, 1500);
+	assert_false(info.dev.resumed);
+	assert_int_equal(fk_nb_vqs(fk_find("unit")), 2);
+	assert_int_equal(fk_attr_writes(fk_find("unit")), 0);
+	fk_config(fk_find("unit"), 0, &shown, sizeof(shown));
+	assert_int_equal(shown.speed, UINT32_MAX);
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+}
+
 /* Whatever call fails, nothing is left, and the next attempt succeeds. */
 static void
 failures_run(const struct rte_vduse_net_conf *conf, unsigned int least)
@@ -319,10 +347,10 @@ test_no_memory(void **state)
 	(void)state;
 	unit_kernel(&(struct fk_conf){ .allow_ctrl_vq = true });
 	conf.queue_pairs = RTE_VDUSE_NET_PAIRS_MAX;
-	conf.queue_size = 32768;
+	conf.dev.queue_size = 32768;
 	for (n = 0; n < FK_DEVS_MAX && ret == 0; n++) {
 		snprintf(names[n], sizeof(names[n]), "d%u", n);
-		conf.name = names[n];
+		conf.dev.name = names[n];
 		unit_log_clear();
 		ret = rte_vduse_net_create(&conf, &nets[n]);
 	}
@@ -369,6 +397,7 @@ main(void)
 		UNIT_TEST(test_set_config),
 		UNIT_TEST(test_mtu_stays),
 		UNIT_TEST(test_multi_queue),
+		UNIT_TEST(test_defaults),
 		UNIT_TEST(test_every_failure),
 		UNIT_TEST(test_no_memory),
 		UNIT_TEST(test_destroy_busy),

@@ -87,12 +87,14 @@ static const struct fault_call calls[] = {
 };
 
 static const struct rte_vduse_net_conf net_conf = {
-	.name = "unit",
+	.dev.adopt_fd = -1,
+	.dev.name = "unit",
 	.queue_pairs = 1,
-	.queue_size = BENCH_QUEUE_SIZE,
+	.dev.queue_size = BENCH_QUEUE_SIZE,
 	.mac = { { 2, 0, 0, 0, 0, 1 } },
 	.mtu = 1500,
-	.tuning = { .msg_timeout_plus_1 = 11, .irq_affinity = "3" },
+	.dev.tuning.msg_timeout = 10,
+	.dev.tuning.irq_affinity = "3",
 };
 
 static void

@@ -8,9 +8,11 @@
 #include "bench.h"
 
 static const struct rte_vduse_net_conf good_conf = {
-	.name = "unit",
+	.dev.adopt_fd = -1,
+	.dev.tuning.msg_timeout = -1,
+	.dev.name = "unit",
 	.queue_pairs = 1,
-	.queue_size = BENCH_QUEUE_SIZE,
+	.dev.queue_size = BENCH_QUEUE_SIZE,
 	.mac = { { 2, 0, 0, 0, 0, 1 } },
 	.mtu = 1500,
 };
@@ -80,8 +82,8 @@ make_run(const struct rte_vduse_net_conf *conf)
 	assert_int_equal(features[0], features[1]);
 	assert_int_equal(max[0], max[1]);
 	unit_log_clear();
-	asked.adopt = true;
-	asked.adopt_fd_plus_1 = fd + 1;
+	asked.dev.adopt = true;
+	asked.dev.adopt_fd = fd;
 	assert_int_equal(rte_vduse_net_create(&asked, &net), 0);
 	assert_int_equal(unit_log_count("not what was asked for"), 0);
 	serve_and_remove(net);
@@ -124,7 +126,7 @@ test_make_refused(void **state)
 	unit_assert_logged_once("none with 2 queue pairs: ask for one");
 	conf.queue_pairs = 1;
 	memset(&conf.mac, 0, sizeof(conf.mac));
-	conf.adopt = true;
+	conf.dev.adopt = true;
 	assert_int_equal(rte_vduse_net_make(&conf, &fd), -EINVAL);
 	unit_assert_logged_once("is no unicast MAC address");
 	/* each call that the kernel refuses: nothing is left */

@@ -43,12 +43,14 @@ tear_down(void **state)
 static struct rte_vduse_net_conf
 options(void)
 {
-	return (struct rte_vduse_net_conf){ .name = "unit",
+	return (struct rte_vduse_net_conf){ .dev.adopt_fd = -1,
+		.dev.tuning.msg_timeout = -1,
+		.dev.name = "unit",
 		.queue_pairs = 1,
-		.queue_size = BENCH_QUEUE_SIZE,
+		.dev.queue_size = BENCH_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
-		.state_dir = dir };
+		.dev.state_dir = dir };
 }
 
 /* The first process, and a driver that takes what the bench's conf says. */
@@ -291,7 +293,7 @@ test_queue_size(void **state)
 		struct rte_vduse_net_conf with = options();
 
 		first(&b, &with, &conf);
-		with.queue_size = sizes[i];
+		with.dev.queue_size = sizes[i];
 		with.zero_copy_min = ZC_MIN;
 		next(&b, &with);
 		unit_assert_logged_once("other options (zero-copy, queue-size)");

@@ -77,7 +77,7 @@ test_good_args(void **state)
 			0);
 	assert_string_equal(conf.name, "unit");
 	assert_int_equal(conf.net.queue_pairs, 128);
-	assert_int_equal(conf.net.queue_size, 256);
+	assert_int_equal(conf.net.dev.queue_size, 256);
 	assert_memory_equal(&conf.net.mac, &mac, sizeof(mac));
 	assert_int_equal(conf.net.mtu, 1400);
 	assert_int_equal(conf.attach, RTE_VDUSE_ATTACH_VHOST);

@@ -3,6 +3,7 @@
 /* Every devarg of the PMD: what it becomes, and what is refused. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,12 +35,12 @@ test_defaults(void **state)
 	(void)state;
 	assert_int_equal(conf.net.ring, RTE_VDUSE_NET_RING_ANY);
 	assert_int_equal(conf.net.profile, RTE_VDUSE_NET_PROFILE_LATENCY);
-	assert_int_equal(conf.net.queue_size, 1024);
+	assert_int_equal(conf.net.dev.queue_size, 1024);
 	assert_int_equal(conf.net.speed, RTE_ETH_SPEED_NUM_10G);
-	assert_false(conf.net.standby || conf.net.adopt || conf.net.mq_fallback);
-	assert_int_equal(conf.net.adopt_fd_plus_1, 0);
-	assert_int_equal(conf.net.tuning.msg_timeout_plus_1, 0);
-	assert_int_equal(conf.net.tuning.bounce_size, 0);
+	assert_false(conf.net.standby || conf.net.dev.adopt || conf.net.mq_fallback);
+	assert_int_equal(conf.net.dev.adopt_fd, -1);
+	assert_int_equal(conf.net.dev.tuning.msg_timeout, -1);
+	assert_int_equal(conf.net.dev.tuning.bounce_size, 0);
 	assert_string_equal(conf.affinity, "");
 	assert_int_equal(conf.attach, RTE_VDUSE_ATTACH_NONE);
 }
@@ -64,8 +65,8 @@ test_choices(void **state)
 	assert_int_equal(parse("attach=vhost").attach, RTE_VDUSE_ATTACH_VHOST);
 	assert_true(parse("standby=1").net.standby);
 	assert_false(parse("standby=0").net.standby);
-	assert_true(parse("adopt=1").net.adopt);
-	assert_false(parse("adopt=0").net.adopt);
+	assert_true(parse("adopt=1").net.dev.adopt);
+	assert_false(parse("adopt=0").net.dev.adopt);
 	assert_true(parse("mq-fallback=1").net.mq_fallback);
 	assert_false(parse("attach=none").zero_copy);
 	assert_true(parse("zero-copy=1").zero_copy);
@@ -86,22 +87,21 @@ test_numbers(void **state)
 	/* in whatever order */
 	assert_int_equal(parse("speed=25000,attach=none").net.speed, 25000);
 	assert_int_equal(parse("attach=vhost").net.speed, RTE_ETH_SPEED_NUM_10G);
-	assert_int_equal(parse("msg-timeout=0").net.tuning.msg_timeout_plus_1, 1);
-	assert_int_equal(parse("msg-timeout=30").net.tuning.msg_timeout_plus_1, 31);
-	assert_int_equal(
-			parse("msg-timeout=2147483647").net.tuning.msg_timeout_plus_1, 0x80000000u);
-	assert_int_equal(parse("bounce-size=1048576").net.tuning.bounce_size, 1 << 20);
-	assert_int_equal(parse("bounce-size=0x40000000").net.tuning.bounce_size, 1 << 30);
-	assert_false(parse("umem=0").net.umem);
-	assert_true(parse("umem=1").net.umem);
-	assert_int_equal(parse("max-regions=4096").net.max_regions, 4096);
-	assert_int_equal(parse("max-memory=3").net.max_memory, 3 << 20);
+	assert_int_equal(parse("msg-timeout=0").net.dev.tuning.msg_timeout, 0);
+	assert_int_equal(parse("msg-timeout=30").net.dev.tuning.msg_timeout, 30);
+	assert_int_equal(parse("msg-timeout=2147483647").net.dev.tuning.msg_timeout, INT32_MAX);
+	assert_int_equal(parse("bounce-size=1048576").net.dev.tuning.bounce_size, 1 << 20);
+	assert_int_equal(parse("bounce-size=0x40000000").net.dev.tuning.bounce_size, 1 << 30);
+	assert_false(parse("umem=0").net.dev.umem);
+	assert_true(parse("umem=1").net.dev.umem);
+	assert_int_equal(parse("max-regions=4096").net.dev.max_regions, 4096);
+	assert_int_equal(parse("max-memory=3").net.dev.max_memory, 3 << 20);
 	/* no power of two, with packed rings only; in whatever order */
-	assert_int_equal(parse("queue-size=1000,ring=packed").net.queue_size, 1000);
-	assert_int_equal(parse("ring=packed,queue-size=65").net.queue_size, 65);
+	assert_int_equal(parse("queue-size=1000,ring=packed").net.dev.queue_size, 1000);
+	assert_int_equal(parse("ring=packed,queue-size=65").net.dev.queue_size, 65);
 	conf = parse("fd=0");
-	assert_true(conf.net.adopt);
-	assert_int_equal(conf.net.adopt_fd_plus_1, 1);
+	assert_true(conf.net.dev.adopt);
+	assert_int_equal(conf.net.dev.adopt_fd, 0);
 }
 
 /* The address of a device that is there is not made up. */
@@ -184,7 +184,7 @@ static const struct {
 	{ "irq-affinity=1-3", "not a mask of CPUs" },
 	{ "fd=-1", "fd=-1: not a number" },
 	{ "fd=123456", "fd=123456: not an open file descriptor" },
-	{ "fd=2147483647", "not a number from 0 to 2147483646" },
+	{ "fd=2147483648", "not a number from 0 to 2147483647" },
 	{ "fd=0,adopt=0", "contradict" },
 	{ "adopt=0,fd=0", "contradict" },
 	{ "queue-size=1000", "not a power of two, which only ring=packed allows" },
@@ -252,9 +252,11 @@ static void
 test_fd(void **state)
 {
 	struct rte_vduse_net_conf conf = {
-		.name = "unit",
+		.dev.adopt_fd = -1,
+		.dev.tuning.msg_timeout = -1,
+		.dev.name = "unit",
 		.queue_pairs = 1,
-		.queue_size = 256,
+		.dev.queue_size = 256,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 	};
@@ -270,9 +272,12 @@ test_fd(void **state)
 	fd = fk_sys.open_device("unit");
 	snprintf(args, sizeof(args), "name=unit,queue-size=256,fd=%d,mac=02:00:00:00:00:01", fd);
 	assert_int_equal(rte_vdev_init(VDEV, args), 0);
+	/* closed by the port, which has a copy; the kernel is told */
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	fk_sys.close(fd);
 	assert_int_equal(rte_vdev_uninit(VDEV), 0);
 	assert_non_null(fk_find("unit"));
-	/* closed by the port */
+	/* and so is that one */
 	fd = fk_sys.open_device("unit");
 	assert_true(fd >= 0);
 	fk_sys.close(fd);

@@ -21,9 +21,11 @@
 			BIT(53) | BIT(57) | BIT(60))
 
 static const struct rte_vduse_net_conf good_conf = {
-	.name = "unit",
+	.dev.adopt_fd = -1,
+	.dev.tuning.msg_timeout = -1,
+	.dev.name = "unit",
 	.queue_pairs = 1,
-	.queue_size = 256,
+	.dev.queue_size = 256,
 	.mac = { { 2, 0, 0, 0, 0, 1 } },
 	.mtu = 1500,
 };
@@ -187,7 +189,7 @@ test_odd_sizes(void **state)
 
 	(void)state;
 	for (i = 0; i < RTE_DIM(sizes); i++) {
-		conf.queue_size = sizes[i];
+		conf.dev.queue_size = sizes[i];
 		conf.ring = RTE_VDUSE_NET_RING_ANY;
 		assert_int_equal(rte_vduse_net_create(&conf, &net), -EINVAL);
 		conf.ring = RTE_VDUSE_NET_RING_SPLIT;

@@ -3,6 +3,7 @@
 /* Requests that come while a device is made: nobody answers them before its owner is ready. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,12 +216,14 @@ static void
 resumed_run(bool adopt)
 {
 	struct bench_conf conf = { .variant = bench_variants[0] };
-	struct rte_vduse_net_conf again = { .name = "unit",
+	struct rte_vduse_net_conf again = { .dev.adopt_fd = -1,
+		.dev.tuning.msg_timeout = -1,
+		.dev.name = "unit",
 		.queue_pairs = 1,
-		.queue_size = BENCH_QUEUE_SIZE,
+		.dev.queue_size = BENCH_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
-		.adopt = adopt };
+		.dev.adopt = adopt };
 	const struct vduse_abi_request req = { .type = VDUSE_MSG_UPDATE_IOTLB,
 		.iova = { .start = 0, .last = UINT64_MAX } };
 	struct vduse_abi_response resp;
@@ -232,7 +235,7 @@ resumed_run(bool adopt)
 	hasty_kernel();
 	hasty.wanted = false;
 	conf.state_dir = dir;
-	again.state_dir = adopt ? NULL : dir;
+	again.dev.state_dir = adopt ? NULL : dir;
 	bench_up(&b, &conf);
 	bench_assert_traffic(&b);
 	die(&b);
@@ -328,9 +331,11 @@ __wrap_vduse_bus_detach(const char *name)
 static void
 test_never_ready(void **state)
 {
-	const struct rte_vduse_net_conf conf = { .name = "unit",
+	const struct rte_vduse_net_conf conf = { .dev.adopt_fd = -1,
+		.dev.tuning.msg_timeout = -1,
+		.dev.name = "unit",
 		.queue_pairs = 1,
-		.queue_size = BENCH_QUEUE_SIZE,
+		.dev.queue_size = BENCH_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500 };
 	struct rte_vduse_net *net;
@@ -345,6 +350,41 @@ test_never_ready(void **state)
 	assert_null(fk_find("unit"));
 }
 
+/* What is given by its descriptor is the caller's as long as it fails, and the device's from then
+ * on. */
+static void
+test_fd_of_caller(void **state)
+{
+	char name[VDUSE_ABI_NAME_MAX] = "unit";
+	struct rte_vduse_net_conf conf;
+	struct rte_vduse_net *net;
+	int fd, control;
+
+	(void)state;
+	rte_vduse_net_conf_init(&conf);
+	conf.dev.name = "unit";
+	conf.mac.addr_bytes[0] = 2;
+	hasty_kernel();
+	hasty.wanted = false;
+	assert_int_equal(rte_vduse_net_make(&conf, &fd), 0);
+	conf.dev.adopt = true;
+	conf.dev.adopt_fd = fd;
+	/* before the device is looked at, and after */
+	conf.mtu = 0;
+	assert_int_equal(rte_vduse_net_create(&conf, &net), -EINVAL);
+	conf.mtu = 1500;
+	hasty.no_queues = true;
+	assert_int_equal(rte_vduse_net_create(&conf, &net), -ENOMEM);
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	hasty.no_queues = false;
+	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
+	assert_int_equal(rte_vduse_net_destroy(net), 0);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	control = fk_sys.open_control();
+	assert_int_equal(fk_sys.ioctl(control, VDUSE_IOC_DESTROY, name), 0);
+	fk_sys.close(control);
+}
+
 int
 main(void)
 {
@@ -355,6 +395,7 @@ main(void)
 		UNIT_TEST(test_adopted),
 		UNIT_TEST(test_successor),
 		UNIT_TEST(test_never_ready),
+		UNIT_TEST(test_fd_of_caller),
 	};
 
 	return UNIT_RUN("ready", tests);

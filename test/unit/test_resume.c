@@ -360,9 +360,9 @@ test_other_life(void **state)
 	resume_die(&b);
 	fk_attach(b.dev, false);
 	assert_int_equal(rte_vduse_dev_remove("unit"), 0);
-	plain.state_dir = NULL;
+	plain.dev.state_dir = NULL;
 	assert_int_equal(rte_vduse_net_create(&plain, &other), 0);
-	plain.state_dir = resume_dir;
+	plain.dev.state_dir = resume_dir;
 	assert_int_equal(rte_vduse_net_create(&plain, &net), -EEXIST);
 	unit_assert_logged_once("of a device that is gone");
 	assert_int_equal(rte_vduse_net_destroy(other), 0);

@@ -512,13 +512,15 @@ with_state_dir(void (*one)(struct bench *b))
 static void
 die_and_resume(struct bench *b)
 {
-	const struct rte_vduse_net_conf conf = { .name = "unit",
+	const struct rte_vduse_net_conf conf = { .dev.adopt_fd = -1,
+		.dev.tuning.msg_timeout = -1,
+		.dev.name = "unit",
 		.queue_pairs = 1,
-		.queue_size = BENCH_QUEUE_SIZE,
+		.dev.queue_size = BENCH_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 		.zero_copy_min = ZC_MIN,
-		.state_dir = resume_dir };
+		.dev.state_dir = resume_dir };
 
 	resume_die(b);
 	assert_int_equal(rte_vduse_net_create(&conf, &b->net), 0);

@@ -101,9 +101,11 @@ static struct rte_vduse_net *
 create(const char *name)
 {
 	const struct rte_vduse_net_conf conf = {
-		.name = name,
+		.dev.adopt_fd = -1,
+		.dev.tuning.msg_timeout = -1,
+		.dev.name = name,
 		.queue_pairs = 1,
-		.queue_size = 256,
+		.dev.queue_size = 256,
 		.mac = { { 2, 0, 0, 0, 0, 7 } },
 		.mtu = 1400,
 		.speed = 2500,

@@ -8,9 +8,11 @@
 #include "bench.h"
 
 static const struct rte_vduse_net_conf good_conf = {
-	.name = "unit",
+	.dev.adopt_fd = -1,
+	.dev.tuning.msg_timeout = -1,
+	.dev.name = "unit",
 	.queue_pairs = 1,
-	.queue_size = 256,
+	.dev.queue_size = 256,
 	.mac = { { 2, 0, 0, 0, 0, 1 } },
 	.mtu = 1500,
 };
@@ -30,20 +32,23 @@ create(const struct rte_vduse_tuning *tuning, uint16_t pairs)
 	struct rte_vduse_net_conf conf = good_conf;
 	struct rte_vduse_net *net;
 
-	conf.tuning = *tuning;
+	conf.dev.tuning = *tuning;
 	conf.queue_pairs = pairs;
 	unit_log_clear();
 	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
 	return net;
 }
 
-/* Zeroed: the kernel's own choice, nothing is written. */
+/* As rte_vduse_net_conf_init() leaves it: the kernel's own choice, nothing is written. */
 static void
 test_none(void **state)
 {
-	struct rte_vduse_net *net = create(&(struct rte_vduse_tuning){ 0 }, 1);
+	struct rte_vduse_net_conf conf;
+	struct rte_vduse_net *net;
 
 	(void)state;
+	rte_vduse_net_conf_init(&conf);
+	net = create(&conf.dev.tuning, 1);
 	assert_int_equal(fk_attr_writes(fk_find("unit")), 0);
 	assert_int_equal(rte_vduse_net_destroy(net), 0);
 }
@@ -52,7 +57,7 @@ static void
 test_values(void **state)
 {
 	static const struct {
-		uint32_t seconds;
+		int32_t seconds;
 		const char *text;
 	} timeouts[] = { { 0, "0" }, { 1, "1" }, { 30, "30" }, { INT32_MAX, "2147483647" } };
 	static const struct {
@@ -64,15 +69,13 @@ test_values(void **state)
 
 	(void)state;
 	for (i = 0; i < RTE_DIM(timeouts); i++) {
-		net = create(&(struct rte_vduse_tuning){ .msg_timeout_plus_1 =
-									 timeouts[i].seconds + 1 },
-				1);
+		net = create(&(struct rte_vduse_tuning){ .msg_timeout = timeouts[i].seconds }, 1);
 		assert_int_equal(fk_attr_writes(fk_find("unit")), 1);
 		assert_attr("msg_timeout", timeouts[i].text);
 		assert_int_equal(rte_vduse_net_destroy(net), 0);
 	}
 	for (i = 0; i < RTE_DIM(sizes); i++) {
-		net = create(&(struct rte_vduse_tuning){ .bounce_size = sizes[i].bytes }, 1);
+		net = create(&(struct rte_vduse_tuning){ -1, .bounce_size = sizes[i].bytes }, 1);
 		assert_int_equal(fk_attr_writes(fk_find("unit")), 1);
 		assert_attr("bounce_size", sizes[i].text);
 		assert_int_equal(rte_vduse_net_destroy(net), 0);
@@ -84,7 +87,7 @@ static void
 test_affinity(void **state)
 {
 	const struct rte_vduse_tuning tuning = {
-		.msg_timeout_plus_1 = 6, .bounce_size = 2 << 20, .irq_affinity = "3,ffffffff"
+		.msg_timeout = 5, .bounce_size = 2 << 20, .irq_affinity = "3,ffffffff"
 	};
 	struct rte_vduse_net *net;
 	char attr[32];
@@ -110,7 +113,7 @@ static void
 test_refused(void **state)
 {
 	const struct rte_vduse_tuning tuning = {
-		.msg_timeout_plus_1 = 6, .bounce_size = 2 << 20, .irq_affinity = "1"
+		.msg_timeout = 5, .bounce_size = 2 << 20, .irq_affinity = "1"
 	};
 	static const char *const lines[] = {
 		"msg_timeout stays as it is: cannot write 5 to it: No such file or directory",

@@ -464,13 +464,13 @@ static void
 test_adopted(void **state)
 {
 	struct rte_vduse_net_conf conf = {
-		.name = "unit",
+		.dev.tuning = { -1, BOUNCE_SIZE / 2, NULL }, /* its creator chose another */
+		.dev.name = "unit",
 		.queue_pairs = 1,
-		.queue_size = BENCH_QUEUE_SIZE,
+		.dev.queue_size = BENCH_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
-		.tuning.bounce_size = BOUNCE_SIZE / 2, /* the one who created it chose another */
-		.adopt = true,
+		.dev.adopt = true,
 	};
 	const struct bench_conf bench_conf = { .umem = true };
 	struct fk_region bounce = { .size = BOUNCE_SIZE, .perm = VDUSE_ABI_RW, .bounce = true };
@@ -483,7 +483,7 @@ test_adopted(void **state)
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
-		conf.adopt_fd_plus_1 = 0;
+		conf.dev.adopt_fd = -1;
 		assert_int_equal(rte_vduse_net_create(&conf, &before), 0);
 		fk_attach(fk_find("unit"), true);
 		assert_int_equal(rte_vduse_net_destroy(before), -EBUSY);
@@ -493,8 +493,8 @@ test_adopted(void **state)
 		assert_int_equal(posix_memalign(&memory, 4096, BOUNCE_SIZE), 0);
 		umem.uaddr = (uintptr_t)memory;
 		assert_int_equal(fk_sys.ioctl(fd, VDUSE_IOC_REG_UMEM, &umem), 0);
-		conf.adopt_fd_plus_1 = fd + 1;
-		conf.umem = i == 1;
+		conf.dev.adopt_fd = fd;
+		conf.dev.umem = i == 1;
 		assert_int_equal(rte_vduse_net_create(&conf, &before), 0);
 		assert_null(fk_umem(fk_find("unit")));
 		free(memory);

@@ -62,6 +62,8 @@ create(const char *dir)
 		.nb_queues = 1,
 		.queue_size = SIZE,
 		.first_control_queue = 1,
+		.adopt_fd = -1,
+		.tuning.msg_timeout = -1,
 		.config = "configuration",
 		.config_size = 14,
 		.ops = &ops,

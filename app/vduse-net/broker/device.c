@@ -17,17 +17,16 @@
 static int
 kernel_make(struct control_container *conf, uint32_t mtu)
 {
-	struct rte_vduse_net_conf net = {
-		.name = conf->name,
-		.queue_pairs = (uint16_t)conf->queues,
-		.queue_size = (uint16_t)conf->queue_size,
-		.mtu = (uint16_t)mtu,
-		.mq_fallback = true,
-		.profile = profile_of(conf->profile),
-		.speed = UINT32_MAX,
-	};
+	struct rte_vduse_net_conf net;
 	int fd, ret;
 
+	rte_vduse_net_conf_init(&net);
+	net.dev.name = conf->name;
+	net.dev.queue_size = (uint16_t)conf->queue_size;
+	net.queue_pairs = (uint16_t)conf->queues;
+	net.mtu = (uint16_t)mtu;
+	net.mq_fallback = true;
+	net.profile = profile_of(conf->profile);
 	if (rte_ether_unformat_addr(conf->mac, &net.mac) != 0)
 		return -EINVAL;
 	ret = rte_vduse_net_make(&net, &fd);

@@ -3,9 +3,11 @@
 /* A VDUSE device as a member of a bridge. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_ethdev.h>
 
@@ -250,26 +252,41 @@ container_set_mtu(struct container *c)
 	set_limits(c);
 }
 
+/* The device has a copy of the descriptor: what fails later leaves the caller's as it is. */
+static int
+net_create(struct container *c, struct rte_vduse_net_conf *conf)
+{
+	int ret;
+
+	if (c->conf.fd >= 0) {
+		conf->dev.adopt = true;
+		conf->dev.adopt_fd = fcntl(c->conf.fd, F_DUPFD_CLOEXEC, 0);
+		if (conf->dev.adopt_fd < 0)
+			return -errno;
+	}
+	ret = rte_vduse_net_create(conf, &c->net);
+	if (ret != 0 && conf->dev.adopt_fd >= 0)
+		close(conf->dev.adopt_fd);
+	return ret;
+}
+
 static int
 make_device(struct container *c, struct node_error *error)
 {
-	const struct rte_vduse_net_conf conf = {
-		.name = c->conf.name,
-		.queue_pairs = c->conf.queues,
-		.queue_size = c->conf.queue_size,
-		.mac = c->conf.mac,
-		.mtu = c->network->mtu,
-		.mq_fallback = true,
-		.adopt = c->conf.fd >= 0,
-		.adopt_fd_plus_1 = c->conf.fd + 1,
-		.state_dir = c->conf.state_dir,
-		.profile = c->conf.profile,
-		.speed = UINT32_MAX,
-	};
+	struct rte_vduse_net_conf conf;
 	struct rte_vduse_net_info info;
 	int ret;
 
-	ret = rte_vduse_net_create(&conf, &c->net);
+	rte_vduse_net_conf_init(&conf);
+	conf.dev.name = c->conf.name;
+	conf.dev.queue_size = c->conf.queue_size;
+	conf.dev.state_dir = c->conf.state_dir;
+	conf.queue_pairs = c->conf.queues;
+	conf.mac = c->conf.mac;
+	conf.mtu = c->network->mtu;
+	conf.mq_fallback = true;
+	conf.profile = c->conf.profile;
+	ret = net_create(c, &conf);
 	if (ret != 0)
 		return fail(error, ret, c,
 				"its VDUSE device cannot be made; a line of log says why");

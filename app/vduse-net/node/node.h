@@ -100,7 +100,8 @@ struct node_container_conf {
 	enum rte_vduse_net_profile profile;
 	enum rte_vduse_attach attach; /* NONE: whoever made the device sees to it */
 	const char *state_dir;        /* NULL: none; outlives the container */
-	int fd; /* of a device that was made for it, which is its own from then on; -1: none */
+	int fd; /* of a device that was made for it; a copy is taken, it stays the caller's; -1:
+		   none */
 };
 
 struct node_network {

@@ -50,7 +50,6 @@ struct pmd_arg {
 	const struct word *words; /* NULL: none of these */
 	bool text;
 	unsigned long min, max;
-	unsigned int plus;  /* added to the number */
 	unsigned int shift; /* the number is in units of 2^shift */
 };
 
@@ -172,13 +171,13 @@ parse_fd(const char *key, const char *value, struct pmd_conf *conf)
 {
 	unsigned long n;
 
-	if (parse_range(key, value, 0, INT32_MAX - 1, &n) < 0)
+	if (parse_range(key, value, 0, INT32_MAX, &n) < 0)
 		return -EINVAL;
 	if (fcntl(n, F_GETFD) < 0) {
 		PMD_LOG(ERR, "%s=%s: not an open file descriptor of this process", key, value);
 		return -EINVAL;
 	}
-	conf->net.adopt_fd_plus_1 = n + 1;
+	conf->net.dev.adopt_fd = (int)n;
 	return 0;
 }
 
@@ -188,7 +187,6 @@ parse_fd(const char *key, const char *value, struct pmd_conf *conf)
 #define TEXT(field)                            FIELD(field), .text = true
 #define WORDS(field, list)                     FIELD(field), .words = list
 #define NUMBER(field, low, high)               FIELD(field), .min = low, .max = high
-#define NUMBER_PLUS_1(field, low, high)        NUMBER(field, low, high), .plus = 1
 #define NUMBER_MIB(field, low, high)           NUMBER(field, low, high), .shift = 20
 #define FLAG(field)                            NUMBER(field, 0, 1)
 #define ROW(name, value, otherwise, help, ...) { .key = name, __VA_ARGS__ },
@@ -209,7 +207,7 @@ parse_value(const struct pmd_arg *arg, const char *value, struct pmd_conf *conf)
 		return parse_word(arg, value, field);
 	if (parse_range(arg->key, value, arg->min, arg->max, &n) < 0)
 		return -EINVAL;
-	store(field, arg->size, ((uint64_t)n + arg->plus) << arg->shift);
+	store(field, arg->size, (uint64_t)n << arg->shift);
 	return 0;
 }
 
@@ -247,10 +245,9 @@ pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *args)
 
 	memset(conf, 0, sizeof(*conf));
 	rte_strscpy(conf->name, vdev_name, sizeof(conf->name));
-	conf->net.queue_pairs = 1;
-	conf->net.queue_size = PMD_DEFAULT_QUEUE_SIZE;
+	rte_vduse_net_conf_init(&conf->net);
+	conf->net.dev.queue_size = PMD_DEFAULT_QUEUE_SIZE;
 	conf->zero_copy_min = PMD_ZERO_COPY_MIN;
-	conf->net.mtu = RTE_ETHER_MTU;
 	conf->net.speed = RTE_ETH_SPEED_NUM_10G;
 	conf->attach = RTE_VDUSE_ATTACH_NONE;
 	rte_eth_random_addr(conf->net.mac.addr_bytes);
@@ -263,33 +260,32 @@ pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *args)
 	}
 	for (i = 0; i < kvlist->count && ret == 0; i++)
 		ret = conf_parse_pair(conf, kvlist, i);
-	if (ret == 0 && conf->net.adopt_fd_plus_1 != 0 && !conf->net.adopt &&
+	if (ret == 0 && conf->net.dev.adopt_fd >= 0 && !conf->net.dev.adopt &&
 			rte_kvargs_count(kvlist, "adopt") != 0) {
-		PMD_LOG(ERR, "fd=%d and adopt=0 contradict each other",
-				conf->net.adopt_fd_plus_1 - 1);
+		PMD_LOG(ERR, "fd=%d and adopt=0 contradict each other", conf->net.dev.adopt_fd);
 		ret = -EINVAL;
 	}
-	conf->net.adopt |= conf->net.adopt_fd_plus_1 != 0;
+	conf->net.dev.adopt |= conf->net.dev.adopt_fd >= 0;
 	/* one that is there has an address, and the library knows whether it has to be given */
-	if (conf->net.adopt && rte_kvargs_count(kvlist, "mac") == 0)
+	if (conf->net.dev.adopt && rte_kvargs_count(kvlist, "mac") == 0)
 		memset(&conf->net.mac, 0, sizeof(conf->net.mac));
 	keep_given = rte_kvargs_count(kvlist, "keep") != 0;
 	rte_kvargs_free(kvlist);
-	if (ret == 0 && conf->net.keep && conf->state_dir[0] == '\0') {
+	if (ret == 0 && conf->net.dev.keep && conf->state_dir[0] == '\0') {
 		PMD_LOG(ERR, "keep"
 			     "=1: only with a folder for the state: give "
 			     "state-dir");
 		return -EINVAL;
 	}
 	if (!keep_given)
-		conf->net.keep = conf->state_dir[0] != '\0';
-	conf->net.keep_unattached = true; /* the port that is not started yet may still fail */
-	if (ret == 0 && !rte_is_power_of_2(conf->net.queue_size) &&
+		conf->net.dev.keep = conf->state_dir[0] != '\0';
+	conf->net.dev.keep_unattached = true; /* the port that is not started yet may still fail */
+	if (ret == 0 && !rte_is_power_of_2(conf->net.dev.queue_size) &&
 			conf->net.ring != RTE_VDUSE_NET_RING_PACKED) {
 		PMD_LOG(ERR,
 				"queue-size"
 				"=%u: not a power of two, which only ring=packed allows",
-				conf->net.queue_size);
+				conf->net.dev.queue_size);
 		return -EINVAL;
 	}
 	return ret;

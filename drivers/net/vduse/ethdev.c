@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <rte_malloc.h>
 
 #include "pmd.h"
@@ -180,8 +184,8 @@ pmd_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
 	info->max_lro_pkt_size = RTE_VDUSE_NET_FRAME_MAX;
 	pmd_offload_capa(pmd, info);
 	/* the driver sizes the rings, up to queue-size */
-	info->default_rxportconf.ring_size = pmd->conf.net.queue_size;
-	info->default_txportconf.ring_size = pmd->conf.net.queue_size;
+	info->default_rxportconf.ring_size = pmd->conf.net.dev.queue_size;
+	info->default_txportconf.ring_size = pmd->conf.net.dev.queue_size;
 	return 0;
 }
 
@@ -302,6 +306,24 @@ static const struct eth_dev_ops pmd_ops = {
 	.mtu_set = pmd_mtu_set,
 };
 
+/* The device has a copy of the descriptor: what fails later leaves the application's as it is. */
+static int
+pmd_net_create(struct pmd_dev *pmd)
+{
+	int *fd = &pmd->conf.net.dev.adopt_fd;
+	int ret;
+
+	if (*fd >= 0) {
+		*fd = fcntl(*fd, F_DUPFD_CLOEXEC, 0);
+		if (*fd < 0)
+			return -errno;
+	}
+	ret = rte_vduse_net_create(&pmd->conf.net, &pmd->net);
+	if (ret < 0 && *fd >= 0)
+		close(*fd);
+	return ret;
+}
+
 int
 pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 {
@@ -311,15 +333,15 @@ pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 
 	pmd->eth_dev = eth_dev;
 	pmd->conf = *conf;
-	pmd->conf.net.name = pmd->conf.name;
+	pmd->conf.net.dev.name = pmd->conf.name;
 	pmd_irq_affinity(&pmd->conf);
 	if (conf->zero_copy)
 		pmd->conf.net.zero_copy_min = conf->zero_copy_min;
 	if (pmd->conf.state_dir[0] != '\0')
-		pmd->conf.net.state_dir = pmd->conf.state_dir;
+		pmd->conf.net.dev.state_dir = pmd->conf.state_dir;
 	pmd->conf.net.event = pmd_event;
 	pmd->conf.net.event_arg = pmd;
-	ret = rte_vduse_net_create(&pmd->conf.net, &pmd->net);
+	ret = pmd_net_create(pmd);
 	if (ret < 0)
 		return ret;
 	ret = pmd_irq_setup(pmd->net, conf);
@@ -343,6 +365,8 @@ pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 	eth_dev->rx_pkt_burst = pmd_rx_burst;
 	eth_dev->tx_pkt_burst = pmd_tx_burst;
 	eth_dev->tx_pkt_prepare = pmd_tx_prepare;
+	if (conf->net.dev.adopt_fd >= 0)
+		close(conf->net.dev.adopt_fd);
 	return 0;
 
 destroy:

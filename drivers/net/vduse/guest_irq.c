@@ -80,7 +80,7 @@ pmd_irq_affinity(struct pmd_conf *conf)
 	if (conf->affinity_auto)
 		irq_set_auto(conf);
 	if (conf->affinity[0] != '\0')
-		conf->net.tuning.irq_affinity = conf->affinity;
+		conf->net.dev.tuning.irq_affinity = conf->affinity;
 }
 
 int

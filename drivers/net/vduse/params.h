@@ -23,7 +23,7 @@
 		FLAG(net.mq_fallback))                                                              \
 	ARG("queue-size", "<int>", "1024",                                                          \
 		"64 to 32768 descriptors, a power of two (any number with `ring=packed`)",          \
-		NUMBER(net.queue_size, RTE_VDUSE_NET_QUEUE_SIZE_MIN, RTE_VDUSE_NET_QUEUE_SIZE_MAX)) \
+		NUMBER(net.dev.queue_size, RTE_VDUSE_NET_QUEUE_SIZE_MIN, RTE_VDUSE_NET_QUEUE_SIZE_MAX)) \
 	ARG("ring", "<any|split|packed>", "`any`",                                                  \
 		"the ring formats offered",                                                         \
 		WORDS(net.ring, ring_words))                                                        \
@@ -53,20 +53,20 @@
 		FLAG(net.standby))                                                                  \
 	ARG("msg-timeout", "<int>", "the kernel's, 30",                                             \
 		"seconds after which the kernel gives a device up that does not answer; 0: never",  \
-		NUMBER_PLUS_1(net.tuning.msg_timeout_plus_1, 0, INT32_MAX))                         \
+		NUMBER(net.dev.tuning.msg_timeout, 0, INT32_MAX))                                   \
 	ARG("bounce-size", "<int>", "the kernel's, 64 MiB",                                         \
 		"bytes of the memory that frames of a virtio-vdpa driver are copied through, 1 MiB to 1 GiB", \
 		/* drivers/vdpa/vdpa_user/vduse_dev.c: VDUSE_MIN_BOUNCE_SIZE, VDUSE_MAX_BOUNCE_SIZE */ \
-		NUMBER(net.tuning.bounce_size, 1 << 20, 1 << 30))                                   \
+		NUMBER(net.dev.tuning.bounce_size, 1 << 20, 1 << 30))                               \
 	ARG("umem", "<0|1>", "0",                                                                   \
 		"1: hugepages as the bounce region (`attach=virtio`), which a NIC can read; it takes `bounce-size` (64 MiB) of hugepages and of RLIMIT_MEMLOCK, and the device works without", \
-		FLAG(net.umem))                                                                     \
+		FLAG(net.dev.umem))                                                                 \
 	ARG("max-regions", "<int>", "2048",                                                         \
 		"regions of the driver's memory; a driver with more is not served, and a line says so. Each region is a mapping: 31 devices with 2048 reach `vm.max_map_count`", \
-		NUMBER(net.max_regions, 1, UINT32_MAX))                                             \
+		NUMBER(net.dev.max_regions, 1, UINT32_MAX))                                         \
 	ARG("max-memory", "<int>", "2097152 (2 TiB)",                                               \
 		"MiB of the process's address space for all of them",                               \
-		NUMBER_MIB(net.max_memory, 1, 1ul << 27)) /* the 2^47 bytes of an address space */  \
+		NUMBER_MIB(net.dev.max_memory, 1, 1ul << 27)) /* the 2^47 bytes of an address space */ \
 	ARG("irq-affinity", "<hex mask|auto>", "any",                                               \
 		"CPUs for the driver's interrupts: a mask, or `auto`: those that no lcore has",     \
 		CUSTOM(parse_affinity))                                                             \
@@ -81,19 +81,19 @@
 		WORDS(net.call_thread, inject_words))                                               \
 	ARG("adopt", "<0|1>", "0",                                                                  \
 		"1: take over a device that somebody else made, by name; the kernel does not tell its MAC address: `mac` has to be given, unless a state file (`state-dir`) has it", \
-		FLAG(net.adopt))                                                                    \
+		FLAG(net.dev.adopt))                                                                \
 	ARG("fd", "<int>", "none",                                                                  \
-		"the same by an open descriptor of it",                                             \
+		"the same by an open descriptor of it, which the port closes once it is there",     \
 		CUSTOM(parse_fd))                                                                   \
 	ARG("state-dir", "<folder>", "none",                                                        \
 		"folder of the file by which a process goes on where a killed one was",             \
 		TEXT(state_dir))                                                                    \
 	ARG("takeover", "<0|1>", "0",                                                               \
 		"1: take the device over from the process that serves it, at `rte_eth_dev_start()`; until then that one goes on", \
-		FLAG(net.takeover))                                                                 \
+		FLAG(net.dev.takeover))                                                             \
 	ARG("keep", "<0|1>", "1 with `state-dir`",                                                  \
 		"1: an end in order leaves the device, link down, for the next start; `dpdk-vduse-net --destroy NAME` removes it", \
-		FLAG(net.keep))
+		FLAG(net.dev.keep))
 /* clang-format on */
 
 #define PMD_PARAMS_ONE(key, value, otherwise, help, rule) key "=" value " "

@@ -24,7 +24,7 @@ adopt_open(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf, bool wa
 {
 	unsigned int waited = 0;
 	uint64_t features;
-	int fd = conf->adopt_fd_plus_1 - 1;
+	int fd = conf->adopt_fd;
 
 	while (fd < 0) {
 		fd = dev->sys->open_device(dev->name);
@@ -40,8 +40,7 @@ adopt_open(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf, bool wa
 		return fd;
 	}
 	/* whether it is one */
-	if (conf->adopt_fd_plus_1 != 0 &&
-			dev->sys->ioctl(fd, VDUSE_IOC_DRIVER_FEATURES, &features) < 0)
+	if (conf->adopt_fd >= 0 && dev->sys->ioctl(fd, VDUSE_IOC_DRIVER_FEATURES, &features) < 0)
 		VDUSE_LOG(WARNING, "%s: file descriptor %d: is it a VDUSE device?", dev->name, fd);
 	/* what is waited for with epoll must not block; a descriptor from elsewhere may */
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
@@ -52,6 +51,15 @@ adopt_open(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf, bool wa
 		return ret;
 	}
 	return fd;
+}
+
+/* Mirror of adopt_open(). */
+static void
+adopt_close(struct rte_vduse_dev *dev)
+{
+	if (!dev->fd_lent)
+		dev->sys->close(dev->fd);
+	dev->fd_lent = false;
 }
 
 /* The kernel's device stands, whatever was asked for. */
@@ -88,7 +96,7 @@ adopt_is_same(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 
 	ret = vduse_birth_identify(dev, &id);
 	/* of a descriptor from elsewhere the node may be out of sight */
-	if (ret == -ENOENT && conf->adopt_fd_plus_1 != 0)
+	if (ret == -ENOENT && conf->adopt_fd >= 0)
 		memcpy(id.node, head->id.node, sizeof(id.node));
 	else if (ret < 0)
 		return false;
@@ -160,13 +168,13 @@ vduse_adopt_resume(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 		return 0;
 	}
 	dev->fd = adopt_open(dev, conf, true);
+	dev->fd_lent = conf->adopt_fd >= 0;
 	if (dev->fd < 0)
 		return dev->fd == -ENOENT ? 0 : dev->fd;
 	if (!adopt_is_described(dev)) {
 		VDUSE_LOG(NOTICE, "%s: its state file describes another device: it is ignored",
 				dev->name);
-		if (conf->adopt_fd_plus_1 == 0)
-			dev->sys->close(dev->fd);
+		adopt_close(dev);
 		return 0;
 	}
 	adopt_resumed(dev, conf);
@@ -182,6 +190,7 @@ vduse_adopt_foreign(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 
 	dev->control_fd = -1;
 	dev->fd = adopt_open(dev, conf, false);
+	dev->fd_lent = conf->adopt_fd >= 0;
 	if (dev->fd < 0)
 		return dev->fd == -ENOENT ? 0 : dev->fd;
 	dev->adopted = true;
@@ -191,7 +200,7 @@ vduse_adopt_foreign(struct rte_vduse_dev *dev, struct rte_vduse_conf *conf)
 	if (ret == 0)
 		ret = vduse_birth_served(dev, conf);
 	if (ret < 0) {
-		dev->sys->close(dev->fd);
+		adopt_close(dev);
 		return ret;
 	}
 	VDUSE_LOG(NOTICE, "%s: adopted; it stays in /dev/vduse when this process ends", dev->name);
@@ -385,7 +394,7 @@ vduse_adopt_look(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	if (conf->state_dir == NULL)
 		return 0;
 	/* a device whose descriptor is here is nobody else's */
-	if (conf->takeover && conf->adopt_fd_plus_1 == 0)
+	if (conf->takeover && conf->adopt_fd < 0)
 		served = vduse_takeover_hello(conf->state_dir, dev->name, conf->device_id,
 				&dev->takeover.fd, &store_fd);
 	if (served < 0)

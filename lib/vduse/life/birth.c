@@ -70,7 +70,7 @@ vduse_birth_served(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf)
 	if (dev->store == NULL)
 		return 0;
 	ret = vduse_birth_identify(dev, &id);
-	if (ret == -ENOENT && conf->adopt_fd_plus_1 != 0)
+	if (ret == -ENOENT && conf->adopt_fd >= 0)
 		ret = 0;
 	if (ret < 0)
 		return birth_store_failed(dev, ret);

@@ -296,6 +296,15 @@ dev_leave_open(struct rte_vduse_dev *dev)
 	vduse_close(dev);
 }
 
+void
+rte_vduse_conf_init(struct rte_vduse_conf *conf)
+{
+	memset(conf, 0, sizeof(*conf));
+	conf->first_control_queue = UINT16_MAX;
+	conf->adopt_fd = -1;
+	conf->tuning.msg_timeout = -1;
+}
+
 int
 rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **out)
 {
@@ -303,6 +312,7 @@ rte_vduse_dev_create(const struct rte_vduse_conf *asked, struct rte_vduse_dev **
 	struct rte_vduse_dev *dev;
 	int ret;
 
+	conf.first_control_queue = RTE_MIN(conf.first_control_queue, conf.nb_queues);
 	ret = dev_check_conf(&conf);
 	if (ret < 0)
 		return ret;
@@ -389,8 +399,10 @@ rte_vduse_dev_ready(struct rte_vduse_dev *dev)
 		vduse_handover_close(dev);
 		VDUSE_LOG(ERR, "%s: cannot serve it: %s; %s", dev->name, strerror(-ret),
 				dev_cure(ret));
+		return ret;
 	}
-	return ret;
+	dev->fd_lent = false;
+	return 0;
 }
 
 int

@@ -124,6 +124,7 @@ struct rte_vduse_dev {
 	const struct vduse_sys *sys;
 	int control_fd; /* /dev/vduse/control; -1 for an adopted device */
 	int fd;         /* /dev/vduse/NAME */
+	bool fd_lent;   /* by whoever creates it, up to rte_vduse_dev_ready() */
 	uint64_t api_version;
 	uint64_t vduse_features; /* VDUSE_F_* agreed on */
 	uint64_t offered;        /* virtio features */

@@ -88,9 +88,10 @@ vduse_close(struct rte_vduse_dev *dev)
 	uint32_t waited = 0;
 	int ret = 0;
 
-	if (dev->fd >= 0)
+	if (dev->fd >= 0 && !dev->fd_lent)
 		dev->sys->close(dev->fd);
-	if (dev->adopted || vduse_dev_is_out(dev)) {
+	/* one that the caller has open is as it was found */
+	if (dev->adopted || dev->fd_lent || vduse_dev_is_out(dev)) {
 		vduse_statefile_close(dev->store, false);
 		if (dev->control_fd >= 0)
 			dev->sys->close(dev->control_fd);

@@ -30,7 +30,7 @@ vduse_recreate_init(struct rte_vduse_dev *dev, const struct rte_vduse_conf *conf
 	r->conf.name = dev->name;
 	r->conf.config = config;
 	r->conf.adopt = false;
-	r->conf.adopt_fd_plus_1 = 0;
+	r->conf.adopt_fd = -1;
 	if (conf->tuning.irq_affinity != NULL) {
 		r->conf.tuning.irq_affinity = strdup(conf->tuning.irq_affinity);
 		if (r->conf.tuning.irq_affinity == NULL) {

@@ -261,30 +261,41 @@ static const struct rte_vduse_ops net_ops = {
 	.can_adopt = net_can_adopt,
 };
 
+void
+rte_vduse_net_conf_init(struct rte_vduse_net_conf *conf)
+{
+	memset(conf, 0, sizeof(*conf));
+	rte_vduse_conf_init(&conf->dev);
+	conf->dev.queue_size = 256;
+	conf->queue_pairs = 1;
+	conf->mtu = RTE_ETHER_MTU;
+	conf->speed = UINT32_MAX;
+}
+
 int
 net_check_conf(const struct rte_vduse_net_conf *conf)
 {
-	const char *name = conf->name != NULL ? conf->name : "";
+	const char *name = conf->dev.name != NULL ? conf->dev.name : "";
 
 	if (conf->queue_pairs == 0 || conf->queue_pairs > RTE_VDUSE_NET_PAIRS_MAX) {
 		VDUSE_LOG(ERR, "%.64s: %u queue pairs; use 1 to %u", name, conf->queue_pairs,
 				RTE_VDUSE_NET_PAIRS_MAX);
 		return -EINVAL;
 	}
-	if (conf->queue_size < RTE_VDUSE_NET_QUEUE_SIZE_MIN ||
-			conf->queue_size > RTE_VDUSE_NET_QUEUE_SIZE_MAX ||
-			(!rte_is_power_of_2(conf->queue_size) &&
+	if (conf->dev.queue_size < RTE_VDUSE_NET_QUEUE_SIZE_MIN ||
+			conf->dev.queue_size > RTE_VDUSE_NET_QUEUE_SIZE_MAX ||
+			(!rte_is_power_of_2(conf->dev.queue_size) &&
 					conf->ring != RTE_VDUSE_NET_RING_PACKED)) {
 		VDUSE_LOG(ERR,
 				"%.64s: queue size %u; use %u to %u, and a power of two unless "
 				"only "
 				"packed rings are offered",
-				name, conf->queue_size, RTE_VDUSE_NET_QUEUE_SIZE_MIN,
+				name, conf->dev.queue_size, RTE_VDUSE_NET_QUEUE_SIZE_MIN,
 				RTE_VDUSE_NET_QUEUE_SIZE_MAX);
 		return -EINVAL;
 	}
 	if (!rte_is_valid_assigned_ether_addr(&conf->mac) &&
-			!(conf->adopt && rte_is_zero_ether_addr(&conf->mac))) {
+			!(conf->dev.adopt && rte_is_zero_ether_addr(&conf->mac))) {
 		VDUSE_LOG(ERR,
 				"%.64s: " RTE_ETHER_ADDR_PRT_FMT " is no unicast MAC address; "
 				"use one like 02:00:00:00:00:01",
@@ -307,30 +318,16 @@ void
 net_conf_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf, uint16_t pairs,
 		struct rte_vduse_conf *dev_conf)
 {
-	*dev_conf = (struct rte_vduse_conf){
-		.name = conf->name,
-		.device_id = VIRTIO_ID_NET,
-		.features = NET_FEATURES | net_profiles[conf->profile],
-		.nb_queues = 2 * pairs,
-		.queue_size = conf->queue_size,
-		.first_control_queue = 2 * pairs,
-		.config = &net->config,
-		.config_size = sizeof(net->config),
-		.ops = &net_ops,
-		.priv = net,
-		.hold = net->zc,
-		.tuning = conf->tuning,
-		.umem = conf->umem,
-		.max_regions = conf->max_regions,
-		.max_memory = conf->max_memory,
-		.adopt = conf->adopt,
-		.adopt_fd_plus_1 = conf->adopt_fd_plus_1,
-		.state_dir = conf->state_dir,
-		.takeover = conf->takeover,
-		.keep = conf->keep,
-		.keep_unattached = conf->keep_unattached,
-	};
-
+	*dev_conf = conf->dev;
+	dev_conf->device_id = VIRTIO_ID_NET;
+	dev_conf->features = NET_FEATURES | net_profiles[conf->profile];
+	dev_conf->nb_queues = 2 * pairs;
+	dev_conf->first_control_queue = 2 * pairs;
+	dev_conf->config = &net->config;
+	dev_conf->config_size = sizeof(net->config);
+	dev_conf->ops = &net_ops;
+	dev_conf->priv = net;
+	dev_conf->hold = net->zc;
 	if (conf->ring == RTE_VDUSE_NET_RING_SPLIT)
 		dev_conf->features &= ~RTE_BIT64(VIRTIO_F_RING_PACKED);
 	/* buffers of frames that are not copied come back as those are freed */
@@ -378,7 +375,7 @@ net_create_or_explain(struct rte_vduse_net *net, const struct rte_vduse_net_conf
 			VDUSE_LOG(NOTICE,
 					"%s: this kernel refuses VIRTIO_NET_F_CTRL_VQ, which more "
 					"than one queue pair needs: one pair instead of %u",
-					conf->name, conf->queue_pairs);
+					conf->dev.name, conf->queue_pairs);
 			return 0;
 		}
 		if (ret == 0) {
@@ -388,7 +385,7 @@ net_create_or_explain(struct rte_vduse_net *net, const struct rte_vduse_net_conf
 					"than one queue pair needs; ask for one pair (queues=1), "
 					"or "
 					"allow the fall-back (mq-fallback=1)",
-					conf->name);
+					conf->dev.name);
 			return -ENOTSUP;
 		}
 	}
@@ -396,7 +393,7 @@ net_create_or_explain(struct rte_vduse_net *net, const struct rte_vduse_net_conf
 		VDUSE_LOG(ERR,
 				"%s: the vduse module of this kernel (%s) takes no network device; "
 				"that needs Linux 6.10 or later",
-				conf->name, uname(&uts) == 0 ? uts.release : "?");
+				conf->dev.name, uname(&uts) == 0 ? uts.release : "?");
 		return -ENOTSUP;
 	}
 	return ret;
@@ -443,7 +440,7 @@ net_alloc(const struct rte_vduse_net_conf *conf)
 	net->limits.max_gso_len = RTE_VDUSE_NET_FRAME_MAX;
 	net->wish.packed_only = conf->ring == RTE_VDUSE_NET_RING_PACKED;
 	net->wish.zero_copy = conf->zero_copy_min > 0;
-	net->wish.queue_size = conf->queue_size;
+	net->wish.queue_size = conf->dev.queue_size;
 	net->wish.fewer_pairs = conf->mq_fallback;
 	net_init_config(net, conf);
 	if (conf->zero_copy_min > 0) {
@@ -467,7 +464,7 @@ rte_vduse_net_create(const struct rte_vduse_net_conf *conf, struct rte_vduse_net
 		return ret;
 	net = net_alloc(conf);
 	if (net == NULL) {
-		VDUSE_LOG(ERR, "%s: no memory to create it", conf->name);
+		VDUSE_LOG(ERR, "%s: no memory to create it", conf->dev.name);
 		return -ENOMEM;
 	}
 	ret = net_create_or_explain(net, conf);

@@ -24,13 +24,13 @@ rte_vduse_net_make(struct rte_vduse_net_conf *conf, int *fd)
 	struct rte_vduse_net *net;
 	int ret;
 
-	asked.adopt = false; /* an address that is made up here would not be known there */
+	asked.dev.adopt = false; /* an address that is made up here would not be known there */
 	ret = net_check_conf(&asked);
 	if (ret < 0)
 		return ret;
 	net = net_alloc(&asked);
 	if (net == NULL) {
-		VDUSE_LOG(ERR, "%s: no memory to create it", conf->name);
+		VDUSE_LOG(ERR, "%s: no memory to create it", conf->dev.name);
 		return -ENOMEM;
 	}
 	ret = make_pairs(net, &asked, asked.queue_pairs);
@@ -43,7 +43,7 @@ rte_vduse_net_make(struct rte_vduse_net_conf *conf, int *fd)
 		VDUSE_LOG(ERR,
 				"%s: this kernel takes no network device, for which it has to be "
 				"Linux 6.10 or later, or none with %u queue pairs: ask for one",
-				conf->name, conf->queue_pairs);
+				conf->dev.name, conf->queue_pairs);
 	if (ret < 0)
 		return ret;
 	*fd = ret;

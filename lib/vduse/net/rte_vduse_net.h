@@ -116,15 +116,20 @@ enum rte_vduse_net_event {
 /** @param pair the queue pair, for RTE_VDUSE_NET_EVENT_QUEUE */
 typedef void (*rte_vduse_net_event_cb)(void *arg, enum rte_vduse_net_event event, uint16_t pair);
 
-/** How to create a network device. */
+/** How to create a network device: rte_vduse_net_conf_init(), and then what is to be otherwise. */
 struct rte_vduse_net_conf {
-	const char *name;     /**< see struct rte_vduse_conf */
-	uint16_t queue_pairs; /**< 1 to RTE_VDUSE_NET_PAIRS_MAX */
-	/** Descriptors of each queue: a power of two, or any number with RING_PACKED. */
-	uint16_t queue_size;
+	/**
+	 * Of the VDUSE device: name, queue_size (descriptors of each queue: a power of two, or
+	 * any number with RING_PACKED), tuning, umem, max_regions, max_memory, adopt, adopt_fd,
+	 * state_dir, takeover, keep and keep_unattached. adopt_fd is the device's once
+	 * rte_vduse_net_create() has returned 0; where it fails, it is the caller's. The rest is
+	 * the network device's own: what stands there does not matter.
+	 */
+	struct rte_vduse_conf dev;
+	uint16_t queue_pairs;         /**< 1 to RTE_VDUSE_NET_PAIRS_MAX */
 	enum rte_vduse_net_ring ring; /**< formats that are offered */
 	/**
-	 * Unicast. With `adopt` it may be zero, where it is not known: a device that
+	 * Unicast. With `dev.adopt` it may be zero, where it is not known: a device that
 	 * is created gets a random one, one with a state file keeps its own, and one
 	 * that somebody else made is refused.
 	 */
@@ -133,16 +138,6 @@ struct rte_vduse_net_conf {
 	bool mq_fallback; /**< one pair where the kernel refuses more */
 	bool call_thread; /**< interrupts are injected by a thread, not by the polling lcore */
 	bool standby;     /**< offer VIRTIO_NET_F_STANDBY (virtio 1.2, 5.1.3) */
-	struct rte_vduse_tuning tuning;     /**< see struct rte_vduse_conf */
-	bool umem;                          /**< see struct rte_vduse_conf */
-	uint32_t max_regions;               /**< the same */
-	uint64_t max_memory;                /**< the same, bytes */
-	bool adopt;                         /**< see struct rte_vduse_conf */
-	int adopt_fd_plus_1;                /**< see struct rte_vduse_conf */
-	const char *state_dir;              /**< see struct rte_vduse_conf */
-	bool takeover;                      /**< see struct rte_vduse_conf */
-	bool keep;                          /**< see struct rte_vduse_conf */
-	bool keep_unattached;               /**< see struct rte_vduse_conf */
 	enum rte_vduse_net_profile profile; /**< offloads that are offered */
 	/**
 	 * Frames from this length on, in bytes, are dequeued without a copy, where who
@@ -155,6 +150,12 @@ struct rte_vduse_net_conf {
 	rte_vduse_net_event_cb event; /**< may be NULL */
 	void *event_arg;
 };
+
+/**
+ * Defaults: rte_vduse_conf_init(), one queue pair of 256 descriptors a queue, an MTU of 1500 bytes,
+ * a link of unknown speed. Without name and MAC address it cannot be created.
+ */
+void rte_vduse_net_conf_init(struct rte_vduse_net_conf *conf);
 
 /** State of a network device at one moment. */
 struct rte_vduse_net_info {

@@ -176,8 +176,8 @@ kernel_tune_all(const struct vduse_sys *sys, const struct rte_vduse_conf *conf)
 	char attr[32], value[16];
 	uint16_t i;
 
-	if (tuning->msg_timeout_plus_1 != 0) {
-		snprintf(value, sizeof(value), "%u", tuning->msg_timeout_plus_1 - 1);
+	if (tuning->msg_timeout >= 0) {
+		snprintf(value, sizeof(value), "%d", tuning->msg_timeout);
 		kernel_tune(sys, conf->name, "msg_timeout", value);
 	}
 	if (tuning->bounce_size != 0) {
@@ -279,6 +279,7 @@ rte_vduse_probe(uint32_t device_id, uint64_t features, struct rte_vduse_caps *ca
 		.nb_queues = 2,
 		.config = config,
 		.config_size = sizeof(config),
+		.tuning.msg_timeout = -1,
 	};
 	int control_fd, ret;
 
