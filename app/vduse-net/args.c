@@ -469,8 +469,7 @@ static const struct opt opts[] = {
 			"who may use that socket, beside root (default: nobody)" },
 	{ "probe", "[=json]", PROGRAM, parse_probe,
 			"print what this kernel's VDUSE can do, found out with a throw-away "
-			"device, "
-			"then exit" },
+			"device, and which devices there are, then exit" },
 	{ "help", NULL, PROGRAM, parse_help, "print this and exit" },
 	{ "version", NULL, PROGRAM, parse_version, "print the version and exit" },
 };

@@ -514,7 +514,7 @@ command(void)
 		return ret;
 	}
 	if (app.args.probe != ARGS_PROBE_NONE)
-		return probe_print(stdout, app.args.probe == ARGS_PROBE_JSON);
+		return probe_print(stdout, app.args.probe == ARGS_PROBE_JSON, app.args.state_dir);
 	if (app.args.destroy != NULL)
 		return setup_destroy(app.args.destroy, app.args.state_dir);
 	return setup_run(&app.args);

@@ -405,6 +405,28 @@ bool rte_vduse_control_alive(void);
  */
 int rte_vduse_probe(uint32_t device_id, uint64_t features, struct rte_vduse_caps *caps);
 
+/** What is known of a device by its name, without serving it. */
+struct rte_vduse_look {
+	bool present;       /**< it is in /dev/vduse */
+	bool served;        /**< a process has it open, as far as this user may see */
+	char server[64];    /**< that process, as "process 12 (ovs-vswitchd)", or "a process" */
+	char driver[32];    /**< of the vDPA bus: virtio_vdpa, vhost_vdpa; "": it has none */
+	const char *state;  /**< its state file: "none", "creating", "served", "unreadable" */
+	const char *origin; /**< how rte_vduse_dev_create() would come by it now, were all of
+			     * take-over and adoption asked for: "created", "adopted", "resumed",
+			     * "taken over" (doc/phases.md) */
+};
+
+/**
+ * Look at a device that some process serves, or none; nothing is changed. Any
+ * thread; needs no EAL. Slow: it looks through the processes.
+ *
+ * @param state_dir folder of its state file, or NULL
+ * @return 0, also where there is no such device; -EINVAL the name is too long;
+ *   -EACCES the state file may not be read
+ */
+int rte_vduse_dev_look(const char *name, const char *state_dir, struct rte_vduse_look *look);
+
 /**
  * Remove a device that no process serves any more, by name: off the bus, then
  * out of /dev/vduse. Needs no EAL.

@@ -34,6 +34,9 @@ destroyed() {
 case_left_over() {
 	local status=0
 	killed l1 ""
+	LD_PRELOAD=$preload "$app" --probe >"$work/probe.log" 2>&1 || { log probe; fail "--probe: exit $?"; }
+	grep -qx '  l1: served by nobody; driver: vhost_vdpa; state file: none; at a start: adopted' "$work/probe.log" ||
+		{ log probe; fail "--probe does not tell of l1"; }
 	LD_PRELOAD=$preload "$loopback" -d "$pmd" -l 0 --no-pci --no-huge --no-shconf -m 64 \
 		--no-telemetry --vdev net_vduse0,name=l1 -- </dev/null >"$work/again.log" 2>&1 || status=$?
 	say "$(grep -E '^(net_)?vduse:' "$work/again.log")"
@@ -238,11 +241,12 @@ case_guest() {
 # What the kernel can do, as the program says; nothing stays of the throw-away device.
 case_probe() {
 	LD_PRELOAD=$preload "$app" --probe >"$work/probe.log" 2>&1 || { log probe; fail "exit $?"; }
+	grep -q '^devices: none$' "$work/probe.log" || { log probe; fail "devices, where there are none"; }
 	grep -q '^network devices: yes$' "$work/probe.log" || { log probe; fail "no network devices"; }
 	LD_PRELOAD=$preload "$app" --probe=json >"$work/probe.json" 2>&1
 	/usr/bin/python3 -c 'import json, sys
 probe = json.load(open(sys.argv[1]))
-assert probe["network_devices"] and probe["multi_queue"], probe
+assert probe["network_devices"] and probe["multi_queue"] and probe["devices"] == [], probe
 assert "VIRTIO_NET_F_RSS" in probe["features"], probe' "$work/probe.json" || fail "json"
 	nothing_left
 }

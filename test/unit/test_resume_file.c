@@ -3,6 +3,7 @@
 /* State files that are not what they seem. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -208,6 +209,113 @@ test_owner_state(void **state)
 		owner_state(i, 2);
 }
 
+/* A byte of its description, there and back. */
+static void
+flip(void)
+{
+	const off_t at = offsetof(struct vduse_statefile_head, desc.queue_size);
+	char path[128];
+	uint8_t byte;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/unit.state", resume_dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static struct rte_vduse_look
+look(const char *name, const char *dir)
+{
+	struct rte_vduse_look look;
+
+	assert_int_equal(rte_vduse_dev_look(name, dir, &look), 0);
+	return look;
+}
+
+static void
+assert_look(const char *state, const char *origin)
+{
+	const struct rte_vduse_look here = look("unit", resume_dir);
+
+	assert_true(here.present);
+	assert_string_equal(here.state, state);
+	assert_string_equal(here.origin, origin);
+	assert_int_equal(here.served, strcmp(origin, "taken over") == 0);
+	assert_string_equal(here.server, here.served ? "a process" : "");
+	assert_string_equal(here.driver, "");
+}
+
+/* Who looks is told what a start would find, and changes nothing. */
+static void
+test_look(void **state)
+{
+	char longer[RTE_VDUSE_NAME_MAX + 2];
+	struct bench_conf conf = { 0 };
+	struct rte_vduse_look other;
+	struct bench b;
+
+	(void)state;
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	assert_int_equal(rte_vduse_dev_look(longer, NULL, &other), -EINVAL);
+	resume_up(&b, &conf);
+	assert_look("served", "taken over");
+	bench_assert_traffic(&b);
+	resume_die(&b);
+	assert_look("served", "resumed");
+	other = look("unit", NULL);
+	assert_string_equal(other.state, "none");
+	assert_string_equal(other.origin, "adopted");
+	other = look("other", resume_dir);
+	assert_false(other.present);
+	assert_string_equal(other.state, "none");
+	assert_string_equal(other.origin, "created");
+	assert_false(is_file("other.state"));
+	other = look("unit", "/nonexistent");
+	assert_string_equal(other.state, "none");
+	assert_look("served", "resumed");
+	resume_again(&b);
+	resume_wait(&b, resume_is_served);
+	bench_assert_traffic(&b);
+	resume_die(&b);
+	flip();
+	assert_look("unreadable", "adopted");
+	assert_true(is_file("unit.state") && !is_file("unit.state.bad"));
+	flip();
+	assert_look("served", "resumed");
+	resume_again(&b);
+	resume_down(&b);
+}
+
+/* A process died while it created it, or before it wrote a word. */
+static void
+test_look_half_made(void **state)
+{
+	struct bench_conf conf = { 0 };
+	struct vduse_statefile *store;
+	struct bench b;
+
+	(void)state;
+	resume_up(&b, &conf);
+	resume_die(&b);
+	assert_int_equal(vduse_statefile_open(&store, resume_dir, "unit", -1), 0);
+	vduse_statefile_creating(store);
+	vduse_statefile_close(store, false);
+	assert_look("creating", "adopted");
+	assert_int_equal(vduse_statefile_open(&store, resume_dir, "unit", -1), 0);
+	assert_int_equal(ftruncate(store->fd, 0), 0);
+	vduse_statefile_close(store, false);
+	assert_look("none", "adopted");
+	bench_give_back(&b);
+	rte_vduse_state_remove(resume_dir, "unit");
+	fk_attach(b.dev, false);
+	assert_int_equal(rte_vduse_dev_remove("unit"), 0);
+	assert_int_equal(rmdir(resume_dir), 0);
+}
+
 int
 main(void)
 {
@@ -216,6 +324,8 @@ main(void)
 		UNIT_TEST(test_described_otherwise),
 		UNIT_TEST(test_asked_for_more),
 		UNIT_TEST(test_owner_state),
+		UNIT_TEST(test_look),
+		UNIT_TEST(test_look_half_made),
 	};
 
 	return UNIT_RUN("resume_file", tests);

@@ -43,3 +43,15 @@ vduse_origin_word(enum vduse_origin origin)
 
 	return words[origin];
 }
+
+const char *
+vduse_trace_word(enum vduse_trace trace)
+{
+	static const char *const words[] = {
+#define WORD(name, word, meaning) [VDUSE_TRACE_##name] = word,
+		VDUSE_TRACES(WORD)
+#undef WORD
+	};
+
+	return words[trace];
+}

@@ -18,13 +18,18 @@ enum vduse_origin {
 			VDUSE_ORIGIN_NB,
 };
 
-/** What a process before has left in the state folder. */
+/** What a process before has left in the state folder: NAME, the word of it, what it means. */
+#define VDUSE_TRACES(X)                                               \
+	X(NONE, "none", "nothing, or no folder")                      \
+	X(CREATING, "creating", "of a process that died creating it") \
+	X(SERVED, "served", "of a device that was served")            \
+	X(UNREADABLE, "unreadable", "of another version, or damaged")
+
 enum vduse_trace {
-	VDUSE_TRACE_NONE,       /**< nothing, or there is no folder */
-	VDUSE_TRACE_CREATING,   /**< it died while it created the device */
-	VDUSE_TRACE_SERVED,     /**< the device was there, and served */
-	VDUSE_TRACE_UNREADABLE, /**< a file of another version, or damaged */
-	VDUSE_TRACE_NB,
+#define VDUSE_TRACE(name, word, meaning) VDUSE_TRACE_##name,
+	VDUSE_TRACES(VDUSE_TRACE)
+#undef VDUSE_TRACE
+			VDUSE_TRACE_NB,
 };
 
 /** What is to be looked after before a device is created. */
@@ -51,5 +56,8 @@ const struct vduse_origin_row *vduse_origin_row(bool served, enum vduse_trace tr
 
 /** The word of it, a string that stays. */
 const char *vduse_origin_word(enum vduse_origin origin);
+
+/** The word of it, a string that stays. */
+const char *vduse_trace_word(enum vduse_trace trace);
 
 #endif /* VDUSE_ORIGIN_H */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,6 +282,44 @@ store_load_or_begin(struct vduse_statefile *store, const char *name, bool given)
 			"process, and start this one again",
 			name, store->file, why);
 	return -EPROTO;
+}
+
+/* How far the process before came, by a file of which only this reader has the descriptor. */
+static int
+store_peek_file(int fd, const char *name)
+{
+	struct vduse_statefile_head head;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EPROTO;
+	if (st.st_size == 0)
+		return VDUSE_STATEFILE_EMPTY;
+	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
+			store_check_head(&head, name, st.st_size) != NULL)
+		return -EPROTO;
+	return head.stage;
+}
+
+int
+vduse_statefile_peek(const char *dir, const char *name, bool *locked)
+{
+	char file[NAME_MAX + 1], path[PATH_MAX];
+	int fd, ret;
+
+	*locked = false;
+	vduse_statefile_file_name(file, sizeof(file), name, "state");
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, file) >= sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? VDUSE_STATEFILE_EMPTY : -errno;
+	*locked = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	ret = store_peek_file(fd, name);
+	close(fd);
+	return ret;
 }
 
 int

@@ -89,6 +89,16 @@ struct vduse_statefile {
  */
 int vduse_statefile_open(struct vduse_statefile **store, const char *dir, const char *name, int fd);
 
+/**
+ * Look at the file of a device and leave it, and the folder, as they are: for who only wants to
+ * know. Says nothing.
+ *
+ * @param[out] locked a process has it
+ * @return enum vduse_statefile_stage, EMPTY also where there is none; -EPROTO it is none of ours,
+ *   or not whole; -EACCES it may not be read
+ */
+int vduse_statefile_peek(const char *dir, const char *name, bool *locked);
+
 /** The name that belongs to a device in the folder: "state", or "sock". */
 void vduse_statefile_file_name(char *file, size_t size, const char *name, const char *kind);
 

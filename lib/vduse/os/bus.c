@@ -52,9 +52,8 @@ sysfs_write(const char *path, const char *value)
 	return ret;
 }
 
-/* Name of the driver that has the device; empty: none. */
-static void
-bus_bound_driver(const char *name, char *driver, size_t size)
+void
+vduse_bus_bound_driver(const char *name, char *driver, size_t size)
 {
 	char path[PATH_MAX], target[PATH_MAX];
 	const char *base;
@@ -284,7 +283,7 @@ bus_bind(const char *name, const char *driver)
 	char path[PATH_MAX], bound[NAME_MAX + 1];
 	int ret;
 
-	bus_bound_driver(name, bound, sizeof(bound));
+	vduse_bus_bound_driver(name, bound, sizeof(bound));
 	if (strcmp(bound, driver) == 0)
 		return 0;
 	snprintf(path, sizeof(path), SYSFS_VDPA "/devices/%s/driver_override", name);
@@ -299,7 +298,7 @@ bus_bind(const char *name, const char *driver)
 	}
 	if (ret < 0)
 		return ret;
-	bus_bound_driver(name, bound, sizeof(bound));
+	vduse_bus_bound_driver(name, bound, sizeof(bound));
 	return strcmp(bound, driver) == 0 ? 0 : -ENODEV;
 }
 

@@ -34,6 +34,9 @@ int vduse_bus_detach(const char *name);
 /** Whether the device is on the bus, whoever put it there. */
 bool vduse_bus_has(const char *name);
 
+/** Name of the driver that has the device; empty: none, or it is not on the bus. */
+void vduse_bus_bound_driver(const char *name, char *driver, size_t size);
+
 /**
  * Whether a front end has the device's /dev/vhost-vdpa-N open.
  *

@@ -51,24 +51,25 @@ holder_name(pid_t pid, char *buf, size_t size)
 	snprintf(buf, size, "process %d (%s)", (int)pid, comm);
 }
 
-void
+bool
 vduse_holder(const char *path, char *buf, size_t size)
 {
 	const struct dirent *ent;
+	bool found = false;
 	DIR *dir;
 	pid_t pid;
 
 	snprintf(buf, size, "a process");
 	dir = opendir("/proc");
 	if (dir == NULL)
-		return;
+		return false;
 	/* cppcheck-suppress readdirCalled ; readdir_r is deprecated, the stream is our own */
-	while ((ent = readdir(dir)) != NULL) {
+	while (!found && (ent = readdir(dir)) != NULL) {
 		pid = (pid_t)strtol(ent->d_name, NULL, 10);
-		if (pid <= 0 || pid == getpid() || !holder_has(pid, path))
-			continue;
-		holder_name(pid, buf, size);
-		break;
+		found = pid > 0 && pid != getpid() && holder_has(pid, path);
+		if (found)
+			holder_name(pid, buf, size);
 	}
 	closedir(dir);
+	return found;
 }
