@@ -205,7 +205,7 @@ case_config() {
 	sed -i 's/mac 02:00:00:00:00:01/& vlan 5000/' "$work/node.conf"
 	refused "Configuration: $work/node.conf:2: vlan 5000: out of range: give 0 to 4094"
 	sed -i 's/vlan 5000/queues 2/' "$work/node.conf"
-	refused "NeedsReattach: $work/node.conf:2: container c1: queues: it has this from its creation on"
+	refused "NeedsReattach: $work/node.conf:2: container c1: queues: its driver has negotiated them"
 	sed -i 's/ queues 2/ vlan 5/; s/net_null0/net_null7/' "$work/node.conf"
 	refused "NoSuchUplink: $work/node.conf:1: network net0: no port net_null7"
 	sed -i 's/net_null7/net_null0/; /c2/d' "$work/node.conf"

@@ -68,12 +68,60 @@ each_difference_is_named(void **state)
 	is_error(node_network_add(r->node, &network, &error), NODE_ID("Differs"), "mtu");
 }
 
+/* Set to another value, as it is then, and set back. */
+#define SETS(bit, field, value)                                                       \
+	do {                                                                          \
+		conf = was;                                                           \
+		conf.field = value;                                                   \
+		assert_int_equal(node_container_set(r->node, &conf, bit, &error), 0); \
+		assert_int_equal(node_container_set(r->node, &conf, bit, &error), 1); \
+		assert_int_equal(node_container_add(r->node, &conf, &error), 1);      \
+		conf = was;                                                           \
+		assert_int_equal(node_container_set(r->node, &conf, bit, &error), 0); \
+		done |= (bit);                                                        \
+	} while (0)
+
+static void
+each_word_is_set(void **state)
+{
+	struct node_rig *r = *state;
+	const struct node_container_conf was = node_rig_conf(0);
+	const struct rig_bytes f = node_rig_frame(1, 2);
+	struct node_container_conf conf;
+	uint64_t done = NODE_SET_REATTACH;
+
+	SETS(NODE_SET_MAC, mac.addr_bytes[4], 7);
+	SETS(NODE_SET_VLAN, vlan, 7);
+	SETS(NODE_SET_QOS, qos, 7);
+	SETS(NODE_SET_TRUNK, trunk.bits[0], 0x706);
+	SETS(NODE_SET_SPOOFCHK, spoofchk, false);
+	SETS(NODE_SET_IP, nb_prefixes, 1);
+	SETS(NODE_SET_TRUST, trust, true);
+	SETS(NODE_SET_MAX_MACS, max_macs, 7);
+	SETS(NODE_SET_TX_RATE, max_tx_rate, 7);
+	SETS(NODE_SET_RX_RATE, max_rx_rate, 7);
+	SETS(NODE_SET_BURST, burst, 7);
+	SETS(NODE_SET_BUM_RATE, bum_rate, 7);
+	SETS(NODE_SET_ISOLATED, isolated, true);
+	SETS(NODE_SET_LINK, link, VEB_LINK_UP);
+	conf = was;
+	snprintf(conf.mirror, sizeof(conf.mirror), "c2");
+	assert_int_equal(node_container_set(r->node, &conf, NODE_SET_MIRROR, &error), 0);
+	assert_int_equal(node_container_set(r->node, &was, NODE_SET_MIRROR, &error), 0);
+	assert_int_equal(done | NODE_SET_MIRROR, 2 * NODE_SET_PROFILE - 1);
+	node_rig_send(r, 0, &f);
+	node_rig_run(r);
+	node_rig_expect(r, 1, &f);
+	node_rig_expect_none(r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define NODE_TEST(f) cmocka_unit_test_setup_teardown(f, node_rig_setup, node_rig_teardown)
 		NODE_TEST(each_difference_is_named),
+		NODE_TEST(each_word_is_set),
 	};
 
 	return UNIT_RUN("node_change", tests);

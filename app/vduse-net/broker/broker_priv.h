@@ -154,6 +154,20 @@ int change_no_memory(struct job *job);
 /** Write the state file. @return 0, or -errno with the job's error */
 int change_write(struct broker *b, struct job *job) REQUIRES(broker_mutex);
 
+/* change.c, for change_set.c: the job's error */
+
+/** @param[out] netns the namespace, or -1; the caller's. @return 0 or -EINVAL */
+int change_open_netns(struct job *job, const struct control_container *conf, int *netns);
+
+/* change_set.c */
+int change_no_container(struct job *job, const char *name);
+
+/** What the poller is told of a container. */
+json_t *change_container_json(const struct control_container *conf, uint64_t which);
+
+/** That words need force, and why, as an error of the job's. @return -EINVAL */
+int change_needs_reattach(struct job *job, uint64_t words);
+
 /* config.c: jobs */
 int change_reload(struct broker *b, struct job *job);
 int change_check(struct broker *b, struct job *job);
@@ -174,7 +188,7 @@ void broker_repair(struct broker *b, const char *name) REQUIRES(broker_mutex);
 /** Words of a container that the poller knows: all but those about the interface. */
 uint64_t broker_poller_words(void);
 
-/** Words that a device has from its creation on. */
+/** Words that cannot be changed while a driver has the device. */
 uint64_t broker_device_words(void);
 
 #endif /* BROKER_BROKER_PRIV_H */

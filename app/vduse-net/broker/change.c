@@ -26,51 +26,23 @@
 #define BUSY_MS      3000
 #define BUSY_STEP_MS 5
 
-/* Those of the interface: the poller knows nothing of them. */
-#define INTERFACE_WORDS                                                           \
-	(BIT(CONTAINER_NETNS) | BIT(CONTAINER_NETNS_FD) | BIT(CONTAINER_IFNAME) | \
-			BIT(CONTAINER_ADDRESS) | BIT(CONTAINER_ROUTE) | BIT(CONTAINER_ATTACH))
-
-/* Those that a device has from its creation on. */
-#define DEVICE_WORDS                                                                             \
-	(INTERFACE_WORDS | BIT(CONTAINER_NETWORK) | BIT(CONTAINER_MAC) | BIT(CONTAINER_QUEUES) | \
-			BIT(CONTAINER_QUEUE_SIZE) | BIT(CONTAINER_PROFILE))
-
-uint64_t
-broker_poller_words(void)
-{
-	return ~INTERFACE_WORDS;
-}
-
-uint64_t
-broker_device_words(void)
-{
-	return DEVICE_WORDS;
-}
-
-static json_t *
-container_json(const struct control_container *conf, uint64_t which)
-{
-	json_t *json = control_to_json(&control_container_words, conf,
-			(which & ~INTERFACE_WORDS) | BIT(CONTAINER_NAME));
-
-	/* to have none is a value here */
-	if ((which & BIT(CONTAINER_MIRROR)) != 0 && conf->mirror[0] == '\0')
-		json_object_set_new(json, "mirror", json_string(""));
-	return json;
-}
-
-static int
-no_container(struct job *job, const char *name)
-{
-	return job_fail(job, "NoSuchContainer", "name", "%s: there is no such container", name);
-}
-
 /* The interface of a container that has none asked for stays as it is. */
 static bool
 has_place(const struct control_container *conf, int netns)
 {
 	return netns >= 0 || conf->ifname[0] != '\0' || conf->address.nb > 0 || conf->route.nb > 0;
+}
+
+/* What it is called where it was placed: by this it is found again. */
+static void
+set_interface(struct broker *b, const char *name, const char *ifname)
+{
+	struct store_container *container;
+
+	broker_mutex_lock(&b->lock);
+	container = store_container(&b->store, name);
+	snprintf(container->interface, sizeof(container->interface), "%s", ifname);
+	broker_mutex_unlock(&b->lock);
 }
 
 static int
@@ -91,9 +63,11 @@ place(struct broker *b, struct job *job, const struct control_container *conf, i
 				conf->name);
 	device_netif(conf, netns, &netif);
 	ret = b->device->place(ifname, &netif, &error);
-	return ret == 0 ? 0
-			: job_fail(job, ret == -EPERM ? "NotPermitted" : "Kernel", error.parameter,
-					  "%s", error.text);
+	if (ret < 0)
+		return job_fail(job, ret == -EPERM ? "NotPermitted" : "Kernel", error.parameter,
+				"%s", error.text);
+	set_interface(b, conf->name, conf->ifname[0] != '\0' ? conf->ifname : ifname);
+	return 0;
 }
 
 static int
@@ -179,7 +153,7 @@ take_away(struct broker *b, struct job *job, const struct control_container *con
 				strerror(-ret),
 				ret == -EBUSY ? "; a front end has it open: stop that one" : "");
 	set_left(b, conf->name);
-	ret = jobs_ask(b, job, "container_del", container_json(conf, 0), -1);
+	ret = jobs_ask(b, job, "container_del", change_container_json(conf, 0), -1);
 	if (ret < 0 && strcmp(job->error.id, CONTROL_INTERFACE ".NoSuchContainer") != 0)
 		return ret;
 	ret = remove_closed(b, conf->name);
@@ -273,9 +247,9 @@ make_container(struct broker *b, struct job *job, struct control_container *conf
 				conf->name, strerror(-fd));
 	set_served(b, conf);
 	ret = jobs_ask(b, job, "container_add",
-			container_json(conf, conf->given | BIT(CONTAINER_NETWORK) |
-							     BIT(CONTAINER_MAC) |
-							     BIT(CONTAINER_QUEUES)),
+			change_container_json(conf, conf->given | BIT(CONTAINER_NETWORK) |
+								    BIT(CONTAINER_MAC) |
+								    BIT(CONTAINER_QUEUES)),
 			fd);
 	close(fd);
 	if (ret < 0)
@@ -327,8 +301,8 @@ begin_container(struct broker *b, struct job *job)
 }
 
 /* @param[out] netns the namespace, or -1; the caller's */
-static int
-open_netns(struct job *job, const struct control_container *conf, int *netns)
+int
+change_open_netns(struct job *job, const struct control_container *conf, int *netns)
 {
 	*netns = -1;
 	if (conf->netns_fd >= 0) {
@@ -366,7 +340,7 @@ change_container_add(struct broker *b, struct job *job)
 	ret = begin_container(b, job);
 	if (ret != 0)
 		return ret;
-	ret = open_netns(job, conf, &netns);
+	ret = change_open_netns(job, conf, &netns);
 	if (ret < 0)
 		forget_container(b, conf->name);
 	else
@@ -403,94 +377,6 @@ change_container_del(struct broker *b, struct job *job)
 	return ret;
 }
 
-/* Of what is given, what is another now. */
-static uint64_t
-changes(const struct control_container *conf, const struct control_container *there)
-{
-	uint64_t which = 0;
-	unsigned int row;
-
-	for (row = 0; row < CONTAINER_WORDS; row++)
-		if (control_differ(&control_container_words, conf, there, conf->given & BIT(row)) >=
-				0)
-			which |= BIT(row);
-	return which | (conf->given & BIT(CONTAINER_NETNS_FD));
-}
-
-/* Remove it, and add it as it is to be, or as it was. */
-static int
-replace_container(struct broker *b, struct job *job, struct control_container *after,
-		const struct control_container *before)
-{
-	struct job again = { .conf.container = *before };
-	struct job with = { .conf.container = *after };
-	int ret;
-
-	ret = change_container_del(b, &with);
-	if (ret == 0) {
-		with.conf.container = *after;
-		ret = change_container_add(b, &with);
-		if (ret < 0 && change_container_add(b, &again) != 0)
-			broker_fault(b, before->name, "cannot be added again as it was: %s",
-					again.error.text);
-	}
-	job->error = with.error;
-	return ret;
-}
-
-static int
-set_words(struct broker *b, struct job *job, const struct control_container *after,
-		const struct control_container *before, uint64_t which)
-{
-	struct job undo = { 0 };
-	int ret;
-
-	ret = jobs_ask(b, job, "container_set", container_json(after, which), -1);
-	if (ret < 0)
-		return ret;
-	broker_mutex_lock(&b->lock);
-	store_container(&b->store, after->name)->conf = *after;
-	ret = change_write(b, job);
-	if (ret < 0)
-		store_container(&b->store, after->name)->conf = *before;
-	broker_mutex_unlock(&b->lock);
-	if (ret < 0)
-		jobs_ask(b, &undo, "container_set", container_json(before, which), -1);
-	return ret;
-}
-
-int
-change_container_set(struct broker *b, struct job *job)
-{
-	const struct control_container *conf = &job->conf.container;
-	struct control_container before, after;
-	struct store_container *container;
-	uint64_t which;
-
-	broker_mutex_lock(&b->lock);
-	container = store_container(&b->store, conf->name);
-	if (container != NULL)
-		before = container->conf;
-	broker_mutex_unlock(&b->lock);
-	if (container == NULL || container->stage != STORE_THERE)
-		return no_container(job, conf->name);
-	which = changes(conf, &before);
-	if (which == 0)
-		return 1;
-	after = before;
-	control_merge(&control_container_words, &after, conf, conf->given);
-	after.netns_fd = conf->netns_fd;
-	if ((which & DEVICE_WORDS) == 0)
-		return set_words(b, job, &after, &before, which);
-	if (job->force)
-		return replace_container(b, job, &after, &before);
-	return job_fail(job, "NeedsReattach",
-			control_container_words.rows[__builtin_ctzll(which & DEVICE_WORDS)].name,
-			"%s: it has this from its creation on: force on removes it and adds it "
-			"again",
-			conf->name);
-}
-
 int
 change_repair(struct broker *b, struct job *job)
 {
@@ -508,7 +394,7 @@ change_repair(struct broker *b, struct job *job)
 	}
 	broker_mutex_unlock(&b->lock);
 	if (gone)
-		ret = open_netns(job, &conf, &netns);
+		ret = change_open_netns(job, &conf, &netns);
 	if (gone && ret == 0)
 		ret = add_container(b, job, &conf, netns);
 	else if (half || gone)

@@ -125,15 +125,8 @@ static int
 check_reattach(struct job *job, const struct control_step *step)
 {
 	const uint64_t words = reload_reattach(step);
-	const char *word;
 
-	if (words == 0 || job->force)
-		return 0;
-	word = control_container_words.rows[__builtin_ctzll(words)].name;
-	return job_fail(job, "NeedsReattach", word,
-			"%s: it has this from its creation on: force on removes it and adds it "
-			"again",
-			word);
+	return words == 0 || job->force ? 0 : change_needs_reattach(job, words);
 }
 
 /* Whether its ports are there, and no other network's. */

@@ -71,6 +71,7 @@ const struct device_ops device_kernel = {
 	.remove = rte_vduse_dev_remove,
 	.interface = kernel_interface,
 	.place = netif_place,
+	.readdress = netif_readdress,
 };
 
 void

@@ -24,6 +24,9 @@ struct device_ops {
 	int (*interface)(const char *name, char ifname[IFNAMSIZ]);
 	/** As netif_place(). */
 	int (*place)(const char *ifname, const struct netif_conf *conf, struct netif_error *error);
+	/** As netif_readdress(). */
+	int (*readdress)(const char *ifname, const struct netif_conf *from,
+			const struct netif_conf *to, struct netif_error *error);
 };
 
 /** Of the running kernel. */

@@ -5,7 +5,6 @@
  * there in reverse order.
  */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -21,37 +20,15 @@
 #include <rte_common.h>
 #include <rte_string_fns.h>
 
-#include "broker/netif.h"
-#include "broker/rtnl.h"
-
-/* An interface as it is. */
-struct link_state {
-	int index; /* 0: there is none of that name */
-	uint32_t mtu;
-	struct rte_ether_addr mac;
-	bool up;
-};
-
-struct placing {
-	const struct netif_conf *conf;
-	struct netif_error *error;
-	char found_name[IFNAMSIZ];
-	struct link_state found;
-	int index;                 /* where it is now */
-	bool moves;                /* to another namespace */
-	int host_ns;               /* descriptor of the one it comes from */
-	unsigned int nb_addresses; /* that it has been given */
-	struct rtnl host, there;
-	struct rtnl *at; /* of the two, where it is now */
-};
+#include "broker/netif_priv.h"
 
 struct step {
 	int (*take)(struct placing *p);
 	void (*undo)(struct placing *p);
 };
 
-static int __rte_format_printf(4, 5)
-		fail(struct placing *p, int err, const char *parameter, const char *format, ...)
+int
+netif_fail(struct placing *p, int err, const char *parameter, const char *format, ...)
 {
 	va_list args;
 
@@ -87,8 +64,8 @@ read_link(const struct nlmsghdr *nlh, void *arg)
 }
 
 /* -ENODEV: there is none of that name. */
-static int
-find_link(struct rtnl *nl, const char *name, struct link_state *link)
+int
+netif_find_link(struct rtnl *nl, const char *name, struct link_state *link)
 {
 	struct nlmsghdr *nlh = rtnl_request(nl, RTM_GETLINK, 0);
 	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(nlh, sizeof(*info));
@@ -111,8 +88,8 @@ change(struct placing *p, struct ifinfomsg **info)
 	return nlh;
 }
 
-static int
-set_up(struct placing *p, bool up)
+int
+netif_set_up(struct placing *p, bool up)
 {
 	struct ifinfomsg *info;
 	struct nlmsghdr *nlh = change(p, &info);
@@ -126,10 +103,10 @@ set_up(struct placing *p, bool up)
 static int
 take_down(struct placing *p)
 {
-	int ret = p->found.up ? set_up(p, false) : 0;
+	int ret = p->found.up ? netif_set_up(p, false) : 0;
 
 	return ret == 0 ? 0
-			: fail(p, ret, "", "%s: cannot be set down: %s; see the kernel log",
+			: netif_fail(p, ret, "", "%s: cannot be set down: %s; see the kernel log",
 					  p->found_name, strerror(-ret));
 }
 
@@ -137,7 +114,7 @@ static void
 undo_down(struct placing *p)
 {
 	if (p->found.up)
-		set_up(p, true);
+		netif_set_up(p, true);
 }
 
 static int
@@ -160,7 +137,7 @@ take_mac(struct placing *p)
 		return 0;
 	ret = set_mac(p, &conf->mac);
 	return ret == 0 ? 0
-			: fail(p, ret, "mac",
+			: netif_fail(p, ret, "mac",
 					  RTE_ETHER_ADDR_PRT_FMT
 					  ": the interface does not take this MAC address: %s; "
 					  "give a unicast address",
@@ -191,7 +168,7 @@ take_mtu(struct placing *p)
 	int ret = mtu != 0 && mtu != p->found.mtu ? set_mtu(p, mtu) : 0;
 
 	return ret == 0 ? 0
-			: fail(p, ret, "mtu",
+			: netif_fail(p, ret, "mtu",
 					  "%u: the interface does not take this MTU: %s; give one "
 					  "that is not above the network's",
 					  mtu, strerror(-ret));
@@ -213,7 +190,7 @@ wanted_name(const struct placing *p)
 static int
 name_is_taken(struct placing *p)
 {
-	return fail(p, -EEXIST, "ifname",
+	return netif_fail(p, -EEXIST, "ifname",
 			"%s: the name is taken in the network namespace; give another, or take "
 			"that interface away",
 			wanted_name(p));
@@ -227,11 +204,11 @@ check_name(struct placing *p)
 	struct link_state other;
 	int ret;
 
-	ret = find_link(nl, wanted_name(p), &other);
+	ret = netif_find_link(nl, wanted_name(p), &other);
 	if (ret == 0)
 		return name_is_taken(p);
 	return ret == -ENODEV ? 0
-			      : fail(p, ret, "ifname",
+			      : netif_fail(p, ret, "ifname",
 						"%s: cannot be looked up in the network namespace: "
 						"%s",
 						wanted_name(p), strerror(-ret));
@@ -256,7 +233,7 @@ has_stayed(struct placing *p)
 {
 	struct link_state link;
 
-	return find_link(&p->host, p->found_name, &link) == 0 && link.index == p->index;
+	return netif_find_link(&p->host, p->found_name, &link) == 0 && link.index == p->index;
 }
 
 /*
@@ -269,9 +246,9 @@ arrive(struct placing *p)
 	struct link_state link;
 	int ret;
 
-	ret = find_link(&p->there, wanted_name(p), &link);
+	ret = netif_find_link(&p->there, wanted_name(p), &link);
 	if (ret == -ENODEV)
-		ret = find_link(&p->there, p->found_name, &link);
+		ret = netif_find_link(&p->there, p->found_name, &link);
 	if (ret < 0)
 		return ret;
 	p->at = &p->there;
@@ -296,7 +273,7 @@ undo_move(struct placing *p)
 	if (move(p, away ? p->host_ns : -1, p->found_name) != 0 || !away)
 		return;
 	p->at = &p->host;
-	if (find_link(&p->host, p->found_name, &link) == 0)
+	if (netif_find_link(&p->host, p->found_name, &link) == 0)
 		p->index = link.index;
 }
 
@@ -334,140 +311,26 @@ take_move(struct placing *p)
 	if (ret == -EEXIST)
 		return name_is_taken(p);
 	if (ret == -EINVAL && p->conf->ifname[0] != '\0')
-		return fail(p, ret, "ifname", "%s: is no name for an interface", wanted_name(p));
-	return fail(p, ret, "netns", "%s: cannot be moved to the network namespace as %s: %s",
+		return netif_fail(p, ret, "ifname", "%s: is no name for an interface",
+				wanted_name(p));
+	return netif_fail(p, ret, "netns", "%s: cannot be moved to the network namespace as %s: %s",
 			p->found_name, wanted_name(p), strerror(-ret));
-}
-
-static void
-address_text(const struct netif_address *address, char text[INET6_ADDRSTRLEN + 4])
-{
-	char host[INET6_ADDRSTRLEN] = "";
-
-	inet_ntop(address->family, address->bytes, host, sizeof(host));
-	snprintf(text, INET6_ADDRSTRLEN + 4, "%s/%u", host, address->prefix);
-}
-
-static size_t
-address_len(const struct netif_address *address)
-{
-	return address->family == AF_INET ? 4 : 16;
-}
-
-static int
-change_address(struct placing *p, const struct netif_address *address, bool add)
-{
-	struct nlmsghdr *nlh = rtnl_request(p->at, add ? RTM_NEWADDR : RTM_DELADDR,
-			add ? NLM_F_CREATE | NLM_F_EXCL : 0);
-	struct ifaddrmsg *msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
-
-	msg->ifa_family = address->family;
-	msg->ifa_prefixlen = address->prefix;
-	msg->ifa_index = (uint32_t)p->index;
-	msg->ifa_scope = RT_SCOPE_UNIVERSE;
-	mnl_attr_put(nlh, IFA_LOCAL, address_len(address), address->bytes);
-	mnl_attr_put(nlh, IFA_ADDRESS, address_len(address), address->bytes);
-	return rtnl_talk(p->at, nlh, NULL, NULL);
-}
-
-static void
-undo_addresses(struct placing *p)
-{
-	while (p->nb_addresses > 0)
-		change_address(p, &p->conf->addresses[--p->nb_addresses], false);
-}
-
-static int
-take_addresses(struct placing *p)
-{
-	char text[INET6_ADDRSTRLEN + 4];
-	int ret;
-
-	for (; p->nb_addresses < p->conf->nb_addresses; p->nb_addresses++) {
-		const struct netif_address *address = &p->conf->addresses[p->nb_addresses];
-
-		ret = change_address(p, address, true);
-		if (ret == 0)
-			continue;
-		address_text(address, text);
-		return fail(p, ret, "address", "%s: the interface does not take this address: %s%s",
-				text, strerror(-ret),
-				ret == -EEXIST ? "; it is given twice" : "; give a host's address");
-	}
-	return 0;
 }
 
 static int
 take_up(struct placing *p)
 {
-	int ret = set_up(p, true);
+	int ret = netif_set_up(p, true);
 
 	return ret == 0 ? 0
-			: fail(p, ret, "", "%s: cannot be set up: %s; see the kernel log",
+			: netif_fail(p, ret, "", "%s: cannot be set up: %s; see the kernel log",
 					  wanted_name(p), strerror(-ret));
 }
 
 static void
 undo_up(struct placing *p)
 {
-	set_up(p, false);
-}
-
-static int
-add_route(struct placing *p, const struct netif_route *route)
-{
-	struct nlmsghdr *nlh = rtnl_request(p->at, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
-	struct rtmsg *msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
-	const bool on_link = route->via.family == AF_UNSPEC;
-
-	msg->rtm_family = route->to.family;
-	msg->rtm_dst_len = route->to.prefix;
-	msg->rtm_table = RT_TABLE_MAIN;
-	msg->rtm_protocol = RTPROT_STATIC;
-	msg->rtm_scope = on_link && msg->rtm_family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
-	msg->rtm_type = RTN_UNICAST;
-	if (route->to.prefix > 0)
-		mnl_attr_put(nlh, RTA_DST, address_len(&route->to), route->to.bytes);
-	if (!on_link)
-		mnl_attr_put(nlh, RTA_GATEWAY, address_len(&route->via), route->via.bytes);
-	mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)p->index);
-	return rtnl_talk(p->at, nlh, NULL, NULL);
-}
-
-static const char *
-route_cure(int err)
-{
-	switch (err) {
-	case -ENETUNREACH:
-	case -EHOSTUNREACH:
-		return "; its gateway has to be in the network of an address of the interface";
-	case -EEXIST:
-		return "; the namespace has such a route";
-	case -EINVAL:
-		return "; bits of the destination beyond its prefix have to be 0";
-	default:
-		return "";
-	}
-}
-
-/* No undo: they go when the interface is set down. */
-static int
-take_routes(struct placing *p)
-{
-	const struct netif_route *route = p->conf->routes;
-	const struct netif_route *const end = route + p->conf->nb_routes;
-	char text[INET6_ADDRSTRLEN + 4];
-	int ret;
-
-	for (; route < end; route++) {
-		ret = add_route(p, route);
-		if (ret == 0)
-			continue;
-		address_text(&route->to, text);
-		return fail(p, ret, "route", "%s: the kernel does not take this route: %s%s", text,
-				strerror(-ret), route_cure(ret));
-	}
-	return 0;
+	netif_set_up(p, false);
 }
 
 static const struct step steps[] = {
@@ -475,9 +338,9 @@ static const struct step steps[] = {
 	{ take_mac, undo_mac },
 	{ take_mtu, undo_mtu },
 	{ take_move, undo_move },
-	{ take_addresses, undo_addresses },
+	{ netif_take_addresses, netif_undo_addresses },
 	{ take_up, undo_up },
-	{ take_routes, undo_up },
+	{ netif_take_routes, undo_up },
 };
 
 /* One that failed is undone too: the kernel may have done what it could not say any more. */
@@ -504,12 +367,9 @@ find(struct placing *p)
 {
 	int ret;
 
-	ret = rtnl_open(&p->host, -1);
+	ret = netif_find_link(&p->host, p->found_name, &p->found);
 	if (ret < 0)
-		return fail(p, ret, "", "no netlink socket: %s", strerror(-ret));
-	ret = find_link(&p->host, p->found_name, &p->found);
-	if (ret < 0)
-		return fail(p, ret, "", "%s: the interface is not there: %s", p->found_name,
+		return netif_fail(p, ret, "", "%s: the interface is not there: %s", p->found_name,
 				strerror(-ret));
 	p->at = &p->host;
 	p->index = p->found.index;
@@ -517,31 +377,43 @@ find(struct placing *p)
 }
 
 /* Both namespaces, where there are two. */
-static int
-enter(struct placing *p)
+int
+netif_enter(struct placing *p)
 {
 	struct stat here, there;
 	int ret;
 
+	ret = rtnl_open(&p->host, -1);
+	if (ret < 0)
+		return netif_fail(p, ret, "", "no netlink socket: %s", strerror(-ret));
 	if (p->conf->netns < 0)
 		return 0;
 	p->host_ns = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (p->host_ns < 0 || fstat(p->host_ns, &here) < 0 || fstat(p->conf->netns, &there) < 0)
-		return fail(p, -errno, "netns", "the network namespace cannot be looked at: %s",
-				strerror(errno));
+		return netif_fail(p, -errno, "netns",
+				"the network namespace cannot be looked at: %s", strerror(errno));
 	p->moves = here.st_ino != there.st_ino || here.st_dev != there.st_dev;
 	ret = p->moves ? rtnl_open(&p->there, p->conf->netns) : 0;
 	if (ret == -EINVAL)
-		return fail(p, ret, "netns",
+		return netif_fail(p, ret, "netns",
 				"is no network namespace; give /run/netns/NAME or "
 				"/proc/PID/ns/net");
 	if (ret == -EPERM)
-		return fail(p, ret, "netns",
+		return netif_fail(p, ret, "netns",
 				"the network namespace cannot be entered: that needs "
 				"CAP_SYS_ADMIN");
 	return ret == 0 ? 0
-			: fail(p, ret, "netns", "the network namespace cannot be entered: %s",
+			: netif_fail(p, ret, "netns", "the network namespace cannot be entered: %s",
 					  strerror(-ret));
+}
+
+void
+netif_leave(struct placing *p)
+{
+	rtnl_close(&p->there);
+	rtnl_close(&p->host);
+	if (p->host_ns >= 0)
+		close(p->host_ns);
 }
 
 int
@@ -552,15 +424,12 @@ netif_place(const char *ifname, const struct netif_conf *conf, struct netif_erro
 
 	memset(error, 0, sizeof(*error));
 	rte_strscpy(p.found_name, ifname, sizeof(p.found_name));
-	ret = find(&p);
+	ret = netif_enter(&p);
 	if (ret == 0)
-		ret = enter(&p);
+		ret = find(&p);
 	if (ret == 0)
 		ret = take_steps(&p);
-	rtnl_close(&p.there);
-	rtnl_close(&p.host);
-	if (p.host_ns >= 0)
-		close(p.host_ns);
+	netif_leave(&p);
 	return ret;
 }
 

@@ -56,6 +56,16 @@ struct netif_error {
 int netif_place(const char *ifname, const struct netif_conf *conf, struct netif_error *error);
 
 /**
+ * Exchange the addresses and routes that an interface was given for others; those that are in
+ * both stay. Where a step fails, it is as it was.
+ *
+ * @param ifname its name in the namespace of to
+ * @return 0 or -errno with the error filled: -ENODEV there is no such interface
+ */
+int netif_readdress(const char *ifname, const struct netif_conf *from, const struct netif_conf *to,
+		struct netif_error *error);
+
+/**
  * Open a network namespace by its path: nothing else is opened.
  *
  * @return descriptor or -errno: -EINVAL the file is none

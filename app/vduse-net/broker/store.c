@@ -17,6 +17,7 @@
 /* Beside the words of an entry. */
 #define IN_FILE "in_file"
 #define GRANTED "granted_queues"
+#define PLACED  "interface"
 
 static const char *const stages[] = {
 	[STORE_ADDING] = "adding",
@@ -153,6 +154,14 @@ read_stage(json_t *value, enum store_stage *stage)
 	return -EINVAL;
 }
 
+static const char *
+text_of(const json_t *value, const char *name)
+{
+	const char *text = json_string_value(json_object_get(value, name));
+
+	return text != NULL ? text : "";
+}
+
 static int
 read_container(struct store *store, json_t *value)
 {
@@ -162,9 +171,12 @@ read_container(struct store *store, json_t *value)
 	struct varlink_wrong wrong;
 	enum store_stage stage;
 	uint32_t queues = (uint32_t)json_integer_value(json_object_get(value, GRANTED));
+	char interface[16] = "";
 
+	if (json_string_length(json_object_get(value, PLACED)) < sizeof(interface))
+		snprintf(interface, sizeof(interface), "%s", text_of(value, PLACED));
 	json_object_del(value, GRANTED);
-
+	json_object_del(value, PLACED);
 	if (read_stage(value, &stage) != 0 || !are_words(&control_container_words, value, 2))
 		return -EINVAL;
 	control_defaults(&control_container_words, &conf);
@@ -180,6 +192,7 @@ read_container(struct store *store, json_t *value)
 	container->served = stage == STORE_THERE;
 	container->in_file = in_file;
 	container->queues = queues <= conf.queues ? queues : 0;
+	memcpy(container->interface, interface, sizeof(interface));
 	return 0;
 }
 
@@ -278,6 +291,7 @@ to_json(const struct store *store)
 		json_object_set_new(value, "stage", json_string(stages[container->stage]));
 		json_object_set_new(value, IN_FILE, json_boolean(container->in_file));
 		json_object_set_new(value, GRANTED, json_integer(container->queues));
+		json_object_set_new(value, PLACED, json_string(container->interface));
 		json_array_append_new(containers, value);
 	}
 	return json_pack("{si sb so so}", "version", STORE_VERSION, "reloading", store->reloading,

@@ -30,6 +30,7 @@ struct store_container {
 	TAILQ_ENTRY(store_container) next;
 	struct control_container conf; /* mac: chosen; netns_fd: -1 */
 	uint32_t queues;               /* that the kernel has granted; 0: not made yet */
+	char interface[16];            /* where it was placed; "": as it was found */
 	enum store_stage stage;
 	bool served;       /* the poller is to have it */
 	unsigned int told; /* as of a network */

@@ -86,6 +86,23 @@ find(const char *name)
 	return NULL;
 }
 
+/* By what its interface is called now. The lock is held. */
+static struct fake_device *
+find_placed(const char *ifname)
+{
+	const struct fake_device *device;
+	unsigned int i;
+
+	for (i = 0; i < FAKE_DEVICES; i++) {
+		device = &fake_devices[i];
+		if (device->there && strcmp(device->placed.ifname[0] != '\0' ? device->placed.ifname
+									     : device->name,
+						     ifname) == 0)
+			return &fake_devices[i];
+	}
+	return NULL;
+}
+
 struct fake_device *
 fake_device(const char *name)
 {
@@ -292,6 +309,34 @@ kernel_place(const char *ifname, const struct netif_conf *conf, struct netif_err
 	return ret;
 }
 
+static int
+kernel_readdress(const char *ifname, const struct netif_conf *from, const struct netif_conf *to,
+		struct netif_error *error)
+{
+	struct fake_device *device;
+	int ret;
+
+	memset(error, 0, sizeof(*error));
+	pthread_mutex_lock(&lock);
+	device = find_placed(ifname);
+	ret = device == NULL ? -ENODEV : step();
+	if (ret == 0) {
+		/* what it was given is what is taken away */
+		ret = memcmp(device->placed.addresses, from->addresses, sizeof(from->addresses)) !=
+								      0 ||
+						      memcmp(device->placed.routes, from->routes,
+								      sizeof(from->routes)) != 0
+				      ? -EINVAL
+				      : 0;
+		device->placed.nb_addresses = to->nb_addresses;
+		memcpy(device->placed.addresses, to->addresses, sizeof(to->addresses));
+		device->placed.nb_routes = to->nb_routes;
+		memcpy(device->placed.routes, to->routes, sizeof(to->routes));
+	}
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
 const struct device_ops fake_kernel = {
 	.make = kernel_make,
 	.open = kernel_open,
@@ -300,4 +345,5 @@ const struct device_ops fake_kernel = {
 	.remove = kernel_remove,
 	.interface = kernel_interface,
 	.place = kernel_place,
+	.readdress = kernel_readdress,
 };

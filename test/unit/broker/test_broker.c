@@ -445,36 +445,6 @@ test_half_added(void **state)
 }
 
 static void
-test_set(void **state)
-{
-	json_t *told;
-
-	(void)state;
-	fake_refused("SetContainer", "\"name\":\"c1\",\"vlan\":5", "NoSuchContainer", "name");
-	assert_int_equal(fake_changed("AddNetwork", NET0), 1);
-	assert_int_equal(fake_changed("AddContainer", C1_ALL), 1);
-	assert_int_equal(fake_changed("SetContainer", "\"name\":\"c1\",\"vlan\":100"), 0);
-	assert_int_equal(fake_changed("SetContainer", "\"name\":\"c1\",\"vlan\":5"), 1);
-	told = fake_poller_container("c1");
-	assert_int_equal(json_integer_value(json_object_get(told, "vlan")), 5);
-	fake_refused("SetContainer", "\"name\":\"c1\",\"ifname\":\"eth7\"", "NeedsReattach",
-			"ifname");
-	assert_string_equal(fake_device("c1")->placed.ifname, "eth0");
-	assert_int_equal(fake_changed("SetContainer",
-					 "\"name\":\"c1\",\"ifname\":\"eth7\",\"force\":true"),
-			1);
-	assert_there("c1");
-	assert_string_equal(fake_device("c1")->placed.ifname, "eth7");
-	assert_string_equal(fake_device("c1")->mac, "02:00:00:00:00:07");
-	told = fake_poller_container("c1");
-	assert_int_equal(json_integer_value(json_object_get(told, "vlan")), 5);
-	/* and it is so for the next */
-	fake_poller_stop();
-	fake_poller_start();
-	assert_int_equal(fake_changed("AddContainer", C1 ",\"vlan\":5,\"ifname\":\"eth7\""), 0);
-}
-
-static void
 test_lists(void **state)
 {
 	json_t *answer, *parameters;
@@ -544,7 +514,6 @@ main(void)
 				test_poller_dies_in_attach, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_deadline, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_half_added, fake_setup, fake_teardown),
-		cmocka_unit_test_setup_teardown(test_set, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_lists, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_bad_file, fake_setup, fake_teardown),
 	};

@@ -218,7 +218,7 @@ test_bad_line(void **state)
 	assert_shown(NET0 C1);
 }
 
-/* What a device has from its creation on; all that could be done else is not. */
+/* What needs another device; all that could be done else is not. */
 static void
 test_force(void **state)
 {
@@ -227,8 +227,8 @@ test_force(void **state)
 	reloads("", 3, 0, 0);
 	configure(NET0 C3 "container add c1 network net0 mac 02:00:00:00:00:01 ifname eth1\n");
 	refused("NeedsReattach", "ifname",
-			"FILE:3: container c1: ifname: it has this from its creation on: force on "
-			"removes it and adds it again");
+			"FILE:3: container c1: ifname: programs in the container know its "
+			"interface by this name: force on removes the container and adds it again");
 	assert_shown(NET0 C1 C2);
 	assert_string_equal(fake_device("c1")->placed.ifname, "eth0");
 	reloads("\"force\":true", 1, 1, 1);

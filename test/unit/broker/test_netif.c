@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -438,56 +437,113 @@ test_refused(void **state)
 	close(conf.netns);
 }
 
-/* A namespace's file is opened, and no other, whatever opening it would do. */
-static void
-test_open_netns(void **state)
+/* Lines of say_all(), in the order of their bytes: addresses have none of their own. */
+static int
+compare_lines(const void *a, const void *b)
 {
-	static char fifo[] = "/tmp/vduse-fifo-XXXXXX";
-	int fd;
-
-	(void)state;
-	fd = netif_open_netns("/proc/self/ns/net");
-	assert_true(fd >= 0);
-	close(fd);
-	assert_int_equal(netif_open_netns("/dev/null"), -EINVAL);
-	assert_int_equal(netif_open_netns("/proc/self/ns/none"), -ENOENT);
-	fd = mkstemp(fifo);
-	assert_true(fd >= 0);
-	close(fd);
-	unlink(fifo);
-	assert_int_equal(mkfifo(fifo, 0600), 0);
-	assert_int_equal(netif_open_netns(fifo), -EINVAL); /* and does not wait for a writer */
-	unlink(fifo);
+	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 static void
-test_parse(void **state)
+sort_lines(char text[TEXT_MAX])
 {
-	static const char *const bad[] = { "", "10.0.0", "10.0.0.1/33", "10.0.0.1/", "10.0.0.1/-1",
-		"10.0.0.1/ 8", "fd00::1/129", "fd00::1/64x", "x", "10.0.0.1/24/8",
-		"1111:2222:3333:4444:5555:6666:7777:8888:9999/64" };
-	static const char *const bad_routes[] = { "", "via 10.0.0.1", "10.1.0.0/16 via",
-		"10.1.0.0/16 by 10.0.0.1", "10.1.0.0/16 via fd00::1", "default via 10.0.0.1/24",
-		"default via 10.0.0.1 dev", "default via x" };
-	struct netif_address address;
-	struct netif_route route;
-	unsigned int i;
+	char copy[TEXT_MAX], *lines[64], *rest = copy, *line;
+	size_t nb = 0, n = 0, i;
+
+	memcpy(copy, text, sizeof(copy));
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		assert_true(nb < sizeof(lines) / sizeof(lines[0]));
+		lines[nb++] = line;
+	}
+	qsort(lines, nb, sizeof(lines[0]), compare_lines);
+	for (i = 0; i < nb; i++)
+		n += (size_t)snprintf(text + n, TEXT_MAX - n, "%s\n", lines[i]);
+}
+
+static void
+sorted(int netns, char text[TEXT_MAX])
+{
+	memset(text, 0, TEXT_MAX);
+	say_all(netns, text);
+	sort_lines(text);
+}
+
+/* The last address of a family goes, one is longer, others of its network and a route stay. */
+static void
+fill_other(const struct netif_conf *conf, struct netif_conf *other)
+{
+	*other = *conf;
+	other->nb_addresses = 3;
+	assert_int_equal(netif_parse_address("10.0.0.3/24", &other->addresses[0]), 0);
+	assert_int_equal(netif_parse_address("fd00::2/48", &other->addresses[1]), 0);
+	assert_int_equal(netif_parse_address("10.0.0.9/24", &other->addresses[2]), 0);
+	other->nb_routes = 3;
+	assert_int_equal(netif_parse_route("fd01::/64 via fd00::1", &other->routes[0]), 0);
+	assert_int_equal(netif_parse_route("default via 10.0.0.9", &other->routes[1]), 0);
+	assert_int_equal(netif_parse_route("10.3.0.0/16 via 10.0.0.1", &other->routes[2]), 0);
+}
+
+/* Each request is refused once: then all is as it was; and back, all is as it was. */
+static void
+exchange_every_step(const struct netif_conf *from, const struct netif_conf *to)
+{
+	char before[TEXT_MAX], after[TEXT_MAX];
+	struct netif_error error;
+	unsigned int at;
+	int ret;
+
+	sorted(there, before);
+	for (at = 1;; at++) {
+		talks = 0;
+		fails_at = at;
+		ret = netif_readdress("eth0", from, to, &error);
+		fails_at = 0;
+		if (ret == 0)
+			break;
+		assert_int_equal(ret, -ENOBUFS);
+		sorted(there, after);
+		assert_string_equal(before, after);
+	}
+	assert_true(at > 8);
+}
+
+static void
+test_readdress(void **state)
+{
+	struct netif_conf conf, other, none;
+	char before[TEXT_MAX], text[TEXT_MAX];
+	struct netif_error error;
 
 	(void)state;
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(netif_parse_address(bad[i], &address), -EINVAL);
-	for (i = 0; i < sizeof(bad_routes) / sizeof(bad_routes[0]); i++)
-		assert_int_equal(netif_parse_route(bad_routes[i], &route), -EINVAL);
-	assert_int_equal(netif_parse_address("10.0.0.1", &address), 0);
-	assert_int_equal(address.prefix, 32);
-	assert_int_equal(netif_parse_address("fd00::1/64", &address), 0);
-	assert_int_equal(address.family, AF_INET6);
-	assert_int_equal(address.prefix, 64);
-	assert_int_equal(netif_parse_route("default via fd00::1", &route), 0);
-	assert_int_equal(route.to.family, AF_INET6);
-	assert_int_equal(route.to.prefix, 0);
-	assert_int_equal(netif_parse_route("10.1.0.0/16", &route), 0);
-	assert_int_equal(route.via.family, AF_UNSPEC);
+	need();
+	fill(&conf);
+	conf.nb_addresses = 3;
+	assert_int_equal(netif_parse_address("10.0.0.9/24", &conf.addresses[2]), 0);
+	assert_int_equal(netif_place("a", &conf, &error), 0);
+	sorted(there, before);
+	fill_other(&conf, &other);
+	exchange_every_step(&conf, &other);
+	sorted(there, text);
+	assert_null(strstr(text, "address /24 0a000002\n"));
+	assert_non_null(strstr(text, "address /24 0a000003\n"));
+	assert_non_null(strstr(text, "address /24 0a000009\n"));
+	assert_non_null(strstr(text, "address /48 fd00"));
+	assert_null(strstr(text, "address /64 fd00"));
+	assert_non_null(strstr(text, "route /0  via 0a000009\n"));
+	assert_non_null(strstr(text, "route /16 0a030000 via 0a000001\n"));
+	assert_non_null(strstr(text, "route /64 fd01"));
+	/* nothing at all, and back */
+	none = other;
+	none.nb_addresses = none.nb_routes = 0;
+	assert_int_equal(netif_readdress("eth0", &other, &none, &error), 0);
+	assert_int_equal(netif_readdress("eth0", &none, &conf, &error), 0);
+	sorted(there, text);
+	assert_string_equal(before, text);
+	/* what the container has taken away itself is not missed */
+	assert_int_equal(netif_readdress("eth0", &conf, &none, &error), 0);
+	assert_int_equal(netif_readdress("eth0", &conf, &none, &error), 0);
+	assert_int_equal(netif_readdress("eth7", &conf, &none, &error), -ENODEV);
+	assert_string_equal(error.parameter, "ifname");
 }
 
 int
@@ -500,8 +556,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_name_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_old_name_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-		cmocka_unit_test(test_open_netns),
-		cmocka_unit_test(test_parse),
+		cmocka_unit_test_setup_teardown(test_readdress, setup, teardown),
 	};
 
 	return FILTER_RUN("broker_netif", tests, NULL, NULL);
