@@ -9,6 +9,7 @@
 
 #include <rte_common.h>
 
+#include "broker/link.h"
 #include "broker/netif.h"
 #include "node/words.h"
 #include "poller.h"
@@ -174,14 +175,19 @@ read_container(const struct poller *p, struct serve_request *r, struct node_cont
 		uint64_t *given)
 {
 	struct control_container conf;
+	bool mirror_waits;
 	unsigned int i;
 
+	/* beside the words of a client's: what is done again may be so in any order */
+	mirror_waits = json_is_true(json_object_get(r->parameters, LINK_MIRROR_WAITS));
+	json_object_del(r->parameters, LINK_MIRROR_WAITS);
 	if (check(r, &control_container_words) != 0)
 		return -EINVAL;
 	control_defaults(&control_container_words, &conf);
 	control_from_json(&control_container_words, r->parameters, &conf);
 	node_container_defaults(to);
 	fill_container(&conf, to);
+	to->mirror_waits = mirror_waits;
 	to->state_dir = p->state_dir;
 	*given = 0;
 	for (i = 0; i < RTE_DIM(set_bits); i++)

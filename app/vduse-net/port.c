@@ -482,7 +482,7 @@ port_start(struct port *port, struct rte_mempool *pool)
 
 	ret = rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
 	if (ret != 0)
-		goto close;
+		goto say;
 	ret = rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_RMV, removed, port);
 	if (ret != 0)
 		goto unregister;
@@ -502,12 +502,11 @@ unregister_removed:
 	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_RMV, removed, port);
 unregister:
 	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
-close:
+say:
 	SAY("port %s: cannot %s it: %s%s", port->name, step, strerror(-ret),
 			ret == -ENOMEM ? ": give more buffers with --mbufs, or longer ones with "
 					 "--mtu"
 				       : "");
-	rte_eth_dev_close(port->id);
 	return ret;
 }
 

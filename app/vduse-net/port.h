@@ -69,7 +69,8 @@ int port_plan(struct port *port, uint16_t id, const struct port_want *want);
 /*
  * Configure by plan, receive into pool, start, but for one that is late. Link changes are
  * said from now on.
- * Return: 0, or -errno after saying which step failed; then the port is closed.
+ * Return: 0, or -errno after saying which step failed; then the port is stopped, and can be tried
+ * again.
  */
 int port_start(struct port *port, struct rte_mempool *pool);
 

@@ -243,6 +243,16 @@ lend(struct wire *wire)
 	say_reader(wire, reader);
 }
 
+static int
+start_port(struct port *port, struct rte_mempool *pool)
+{
+	const int ret = port_start(port, pool);
+
+	if (ret != 0)
+		rte_eth_dev_close(port->id);
+	return ret;
+}
+
 int
 wire_start(struct wire *wire, struct pool_set *pools)
 {
@@ -255,10 +265,10 @@ wire_start(struct wire *wire, struct pool_set *pools)
 	ret = make_streams(wire, TO_PORT, pools);
 	if (ret != 0)
 		goto free_to_device;
-	ret = port_start(&wire->port, pool);
+	ret = start_port(&wire->port, pool);
 	if (ret != 0)
 		goto free_to_port;
-	ret = port_start(&wire->device, pool);
+	ret = start_port(&wire->device, pool);
 	if (ret != 0)
 		goto stop_port;
 	set_gates(wire, TO_DEVICE, &wire->device);

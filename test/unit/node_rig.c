@@ -51,6 +51,14 @@ __wrap_rte_eth_dev_is_removed(uint16_t port)
 	return node_rig_removed;
 }
 
+bool node_rig_refuses;
+
+int
+__wrap_rte_eth_dev_start(uint16_t port)
+{
+	return node_rig_refuses ? -EIO : __real_rte_eth_dev_start(port);
+}
+
 static uint64_t
 rig_now(void *arg)
 {
@@ -127,7 +135,7 @@ setup(void **state, bool live, enum idle_mode idle)
 	memset(r, 0, sizeof(*r));
 	r->now = rte_get_tsc_cycles();
 	node_rig_macs_max = RIG_CONTAINERS;
-	node_rig_removed = false;
+	node_rig_removed = node_rig_refuses = false;
 	make_port(r);
 	assert_int_equal(node_create(&conf, &r->node), 0);
 	node_on_event(r->node, on_event, r);

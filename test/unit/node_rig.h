@@ -46,6 +46,11 @@ int __wrap_rte_eth_dev_mac_addr_remove(uint16_t port, struct rte_ether_addr *mac
 extern bool node_rig_removed;
 int __wrap_rte_eth_dev_is_removed(uint16_t port);
 
+/* Whether the port does not start. */
+extern bool node_rig_refuses;
+int __real_rte_eth_dev_start(uint16_t port);
+int __wrap_rte_eth_dev_start(uint16_t port);
+
 int node_rig_setup(void **state);
 /* The same with a worker lcore, and the true time. */
 int node_rig_setup_live(void **state);

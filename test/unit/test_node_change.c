@@ -115,6 +115,76 @@ each_word_is_set(void **state)
 	node_rig_expect_none(r);
 }
 
+/* Its copies begin when it comes, end when it goes, and begin again. */
+static void
+a_mirror_comes_later(void **state)
+{
+	struct node_rig *r = *state;
+	struct node_container_conf conf = node_rig_conf(0), mirror = node_rig_conf(2);
+	const struct rig_bytes f = node_rig_frame(1, 2), g = node_rig_frame(1, 9);
+	unsigned int i;
+
+	node_rig_undrive(r, 0);
+	assert_int_equal(node_container_del(r->node, "c1", &error), 0);
+	snprintf(conf.mirror, sizeof(conf.mirror), "c3");
+	for (i = 0; i < 3; i++) {
+		node_rig_undrive(r, 2);
+		assert_int_equal(node_container_del(r->node, "c3", &error), 0);
+		if (i == 0) {
+			is_error(node_container_add(r->node, &conf, &error),
+					NODE_ID("NoSuchContainer"), "mirror");
+			conf.mirror_waits = true;
+			assert_int_equal(node_container_add(r->node, &conf, &error), 0);
+			node_rig_drive(r, 0, 0);
+		}
+		/* what it has not to do with is set all the same; another that is not there is no
+		 * mirror
+		 */
+		conf.max_macs = i + 1;
+		conf.mirror_waits = false;
+		assert_int_equal(node_container_set(r->node, &conf, NODE_SET_MAX_MACS, &error), 0);
+		snprintf(conf.mirror, sizeof(conf.mirror), "nobody");
+		is_error(node_container_set(r->node, &conf, NODE_SET_MIRROR, &error),
+				NODE_ID("NoSuchContainer"), "mirror");
+		snprintf(conf.mirror, sizeof(conf.mirror), "c3");
+		node_rig_send(r, 0, &f);
+		node_rig_run(r);
+		node_rig_expect(r, 1, &f);
+		assert_int_equal(node_container_add(r->node, &mirror, &error), 0);
+		node_rig_drive(r, 2, 0);
+		node_rig_send(r, 0, &g);
+		node_rig_run(r);
+		node_rig_expect(r, 2, &g);
+		node_rig_expect_wire(r, &g);
+	}
+	node_rig_expect_none(r);
+}
+
+/* Whatever was wrong with it, it is tried again when it is asked for again. */
+static void
+a_port_that_did_not_start_is_tried_again(void **state)
+{
+	struct node_rig *r = *state;
+	struct node_network_conf network = { .name = "net0" };
+	const struct rig_bytes away = node_rig_frame(1, 9);
+
+	assert_int_equal(node_network_set(r->node, &network, &error), 0);
+	network.nb_uplinks = 1;
+	snprintf(network.uplinks[0], sizeof(network.uplinks[0]), "%s", r->uplink);
+	node_rig_refuses = true;
+	is_error(node_network_set(r->node, &network, &error), NODE_ID("Kernel"), "uplinks");
+	is_error(node_network_set(r->node, &network, &error), NODE_ID("Kernel"), "uplinks");
+	node_rig_send(r, 0, &away);
+	node_rig_run(r);
+	node_rig_expect_none(r);
+	node_rig_refuses = false;
+	assert_int_equal(node_network_set(r->node, &network, &error), 0);
+	assert_int_equal(node_rig_macs, RIG_CONTAINERS);
+	node_rig_send(r, 0, &away);
+	node_rig_run(r);
+	node_rig_expect_wire(r, &away);
+}
+
 int
 main(void)
 {
@@ -122,6 +192,8 @@ main(void)
 #define NODE_TEST(f) cmocka_unit_test_setup_teardown(f, node_rig_setup, node_rig_teardown)
 		NODE_TEST(each_difference_is_named),
 		NODE_TEST(each_word_is_set),
+		NODE_TEST(a_mirror_comes_later),
+		NODE_TEST(a_port_that_did_not_start_is_tried_again),
 	};
 
 	return UNIT_RUN("node_change", tests);

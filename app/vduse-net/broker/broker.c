@@ -321,6 +321,8 @@ turn(struct broker *b, const struct broker_fds *given)
 		eventfd_write(given->alive, 1);
 	tell_ready(b, given->ready);
 	look_for_poller(b);
+	if (b->linked && __atomic_exchange_n(&b->again, false, __ATOMIC_RELAXED))
+		replay_next(b);
 	if (b->reload && b->linked)
 		reload_file(b);
 	asks = jobs_send(b);

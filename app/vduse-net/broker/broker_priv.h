@@ -54,6 +54,7 @@ struct job {
 	} conf;
 	enum job_kind kind;
 	bool force;
+	bool mirror_waits; /* a container's mirror may be one that comes later */
 	int ret;
 	struct control_error error;
 	json_t *reply;  /* to the last that was asked, or NULL; jobs_forget() */
@@ -69,15 +70,18 @@ TAILQ_HEAD(jobs, job);
 struct broker {
 	struct broker_conf conf;
 	const struct device_ops *device;
-	struct control *control; /* main thread */
-	struct link *link;       /* main thread; NULL: the poller is not there */
-	bool linked;             /* main thread: it has all that it is to have */
-	uint64_t retry;          /* main thread, ms: when to look for it again */
-	int wake_fd;             /* eventfd: the main thread has something to do */
-	bool reload;             /* main thread: once the poller is there, and not asked for */
-	bool starting;           /* main thread: that is the start's, which fails with it */
-	int failed;              /* main thread: -errno, the end */
-	bool ready;              /* main thread: it has been told */
+	struct control *control;          /* main thread */
+	struct link *link;                /* main thread; NULL: the poller is not there */
+	bool linked;                      /* main thread: it has all that it is to have */
+	uint64_t retry;                   /* main thread, ms: when to look for it again */
+	bool again;                       /* atomic: there is more to be told */
+	bool tells_network;               /* main thread: what is being told after a restart, */
+	char tells[CONTROL_NAME_MAX + 1]; /* and its name */
+	int wake_fd;                      /* eventfd: the main thread has something to do */
+	bool reload;   /* main thread: once the poller is there, and not asked for */
+	bool starting; /* main thread: that is the start's, which fails with it */
+	int failed;    /* main thread: -errno, the end */
+	bool ready;    /* main thread: it has been told */
 
 	struct broker_mutex lock;
 	pthread_cond_t changed; /* something of what it guards */
@@ -162,8 +166,9 @@ int change_open_netns(struct job *job, const struct control_container *conf, int
 /* change_set.c */
 int change_no_container(struct job *job, const char *name);
 
-/** What the poller is told of a container. */
+/** What the poller is told of a container; the same for what is done again, in any order. */
 json_t *change_container_json(const struct control_container *conf, uint64_t which);
+json_t *change_container_again(const struct control_container *conf, uint64_t which);
 
 /** That words need force, and why, as an error of the job's. @return -EINVAL */
 int change_needs_reattach(struct job *job, uint64_t words);

@@ -234,6 +234,8 @@ network_mtu(struct broker *b, struct job *job, const struct control_container *c
 static int
 make_container(struct broker *b, struct job *job, struct control_container *conf, int netns)
 {
+	const uint64_t which = conf->given | BIT(CONTAINER_NETWORK) | BIT(CONTAINER_MAC) |
+			       BIT(CONTAINER_QUEUES);
 	const uint32_t mtu = network_mtu(b, job, conf);
 	int fd, ret;
 
@@ -247,9 +249,8 @@ make_container(struct broker *b, struct job *job, struct control_container *conf
 				conf->name, strerror(-fd));
 	set_served(b, conf);
 	ret = jobs_ask(b, job, "container_add",
-			change_container_json(conf, conf->given | BIT(CONTAINER_NETWORK) |
-								    BIT(CONTAINER_MAC) |
-								    BIT(CONTAINER_QUEUES)),
+			job->mirror_waits ? change_container_again(conf, which)
+					  : change_container_json(conf, which),
 			fd);
 	close(fd);
 	if (ret < 0)
@@ -395,6 +396,7 @@ change_repair(struct broker *b, struct job *job)
 	broker_mutex_unlock(&b->lock);
 	if (gone)
 		ret = change_open_netns(job, &conf, &netns);
+	job->mirror_waits = true;
 	if (gone && ret == 0)
 		ret = add_container(b, job, &conf, netns);
 	else if (half || gone)

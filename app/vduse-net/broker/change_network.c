@@ -101,14 +101,49 @@ begin_network(struct broker *b, struct job *job)
 	return ret;
 }
 
+/* The poller had refused it after a restart: that it comes now, and its containers. */
+static int
+find_lost(struct broker *b, struct job *job, const struct control_network *conf)
+{
+	int ret;
+
+	ret = jobs_ask(b, job, "network_add", network_json(conf), -1);
+	if (ret < 0)
+		return ret;
+	broker_mutex_lock(&b->lock);
+	store_network(&b->store, conf->name)->lost = false;
+	broker_mutex_unlock(&b->lock);
+	__atomic_store_n(&b->again, true, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* @param[out] conf what it is to be, where it is lost */
+static bool
+is_lost(struct broker *b, const char *name, struct control_network *conf)
+{
+	const struct store_network *network;
+	bool lost;
+
+	broker_mutex_lock(&b->lock);
+	network = store_network(&b->store, name);
+	lost = network != NULL && network->lost;
+	if (lost)
+		*conf = network->conf;
+	broker_mutex_unlock(&b->lock);
+	return lost;
+}
+
 int
 change_network_add(struct broker *b, struct job *job)
 {
 	const struct control_network *conf = &job->conf.network;
+	struct control_network there;
 	struct job undo = { 0 };
 	int ret;
 
 	ret = begin_network(b, job);
+	if (ret == 1 && is_lost(b, conf->name, &there))
+		return find_lost(b, job, &there);
 	if (ret != 0)
 		return ret;
 	ret = jobs_ask(b, job, "network_add", network_json(conf), -1);
@@ -133,6 +168,7 @@ change_network_set(struct broker *b, struct job *job)
 	struct control_network before, after;
 	struct store_network *network;
 	struct job undo = { 0 };
+	bool lost;
 	int ret;
 
 	broker_mutex_lock(&b->lock);
@@ -141,12 +177,14 @@ change_network_set(struct broker *b, struct job *job)
 	broker_mutex_unlock(&b->lock);
 	if (network == NULL)
 		return change_no_network(job, conf->name);
-	if (control_differ(&control_network_words, conf, &before, conf->given) < 0)
+	lost = is_lost(b, conf->name, &before);
+	if (!lost && control_differ(&control_network_words, conf, &before, conf->given) < 0)
 		return 1;
 	after = before;
 	control_merge(&control_network_words, &after, conf, conf->given);
 	/* as it is to be, whole */
-	ret = jobs_ask(b, job, "network_set", network_json(&after), -1);
+	ret = lost ? find_lost(b, job, &after)
+		   : jobs_ask(b, job, "network_set", network_json(&after), -1);
 	if (ret != 0)
 		return ret;
 	broker_mutex_lock(&b->lock);

@@ -69,6 +69,15 @@ change_container_json(const struct control_container *conf, uint64_t which)
 	return json;
 }
 
+json_t *
+change_container_again(const struct control_container *conf, uint64_t which)
+{
+	json_t *json = change_container_json(conf, which);
+
+	json_object_set_new(json, LINK_MIRROR_WAITS, json_true());
+	return json;
+}
+
 int
 change_no_container(struct job *job, const char *name)
 {
@@ -94,8 +103,9 @@ static int
 replace_container(struct broker *b, struct job *job, struct control_container *after,
 		const struct control_container *before)
 {
-	struct job again = { .conf.container = *before };
-	struct job with = { .conf.container = *after };
+	struct job again = { .conf.container = *before, .mirror_waits = true };
+	struct job with = { .conf.container = *after,
+		.mirror_waits = job->mirror_waits || strcmp(after->mirror, before->mirror) == 0 };
 	int ret;
 
 	ret = change_container_del(b, &with);
@@ -164,7 +174,10 @@ tell_poller(struct broker *b, struct job *job, const struct control_container *c
 {
 	if ((which & ~INTERFACE_WORDS) == 0)
 		return 0;
-	return jobs_ask(b, job, "container_set", change_container_json(conf, which), -1);
+	return jobs_ask(b, job, "container_set",
+			job->mirror_waits ? change_container_again(conf, which)
+					  : change_container_json(conf, which),
+			-1);
 }
 
 static int
@@ -190,7 +203,7 @@ static int
 set_words(struct broker *b, struct job *job, const struct control_container *after,
 		const struct control_container *before, uint64_t which)
 {
-	struct job undo = { 0 };
+	struct job undo = { .mirror_waits = true };
 	int ret;
 
 	ret = tell_poller(b, job, after, which);

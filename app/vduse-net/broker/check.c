@@ -81,6 +81,17 @@ check_file(struct broker *b, struct job *job, const char *path, int fd)
 }
 
 static void
+check_lost(struct job *job, const struct store_network *network)
+{
+	if (network->lost)
+		found(job, FAULT,
+				"network %s: it could not be made after a restart, and its "
+				"containers are not served: see the log, and network add or set "
+				"it once more",
+				network->conf.name);
+}
+
+static void
 check_network(struct job *job, const json_t *network)
 {
 	const char *state = json_string_value(json_object_get(network, "link_state"));
@@ -131,6 +142,7 @@ static void
 check_state(struct broker *b, struct job *job)
 {
 	const struct store_container *container;
+	const struct store_network *network;
 	size_t i;
 
 	if (jobs_ask(b, job, "networks", json_pack("{ss}", "name", ""), -1) < 0) {
@@ -145,6 +157,8 @@ check_state(struct broker *b, struct job *job)
 		return;
 	}
 	broker_mutex_lock(&b->lock);
+	TAILQ_FOREACH (network, &b->store.networks, next)
+		check_lost(job, network);
 	TAILQ_FOREACH (container, &b->store.containers, next)
 		check_container(job, container, find(job->reply, container->conf.name));
 	broker_mutex_unlock(&b->lock);

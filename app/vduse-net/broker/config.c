@@ -207,6 +207,20 @@ do_step(struct broker *b, struct job *job, const struct control_step *step)
 	return ret;
 }
 
+/* Whether its mirror is a container that is there, or comes with a later line. */
+static bool
+mirror_waits(const struct reload *r, const struct control_step *step)
+{
+	const struct control_container *mirror;
+
+	if (step->container == NULL)
+		return false;
+	mirror = control_config_find_container(&r->wanted, step->container->mirror);
+	if (mirror == NULL)
+		mirror = control_config_find_container(&r->now, step->container->mirror);
+	return mirror != NULL && strcmp(mirror->network, step->container->network) == 0;
+}
+
 /* The way back of a step: to what was there before; without one, NULL. */
 static struct control_step
 inverse(const struct reload *r, const struct control_step *step)
@@ -237,7 +251,7 @@ undo(struct reload *r, int nb)
 	int i;
 
 	for (i = nb - 1; i >= 0; i--) {
-		struct job job = { .force = true };
+		struct job job = { .force = true, .mirror_waits = true };
 
 		if (!r->done[i])
 			continue;
@@ -266,7 +280,8 @@ do_steps(struct reload *r)
 	int i, ret = 0;
 
 	for (i = 0; i < r->nb_steps && ret == 0; i++) {
-		struct job job = { .force = r->job->force };
+		struct job job = { .force = r->job->force,
+			.mirror_waits = mirror_waits(r, &r->steps[i]) };
 
 		if (is_abandoned(r->job)) {
 			ret = job_fail(r->job, "Timeout", "", "it took too long");

@@ -24,6 +24,9 @@
 /* Requests under way; the sender waits for the answers of these first. */
 #define LINK_REQUESTS_MAX 256
 
+/* Beside the words of a container, true: its mirror may be one that comes later. */
+#define LINK_MIRROR_WAITS "mirror_waits"
+
 struct link;
 
 /**

@@ -16,6 +16,7 @@ struct store_network {
 	TAILQ_ENTRY(store_network) next;
 	struct control_network conf;
 	unsigned int told; /* the link's generation that the poller had when it was told */
+	bool lost;         /* the poller has refused it, and so does not have its containers */
 	bool in_file;      /* the configuration file had it when it was read last */
 };
 

@@ -84,9 +84,11 @@ node_container_set(struct node *node, const struct node_container_conf *conf, ui
 	 * NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 	if (memcmp(&next, &c->conf, sizeof(next)) == 0)
 		return 1;
+	next.mirror_waits = conf->mirror_waits;
 	ret = container_apply(c, &next, error);
 	if (ret != 0)
 		return ret;
+	next.mirror_waits = false;
 	container_filter(c, false);
 	if (!rte_is_same_ether_addr(&next.mac, &c->conf.mac))
 		rte_vduse_net_set_mac(c->net, &next.mac);

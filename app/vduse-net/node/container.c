@@ -312,9 +312,13 @@ find_mirror(const struct container *c, const char *name)
 	return NULL;
 }
 
-/* Return: 0, or -ENOENT: there is no such mirror. */
+/*
+ * may_wait: its mirror may be one that is still to come, or has gone.
+ *
+ * Return: 0, or -ENOENT: there is no such mirror
+ */
 static int
-make_rules(const struct container *c, const struct node_container_conf *conf,
+make_rules(const struct container *c, const struct node_container_conf *conf, bool may_wait,
 		struct veb_rules *rules, struct node_error *error)
 {
 	*rules = (struct veb_rules){
@@ -337,7 +341,7 @@ make_rules(const struct container *c, const struct node_container_conf *conf,
 	if (conf->mirror[0] == '\0')
 		return 0;
 	rules->mirror = find_mirror(c, conf->mirror);
-	if (rules->mirror != NULL)
+	if (rules->mirror != NULL || may_wait)
 		return 0;
 	return node_fail(error, -ENOENT, NODE_WHY("NoSuchContainer", "mirror"),
 			"network %s has neither a container nor an uplink %s",
@@ -367,14 +371,27 @@ int
 container_apply(struct container *c, const struct node_container_conf *conf,
 		struct node_error *error)
 {
+	/* what is as it was is nothing that is asked for */
+	const bool may_wait = conf->mirror_waits || strcmp(conf->mirror, c->conf.mirror) == 0;
 	struct veb_rules rules;
 	int ret;
 
-	ret = make_rules(c, conf, &rules, error);
+	ret = make_rules(c, conf, may_wait, &rules, error);
 	if (ret != 0)
 		return ret;
 	ret = veb_member_set(c->member, &rules);
 	return ret == 0 ? 0 : fail_rules(error, ret, conf);
+}
+
+void
+container_mirror_came(const struct network *network, const char *name)
+{
+	struct node_error error;
+	struct container *c;
+
+	LIST_FOREACH (c, &network->containers, next)
+		if (strcmp(c->conf.mirror, name) == 0 && container_apply(c, &c->conf, &error) != 0)
+			container_tell(c, NODE_CONTAINER_FAULT, error.text);
 }
 
 static int
@@ -395,7 +412,7 @@ join(struct container *c, struct node_error *error)
 	c->seats = calloc(c->nb_queues, sizeof(c->seats[0]));
 	if (c->queues == NULL || c->seats == NULL)
 		return fail(error, -ENOMEM, c, "no memory for it");
-	ret = make_rules(c, &c->conf, &conf.rules, error);
+	ret = make_rules(c, &c->conf, c->conf.mirror_waits, &conf.rules, error);
 	if (ret != 0)
 		return ret;
 	c->offload.lengths = true;
@@ -544,9 +561,11 @@ node_container_add(
 		container_free(c);
 		return ret;
 	}
+	c->conf.mirror_waits = false;
 	container_filter(c, true);
 	LIST_INSERT_HEAD(&network->containers, c, next);
 	network->nb_containers++;
+	container_mirror_came(network, c->conf.name);
 	container_tell(c, NODE_CONTAINER_ADDED, NULL);
 	return 0;
 }

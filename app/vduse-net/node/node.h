@@ -95,6 +95,7 @@ struct node_container_conf {
 	bool isolated;
 	enum veb_link link;
 	char mirror[NODE_NAME_SIZE]; /* a container or an uplink of the network; "": none */
+	bool mirror_waits;           /* one that is not there is no fault: it is to come */
 	uint16_t queues;
 	uint16_t queue_size;
 	enum rte_vduse_net_profile profile;

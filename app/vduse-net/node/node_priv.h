@@ -116,6 +116,8 @@ int container_free(struct container *c);
 void container_set_mtu(struct container *c);
 /* Whether a driver has it, and what has become of its device; events. */
 void container_look(struct container *c);
+/* A member has come: it is the mirror of those that name it. */
+void container_mirror_came(const struct network *network, const char *name);
 /* Another set of rules. Return: 0 or -errno, as it was. */
 int container_apply(struct container *c, const struct node_container_conf *conf,
 		struct node_error *error);

@@ -267,8 +267,10 @@ begin(struct uplink *u, struct node_error *error)
 	int ret;
 
 	ret = port_start(&u->port, u->pool);
-	if (ret != 0)
+	if (ret != 0) {
+		u->network->node->resting[u->port.id] = true;
 		return fail_uplink(error, ret, u->port.name, "it does not start");
+	}
 	ret = make_egress(u);
 	if (ret == 0)
 		ret = join(u);
@@ -330,6 +332,7 @@ uplink_add(struct network *network, const char *name, struct node_error *error)
 	open_filter(u);
 	u->up = true;
 	LIST_INSERT_HEAD(&network->uplinks, u, next);
+	container_mirror_came(network, u->port.name);
 	uplink_look(u);
 	return 0;
 }

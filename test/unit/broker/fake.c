@@ -36,6 +36,7 @@ static json_t *fds;                   /* the same: its descriptors */
 static char control_path[64], poller_path[64];
 static char config_path[64];
 const char *fake_config;
+bool fake_no_uplinks;
 bool fake_applies;
 static int listen_fd, poller_end, poller_event, broker_end, broker_signal, broker_ret;
 static json_t *told_event; /* the poller's, to be told */
@@ -61,17 +62,43 @@ close_fd(const char *name)
 	json_object_del(fds, name);
 }
 
-static int
-poller_add(json_t *of, const char *name, json_t *parameters, int fd)
+/* A container's mirror is there, or to come. */
+static bool
+has_mirror(const json_t *parameters)
 {
-	if (json_object_get(of, name) != NULL) {
-		if (fd >= 0)
-			close(fd);
+	const char *mirror = json_string_value(json_object_get(parameters, "mirror"));
+
+	return mirror == NULL || mirror[0] == '\0' ||
+	       json_is_true(json_object_get(parameters, "mirror_waits")) ||
+	       json_object_get(containers, mirror) != NULL;
+}
+
+static int
+poller_add(struct serve_request *r, json_t *of, const char *name)
+{
+	const json_t *there = json_object_get(of, name);
+	const char *network = json_string_value(json_object_get(r->parameters, "network"));
+	json_t *parameters = r->parameters;
+	const char *refused = NULL;
+
+	if (there == NULL && of == networks && fake_no_uplinks)
+		refused = "NoSuchUplink";
+	else if (there == NULL && of == containers && json_object_get(networks, network) == NULL)
+		refused = "NoSuchNetwork";
+	else if (there == NULL && !has_mirror(parameters))
+		refused = "NoSuchContainer";
+	json_object_del(parameters, "mirror_waits");
+	if (there != NULL && !json_equal(there, parameters))
+		refused = "Differs";
+	if ((refused != NULL || there != NULL) && r->fd >= 0)
+		close(r->fd);
+	if (refused != NULL)
+		return refuse(&r->error, refused);
+	if (there != NULL)
 		return 1;
-	}
 	json_object_set(of, name, parameters);
 	if (of == containers)
-		json_object_set_new(fds, name, json_integer(fd));
+		json_object_set_new(fds, name, json_integer(r->fd));
 	return 0;
 }
 
@@ -112,9 +139,12 @@ poller_do(struct serve_request *r)
 		return refuse(&r->error, "NoBuffers");
 	}
 	if (strcmp(what, "_add") == 0)
-		return poller_add(of, name, r->parameters, r->fd);
+		return poller_add(r, of, name);
 	if (json_object_get(of, name) == NULL)
 		return refuse(&r->error, of == networks ? "NoSuchNetwork" : "NoSuchContainer");
+	if (strcmp(what, "_set") == 0 && !has_mirror(r->parameters))
+		return refuse(&r->error, "NoSuchContainer");
+	json_object_del(r->parameters, "mirror_waits");
 	if (strcmp(what, "_set") == 0)
 		return json_object_update(json_object_get(of, name), r->parameters);
 	if (of == containers)
@@ -349,6 +379,7 @@ fake_setup(void **state)
 	fake_fail(0);
 	fake_attaching = NULL;
 	fake_config = NULL;
+	fake_no_uplinks = false;
 	fake_applies = false;
 	fake_poller_start();
 	fake_broker_start();

@@ -55,6 +55,9 @@ int fake_broker_wait(void);  /* for its end, by itself; what it returns */
 void fake_poller_start(void);
 void fake_poller_stop(void); /* all that it has open is closed */
 
+/* The poller has no network's ports, from now on. */
+extern bool fake_no_uplinks;
+
 /* What the poller has; its parameters of the last time that it was told, NULL: it has not. */
 unsigned int fake_poller_has(void);
 json_t *fake_poller_container(const char *name);

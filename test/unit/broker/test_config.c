@@ -218,6 +218,23 @@ test_bad_line(void **state)
 	assert_shown(NET0 C1);
 }
 
+/* A line may name what a later one adds; not what none does, of its network. */
+static void
+test_mirrors(void **state)
+{
+	(void)state;
+	configure(NET0 "container add c2 network net0 mirror c1\n" C1);
+	reloads("", 3, 0, 0);
+	assert_string_equal(
+			json_string_value(json_object_get(fake_poller_container("c2"), "mirror")),
+			"c1");
+	configure(NET0 C1 C3 "container add c2 network net0 mirror c3\n");
+	reloads("", 1, 1, 0);
+	configure(NET0 C1 C3 "network add net1\ncontainer add c2 network net0 mirror c7\n"
+			     "container add c7 network net1\n");
+	refused("NoSuchContainer", "", "FILE:5: container c2: by the test");
+}
+
 /* What needs another device; all that could be done else is not. */
 static void
 test_force(void **state)
@@ -476,6 +493,7 @@ main(void)
 		CASE(test_reset),
 		CASE(test_bad_line),
 		CASE(test_force),
+		CASE(test_mirrors),
 		CASE(test_granted),
 		CASE(test_step_fails),
 		CASE(test_check),
