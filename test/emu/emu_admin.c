@@ -126,12 +126,12 @@ set_word(const char *key, const char *text)
 	if (parse_u64(text, &value) < 0)
 		return emu_deny(EINVAL, "set: %s=%s is no number", key, text);
 	if (strcmp(key, "ctrl_vq") == 0)
-		emu.conf.ctrl_vq = value;
+		emu.conf.kernel.allow_ctrl_vq = value;
 	else if (strcmp(key, "api") == 0 && value <= VDUSE_ABI_VERSION_1)
-		emu.conf.api = value;
+		emu.conf.kernel.api_newest = value;
 	else if (strcmp(key, "vduse_features") == 0) {
-		emu.conf.features = value;
-		emu.conf.feature_ioctls = true;
+		emu.conf.kernel.vduse_features = value;
+		emu.conf.kernel.feature_ioctls = true;
 	} else if (strcmp(key, "regions") == 0)
 		emu.conf.regions = value;
 	else if (strcmp(key, "shrink") == 0)
@@ -265,8 +265,8 @@ lose(struct emu_dev *dev)
 static int
 unmap(struct emu_dev *dev, uint64_t start, uint64_t last)
 {
-	map_remove(&dev->iotlb[0], start, last);
-	map_remove(&dev->domain[0], start, last);
+	kernel_map_remove(&dev->iotlb[0], start, last);
+	kernel_map_remove(&dev->k.maps[0], start, last);
 	return msg_iotlb(dev, 0, 0, UINT64_MAX);
 }
 
@@ -310,18 +310,20 @@ show_device(const struct emu_dev *dev, char *out, size_t room)
 	int n;
 
 	n = snprintf(out, room, "%s: %s%s status %#x features %#llx/%#llx minor %d regions %u\n",
-			dev->name, dev->connected ? "open" : "closed", dev->broken ? " broken" : "",
-			dev->status, (unsigned long long)dev->driver_features,
-			(unsigned long long)dev->features, dev->minor, dev->domain[0].count);
+			dev->k.name, dev->connected ? "open" : "closed",
+			dev->k.broken ? " broken" : "", dev->k.status,
+			(unsigned long long)dev->k.driver_features,
+			(unsigned long long)dev->k.features, dev->minor, dev->k.maps[0].count);
 	len += n;
-	for (uint32_t i = 0; i < dev->vq_num && len < room; i++) {
-		const struct emu_vq *vq = &dev->vq[i];
+	for (uint32_t i = 0; i < dev->k.vq_num && len < room; i++) {
+		const struct kernel_vq *vq = &dev->k.vqs[i];
 
 		n = snprintf(out + len, room - len,
 				"  vq%u: %s size %u/%u desc %#llx kickfd %s callfd %s\n", i,
-				vq->ready ? "ready" : "off", vq->num, vq->num_max,
-				(unsigned long long)vq->desc, vq->kickfd >= 0 ? "yes" : "no",
-				vq->call >= 0 ? "yes" : "no");
+				vq->info.ready ? "ready" : "off", vq->info.num, vq->num_max,
+				(unsigned long long)vq->info.desc_addr,
+				vq->kickfd >= 0 ? "yes" : "no",
+				dev->vq[i].call >= 0 ? "yes" : "no");
 		len += n;
 	}
 	return len < room ? len : room;

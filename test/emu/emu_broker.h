@@ -16,51 +16,15 @@
 
 #include "emu_rpc.h"
 #include "emu_wire.h"
+#include "rules.h"
 
-#define EMU_DEV_MAX       64
-#define EMU_FILE_MAX      512
-#define EMU_AS_MAX        64 /* address spaces of one device; the kernel allows 65535 */
-#define EMU_FAULT_MAX     32
-#define EMU_CONFIG_MAX    4096       /* the kernel's bound: one page */
-#define EMU_API_NOT_ASKED UINT64_MAX /* no VDUSE_SET_API_VERSION yet */
+#define EMU_DEV_MAX   64
+#define EMU_FILE_MAX  512
+#define EMU_AS_MAX    64 /* address spaces of one device; the kernel allows 65535 */
+#define EMU_FAULT_MAX 32
 
-/* Feature bits the broker looks at (virtio 1.2, sections 5.1.3 and 6). */
-#define EMU_NET_F_CTRL_VQ (1ULL << 17)
-#define EMU_F_VERSION_1   (1ULL << 32)
-#define EMU_F_PLATFORM    (1ULL << 33)
-#define EMU_F_RING_PACKED (1ULL << 34)
-#define EMU_BLK_F_WCE     (1ULL << 11)
-#define EMU_S_FEATURES_OK 8
-#define EMU_S_DRIVER_OK   4
-
-/* One IOVA region [start, last] backed by `fd` from `offset`. */
-struct emu_region {
-	uint64_t start;
-	uint64_t last;
-	uint64_t offset;
-	uint32_t perm;
-	int fd;
-};
-
-/* Sorted by start, no overlaps. */
-struct emu_map {
-	struct emu_region *region;
-	unsigned int count;
-	unsigned int room;
-};
-
+/* What a queue has besides what the rules know. */
 struct emu_vq {
-	uint16_t num_max;
-	uint32_t num;
-	uint64_t desc;
-	uint64_t driver;
-	uint64_t device;
-	struct vduse_abi_pos_packed packed;
-	uint16_t split;
-	uint32_t group;
-	bool ready;
-	bool kicked;
-	int kickfd;     /* the back end's, or -1 */
 	int front_kick; /* the front end's, watched, or -1 */
 	int call;       /* the front end's, or -1 */
 	/* vhost's own copy of what the front end set */
@@ -68,45 +32,17 @@ struct emu_vq {
 	uint32_t base_used;
 };
 
-/* A request on its way. Lives on the stack of the thread that waits for it. */
-struct emu_msg {
-	struct vduse_abi_request req;
-	struct vduse_abi_response rsp;
-	bool sent;
-	bool completed;
-	struct emu_msg *next;
-};
-
 struct emu_dev {
+	struct kernel_dev k;
 	bool used;
-	char name[VDUSE_ABI_NAME_MAX];
-	uint64_t api;
-	uint64_t vduse_features;
-	uint64_t features;
-	uint64_t driver_features;
-	uint32_t device_id;
-	uint32_t vendor_id;
-	uint32_t vq_num;
-	uint32_t vq_align;
-	uint32_t ngroups;
-	uint32_t nas;
-	uint32_t config_size;
-	uint32_t generation;
-	uint8_t config[EMU_CONFIG_MAX];
-	uint8_t status;
-	bool broken;
 	bool suspended;
 	bool lost;
 	struct emu_vq *vq;
 	uint32_t *group_as;
-	struct emu_map domain[EMU_AS_MAX]; /* what the back end is told */
-	bool has_domain;
 	struct emu_shm *shm;
 	size_t shm_len;
 	int shm_fd;
 	int sock; /* broker's end of /dev/vduse/NAME, or -1 */
-	uint32_t msg_unique;
-	struct emu_msg *msgs; /* unanswered, oldest first */
 	bool connected;
 	int minor; /* of vhost-vdpa-N while attached, or -1 */
 	pthread_cond_t cond;
@@ -119,7 +55,7 @@ struct emu_dev {
 	uint64_t backend_features;
 	uint64_t acked_features;
 	bool as_valid[EMU_AS_MAX];
-	struct emu_map iotlb[EMU_AS_MAX]; /* what the front end has mapped */
+	struct kernel_map iotlb[EMU_AS_MAX]; /* what the front end has mapped */
 	int config_call;
 };
 
@@ -134,8 +70,7 @@ struct emu_file {
 	uint64_t ino;
 	uint64_t serial; /* tells one use of the slot from the next */
 	uint32_t pid;
-	uint64_t api; /* control: version and features chosen on it */
-	uint64_t vduse_features;
+	struct kernel_control control;
 };
 
 struct emu_fault {
@@ -150,10 +85,7 @@ struct emu_fault {
 
 /* What `vduse-emu set` changes; a kernel's configuration, not one device's. */
 struct emu_conf {
-	bool ctrl_vq;      /* allow VIRTIO_NET_F_CTRL_VQ */
-	uint64_t api;      /* newest VDUSE API version */
-	uint64_t features; /* what VDUSE_GET_FEATURES offers; with 0 the ioctls do not exist */
-	bool feature_ioctls;
+	struct kernel_conf kernel;
 	uint32_t regions; /* pieces of each IOTLB update; 0: one per mapping, as in the kernel */
 	uint32_t region_size; /* bytes of a piece, 0: not used */
 	uint32_t shrink;      /* bytes GET_FD takes off the end of each region */
@@ -207,29 +139,25 @@ struct emu_dev *dev_find(const char *name);
 struct emu_dev *dev_of_minor(int minor);
 
 /* emu_dev.c: emu.lock held */
+extern const struct kernel_ops emu_ops;
 int dev_ioctl(struct emu_dev *dev, struct emu_call *call);
 int dev_callfd(struct emu_dev *dev, struct emu_call *call);
 void dev_kick(struct emu_dev *dev, uint32_t index);
 void dev_reset(struct emu_dev *dev);
 void dev_publish(struct emu_dev *dev);
-void dev_config_irq(struct emu_dev *dev);
-int fd_is_eventfd(int fd);
+void dev_signal(int fd);
+/* The eventfd beside a call (`fd` as its caller names it): 0, -EBADF or -EINVAL. */
+int call_eventfd(const struct emu_call *call, int fd);
 
 /* emu_msg.c: emu.lock held; msg_sync gives it up while it waits */
-int msg_sync(struct emu_dev *dev, struct emu_msg *msg);
+int msg_sync(struct emu_dev *dev, struct kernel_msg *msg);
 int msg_reply(struct emu_dev *dev, const void *buf, size_t len);
 void msg_flush(struct emu_dev *dev);
-void msg_requeue(struct emu_dev *dev);
 void msg_break(struct emu_dev *dev);
 int msg_status(struct emu_dev *dev, uint8_t status);
 int msg_iotlb(struct emu_dev *dev, uint32_t asid, uint64_t start, uint64_t last);
 
 /* emu_iotlb.c */
-int map_insert(struct emu_map *map, const struct emu_region *region);
-const struct emu_region *map_first(const struct emu_map *map, uint64_t start, uint64_t last);
-void map_remove(struct emu_map *map, uint64_t start, uint64_t last);
-void map_clear(struct emu_map *map);
-int map_copy(struct emu_map *to, const struct emu_map *from);
 /* front end's side: dev->front_lock and emu.lock held */
 int iotlb_message(struct emu_dev *dev, struct emu_call *call);
 int iotlb_update(struct emu_dev *dev, struct emu_call *call);

@@ -118,19 +118,19 @@ bus_add_device(const struct emu_dev *dev)
 {
 	char path[PATH_MAX], text[32];
 
-	path_of(path, "/dev/vduse/%s", dev->name);
+	path_of(path, "/dev/vduse/%s", dev->k.name);
 	make_node(path, MAJOR_VDUSE, dev - emu.dev + 1);
-	path_of(path, CLASS "/%s", dev->name);
+	path_of(path, CLASS "/%s", dev->k.name);
 	mkdir(path, 0755);
-	path_of(path, CLASS "/%s/msg_timeout", dev->name);
+	path_of(path, CLASS "/%s/msg_timeout", dev->k.name);
 	snprintf(text, sizeof(text), "%u\n", emu.conf.msg_timeout);
 	write_file(path, text);
-	path_of(path, CLASS "/%s/bounce_size", dev->name);
+	path_of(path, CLASS "/%s/bounce_size", dev->k.name);
 	write_file(path, "67108864\n");
-	for (uint32_t i = 0; i < dev->vq_num; i++) {
-		path_of(path, CLASS "/%s/vq%u", dev->name, i);
+	for (uint32_t i = 0; i < dev->k.vq_num; i++) {
+		path_of(path, CLASS "/%s/vq%u", dev->k.name, i);
 		mkdir(path, 0755);
-		path_of(path, CLASS "/%s/vq%u/irq_cb_affinity", dev->name, i);
+		path_of(path, CLASS "/%s/vq%u/irq_cb_affinity", dev->k.name, i);
 		write_file(path, "ffffffff\n");
 	}
 }
@@ -140,19 +140,19 @@ bus_del_device(const struct emu_dev *dev)
 {
 	char path[PATH_MAX];
 
-	path_of(path, "/dev/vduse/%s", dev->name);
+	path_of(path, "/dev/vduse/%s", dev->k.name);
 	unlink(path);
-	for (uint32_t i = 0; i < dev->vq_num; i++) {
-		path_of(path, CLASS "/%s/vq%u/irq_cb_affinity", dev->name, i);
+	for (uint32_t i = 0; i < dev->k.vq_num; i++) {
+		path_of(path, CLASS "/%s/vq%u/irq_cb_affinity", dev->k.name, i);
 		unlink(path);
-		path_of(path, CLASS "/%s/vq%u", dev->name, i);
+		path_of(path, CLASS "/%s/vq%u", dev->k.name, i);
 		rmdir(path);
 	}
-	path_of(path, CLASS "/%s/msg_timeout", dev->name);
+	path_of(path, CLASS "/%s/msg_timeout", dev->k.name);
 	unlink(path);
-	path_of(path, CLASS "/%s/bounce_size", dev->name);
+	path_of(path, CLASS "/%s/bounce_size", dev->k.name);
 	unlink(path);
-	path_of(path, CLASS "/%s", dev->name);
+	path_of(path, CLASS "/%s", dev->k.name);
 	rmdir(path);
 }
 
@@ -164,7 +164,7 @@ bus_msg_timeout(const struct emu_dev *dev)
 	char path[PATH_MAX];
 	FILE *file;
 
-	path_of(path, CLASS "/%s/msg_timeout", dev->name);
+	path_of(path, CLASS "/%s/msg_timeout", dev->k.name);
 	file = fopen(path, "re");
 	if (file != NULL) {
 		if (fscanf(file, "%u", &seconds) != 1)
@@ -181,13 +181,13 @@ add_vdpa_nodes(const struct emu_dev *dev)
 
 	path_of(path, "/dev/vhost-vdpa-%d", dev->minor);
 	make_node(path, MAJOR_VHOST, dev->minor);
-	path_of(path, BUS "/devices/%s", dev->name);
+	path_of(path, BUS "/devices/%s", dev->k.name);
 	mkdir(path, 0755);
-	path_of(path, BUS "/devices/%s/vhost-vdpa-%d", dev->name, dev->minor);
+	path_of(path, BUS "/devices/%s/vhost-vdpa-%d", dev->k.name, dev->minor);
 	mkdir(path, 0755);
-	path_of(path, BUS "/devices/%s/driver_override", dev->name);
+	path_of(path, BUS "/devices/%s/driver_override", dev->k.name);
 	write_file(path, "(null)\n");
-	path_of(path, BUS "/devices/%s/driver", dev->name);
+	path_of(path, BUS "/devices/%s/driver", dev->k.name);
 	path_of(link, BUS "/drivers/vhost_vdpa");
 	if (symlink(link, path) < 0)
 		emu_warn("%s: %m", path);
@@ -200,21 +200,21 @@ del_vdpa_nodes(const struct emu_dev *dev)
 
 	path_of(path, "/dev/vhost-vdpa-%d", dev->minor);
 	unlink(path);
-	path_of(path, BUS "/devices/%s/driver", dev->name);
+	path_of(path, BUS "/devices/%s/driver", dev->k.name);
 	unlink(path);
-	path_of(path, BUS "/devices/%s/driver_override", dev->name);
+	path_of(path, BUS "/devices/%s/driver_override", dev->k.name);
 	unlink(path);
-	path_of(path, BUS "/devices/%s/vhost-vdpa-%d", dev->name, dev->minor);
+	path_of(path, BUS "/devices/%s/vhost-vdpa-%d", dev->k.name, dev->minor);
 	rmdir(path);
-	path_of(path, BUS "/devices/%s", dev->name);
+	path_of(path, BUS "/devices/%s", dev->k.name);
 	rmdir(path);
 }
 
 static bool
 is_ready(const struct emu_dev *dev)
 {
-	for (uint32_t i = 0; i < dev->vq_num; i++)
-		if (dev->vq[i].num_max == 0)
+	for (uint32_t i = 0; i < dev->k.vq_num; i++)
+		if (dev->k.vqs[i].num_max == 0)
 			return false;
 	return true;
 }
@@ -235,7 +235,7 @@ bus_attach(const char *name)
 	while (dev_of_minor(minor) != NULL)
 		minor++;
 	dev->minor = minor;
-	dev->has_domain = true;
+	dev->k.has_domain = true;
 	add_vdpa_nodes(dev);
 	emu_note("%s attached: /dev/vhost-vdpa-%d", name, minor);
 	return minor;

@@ -82,7 +82,7 @@ open_path(struct emu_file *file, const char *path)
 {
 	if (strcmp(path, CONTROL) == 0) {
 		file->kind = EMU_CONTROL;
-		file->api = EMU_API_NOT_ASKED;
+		kernel_control_open(&file->control);
 		return 0;
 	}
 	if (strncmp(path, DEVICE, strlen(DEVICE)) == 0)
@@ -117,7 +117,7 @@ close_file(struct emu_file *file)
 {
 	if (file->kind == EMU_DEVICE) {
 		file->dev->connected = false;
-		msg_requeue(file->dev);
+		kernel_msg_requeue(&file->dev->k);
 		if (file->dev->sock >= 0)
 			close(file->dev->sock);
 		file->dev->sock = -1;
@@ -163,7 +163,7 @@ file_open(struct emu_call *call)
 		return ret;
 	}
 	file->ino = inode_of(pair[1]);
-	if (file->kind == EMU_DEVICE && file->dev->broken)
+	if (file->kind == EMU_DEVICE && file->dev->k.broken)
 		close(pair[0]); /* EPOLLERR from the start */
 	else if (file->kind == EMU_DEVICE)
 		file->dev->sock = pair[0];

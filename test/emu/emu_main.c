@@ -281,7 +281,7 @@ forward_kick(uint64_t tag)
 	uint32_t index = tag & UINT32_MAX;
 
 	pthread_mutex_lock(&emu.lock);
-	if (dev->used && index < dev->vq_num)
+	if (dev->used && index < dev->k.vq_num)
 		dev_kick(dev, index);
 	pthread_mutex_unlock(&emu.lock);
 }
@@ -348,7 +348,7 @@ init_slots(void)
 
 	pthread_mutex_init(&emu.lock, NULL);
 	pthread_cond_init(&emu.released, NULL);
-	emu.conf = (struct emu_conf){ .api = VDUSE_ABI_VERSION_0, .msg_timeout = 30, .caps = true };
+	emu.conf = (struct emu_conf){ .kernel.ops = &emu_ops, .msg_timeout = 30, .caps = true };
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);

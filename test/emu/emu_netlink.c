@@ -186,9 +186,9 @@ queue_max(const struct emu_dev *dev)
 {
 	uint32_t max = 0;
 
-	for (uint32_t i = 0; i < dev->vq_num; i++)
-		if (dev->vq[i].num_max > max)
-			max = dev->vq[i].num_max;
+	for (uint32_t i = 0; i < dev->k.vq_num; i++)
+		if (dev->k.vqs[i].num_max > max)
+			max = dev->k.vqs[i].num_max;
 	return max;
 }
 
@@ -197,10 +197,10 @@ put_dev(struct answer *answer, const struct emu_dev *dev)
 {
 	begin(answer, FAMILY_VDPA, VDPA_CMD_DEV_NEW);
 	put_string(answer, VDPA_ATTR_MGMTDEV_DEV_NAME, MGMTDEV);
-	put_string(answer, VDPA_ATTR_DEV_NAME, dev->name);
-	put_u32(answer, VDPA_ATTR_DEV_ID, dev->device_id);
-	put_u32(answer, VDPA_ATTR_DEV_VENDOR_ID, dev->vendor_id);
-	put_u32(answer, VDPA_ATTR_DEV_MAX_VQS, dev->vq_num);
+	put_string(answer, VDPA_ATTR_DEV_NAME, dev->k.name);
+	put_u32(answer, VDPA_ATTR_DEV_ID, dev->k.device_id);
+	put_u32(answer, VDPA_ATTR_DEV_VENDOR_ID, dev->k.vendor_id);
+	put_u32(answer, VDPA_ATTR_DEV_MAX_VQS, dev->k.vq_num);
 	put_u16(answer, VDPA_ATTR_DEV_MAX_VQ_SIZE, queue_max(dev));
 	put_u16(answer, VDPA_ATTR_DEV_MIN_VQ_SIZE, 1);
 	finish(answer);
@@ -210,19 +210,19 @@ put_dev(struct answer *answer, const struct emu_dev *dev)
 static void
 put_config(struct answer *answer, const struct emu_dev *dev)
 {
-	const struct virtio_net_config *config = (const void *)dev->config;
+	const struct virtio_net_config *config = (const void *)dev->k.config;
 
 	begin(answer, FAMILY_VDPA, VDPA_CMD_DEV_CONFIG_GET);
-	put_string(answer, VDPA_ATTR_DEV_NAME, dev->name);
-	put_u32(answer, VDPA_ATTR_DEV_ID, dev->device_id);
-	put_u64(answer, VDPA_ATTR_DEV_FEATURES, dev->features);
-	if (dev->status & EMU_S_FEATURES_OK)
-		put_u64(answer, VDPA_ATTR_DEV_NEGOTIATED_FEATURES, dev->driver_features);
-	if (dev->features & (1ULL << VIRTIO_NET_F_MAC))
+	put_string(answer, VDPA_ATTR_DEV_NAME, dev->k.name);
+	put_u32(answer, VDPA_ATTR_DEV_ID, dev->k.device_id);
+	put_u64(answer, VDPA_ATTR_DEV_FEATURES, dev->k.features);
+	if (dev->k.status & KERNEL_S_FEATURES_OK)
+		put_u64(answer, VDPA_ATTR_DEV_NEGOTIATED_FEATURES, dev->k.driver_features);
+	if (dev->k.features & (1ULL << VIRTIO_NET_F_MAC))
 		put(answer, VDPA_ATTR_DEV_NET_CFG_MACADDR, config->mac, sizeof(config->mac));
-	if (dev->features & (1ULL << VIRTIO_NET_F_MTU))
+	if (dev->k.features & (1ULL << VIRTIO_NET_F_MTU))
 		put_u16(answer, VDPA_ATTR_DEV_NET_CFG_MTU, config->mtu);
-	if (dev->features & (1ULL << VIRTIO_NET_F_STATUS))
+	if (dev->k.features & (1ULL << VIRTIO_NET_F_STATUS))
 		put_u16(answer, VDPA_ATTR_DEV_NET_STATUS, config->status);
 	finish(answer);
 }

@@ -45,7 +45,7 @@ forget_front(struct emu_dev *dev)
 	dev->has_owner = false;
 	dev->backend_features = dev->acked_features = 0;
 	iotlb_free(dev);
-	for (uint32_t i = 0; i < dev->vq_num; i++)
+	for (uint32_t i = 0; i < dev->k.vq_num; i++)
 		kick_forget(&dev->vq[i].front_kick);
 }
 
@@ -64,7 +64,7 @@ vhost_open(struct emu_dev *dev)
 		dev->front_open = false;
 		pthread_cond_broadcast(&dev->cond);
 		return emu_deny(-ret, "vhost-vdpa-%d: %s did not take the reset", dev->minor,
-				dev->name);
+				dev->k.name);
 	}
 	return 0;
 }
@@ -99,24 +99,14 @@ give_u32(struct emu_call *call, uint32_t value)
 static int
 set_status(struct emu_dev *dev, uint8_t status)
 {
-	if (status != 0 && (dev->status & ~status) != 0)
-		return emu_deny(EINVAL, "SET_STATUS %#x takes bits off %#x", status, dev->status);
+	if (status != 0 && (dev->k.status & ~status) != 0)
+		return emu_deny(EINVAL, "SET_STATUS %#x takes bits off %#x", status, dev->k.status);
 	if (status == 0)
 		return reset(dev);
 	if (msg_status(dev, status) == 0) {
-		dev->status = status;
+		dev->k.status = status;
 		dev_publish(dev);
 	}
-	return 0;
-}
-
-static int
-config_range(struct emu_dev *dev, const struct vhost_vdpa_config *config)
-{
-	if (config->len == 0 || config->off > dev->config_size ||
-			config->len > dev->config_size - config->off)
-		return emu_deny(EINVAL, "vhost config %u + %u bytes, the space has %u", config->off,
-				config->len, dev->config_size);
 	return 0;
 }
 
@@ -127,8 +117,8 @@ get_config(struct emu_dev *dev, struct emu_call *call)
 	int ret;
 
 	memcpy(&config, call->req->data, sizeof(config));
-	ret = config_range(dev, &config);
-	return ret < 0 ? ret : give(call, dev->config + config.off, config.len);
+	ret = kernel_config_range(&dev->k, config.off, config.len);
+	return ret < 0 ? ret : give(call, dev->k.config + config.off, config.len);
 }
 
 static int
@@ -138,22 +128,22 @@ set_config(struct emu_dev *dev, struct emu_call *call)
 	int ret;
 
 	memcpy(&config, call->req->data, sizeof(config));
-	ret = config_range(dev, &config);
+	ret = kernel_config_range(&dev->k, config.off, config.len);
 	if (ret == 0)
 		emu_warn("%s: the driver writes the read-only configuration space; ignored",
-				dev->name);
+				dev->k.name);
 	return ret;
 }
 
 static int
 set_features(struct emu_dev *dev, uint64_t features)
 {
-	if (dev->status & EMU_S_FEATURES_OK)
+	if (dev->k.status & KERNEL_S_FEATURES_OK)
 		return emu_deny(EBUSY, "SET_FEATURES after FEATURES_OK");
-	if (features & ~dev->features)
-		emu_warn("%s: the driver takes features %#llx that were not offered", dev->name,
-				(unsigned long long)(features & ~dev->features));
-	dev->driver_features = features;
+	if (features & ~dev->k.features)
+		emu_warn("%s: the driver takes features %#llx that were not offered", dev->k.name,
+				(unsigned long long)(features & ~dev->k.features));
+	dev->k.driver_features = features;
 	dev->acked_features = features;
 	return 0;
 }
@@ -164,7 +154,7 @@ backend_features(const struct emu_dev *dev)
 	uint64_t features = BIT(VHOST_BACKEND_F_IOTLB_MSG_V2) | BIT(VHOST_BACKEND_F_IOTLB_BATCH) |
 			    BIT(VHOST_BACKEND_F_IOTLB_ASID);
 
-	if (dev->vduse_features & BIT(VDUSE_ABI_F_SUSPEND))
+	if (dev->k.vduse_features & BIT(VDUSE_ABI_F_SUSPEND))
 		features |= BIT(VHOST_BACKEND_F_SUSPEND);
 	return features;
 }
@@ -178,7 +168,7 @@ set_backend_features(struct emu_dev *dev, uint64_t features)
 				(unsigned long long)backend_features(dev));
 	if ((features & BIT(VHOST_BACKEND_F_IOTLB_ASID)) &&
 			!(features & BIT(VHOST_BACKEND_F_IOTLB_MSG_V2)))
-		emu_warn("%s: backend feature IOTLB_ASID without IOTLB_MSG_V2", dev->name);
+		emu_warn("%s: backend feature IOTLB_ASID without IOTLB_MSG_V2", dev->k.name);
 	dev->backend_features = features;
 	return 0;
 }
@@ -186,15 +176,12 @@ set_backend_features(struct emu_dev *dev, uint64_t features)
 static int
 set_config_call(struct emu_dev *dev, struct emu_call *call)
 {
-	int fd;
+	int fd, ret;
 
 	memcpy(&fd, call->req->data, sizeof(fd));
-	if (fd != VHOST_FILE_UNBIND) {
-		if (call->in->count == 0)
-			return emu_deny(EBADF, "SET_CONFIG_CALL: %d is not open", fd);
-		if (!fd_is_eventfd(call->in->fd[0]))
-			return emu_deny(EINVAL, "SET_CONFIG_CALL: %d is not an eventfd", fd);
-	}
+	ret = fd == VHOST_FILE_UNBIND ? 0 : call_eventfd(call, fd);
+	if (ret < 0)
+		return ret;
 	if (dev->config_call >= 0)
 		close(dev->config_call);
 	dev->config_call = -1;
@@ -208,12 +195,12 @@ set_config_call(struct emu_dev *dev, struct emu_call *call)
 static int
 suspend(struct emu_dev *dev)
 {
-	struct emu_msg msg = { .req.type = VDUSE_MSG_SUSPEND };
+	struct kernel_msg msg = { .req.type = VDUSE_MSG_SUSPEND };
 	int ret;
 
-	if (!(dev->status & EMU_S_DRIVER_OK))
+	if (!(dev->k.status & KERNEL_S_DRIVER_OK))
 		return 0;
-	if (!(dev->vduse_features & BIT(VDUSE_ABI_F_SUSPEND)))
+	if (!(dev->k.vduse_features & BIT(VDUSE_ABI_F_SUSPEND)))
 		return emu_deny(EOPNOTSUPP, "VHOST_VDPA_SUSPEND: the back end did not ask for it");
 	ret = msg_sync(dev, &msg);
 	if (ret == 0)
@@ -226,9 +213,9 @@ vring_num_max(const struct emu_dev *dev)
 {
 	uint16_t max = 0;
 
-	for (uint32_t i = 0; i < dev->vq_num; i++)
-		if (dev->vq[i].num_max > max)
-			max = dev->vq[i].num_max;
+	for (uint32_t i = 0; i < dev->k.vq_num; i++)
+		if (dev->k.vqs[i].num_max > max)
+			max = dev->k.vqs[i].num_max;
 	return max;
 }
 
@@ -242,11 +229,11 @@ query_ioctl(struct emu_dev *dev, struct emu_call *call)
 
 	switch (call->req->cmd) {
 	case VHOST_VDPA_GET_DEVICE_ID:
-		return give_u32(call, dev->device_id);
+		return give_u32(call, dev->k.device_id);
 	case VHOST_VDPA_GET_STATUS:
-		return give(call, &dev->status, sizeof(dev->status));
+		return give(call, &dev->k.status, sizeof(dev->k.status));
 	case VHOST_GET_FEATURES:
-		return give(call, &dev->features, sizeof(dev->features));
+		return give(call, &dev->k.features, sizeof(dev->k.features));
 	case VHOST_GET_BACKEND_FEATURES:
 		return give(call, &features, sizeof(features));
 	case VHOST_VDPA_GET_VRING_NUM:
@@ -254,13 +241,13 @@ query_ioctl(struct emu_dev *dev, struct emu_call *call)
 	case VHOST_VDPA_GET_IOVA_RANGE:
 		return give(call, &range, sizeof(range));
 	case VHOST_VDPA_GET_CONFIG_SIZE:
-		return give_u32(call, dev->config_size);
+		return give_u32(call, dev->k.config_size);
 	case VHOST_VDPA_GET_VQS_COUNT:
-		return give_u32(call, dev->vq_num);
+		return give_u32(call, dev->k.vq_num);
 	case VHOST_VDPA_GET_GROUP_NUM:
-		return give_u32(call, dev->ngroups);
+		return give_u32(call, dev->k.ngroups);
 	case VHOST_VDPA_GET_AS_NUM:
-		return give_u32(call, dev->nas);
+		return give_u32(call, dev->k.nas);
 	case VHOST_VDPA_GET_CONFIG:
 		return get_config(dev, call);
 	default:

@@ -5,47 +5,52 @@
 #include <unistd.h>
 
 #include <linux/vhost_types.h>
+#include <linux/virtio_config.h>
 
 #include "emu_broker.h"
 
-#define RING_NUM_MAX 0xffff
-#define AVAIL_ALIGN  2 /* VRING_AVAIL_ALIGN_SIZE */
-#define USED_ALIGN   4 /* VRING_USED_ALIGN_SIZE */
+#define F_RING_PACKED (1ULL << VIRTIO_F_RING_PACKED)
+#define RING_NUM_MAX  0xffff
+#define AVAIL_ALIGN   2 /* VRING_AVAIL_ALIGN_SIZE */
+#define USED_ALIGN    4 /* VRING_USED_ALIGN_SIZE */
 
 static bool
 is_packed(const struct emu_dev *dev)
 {
-	return dev->acked_features & EMU_F_RING_PACKED;
+	return dev->acked_features & F_RING_PACKED;
 }
 
 static int
-set_addr(struct emu_vq *vq, const struct vhost_vring_addr *addr)
+set_addr(struct vduse_abi_vq *info, const struct vhost_vring_addr *addr)
 {
 	if (addr->flags & ~(1U << VHOST_VRING_F_LOG))
 		return emu_deny(EOPNOTSUPP, "SET_VRING_ADDR: flags %#x", addr->flags);
 	if (addr->avail_user_addr & (AVAIL_ALIGN - 1) || addr->used_user_addr & (USED_ALIGN - 1))
 		return emu_deny(EINVAL, "SET_VRING_ADDR of queue %u: not aligned", addr->index);
-	vq->desc = addr->desc_user_addr;
-	vq->driver = addr->avail_user_addr;
-	vq->device = addr->used_user_addr;
+	info->desc_addr = addr->desc_user_addr;
+	info->driver_addr = addr->avail_user_addr;
+	info->device_addr = addr->used_user_addr;
 	return 0;
 }
 
 static int
-set_num(struct emu_vq *vq, const struct vhost_vring_state *state)
+set_num(struct kernel_vq *vq, const struct vhost_vring_state *state)
 {
 	if (state->num == 0 || state->num > RING_NUM_MAX || (state->num & (state->num - 1)))
 		return emu_deny(EINVAL, "SET_VRING_NUM: %u is no power of two up to %u", state->num,
 				RING_NUM_MAX);
 	if (state->num > vq->num_max)
 		emu_warn("SET_VRING_NUM: %u above the back end's %u", state->num, vq->num_max);
-	vq->num = state->num;
+	vq->info.num = state->num;
 	return 0;
 }
 
 static int
-set_base(struct emu_dev *dev, struct emu_vq *vq, const struct vhost_vring_state *state)
+set_base(struct emu_dev *dev, const struct vhost_vring_state *state)
 {
+	struct vduse_abi_vq *info = &dev->k.vqs[state->index].info;
+	struct emu_vq *vq = &dev->vq[state->index];
+
 	if (is_packed(dev)) {
 		vq->base_avail = state->num & 0xffff;
 		vq->base_used = state->num >> 16;
@@ -55,13 +60,13 @@ set_base(struct emu_dev *dev, struct emu_vq *vq, const struct vhost_vring_state 
 		vq->base_avail = state->num;
 	}
 	/* vduse_vdpa_set_vq_state() looks at what the device was told, not vhost */
-	if (dev->driver_features & EMU_F_RING_PACKED) {
-		vq->packed.last_avail_idx = vq->base_avail & 0x7fff;
-		vq->packed.last_avail_counter = !!(vq->base_avail & 0x8000);
-		vq->packed.last_used_idx = vq->base_used & 0x7fff;
-		vq->packed.last_used_counter = !!(vq->base_used & 0x8000);
+	if (dev->k.driver_features & F_RING_PACKED) {
+		info->packed.last_avail_idx = vq->base_avail & 0x7fff;
+		info->packed.last_avail_counter = !!(vq->base_avail & 0x8000);
+		info->packed.last_used_idx = vq->base_used & 0x7fff;
+		info->packed.last_used_counter = !!(vq->base_used & 0x8000);
 	} else {
-		vq->split = vq->base_avail;
+		info->split.avail_index = vq->base_avail;
 	}
 	return 0;
 }
@@ -69,7 +74,7 @@ set_base(struct emu_dev *dev, struct emu_vq *vq, const struct vhost_vring_state 
 static int
 get_base(struct emu_dev *dev, struct emu_call *call, uint32_t index)
 {
-	struct emu_msg msg = { .req.type = VDUSE_MSG_GET_VQ_STATE };
+	struct kernel_msg msg = { .req.type = VDUSE_MSG_GET_VQ_STATE };
 	struct vhost_vring_state state = { .index = index };
 	struct emu_vq *vq = &dev->vq[index];
 	int ret;
@@ -78,7 +83,7 @@ get_base(struct emu_dev *dev, struct emu_call *call, uint32_t index)
 	ret = msg_sync(dev, &msg);
 	if (ret < 0)
 		return ret;
-	if (dev->driver_features & EMU_F_RING_PACKED) {
+	if (dev->k.driver_features & F_RING_PACKED) {
 		const struct vduse_abi_pos_packed *packed = &msg.rsp.vq_state.packed;
 
 		vq->base_avail = (packed->last_avail_idx & 0x7fff) |
@@ -107,12 +112,10 @@ drop_call(int *fd)
 static int
 take_eventfd(int *slot, struct emu_call *call, int fd, void (*drop)(int *))
 {
-	if (fd != VHOST_FILE_UNBIND) {
-		if (call->in->count == 0)
-			return emu_deny(EBADF, "eventfd %d is not open", fd);
-		if (!fd_is_eventfd(call->in->fd[0]))
-			return emu_deny(EINVAL, "descriptor %d is not an eventfd", fd);
-	}
+	int ret = fd == VHOST_FILE_UNBIND ? 0 : call_eventfd(call, fd);
+
+	if (ret < 0)
+		return ret;
 	drop(slot);
 	if (fd == VHOST_FILE_UNBIND)
 		return 0;
@@ -152,17 +155,17 @@ set_call(struct emu_dev *dev, struct emu_call *call, const struct vhost_vring_fi
 static int
 set_enable(struct emu_dev *dev, const struct vhost_vring_state *state)
 {
-	struct emu_msg msg = { .req.type = VDUSE_MSG_SET_VQ_READY };
+	struct kernel_msg msg = { .req.type = VDUSE_MSG_SET_VQ_READY };
 	int ret;
 
-	if (dev->vduse_features & (1ULL << VDUSE_ABI_F_QUEUE_READY)) {
+	if (dev->k.vduse_features & (1ULL << VDUSE_ABI_F_QUEUE_READY)) {
 		msg.req.vq_ready.num = state->index;
 		msg.req.vq_ready.ready = state->num != 0;
 		ret = msg_sync(dev, &msg);
 		if (ret < 0)
 			return 0; /* set_vq_ready() returns nothing; the queue stays as it was */
 	}
-	dev->vq[state->index].ready = state->num != 0;
+	dev->k.vqs[state->index].info.ready = state->num != 0;
 	dev_publish(dev);
 	return 0;
 }
@@ -170,21 +173,21 @@ set_enable(struct emu_dev *dev, const struct vhost_vring_state *state)
 static int
 group_ioctl(struct emu_dev *dev, struct emu_call *call, struct vhost_vring_state *state)
 {
-	struct emu_msg msg = { .req.type = VDUSE_MSG_SET_VQ_GROUP_ASID };
+	struct kernel_msg msg = { .req.type = VDUSE_MSG_SET_VQ_GROUP_ASID };
 	int ret;
 
 	if (call->req->cmd == VHOST_VDPA_GET_VRING_GROUP) {
-		state->num = dev->api < VDUSE_ABI_VERSION_1 ? 0 : dev->vq[state->index].group;
+		state->num = dev->k.api < VDUSE_ABI_VERSION_1 ? 0 : dev->k.vqs[state->index].group;
 		memcpy(call->rsp->data, state, sizeof(*state));
 		call->rsp->len = sizeof(*state);
 		return 0;
 	}
-	if (state->index >= dev->ngroups || state->num >= dev->nas)
+	if (state->index >= dev->k.ngroups || state->num >= dev->k.nas)
 		return emu_deny(EINVAL, "SET_GROUP_ASID: group %u of %u, ASID %u of %u",
-				state->index, dev->ngroups, state->num, dev->nas);
-	if (dev->api < VDUSE_ABI_VERSION_1)
+				state->index, dev->k.ngroups, state->num, dev->k.nas);
+	if (dev->k.api < VDUSE_ABI_VERSION_1)
 		return emu_deny(EINVAL, "SET_GROUP_ASID with API version 0");
-	if (dev->status & EMU_S_DRIVER_OK)
+	if (dev->k.status & KERNEL_S_DRIVER_OK)
 		return emu_deny(EBUSY, "SET_GROUP_ASID after DRIVER_OK");
 	msg.req.vq_group_asid.group = state->index;
 	msg.req.vq_group_asid.asid = state->num;
@@ -199,7 +202,7 @@ static int
 check_running(struct emu_dev *dev, uint64_t cmd)
 {
 	if ((cmd != VHOST_SET_VRING_ADDR && cmd != VHOST_SET_VRING_BASE) ||
-			!(dev->status & EMU_S_DRIVER_OK) || dev->suspended)
+			!(dev->k.status & KERNEL_S_DRIVER_OK) || dev->suspended)
 		return 0;
 	return emu_deny(EINVAL, "ring address or base set after DRIVER_OK");
 }
@@ -222,11 +225,11 @@ dispatch(struct emu_dev *dev, struct emu_call *call, uint32_t index)
 	case VHOST_GET_VRING_BASE:
 		return get_base(dev, call, index);
 	case VHOST_SET_VRING_BASE:
-		return set_base(dev, &dev->vq[index], &state);
+		return set_base(dev, &state);
 	case VHOST_SET_VRING_NUM:
-		return set_num(&dev->vq[index], &state);
+		return set_num(&dev->k.vqs[index], &state);
 	case VHOST_SET_VRING_ADDR:
-		return set_addr(&dev->vq[index], &addr);
+		return set_addr(&dev->k.vqs[index].info, &addr);
 	case VHOST_SET_VRING_KICK:
 		return set_kick(dev, call, &file);
 	case VHOST_SET_VRING_CALL:
@@ -234,7 +237,7 @@ dispatch(struct emu_dev *dev, struct emu_call *call, uint32_t index)
 	case VHOST_SET_VRING_ERR:
 		return 0; /* vduse has no errors to report on it */
 	default:
-		emu_warn("%s: vhost-vdpa: unknown ioctl %#llx", dev->name,
+		emu_warn("%s: vhost-vdpa: unknown ioctl %#llx", dev->k.name,
 				(unsigned long long)call->req->cmd);
 		return -ENOTTY;
 	}
@@ -249,9 +252,9 @@ vring_ioctl(struct emu_dev *dev, struct emu_call *call)
 	memcpy(&state, call->req->data, sizeof(state));
 	if (call->req->cmd == VHOST_VDPA_SET_GROUP_ASID)
 		return group_ioctl(dev, call, &state);
-	if (state.index >= dev->vq_num)
+	if (state.index >= dev->k.vq_num)
 		return emu_deny(ENOBUFS, "vring ioctl for queue %u of %u", state.index,
-				dev->vq_num);
+				dev->k.vq_num);
 	ret = check_running(dev, call->req->cmd);
 	return ret < 0 ? ret : dispatch(dev, call, state.index);
 }

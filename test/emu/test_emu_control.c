@@ -76,6 +76,7 @@ test_config_rules(void **state)
 static void
 test_api_version(void **state)
 {
+	struct vduse_abi_create *config = new_config("version");
 	int fd = open("/dev/vduse/control", O_RDWR);
 	uint64_t version = 99;
 
@@ -87,7 +88,17 @@ test_api_version(void **state)
 	assert_int_equal(err_of(ioctl(fd, VDUSE_IOC_GET_FEATURES, &version)), EINVAL);
 	assert_int_equal(err_of(ioctl(fd, VDUSE_IOC_SET_API_VERSION, NULL)), EFAULT);
 	assert_int_equal(err_of(ioctl(fd, _IO(VDUSE_IOC, 0x7f), NULL)), EINVAL);
+	/* who asks for the newest version has it, and who creates without a word has 0 */
+	assert_int_equal(emu_admin("set api=1"), 0);
+	assert_int_equal(try_create(config), 0);
 	close(fd);
+	fd = open("/dev/vduse/control", O_RDWR);
+	assert_int_equal(ioctl(fd, VDUSE_IOC_GET_API_VERSION, &version), 0);
+	assert_int_equal(version, 1);
+	assert_int_equal(err_of(ioctl(fd, VDUSE_IOC_CREATE, config)), EINVAL);
+	assert_int_equal(emu_admin("set api=0"), 0);
+	close(fd);
+	free(config);
 }
 
 static void

@@ -228,6 +228,7 @@ test_asid(void **state)
 	uint64_t features =
 			1ULL << VHOST_BACKEND_F_IOTLB_MSG_V2 | 1ULL << VHOST_BACKEND_F_IOTLB_ASID;
 	struct vduse_abi_region_v2 entry = { .last = UINT64_MAX, .asid = 1 };
+	struct vduse_abi_iova info = { .last = UINT64_MAX, .asid = 2 };
 	struct vhost_vring_state group = { .index = 1, .num = 1 };
 	struct vhost_iotlb_msg msg = { .iova = IOVA, .size = MEM, .perm = VHOST_ACCESS_RO };
 	uint8_t *front = shared_memory(MEM, NULL);
@@ -252,6 +253,10 @@ test_asid(void **state)
 	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_REGION_V2, &entry)), EINVAL);
 	entry.asid = 2;
 	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_REGION_V2, &entry)), EINVAL);
+	assert_int_equal(err_of(ioctl(back->fd, VDUSE_IOC_IOVA, &info)), EFAULT);
+	info.asid = 1;
+	assert_int_equal(ioctl(back->fd, VDUSE_IOC_IOVA, &info), 0);
+	assert_int_equal(info.start, IOVA);
 	front_close(fd);
 	munmap(front, MEM);
 }

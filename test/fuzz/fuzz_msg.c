@@ -87,8 +87,10 @@ map_region(const struct fuzz_rec *rec)
 		.asid = rec->a >> 3 & 1 };
 
 	r.size = 1 + rec->c % 0x20000;
-	if (r.iova + (r.size - 1) >= r.iova)
-		fk_map(fd.dev, &r);
+	if (r.iova + (r.size - 1) < r.iova)
+		return;
+	fk_unmap_range(fd.dev, r.asid, r.iova, r.iova + (r.size - 1));
+	fk_map(fd.dev, &r);
 }
 
 static void

@@ -24,13 +24,9 @@ fk_msg_send(struct fk_dev *dev, const struct vduse_abi_request *req, size_t len)
 	assert(msg != NULL && len <= sizeof(*req));
 	pthread_mutex_lock(&fk.lock);
 	msg->dev = dev;
-	msg->req = *req;
-	msg->req.request_id = dev->last_request++;
+	msg->k.req = *req;
 	msg->len = len;
-	if (dev->broken) {
-		msg->state = FK_MSG_DONE;
-		msg->resp.result = VDUSE_MSG_FAILED;
-	}
+	kernel_msg_send(&dev->k, &msg->k);
 	TAILQ_INSERT_TAIL(&fk.msgs, msg, next);
 	fk_msg_ring(dev);
 	pthread_mutex_unlock(&fk.lock);
@@ -74,7 +70,7 @@ msg_wait(const struct fk_msg *msg, bool (*reached)(const struct fk_msg *))
 static bool
 msg_is_done(const struct fk_msg *msg)
 {
-	return msg->state == FK_MSG_DONE;
+	return msg->k.state == KERNEL_MSG_DONE;
 }
 
 static bool
@@ -94,7 +90,7 @@ msg_queue_goes_on(const struct fk_msg *msg)
 	unsigned int rings = FK_TIMEOUT_S * 1000 / FK_RING_MS;
 	struct timespec until;
 
-	if (msg->req.type != VDUSE_MSG_GET_VQ_STATE || msg->resp.result != VDUSE_MSG_OK)
+	if (msg->k.req.type != VDUSE_MSG_GET_VQ_STATE || msg->k.rsp.result != VDUSE_MSG_OK)
 		return;
 	while (msg->dev != NULL && !msg->past) {
 		until = time_in(FK_RING_MS);
@@ -120,7 +116,7 @@ fk_msg_wait(struct fk_msg *msg, struct vduse_abi_response *resp)
 	/* destroyed meanwhile, it is nobody's */
 	if (!done && msg->dev != NULL)
 		fk_dev_break(msg->dev);
-	*resp = msg->resp;
+	*resp = msg->k.rsp;
 	if (done)
 		msg_queue_goes_on(msg);
 	TAILQ_REMOVE(&fk.msgs, msg, next);
@@ -133,7 +129,8 @@ void
 fk_msg_cancel(struct fk_msg *msg)
 {
 	pthread_mutex_lock(&fk.lock);
-	msg->state = FK_MSG_CANCELLED;
+	if (msg->dev != NULL)
+		kernel_msg_drop(&msg->dev->k, &msg->k);
 	pthread_mutex_unlock(&fk.lock);
 }
 
@@ -179,36 +176,10 @@ msg_sync(struct fk_dev *dev, const struct vduse_abi_request *req, struct vduse_a
 }
 
 void
-fk_dev_reset(struct fk_dev *dev)
-{
-	uint32_t i;
-
-	dev->status = 0;
-	dev->features = 0;
-	for (i = 0; i < dev->nb_vqs; i++) {
-		struct fk_vq *vq = &dev->vqs[i];
-
-		memset(&vq->info, 0, sizeof(vq->info));
-		vq->kicked = false;
-		if (vq->kickfd >= 0)
-			close(vq->kickfd);
-		vq->kickfd = -1;
-	}
-}
-
-void
 fk_dev_break(struct fk_dev *dev)
 {
-	struct fk_msg *msg;
-
-	dev->broken = true;
 	fk_msgs_past(dev);
-	TAILQ_FOREACH (msg, &fk.msgs, next) {
-		if (msg->dev != dev || msg->state > FK_MSG_READ)
-			continue;
-		msg->state = FK_MSG_DONE;
-		msg->resp.result = VDUSE_MSG_FAILED;
-	}
+	kernel_dev_break(&dev->k);
 	pthread_cond_broadcast(&fk.changed);
 	/* the kernel raises EPOLLERR; a closed peer, EPOLLHUP */
 	if (dev->peer >= 0)
@@ -241,23 +212,23 @@ fk_break(struct fk_dev *dev)
 		type value;                           \
                                                       \
 		pthread_mutex_lock(&fk.lock);         \
-		assert(index < dev->nb_vqs);          \
+		assert(index < dev->k.vq_num);        \
 		value = (expr);                       \
 		pthread_mutex_unlock(&fk.lock);       \
 		return value;                         \
 	}
 
-FK_GETTER(uint64_t, fk_offered, dev->offered)
-FK_GETTER(uint32_t, fk_nb_vqs, dev->nb_vqs)
-FK_GETTER(uint64_t, fk_api_version, dev->api_version)
-FK_GETTER(uint32_t, fk_nb_spaces, dev->nas)
-FK_GETTER(uint8_t, fk_status, dev->status)
+FK_GETTER(uint64_t, fk_offered, dev->k.features)
+FK_GETTER(uint32_t, fk_nb_vqs, dev->k.vq_num)
+FK_GETTER(uint64_t, fk_api_version, dev->k.api)
+FK_GETTER(uint32_t, fk_nb_spaces, dev->k.nas)
+FK_GETTER(uint8_t, fk_status, dev->k.status)
 FK_GETTER(unsigned int, fk_config_irqs, dev->config_irqs)
 FK_GETTER(unsigned int, fk_attr_writes, dev->nb_attrs)
-FK_VQ_GETTER(uint16_t, fk_vq_max, dev->vqs[index].num_max)
-FK_VQ_GETTER(uint32_t, fk_vq_group, dev->vqs[index].group)
-FK_VQ_GETTER(bool, fk_vq_has_kickfd, dev->vqs[index].kickfd >= 0)
-FK_VQ_GETTER(unsigned int, fk_irqs, dev->vqs[index].irqs)
+FK_VQ_GETTER(uint16_t, fk_vq_max, dev->k.vqs[index].num_max)
+FK_VQ_GETTER(uint32_t, fk_vq_group, dev->k.vqs[index].group)
+FK_VQ_GETTER(bool, fk_vq_has_kickfd, dev->k.vqs[index].kickfd >= 0)
+FK_VQ_GETTER(unsigned int, fk_irqs, dev->irqs[index])
 
 unsigned int
 fk_map_reads(struct fk_dev *dev, bool fd2)
@@ -289,8 +260,8 @@ void
 fk_config(struct fk_dev *dev, uint32_t offset, void *data, uint32_t len)
 {
 	pthread_mutex_lock(&fk.lock);
-	assert(offset <= dev->config_size && len <= dev->config_size - offset);
-	memcpy(data, dev->config + offset, len);
+	assert(offset <= dev->k.config_size && len <= dev->k.config_size - offset);
+	memcpy(data, dev->k.config + offset, len);
 	pthread_mutex_unlock(&fk.lock);
 }
 
@@ -305,30 +276,50 @@ fk_attach(struct fk_dev *dev, bool attached)
 void
 fk_map(struct fk_dev *dev, const struct fk_region *region)
 {
+	const struct kernel_region r = { .start = region->iova,
+		.last = region->iova + (region->size - 1),
+		.offset = region->offset,
+		.perm = region->perm,
+		.fd = region->file,
+		.bounce = region->bounce };
+	int ret;
+
 	pthread_mutex_lock(&fk.lock);
-	assert(dev->nb_regions < FK_REGIONS_MAX);
-	dev->regions[dev->nb_regions++] = *region;
+	assert(region->asid < dev->k.nas);
+	ret = kernel_map_insert(&dev->k.maps[region->asid], &r);
+	assert(ret == 0);
 	pthread_mutex_unlock(&fk.lock);
 }
 
 void
 fk_unmap(struct fk_dev *dev, uint64_t iova)
 {
-	unsigned int i;
+	const struct kernel_region *region;
 
 	pthread_mutex_lock(&fk.lock);
-	for (i = 0; i < dev->nb_regions && dev->regions[i].iova != iova; i++)
-		;
-	assert(i < dev->nb_regions);
-	dev->regions[i] = dev->regions[--dev->nb_regions];
+	region = kernel_map_first(&dev->k.maps[0], iova, iova);
+	assert(region != NULL && region->start == iova);
+	kernel_map_remove(&dev->k.maps[0], iova, iova);
+	pthread_mutex_unlock(&fk.lock);
+}
+
+void
+fk_unmap_range(struct fk_dev *dev, uint32_t asid, uint64_t start, uint64_t last)
+{
+	pthread_mutex_lock(&fk.lock);
+	assert(asid < dev->k.nas);
+	kernel_map_remove(&dev->k.maps[asid], start, last);
 	pthread_mutex_unlock(&fk.lock);
 }
 
 void
 fk_unmap_all(struct fk_dev *dev)
 {
+	uint32_t i;
+
 	pthread_mutex_lock(&fk.lock);
-	dev->nb_regions = 0;
+	for (i = 0; i < dev->k.nas; i++)
+		kernel_map_clear(&dev->k.maps[i]);
 	pthread_mutex_unlock(&fk.lock);
 }
 
@@ -336,23 +327,26 @@ void
 fk_set_features(struct fk_dev *dev, uint64_t features)
 {
 	pthread_mutex_lock(&fk.lock);
-	dev->features = features;
+	dev->k.driver_features = features;
 	pthread_mutex_unlock(&fk.lock);
 }
 
 void
 fk_set_vq(struct fk_dev *dev, const struct vduse_abi_vq *info)
 {
-	struct fk_vq *vq;
+	struct kernel_vq *vq;
 
 	pthread_mutex_lock(&fk.lock);
-	assert(info->index < dev->nb_vqs);
-	vq = &dev->vqs[info->index];
+	assert(info->index < dev->k.vq_num);
+	vq = &dev->k.vqs[info->index];
 	vq->info = *info;
 	pthread_mutex_unlock(&fk.lock);
 }
 
-/* Linux 7.3 tells the process; before, it has to look (VDUSE_F_QUEUE_READY). */
+/*
+ * Linux 7.3 tells the process, and notes it once it has agreed; before, the process has to look
+ * (VDUSE_F_QUEUE_READY).
+ */
 int
 fk_set_ready(struct fk_dev *dev, uint32_t index, bool ready)
 {
@@ -361,14 +355,17 @@ fk_set_ready(struct fk_dev *dev, uint32_t index, bool ready)
 		.vq_ready = { .num = index, .ready = ready },
 	};
 	struct vduse_abi_response resp;
+	int ret = 0;
 
+	if (dev->k.vduse_features & (1ULL << VDUSE_ABI_F_QUEUE_READY))
+		ret = msg_sync(dev, &req, &resp);
+	if (ret < 0)
+		return ret;
 	pthread_mutex_lock(&fk.lock);
-	assert(index < dev->nb_vqs);
-	dev->vqs[index].info.ready = ready;
+	assert(index < dev->k.vq_num);
+	dev->k.vqs[index].info.ready = ready;
 	pthread_mutex_unlock(&fk.lock);
-	if (!(dev->vduse_features & (1ULL << VDUSE_ABI_F_QUEUE_READY)))
-		return 0;
-	return msg_sync(dev, &req, &resp);
+	return 0;
 }
 
 int
@@ -382,7 +379,7 @@ fk_set_status(struct fk_dev *dev, uint8_t status)
 	if (ret < 0)
 		return ret;
 	pthread_mutex_lock(&fk.lock);
-	dev->status = status;
+	dev->k.status = status;
 	pthread_mutex_unlock(&fk.lock);
 	return 0;
 }
@@ -393,7 +390,7 @@ fk_reset(struct fk_dev *dev)
 	int ret = fk_set_status(dev, 0);
 
 	pthread_mutex_lock(&fk.lock);
-	fk_dev_reset(dev);
+	kernel_dev_reset(&dev->k);
 	pthread_mutex_unlock(&fk.lock);
 	return ret;
 }
@@ -443,19 +440,12 @@ fk_get_vq_state(struct fk_dev *dev, uint32_t index, struct vduse_abi_vq_state *s
 	return ret;
 }
 
-/* vduse_vq_kick() */
 void
 fk_kick(struct fk_dev *dev, uint32_t index)
 {
-	struct fk_vq *vq;
-
 	pthread_mutex_lock(&fk.lock);
-	assert(index < dev->nb_vqs);
-	vq = &dev->vqs[index];
-	if (vq->info.ready && vq->kickfd >= 0)
-		eventfd_write(vq->kickfd, 1);
-	else if (vq->info.ready)
-		vq->kicked = true;
+	assert(index < dev->k.vq_num);
+	kernel_vq_kick(&dev->k.vqs[index]);
 	pthread_mutex_unlock(&fk.lock);
 }
 
@@ -465,8 +455,8 @@ fk_kick_is_taken(struct fk_dev *dev, uint32_t index)
 	struct pollfd poll_fd = { .events = POLLIN };
 
 	pthread_mutex_lock(&fk.lock);
-	assert(index < dev->nb_vqs);
-	poll_fd.fd = dev->vqs[index].kickfd;
+	assert(index < dev->k.vq_num);
+	poll_fd.fd = dev->k.vqs[index].kickfd;
 	pthread_mutex_unlock(&fk.lock);
 	return poll(&poll_fd, 1, 0) == 0;
 }

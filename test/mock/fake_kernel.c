@@ -10,11 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <linux/virtio_blk.h>
-#include <linux/virtio_config.h>
-#include <linux/virtio_ids.h>
-#include <linux/virtio_net.h>
-
 #include <rte_common.h>
 
 #include "fake_kernel_priv.h"
@@ -32,8 +27,7 @@ struct fk_state fk = {
 /* The control device's files: API version and features of each (struct vduse_control). */
 static struct {
 	int fd;
-	uint64_t api_version;
-	uint64_t features;
+	struct kernel_control control;
 } controls[FK_DEVS_MAX + 1];
 
 /* Whether a descriptor that was not given out is the device's, sent from process to process. */
@@ -69,7 +63,7 @@ dev_of_name(const char *name)
 	unsigned int i;
 
 	for (i = 0; i < FK_DEVS_MAX; i++)
-		if (fk.devs[i].used && strcmp(fk.devs[i].name, name) == 0)
+		if (fk.devs[i].used && strcmp(fk.devs[i].k.name, name) == 0)
 			return &fk.devs[i];
 	return NULL;
 }
@@ -110,8 +104,7 @@ control_open(void)
 	controls[i].fd = eventfd(0, EFD_CLOEXEC);
 	if (controls[i].fd < 0)
 		return -errno;
-	controls[i].api_version = fk.conf.api_newest;
-	controls[i].features = 0;
+	kernel_control_open(&controls[i].control);
 	return fk_ledger_open(controls[i].fd);
 }
 
@@ -145,7 +138,7 @@ static int
 device_open(const char *name)
 {
 	struct fk_dev *dev = dev_of_name(name);
-	struct fk_msg *msg;
+	const struct kernel_msg *msg;
 	int pair[2];
 
 	if (dev == NULL)
@@ -158,13 +151,8 @@ device_open(const char *name)
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &(int){ 64 << 20 }, sizeof(int));
 	dev->fd = device_fd(pair[0]);
 	dev->peer = pair[1];
-	/* vduse_dev_release(): what was read and not answered is queued again */
-	TAILQ_FOREACH (msg, &fk.msgs, next) {
-		if (msg->dev == dev && msg->state <= FK_MSG_READ) {
-			msg->state = FK_MSG_QUEUED;
-			fk_msg_ring(dev);
-		}
-	}
+	TAILQ_FOREACH (msg, &dev->k.msgs, next)
+		fk_msg_ring(dev);
 	return fk_ledger_open(dev->fd);
 }
 
@@ -181,46 +169,17 @@ fk_open_device(const char *name)
 	return ret;
 }
 
-/* device_is_allowed(), and what features_is_valid() refuses for the sake of the type */
-static bool
-create_has_type(const struct vduse_abi_create *config)
-{
-	if (config->device_id == VIRTIO_ID_BLOCK)
-		return !(config->features & (1ULL << VIRTIO_BLK_F_CONFIG_WCE));
-	return config->device_id == VIRTIO_ID_NET && !fk.conf.no_net &&
-	       (fk.conf.allow_ctrl_vq || !(config->features & (1ULL << VIRTIO_NET_F_CTRL_VQ)));
-}
-
-/* vduse_validate_config(), features_is_valid() */
-static bool
-create_valid(const struct vduse_abi_create *config, uint64_t api_version)
-{
-	static const uint32_t zero[RTE_DIM(config->reserved)];
-	const uint64_t required = (1ULL << VIRTIO_F_ACCESS_PLATFORM) | (1ULL << VIRTIO_F_VERSION_1);
-
-	if (memcmp(config->reserved, zero, sizeof(zero)) != 0)
-		return false;
-	if (api_version == 0 ? config->ngroups != 0
-			     : config->ngroups == 0 || config->ngroups > 0xffff)
-		return false;
-	if (api_version == 0 ? config->nas != 0 : config->nas == 0 || config->nas > 0xffff)
-		return false;
-	if (config->vq_align > 4096 || config->config_size > 4096 || config->vq_num > 0xffff)
-		return false;
-	if (config->name[0] == '\0' || !create_has_type(config))
-		return false;
-	return (config->features & required) == required;
-}
-
 static int
 control_create(unsigned int control, const struct vduse_abi_create *config)
 {
+	int ret = kernel_create(&fk.rules, &controls[control].control, config);
+	struct kernel_dev k;
 	struct fk_dev *dev;
 	unsigned int i;
 
-	if (!create_valid(config, controls[control].api_version))
-		return -EINVAL;
-	if (fk.conf.no_permission)
+	if (ret < 0)
+		return ret;
+	if (fk.conf.no_permission && kernel_needs_admin(config))
 		return -EPERM;
 	if (dev_of_name(config->name) != NULL)
 		return -EEXIST;
@@ -228,89 +187,61 @@ control_create(unsigned int control, const struct vduse_abi_create *config)
 		;
 	assert(i < FK_DEVS_MAX && config->vq_num <= FK_VQS_MAX);
 	dev = &fk.devs[i];
+	ret = kernel_dev_init(&k, &fk.rules, &controls[control].control, config);
+	if (ret < 0)
+		return ret;
+	kernel_dev_fini(&dev->k);
 	memset(dev, 0, sizeof(*dev));
+	dev->k = k;
+	TAILQ_INIT(&dev->k.msgs);
+	dev->k.has_domain = true;
 	dev->used = true;
 	dev->life = ++lives;
-	memcpy(dev->name, config->name, sizeof(dev->name) - 1);
-	dev->api_version = controls[control].api_version;
-	dev->vduse_features = controls[control].features;
-	dev->offered = config->features;
-	dev->nb_vqs = config->vq_num;
-	dev->ngroups = config->ngroups;
-	dev->nas = config->nas != 0 ? config->nas : 1;
-	dev->config_size = config->config_size;
-	dev->config = malloc(config->config_size);
-	if (dev->config == NULL) {
-		dev->used = false;
-		return -ENOMEM;
-	}
-	memcpy(dev->config, config->config, config->config_size);
 	dev->fd = -1;
 	dev->dup = -1;
 	dev->peer = -1;
-	for (i = 0; i < dev->nb_vqs; i++)
-		dev->vqs[i].kickfd = -1;
 	return 0;
+}
+
+/*
+ * The next device in its place is not to see its messages. A front end of the test's may still look
+ * at it, which goes on until then.
+ */
+static void
+dev_free(struct fk_dev *dev)
+{
+	struct fk_msg *msg;
+
+	kernel_dev_reset(&dev->k);
+	kernel_dev_break(&dev->k);
+	TAILQ_FOREACH (msg, &fk.msgs, next)
+		if (msg->dev == dev)
+			msg->dev = NULL;
+	pthread_cond_broadcast(&fk.changed);
+	dev->used = false;
 }
 
 static int
 control_destroy(const char *name)
 {
 	struct fk_dev *dev = dev_of_name(name);
-	struct fk_msg *msg;
 
 	if (dev == NULL)
 		return -EINVAL;
 	if (dev->fd >= 0 || dev->attached)
 		return -EBUSY;
-	/* the next device in this place is not to see them */
-	TAILQ_FOREACH (msg, &fk.msgs, next) {
-		if (msg->dev != dev)
-			continue;
-		if (msg->state <= FK_MSG_READ) {
-			msg->state = FK_MSG_DONE;
-			msg->resp.result = VDUSE_MSG_FAILED;
-		}
-		msg->dev = NULL;
-	}
-	pthread_cond_broadcast(&fk.changed);
-	fk_dev_reset(dev);
-	free(dev->config);
-	dev->used = false;
+	dev_free(dev);
 	return 0;
 }
 
 static int
 control_ioctl(unsigned int control, unsigned long request, void *arg)
 {
-	uint64_t *value = arg;
-
-	switch (request) {
-	case VDUSE_IOC_GET_API_VERSION:
-		*value = controls[control].api_version;
-		return 0;
-	case VDUSE_IOC_SET_API_VERSION:
-		if (*value > fk.conf.api_newest)
-			return -EINVAL;
-		controls[control].api_version = *value;
-		return 0;
-	case VDUSE_IOC_GET_FEATURES:
-		if (fk.conf.vduse_features == 0)
-			return -EINVAL;
-		*value = fk.conf.vduse_features;
-		return 0;
-	case VDUSE_IOC_SET_FEATURES:
-		if (fk.conf.vduse_features == 0 || (*value & ~fk.conf.vduse_features))
-			return -EINVAL;
-		controls[control].features = *value;
-		return 0;
-	case VDUSE_IOC_CREATE:
+	if (request == VDUSE_IOC_CREATE)
 		return control_create(control, arg);
-	case VDUSE_IOC_DESTROY:
+	if (request == VDUSE_IOC_DESTROY)
 		return control_destroy(arg);
-	default:
-		return -EINVAL;
-	}
+	return kernel_control_ioctl(&fk.rules, &controls[control].control, request, arg);
 }
 
 static int
@@ -337,23 +268,30 @@ unlock:
 	return ret;
 }
 
+/* Every request of a device is one of ours. */
+static struct fk_msg *
+msg_of(struct kernel_msg *msg)
+{
+	return (struct fk_msg *)((char *)msg - offsetof(struct fk_msg, k));
+}
+
 static ssize_t
 device_read(struct fk_dev *dev, void *buf, size_t len)
 {
-	struct fk_msg *msg;
+	struct kernel_msg *msg;
 	char token;
 
 	if (len < sizeof(msg->req))
 		return -EINVAL;
-	TAILQ_FOREACH (msg, &fk.msgs, next)
-		if (msg->dev == dev && msg->state == FK_MSG_QUEUED)
+	TAILQ_FOREACH (msg, &dev->k.msgs, next)
+		if (msg->state == KERNEL_MSG_QUEUED)
 			break;
 	if (recv(dev->fd, &token, sizeof(token), MSG_DONTWAIT) < 0 || msg == NULL)
 		return -EAGAIN;
-	memcpy(buf, &msg->req, msg->len);
-	msg->state = FK_MSG_READ;
+	memcpy(buf, &msg->req, msg_of(msg)->len);
+	msg->state = KERNEL_MSG_READ;
 	pthread_cond_broadcast(&fk.changed);
-	return msg->len;
+	return msg_of(msg)->len;
 }
 
 void
@@ -362,7 +300,7 @@ fk_msgs_past(const struct fk_dev *dev)
 	struct fk_msg *msg;
 
 	TAILQ_FOREACH (msg, &fk.msgs, next)
-		if (msg->dev == dev && msg->state == FK_MSG_DONE)
+		if (msg->dev == dev && msg->k.state == KERNEL_MSG_DONE)
 			msg->past = true;
 }
 
@@ -389,23 +327,14 @@ fk_read(int fd, void *buf, size_t len)
 static ssize_t
 device_write(struct fk_dev *dev, const struct vduse_abi_response *resp, size_t len)
 {
-	static const uint32_t zero[RTE_DIM(resp->reserved)];
+	const ssize_t ret = kernel_msg_reply(&dev->k, resp, len);
 	struct fk_msg *msg;
 
-	if (len != sizeof(*resp) || memcmp(resp->reserved, zero, sizeof(zero)) != 0)
-		return -EINVAL;
-	TAILQ_FOREACH (msg, &fk.msgs, next) {
-		if (msg->dev != dev || msg->req.request_id != resp->request_id)
-			continue;
-		msg->tried = true;
-		pthread_cond_broadcast(&fk.changed);
-		if (msg->state != FK_MSG_READ)
-			return -ENOENT;
-		msg->resp = *resp;
-		msg->state = FK_MSG_DONE;
-		return len;
-	}
-	return -ENOENT;
+	TAILQ_FOREACH (msg, &fk.msgs, next)
+		if (ret != -EINVAL && msg->dev == dev && msg->k.req.request_id == resp->request_id)
+			msg->tried = true;
+	pthread_cond_broadcast(&fk.changed);
+	return ret;
 }
 
 static ssize_t
@@ -463,7 +392,9 @@ device_release(struct fk_dev *dev, int fd)
 		dev->dup = -1;
 		return;
 	}
-	fk_umem_drop(dev);
+	if (dev->k.umem.size != 0)
+		fk_umem_set(&dev->k, NULL);
+	kernel_msg_requeue(&dev->k);
 	dev->fd = -1;
 	if (dev->peer >= 0)
 		close(dev->peer);
@@ -525,6 +456,13 @@ fk_start(const struct fk_conf *conf)
 {
 	fk_end();
 	fk.conf = *conf;
+	fk.rules = (struct kernel_conf){ .ops = &fk_ops,
+		.api_newest = conf->api_newest,
+		.feature_ioctls = conf->vduse_features != 0,
+		.vduse_features = conf->vduse_features,
+		.allow_ctrl_vq = conf->allow_ctrl_vq,
+		.no_net = conf->no_net,
+		.no_umem = conf->no_umem };
 	fk.patience_ms = 0;
 	vduse_sys_set(&fk_sys);
 }
@@ -538,13 +476,11 @@ fk_end(void)
 	vduse_sys_set(NULL);
 	pthread_mutex_lock(&fk.lock);
 	for (i = 0; i < FK_DEVS_MAX; i++) {
-		if (!fk.devs[i].used)
-			continue;
-		fk_dev_reset(&fk.devs[i]);
-		free(fk.devs[i].config);
-		if (fk.devs[i].peer >= 0)
+		if (fk.devs[i].used && fk.devs[i].peer >= 0)
 			close(fk.devs[i].peer);
-		fk.devs[i].used = false;
+		if (fk.devs[i].used)
+			dev_free(&fk.devs[i]);
+		kernel_dev_fini(&fk.devs[i].k);
 	}
 	fk_ledger_clear();
 	while ((msg = TAILQ_FIRST(&fk.msgs)) != NULL) {

@@ -128,6 +128,8 @@ void fk_attach(struct fk_dev *dev, bool attached);
 void fk_map(struct fk_dev *dev, const struct fk_region *region);
 void fk_unmap(struct fk_dev *dev, uint64_t iova);
 void fk_unmap_all(struct fk_dev *dev);
+/* Every region of the space that overlaps [start, last]. */
+void fk_unmap_range(struct fk_dev *dev, uint32_t asid, uint64_t start, uint64_t last);
 
 /*
  * What the process registered as the bounce region, NULL: nothing; and how

@@ -6,8 +6,7 @@
 #include <sys/queue.h>
 
 #include "fake_kernel.h"
-
-#define FK_REGIONS_MAX 1024
+#include "rules.h"
 
 /* Attributes of a device that are written, and the longest. */
 #define FK_ATTRS_MAX 32
@@ -18,31 +17,13 @@
 /* A wait that only another event ends looks again so often, in milliseconds. */
 #define FK_RING_MS 100
 
-enum fk_msg_state {
-	FK_MSG_QUEUED,    /* not read */
-	FK_MSG_READ,      /* read and not answered */
-	FK_MSG_DONE,      /* answered */
-	FK_MSG_CANCELLED, /* nobody waits: an answer is ENOENT */
-};
-
 struct fk_msg {
+	struct kernel_msg k;
 	TAILQ_ENTRY(fk_msg) next;
-	struct fk_dev *dev;
-	struct vduse_abi_request req;
-	struct vduse_abi_response resp;
-	size_t len; /* that a read gives */
-	enum fk_msg_state state;
-	bool tried; /* an answer came, in time or not */
-	bool past;  /* a read came since: all that belongs to the answer is done */
-};
-
-struct fk_vq {
-	uint16_t num_max;
-	uint32_t group;
-	struct vduse_abi_vq info;
-	bool kicked;
-	int kickfd; /* our duplicate; -1: none */
-	unsigned int irqs;
+	struct fk_dev *dev; /* NULL: destroyed */
+	size_t len;         /* that a read gives */
+	bool tried;         /* an answer came, in time or not */
+	bool past;          /* a read came since: all that belongs to the answer is done */
 };
 
 struct fk_attr {
@@ -51,30 +32,15 @@ struct fk_attr {
 };
 
 struct fk_dev {
+	struct kernel_dev k;
 	bool used;
 	uint64_t life; /* no two devices have the same */
-	char name[VDUSE_ABI_NAME_MAX];
-	uint64_t api_version;
-	uint64_t vduse_features;
-	uint64_t offered;
-	uint64_t features;
-	uint32_t nb_vqs;
-	uint32_t ngroups;
-	uint32_t nas;
-	struct fk_vq vqs[FK_VQS_MAX];
-	uint8_t *config;
-	uint32_t config_size;
+	unsigned int irqs[FK_VQS_MAX];
 	unsigned int config_irqs;
-	uint8_t status;
 	bool attached;
-	bool broken;
 	int fd;   /* the process's end; -1: nobody has it open */
 	int dup;  /* the same, after it went to another process; -1 */
 	int peer; /* our end: a byte in it is a message to read */
-	uint32_t last_request;
-	struct fk_region regions[FK_REGIONS_MAX];
-	unsigned int nb_regions;
-	struct vduse_abi_umem umem; /* size 0: none */
 	unsigned int umem_regs, umem_deregs;
 	unsigned int map_reads[2];          /* by GET_FD, GET_FD2 */
 	struct fk_attr attrs[FK_ATTRS_MAX]; /* as written, one behind the other */
@@ -88,6 +54,7 @@ struct fk_state {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct fk_conf conf;
+	struct kernel_conf rules; /* of it */
 	unsigned int patience_ms; /* from a failure on; 0: as ever */
 	struct fk_dev devs[FK_DEVS_MAX];
 	struct fk_msg_list msgs;
@@ -113,17 +80,15 @@ void fk_munmap(void *addr, size_t len);
 /* Locked: what is mapped of the file cannot be touched from here on. */
 void fk_ledger_hide(int file);
 
-/* Locked: the first region of a space that overlaps [start, last], or NULL. */
-const struct fk_region *fk_region_find(
-		const struct fk_dev *dev, uint64_t start, uint64_t last, uint32_t asid);
+/* Locked: the device that the rules know. */
+static inline struct fk_dev *
+fk_dev_of(struct kernel_dev *dev)
+{
+	return (struct fk_dev *)((char *)dev - offsetof(struct fk_dev, k));
+}
 
-/* Locked: VDUSE_IOTLB_REG_UMEM, _DEREG_UMEM, _GET_INFO. */
-int fk_umem_reg(struct fk_dev *dev, const struct vduse_abi_umem *arg);
-int fk_umem_dereg(struct fk_dev *dev, const struct vduse_abi_umem *arg);
-int fk_umem_info(const struct fk_dev *dev, struct vduse_abi_iova *info);
-
-/* Locked: the memory goes back, as on close. */
-void fk_umem_drop(struct fk_dev *dev);
+/* Locked: memory of the process's in the place of the bounce region, or with NULL no more. */
+int fk_umem_set(struct kernel_dev *dev, const struct vduse_abi_umem *umem);
 
 /* Locked: the file is that of a bounce region that is memory of the process's. */
 bool fk_umem_hides(int fd);
@@ -137,14 +102,14 @@ int fk_fault_hit(unsigned long call);
 /* Locked: a failure asked for has happened. */
 bool fk_fault_met(void);
 
+/* What the rules leave to us. */
+extern const struct kernel_ops fk_ops;
+
 /* Locked: ioctl(2) of an open device. */
 int fk_dev_ioctl(struct fk_dev *dev, unsigned long request, void *arg);
 
 /* Locked: let the process see that a message is there. */
 void fk_msg_ring(struct fk_dev *dev);
-
-/* Locked: the state of a device after a reset. */
-void fk_dev_reset(struct fk_dev *dev);
 
 /* Locked: answers FAILED to all and lets nothing work any more. */
 void fk_dev_break(struct fk_dev *dev);

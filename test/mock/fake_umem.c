@@ -9,125 +9,59 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <rte_common.h>
-
 #include "fake_kernel_priv.h"
-
-#define FK_PAGE 4096u
-
-/* The bounce region, NULL: the driver has mapped nothing yet. */
-static const struct fk_region *
-umem_bounce(const struct fk_dev *dev)
-{
-	unsigned int i;
-
-	for (i = 0; i < dev->nb_regions; i++)
-		if (dev->regions[i].bounce)
-			return &dev->regions[i];
-	return NULL;
-}
-
-static bool
-umem_valid(const struct fk_dev *dev, const struct vduse_abi_umem *arg)
-{
-	static const uint32_t zero[RTE_DIM(arg->reserved)];
-
-	return memcmp(arg->reserved, zero, sizeof(zero)) == 0 && arg->asid < dev->nas;
-}
 
 /* What the driver's buffers hold goes along. */
 static void
 umem_copy(const struct fk_dev *dev, bool to_user)
 {
-	const struct fk_region *bounce = umem_bounce(dev);
-	uint8_t *user = (uint8_t *)(uintptr_t)dev->umem.uaddr;
+	const struct kernel_region *bounce = kernel_bounce(&dev->k, 0);
+	uint8_t *user = (uint8_t *)(uintptr_t)dev->k.umem.uaddr;
 	ssize_t n;
 
 	if (bounce == NULL)
 		return;
-	assert(bounce->size == dev->umem.size);
+	assert(kernel_region_size(bounce) == dev->k.umem.size);
 	if (to_user)
-		n = pread(bounce->file, user, bounce->size, bounce->offset);
+		n = pread(bounce->fd, user, kernel_region_size(bounce), bounce->offset);
 	else
-		n = pwrite(bounce->file, user, bounce->size, bounce->offset);
-	assert(n == (ssize_t)bounce->size);
+		n = pwrite(bounce->fd, user, kernel_region_size(bounce), bounce->offset);
+	assert(n == (ssize_t)kernel_region_size(bounce));
 }
 
 int
-fk_umem_reg(struct fk_dev *dev, const struct vduse_abi_umem *arg)
+fk_umem_set(struct kernel_dev *dev, const struct vduse_abi_umem *umem)
 {
-	const struct fk_region *bounce = umem_bounce(dev);
+	struct fk_dev *fd = fk_dev_of(dev);
 
-	if (fk.conf.no_umem)
-		return -ENOTTY;
-	if (!umem_valid(dev, arg) || bounce == NULL || arg->size != bounce->size ||
-			arg->iova != 0 || (arg->uaddr & (FK_PAGE - 1)) != 0)
-		return -EINVAL;
-	if (dev->umem.size != 0)
-		return -EEXIST;
-	if (fk.conf.memlock != 0 && arg->size > fk.conf.memlock)
+	if (umem == NULL) {
+		umem_copy(fd, false);
+		memset(&dev->umem, 0, sizeof(dev->umem));
+		fd->umem_deregs++;
+		return 0;
+	}
+	if (fk.conf.memlock != 0 && umem->size > fk.conf.memlock)
 		return -ENOMEM;
-	dev->umem = *arg;
-	dev->umem_regs++;
-	umem_copy(dev, true);
+	dev->umem = *umem;
+	fd->umem_regs++;
+	umem_copy(fd, true);
 	/* SIGBUS in the kernel, whoever touches it */
-	fk_ledger_hide(bounce->file);
-	return 0;
-}
-
-int
-fk_umem_dereg(struct fk_dev *dev, const struct vduse_abi_umem *arg)
-{
-	if (fk.conf.no_umem)
-		return -ENOTTY;
-	if (!umem_valid(dev, arg))
-		return -EINVAL;
-	if (dev->umem.size == 0)
-		return -ENOENT;
-	if (arg->iova != 0 || arg->size != dev->umem.size)
-		return -EINVAL;
-	fk_umem_drop(dev);
-	return 0;
-}
-
-void
-fk_umem_drop(struct fk_dev *dev)
-{
-	if (dev->umem.size == 0)
-		return;
-	umem_copy(dev, false);
-	memset(&dev->umem, 0, sizeof(dev->umem));
-	dev->umem_deregs++;
-}
-
-int
-fk_umem_info(const struct fk_dev *dev, struct vduse_abi_iova *info)
-{
-	const struct fk_region *first;
-
-	if (fk.conf.no_umem)
-		return -ENOTTY;
-	first = fk_region_find(dev, info->start, info->last, info->asid);
-	if (first == NULL)
-		return -EINVAL;
-	info->start = first->iova;
-	info->last = first->iova + (first->size - 1);
-	info->capability = first->bounce ? VDUSE_ABI_CAP_UMEM : 0;
+	fk_ledger_hide(kernel_bounce(dev, 0)->fd);
 	return 0;
 }
 
 bool
 fk_umem_hides(int fd)
 {
-	const struct fk_region *bounce;
+	const struct kernel_region *bounce;
 	struct stat file, hidden;
 	unsigned int i;
 
 	for (i = 0; i < FK_DEVS_MAX; i++) {
-		if (!fk.devs[i].used || fk.devs[i].umem.size == 0)
+		if (!fk.devs[i].used || fk.devs[i].k.umem.size == 0)
 			continue;
-		bounce = umem_bounce(&fk.devs[i]);
-		if (bounce != NULL && fstat(fd, &file) == 0 && fstat(bounce->file, &hidden) == 0 &&
+		bounce = kernel_bounce(&fk.devs[i].k, 0);
+		if (bounce != NULL && fstat(fd, &file) == 0 && fstat(bounce->fd, &hidden) == 0 &&
 				file.st_ino == hidden.st_ino && file.st_dev == hidden.st_dev)
 			return true;
 	}
@@ -149,19 +83,19 @@ kernel_copy(volatile uint8_t *to, const volatile uint8_t *from, size_t len)
 static void
 bounce_copy(struct fk_dev *dev, uint64_t iova, void *to, const void *from, size_t len)
 {
-	const struct fk_region *bounce;
+	const struct kernel_region *bounce;
 	ssize_t n;
 
 	pthread_mutex_lock(&fk.lock);
-	bounce = umem_bounce(dev);
-	assert(bounce != NULL && iova + len <= bounce->size);
-	if (dev->umem.size != 0) {
-		uint8_t *user = (uint8_t *)(uintptr_t)dev->umem.uaddr + iova;
+	bounce = kernel_bounce(&dev->k, 0);
+	assert(bounce != NULL && iova + len <= kernel_region_size(bounce));
+	if (dev->k.umem.size != 0) {
+		uint8_t *user = (uint8_t *)(uintptr_t)dev->k.umem.uaddr + iova;
 
 		kernel_copy(to != NULL ? to : user, to != NULL ? user : from, len);
 	} else {
-		n = to != NULL ? pread(bounce->file, to, len, bounce->offset + iova)
-			       : pwrite(bounce->file, from, len, bounce->offset + iova);
+		n = to != NULL ? pread(bounce->fd, to, len, bounce->offset + iova)
+			       : pwrite(bounce->fd, from, len, bounce->offset + iova);
 		assert(n == (ssize_t)len);
 	}
 	pthread_mutex_unlock(&fk.lock);
@@ -185,7 +119,7 @@ fk_umem(struct fk_dev *dev)
 	void *addr;
 
 	pthread_mutex_lock(&fk.lock);
-	addr = (void *)(uintptr_t)dev->umem.uaddr;
+	addr = (void *)(uintptr_t)dev->k.umem.uaddr;
 	pthread_mutex_unlock(&fk.lock);
 	return addr;
 }

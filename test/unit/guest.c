@@ -93,6 +93,8 @@ guest_map(const struct guest *guest, struct fk_dev *dev)
 {
 	unsigned int i;
 
+	/* vduse_vdpa_set_map() replaces what the front end before had mapped */
+	fk_unmap_range(dev, 0, GUEST_MAIN, GUEST_WO + GUEST_RO_SIZE - 1);
 	for (i = 0; i < guest->nb_regions; i++)
 		fk_map(dev, &guest->regions[i]);
 }

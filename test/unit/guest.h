@@ -38,7 +38,7 @@ struct guest {
 void guest_init(struct guest *guest);
 void guest_fini(struct guest *guest);
 
-/* Map all of it for the device. */
+/* Map all of it for the device, in the place of another guest's. */
 void guest_map(const struct guest *guest, struct fk_dev *dev);
 
 /* The driver's view. */
