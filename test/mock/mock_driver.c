@@ -39,6 +39,47 @@ mock_vq_bytes(uint16_t size, bool packed)
 	return area_device(size, packed) + (packed ? 4 : 6 + 8 * (size_t)size);
 }
 
+static void *
+ring_at(const struct mock_vq *vq, uint64_t iova)
+{
+	return vq->conf.mem->at(vq->conf.mem->arg, iova);
+}
+
+struct vring_desc *
+mock_vq_desc(const struct mock_vq *vq, uint16_t id)
+{
+	return ring_at(vq, vq->desc_iova + sizeof(struct vring_desc) * id);
+}
+
+static struct vring_packed_desc *
+packed_desc(const struct mock_vq *vq, uint16_t slot)
+{
+	return ring_at(vq, vq->desc_iova + sizeof(struct vring_packed_desc) * slot);
+}
+
+/* 2.7.6: flags, idx, the ring, used_event */
+static uint16_t *
+avail_word(const struct mock_vq *vq, uint32_t n)
+{
+	return ring_at(vq, vq->driver_iova + sizeof(uint16_t) * n);
+}
+
+/* 2.7.8: flags and idx; behind the ring avail_event */
+static uint16_t *
+used_word(const struct mock_vq *vq, size_t at)
+{
+	return ring_at(vq, vq->device_iova + at);
+}
+
+static const uint32_t *
+used_elem(const struct mock_vq *vq, size_t member)
+{
+	const size_t at = offsetof(struct vring_used, ring) +
+			  sizeof(struct vring_used_elem) * (vq->used_idx % vq->conf.size);
+
+	return ring_at(vq, vq->device_iova + at + member);
+}
+
 static void
 vq_free_lists(struct mock_vq *vq)
 {
@@ -49,36 +90,67 @@ vq_free_lists(struct mock_vq *vq)
 	for (i = 0; i < vq->conf.size; i++) {
 		vq->ids[i].next = i + 1;
 		if (!vq->conf.packed)
-			vq->desc[i].next = i + 1;
+			mock_vq_desc(vq, i)->next = i + 1;
+	}
+}
+
+void
+mock_vq_move(struct mock_vq *vq, const struct mock_mem *mem)
+{
+	vq->conf.mem = mem;
+	if (vq->conf.packed) {
+		vq->pdesc = ring_at(vq, vq->desc_iova);
+		vq->driver_event = ring_at(vq, vq->driver_iova);
+		vq->device_event = ring_at(vq, vq->device_iova);
+	} else {
+		vq->desc = ring_at(vq, vq->desc_iova);
+		vq->avail = ring_at(vq, vq->driver_iova);
+		vq->used = ring_at(vq, vq->device_iova);
+	}
+}
+
+void
+mock_vq_watch(struct mock_vq *vq, const struct mock_vq_conf *conf)
+{
+	const uint64_t driver = conf->iova + area_driver(conf->size);
+	const uint64_t device = conf->iova + area_device(conf->size, conf->packed);
+
+	memset(vq, 0, sizeof(*vq));
+	vq->conf = *conf;
+	vq->desc_iova = conf->iova;
+	vq->driver_iova = conf->driver_iova != 0 ? conf->driver_iova : driver;
+	vq->device_iova = conf->device_iova != 0 ? conf->device_iova : device;
+	vq->avail_idx = vq->used_idx = vq->kicked_at = conf->start;
+	vq->avail_wrap = vq->used_wrap = conf->start_wrap;
+	mock_vq_move(vq, conf->mem);
+}
+
+static void
+area_clear(const struct mock_mem *mem, uint64_t iova, size_t len)
+{
+	static const uint8_t zero[256];
+	size_t n;
+
+	for (; len > 0; iova += n, len -= n) {
+		n = len < sizeof(zero) ? len : sizeof(zero);
+		mem->write(mem->arg, iova, zero, n);
 	}
 }
 
 int
 mock_vq_init(struct mock_vq *vq, const struct mock_vq_conf *conf)
 {
-	const struct mock_mem *mem = conf->mem;
+	const size_t size = conf->size;
 
-	memset(vq, 0, sizeof(*vq));
-	vq->conf = *conf;
-	vq->ids = calloc(conf->size, sizeof(vq->ids[0]));
+	mock_vq_watch(vq, conf);
+	vq->ids = calloc(size, sizeof(vq->ids[0]));
 	if (vq->ids == NULL)
 		return -ENOMEM;
-	vq->desc_iova = conf->iova;
-	vq->driver_iova = conf->iova + area_driver(conf->size);
-	vq->device_iova = conf->iova + area_device(conf->size, conf->packed);
-	memset(mem->at(mem->arg, conf->iova), 0, mock_vq_bytes(conf->size, conf->packed));
-	vq->avail_idx = vq->used_idx = vq->kicked_at = conf->start;
-	vq->avail_wrap = vq->used_wrap = conf->start_wrap;
-	if (conf->packed) {
-		vq->pdesc = mem->at(mem->arg, vq->desc_iova);
-		vq->driver_event = mem->at(mem->arg, vq->driver_iova);
-		vq->device_event = mem->at(mem->arg, vq->device_iova);
-	} else {
-		vq->desc = mem->at(mem->arg, vq->desc_iova);
-		vq->avail = mem->at(mem->arg, vq->driver_iova);
-		vq->used = mem->at(mem->arg, vq->device_iova);
-		vq->avail->idx = vq->used->idx = conf->start;
-	}
+	area_clear(conf->mem, vq->desc_iova, 16 * size);
+	area_clear(conf->mem, vq->driver_iova, conf->packed ? 4 : 6 + 2 * size);
+	area_clear(conf->mem, vq->device_iova, conf->packed ? 4 : 6 + 8 * size);
+	if (!conf->packed)
+		*avail_word(vq, 1) = *used_word(vq, 2) = conf->start;
 	vq_free_lists(vq);
 	return 0;
 }
@@ -91,11 +163,11 @@ mock_vq_fini(struct mock_vq *vq)
 }
 
 /* 2.7.13.1 to 2.7.13.3: descriptors, ring entry, barrier, index */
-static void
-split_publish(struct mock_vq *vq, uint16_t head)
+void
+mock_vq_publish(struct mock_vq *vq, uint16_t head)
 {
-	RING_SET(vq->avail->ring[vq->avail_idx % vq->conf.size], head);
-	__atomic_store_n(&vq->avail->idx, ++vq->avail_idx, __ATOMIC_RELEASE);
+	RING_SET(*avail_word(vq, 2 + vq->avail_idx % vq->conf.size), head);
+	__atomic_store_n(avail_word(vq, 1), ++vq->avail_idx, __ATOMIC_RELEASE);
 }
 
 static void
@@ -105,7 +177,7 @@ split_add(struct mock_vq *vq, const struct mock_desc *descs, uint16_t n, uint16_
 	uint16_t i, d = head;
 
 	for (i = 0; i < n; i++) {
-		struct vring_desc *desc = &vq->desc[d];
+		struct vring_desc *desc = mock_vq_desc(vq, d);
 
 		RING_SET(desc->addr, descs[i].iova);
 		RING_SET(desc->len, descs[i].len);
@@ -114,7 +186,7 @@ split_add(struct mock_vq *vq, const struct mock_desc *descs, uint16_t n, uint16_
 		d = desc->next;
 	}
 	vq->next_free = d;
-	split_publish(vq, head);
+	mock_vq_publish(vq, head);
 }
 
 /* 2.8.21: every descriptor, and the flags of the first one last */
@@ -126,7 +198,7 @@ packed_add(struct mock_vq *vq, const struct mock_desc *descs, uint16_t n, uint16
 
 	vq->next_free = vq->ids[id].next;
 	for (i = 0; i < n; i++) {
-		struct vring_packed_desc *desc = &vq->pdesc[vq->avail_idx];
+		struct vring_packed_desc *desc = packed_desc(vq, vq->avail_idx);
 		uint16_t flags = extra | (descs[i].write ? VRING_DESC_F_WRITE : 0) |
 				 (i + 1 < n ? VRING_DESC_F_NEXT : 0) |
 				 (vq->avail_wrap ? PACKED_AVAIL : PACKED_USED);
@@ -143,7 +215,7 @@ packed_add(struct mock_vq *vq, const struct mock_desc *descs, uint16_t n, uint16
 			vq->avail_wrap = !vq->avail_wrap;
 		}
 	}
-	__atomic_store_n(&vq->pdesc[first].flags, first_flags, __ATOMIC_RELEASE);
+	__atomic_store_n(&packed_desc(vq, first)->flags, first_flags, __ATOMIC_RELEASE);
 }
 
 static int
@@ -202,31 +274,54 @@ mock_vq_add_indirect(struct mock_vq *vq, const struct mock_desc *descs, uint16_t
 static bool
 split_get(struct mock_vq *vq, struct mock_used *used)
 {
-	const struct vring_used_elem *elem;
 	uint16_t i, d;
 
-	if (__atomic_load_n(&vq->used->idx, __ATOMIC_ACQUIRE) == vq->used_idx)
+	if (__atomic_load_n(used_word(vq, 2), __ATOMIC_ACQUIRE) == vq->used_idx)
 		return false;
-	elem = &vq->used->ring[vq->used_idx++ % vq->conf.size];
-	used->id = elem->id;
-	used->len = elem->len;
+	used->id = *used_elem(vq, offsetof(struct vring_used_elem, id));
+	used->len = *used_elem(vq, offsetof(struct vring_used_elem, len));
+	vq->used_idx++;
 	for (i = 1, d = used->id; i < vq->ids[used->id].descs; i++)
-		d = vq->desc[d].next;
-	RING_SET(vq->desc[d].next, vq->next_free);
+		d = mock_vq_desc(vq, d)->next;
+	RING_SET(mock_vq_desc(vq, d)->next, vq->next_free);
 	vq->next_free = used->id;
 	return true;
 }
 
 /* 2.8.22: used when both flags equal our wrap counter */
 static bool
+packed_is_used(uint16_t flags, bool wrap)
+{
+	return !(flags & PACKED_AVAIL) == !(flags & PACKED_USED) && !(flags & PACKED_USED) != wrap;
+}
+
+uint16_t
+mock_vq_pending(const struct mock_vq *vq)
+{
+	bool wrap = vq->used_wrap;
+	uint16_t n, slot = vq->used_idx;
+
+	if (!vq->conf.packed)
+		return *used_word(vq, 2) - vq->used_idx;
+	for (n = 0; n < vq->conf.size; n++) {
+		if (!packed_is_used(packed_desc(vq, slot)->flags, wrap))
+			break;
+		if (++slot == vq->conf.size) {
+			slot = 0;
+			wrap = !wrap;
+		}
+	}
+	return n;
+}
+
+static bool
 packed_get(struct mock_vq *vq, struct mock_used *used)
 {
-	const struct vring_packed_desc *desc = &vq->pdesc[vq->used_idx];
+	const struct vring_packed_desc *desc = packed_desc(vq, vq->used_idx);
 	uint16_t flags = __atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE);
 	uint16_t next;
 
-	if (!(flags & PACKED_AVAIL) != !(flags & PACKED_USED) ||
-			!(flags & PACKED_USED) == vq->used_wrap)
+	if (!packed_is_used(flags, vq->used_wrap))
 		return false;
 	used->id = desc->id;
 	/* only meaningful with WRITE (2.8.9) */
@@ -282,17 +377,16 @@ bool
 mock_vq_need_kick(struct mock_vq *vq)
 {
 	const uint16_t old = vq->kicked_at, now = vq->avail_idx;
-	const void *avail_event;
+	const size_t avail_event = offsetof(struct vring_used, ring) +
+				   sizeof(struct vring_used_elem) * vq->conf.size;
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	vq->kicked_at = now;
 	if (vq->conf.packed)
 		return packed_need_kick(vq, old, now);
-	/* behind the used ring (2.7.8) */
-	avail_event = &vq->used->ring[vq->conf.size];
 	if (vq->conf.event_idx)
-		return vring_need_event(RING_GET(*(const uint16_t *)avail_event), now, old);
-	return !(RING_GET(vq->used->flags) & VRING_USED_F_NO_NOTIFY);
+		return vring_need_event(RING_GET(*used_word(vq, avail_event)), now, old);
+	return !(RING_GET(*used_word(vq, 0)) & VRING_USED_F_NO_NOTIFY);
 }
 
 void
@@ -302,7 +396,7 @@ mock_vq_calls(struct mock_vq *vq, bool wanted)
 		RING_SET(vq->driver_event->flags, wanted ? VRING_PACKED_EVENT_FLAG_ENABLE
 							 : VRING_PACKED_EVENT_FLAG_DISABLE);
 	else
-		RING_SET(vq->avail->flags, wanted ? 0 : VRING_AVAIL_F_NO_INTERRUPT);
+		RING_SET(*avail_word(vq, 0), wanted ? 0 : VRING_AVAIL_F_NO_INTERRUPT);
 }
 
 void
@@ -312,7 +406,7 @@ mock_vq_call_at(struct mock_vq *vq, uint16_t ahead)
 	bool wrap = vq->used_wrap;
 
 	if (!vq->conf.packed) {
-		RING_SET(vq->avail->ring[vq->conf.size], slot);
+		RING_SET(*avail_word(vq, 2 + vq->conf.size), slot);
 		return;
 	}
 	if (slot >= vq->conf.size) {

@@ -18,7 +18,8 @@
 struct mock_mem {
 	/* Copy to or from an IOVA; the range may cross anything. */
 	void (*write)(void *arg, uint64_t iova, const void *data, size_t len);
-	/* Where the IOVA is; rings are linear. */
+	/* Where the IOVA is. A ring may lie on pages that are no neighbours: no descriptor and no
+	 * word of it lies on two. */
 	void *(*at)(void *arg, uint64_t iova);
 	void *arg;
 };
@@ -41,6 +42,8 @@ struct mock_used {
 struct mock_vq_conf {
 	const struct mock_mem *mem;
 	uint64_t iova; /* of the ring memory, 4096 aligned, mock_vq_bytes() long */
+	/* of the driver's and the device's area where they are elsewhere */
+	uint64_t driver_iova, device_iova;
 	uint16_t size; /* descriptors; split: a power of two */
 	bool packed;
 	bool event_idx;
@@ -50,7 +53,7 @@ struct mock_vq_conf {
 
 struct mock_vq {
 	struct mock_vq_conf conf;
-	/* raw access, for tests that are hostile */
+	/* raw access, for tests that are hostile and whose rings are linear */
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
@@ -79,6 +82,20 @@ size_t mock_vq_bytes(uint16_t size, bool packed);
 /* Lay out an empty ring. @return 0 or -ENOMEM; mirror: mock_vq_fini() */
 int mock_vq_init(struct mock_vq *vq, const struct mock_vq_conf *conf);
 void mock_vq_fini(struct mock_vq *vq);
+
+/* Look at a ring that somebody else has laid out, whose owner is at the position in `conf`. */
+void mock_vq_watch(struct mock_vq *vq, const struct mock_vq_conf *conf);
+
+/* Buffers, of one descriptor each, that were used and not collected. */
+uint16_t mock_vq_pending(const struct mock_vq *vq);
+
+/* The ring is where `mem` has its IOVAs from here on, with the same contents. */
+void mock_vq_move(struct mock_vq *vq, const struct mock_mem *mem);
+
+/* Split, for who is hostile: a descriptor; and make available what begins with it, whatever it is.
+ */
+struct vring_desc *mock_vq_desc(const struct mock_vq *vq, uint16_t id);
+void mock_vq_publish(struct mock_vq *vq, uint16_t head);
 
 /* Make a chain available. @return 0 or -ENOSPC */
 int mock_vq_add(struct mock_vq *vq, const struct mock_desc *descs, uint16_t n, void *cookie);

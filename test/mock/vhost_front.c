@@ -2,7 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <linux/vhost.h>
@@ -45,6 +49,17 @@ vhost_front_iotlb(int fd, uint8_t type, uint64_t iova, uint64_t size, void *va)
 }
 
 int
+vhost_front_map(int fd, uint64_t iova, uint64_t size, uint64_t piece, const struct mock_mem *mem)
+{
+	int ret = vhost_front_iotlb(fd, VHOST_IOTLB_BATCH_BEGIN, 0, 0, NULL);
+	uint64_t at;
+
+	for (at = iova; at < iova + size && ret == 0; at += piece)
+		ret = vhost_front_iotlb(fd, VHOST_IOTLB_UPDATE, at, piece, mem->at(mem->arg, at));
+	return ret < 0 ? ret : vhost_front_iotlb(fd, VHOST_IOTLB_BATCH_END, 0, 0, NULL);
+}
+
+int
 vhost_front_unmap(int fd, uint64_t iova, uint64_t size)
 {
 	int ret = vhost_front_iotlb(fd, VHOST_IOTLB_BATCH_BEGIN, 0, 0, NULL);
@@ -81,26 +96,64 @@ vhost_front_features(int fd, uint64_t bits)
 }
 
 int
-vhost_front_queue(int fd, const struct vhost_front_queue *queue)
+vhost_front_queue(int fd, unsigned int index, const struct mock_vq *vq, int kick_fd, int call_fd)
 {
-	const unsigned int index = queue->index;
 	/* packed: both positions, and both wrap counters 1 (vhost_vdpa_vring_ioctl()) */
-	struct vhost_vring_state base = { index, queue->packed ? 0x80008000 : 0 };
-	struct vhost_vring_state num = { index, queue->size }, on = { index, 1 };
-	struct vhost_vring_file kick = { index, queue->kick }, call = { index, queue->call };
+	struct vhost_vring_state base = { index, vq->conf.packed ? 0x80008000 : 0 };
+	struct vhost_vring_state num = { index, vq->conf.size }, on = { index, 1 };
+	struct vhost_vring_file kick = { index, kick_fd }, call = { index, call_fd };
 	struct vhost_vring_addr addr = { .index = index,
-		.desc_user_addr = queue->desc,
-		.avail_user_addr = queue->driver,
-		.used_user_addr = queue->device };
+		.desc_user_addr = vq->desc_iova,
+		.avail_user_addr = vq->driver_iova,
+		.used_user_addr = vq->device_iova };
 
 	if (ioctl(fd, VHOST_SET_VRING_NUM, &num) < 0 ||
 			ioctl(fd, VHOST_SET_VRING_BASE, &base) < 0 ||
 			ioctl(fd, VHOST_SET_VRING_ADDR, &addr) < 0 ||
 			ioctl(fd, VHOST_SET_VRING_KICK, &kick) < 0)
 		return -errno;
-	if (queue->call >= 0 && ioctl(fd, VHOST_SET_VRING_CALL, &call) < 0)
+	if (call_fd >= 0 && ioctl(fd, VHOST_SET_VRING_CALL, &call) < 0)
 		return -errno;
 	return ioctl(fd, VHOST_VDPA_SET_VRING_ENABLE, &on) < 0 ? -errno : 0;
+}
+
+void
+vhost_front_kick(int kick)
+{
+	if (eventfd_write(kick, 1) < 0)
+		fprintf(stderr, "driver: kick: %s\n", strerror(errno));
+}
+
+void
+vhost_front_kick_if(struct mock_vq *vq, int kick)
+{
+	if (mock_vq_need_kick(vq))
+		vhost_front_kick(kick);
+}
+
+int
+vhost_front_eventfds(int fds[2])
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (fds[i] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+void *
+vhost_front_memory(size_t size, int *memfd)
+{
+	void *mem;
+
+	*memfd = memfd_create("driver", MFD_CLOEXEC);
+	if (*memfd < 0 || ftruncate(*memfd, size) < 0)
+		return NULL;
+	mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, *memfd, 0);
+	return mem == MAP_FAILED ? NULL : mem;
 }
 
 int

@@ -2,12 +2,10 @@
 
 /* A driver on vhost-vdpa that sends every frame back (test/mock/mock_driver.c has the rings). */
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <linux/vhost.h>
@@ -65,15 +63,6 @@ give(int q, unsigned int slot, uint32_t len)
 	}
 }
 
-static void
-kick_if(int q)
-{
-	const uint64_t one = 1;
-
-	if (mock_vq_need_kick(&driver.vq[q]) && write(driver.kick[q], &one, sizeof(one)) < 0)
-		fprintf(stderr, "front: kick: %s\n", strerror(errno));
-}
-
 /* One frame that came: looked at, and sent back. */
 static void
 frame_in(const struct mock_used *used)
@@ -108,43 +97,15 @@ driver_turn(void)
 		n++;
 	}
 	if (n > 0) {
-		kick_if(TX);
-		kick_if(RX);
+		vhost_front_kick_if(&driver.vq[TX], driver.kick[TX]);
+		vhost_front_kick_if(&driver.vq[RX], driver.kick[RX]);
 	}
 }
 
 static int
 map_all(void)
 {
-	const uint64_t piece = MEMORY / env.life.pieces;
-	uint64_t at;
-	int ret = vhost_front_iotlb(driver.fd, VHOST_IOTLB_BATCH_BEGIN, 0, 0, NULL);
-
-	for (at = 0; ret == 0 && at < MEMORY; at += piece)
-		ret = vhost_front_iotlb(driver.fd, VHOST_IOTLB_UPDATE, BASE + at, piece,
-				driver_at(NULL, BASE + at));
-	return ret < 0 ? ret : vhost_front_iotlb(driver.fd, VHOST_IOTLB_BATCH_END, 0, 0, NULL);
-}
-
-/* The rings' addresses in this process follow the memory. */
-static void
-rings_move(void)
-{
-	int q;
-
-	for (q = 0; q < 2; q++) {
-		struct mock_vq *vq = &driver.vq[q];
-
-		if (vq->conf.packed) {
-			vq->pdesc = driver_at(NULL, vq->desc_iova);
-			vq->driver_event = driver_at(NULL, vq->driver_iova);
-			vq->device_event = driver_at(NULL, vq->device_iova);
-		} else {
-			vq->desc = driver_at(NULL, vq->desc_iova);
-			vq->avail = driver_at(NULL, vq->driver_iova);
-			vq->used = driver_at(NULL, vq->device_iova);
-		}
-	}
+	return vhost_front_map(driver.fd, BASE, MEMORY, MEMORY / env.life.pieces, &driver.mem);
 }
 
 /* Between unmapping and mapping nobody but this process touches either memory. */
@@ -152,30 +113,21 @@ static int
 driver_remap(void)
 {
 	const uint32_t was = env.shared->current;
-	int ret = vhost_front_unmap(driver.fd, BASE, MEMORY);
+	int q, ret = vhost_front_unmap(driver.fd, BASE, MEMORY);
 
 	if (ret < 0)
 		return ret;
 	memcpy(env.mem[!was], env.mem[was], MEMORY);
 	__atomic_store_n(&env.shared->current, !was, __ATOMIC_SEQ_CST);
-	rings_move();
+	for (q = 0; q < 2; q++)
+		mock_vq_move(&driver.vq[q], &driver.mem);
 	return map_all();
 }
 
 static int
 set_queue(unsigned int q)
 {
-	const struct mock_vq *vq = &driver.vq[q];
-	const struct vhost_front_queue queue = { .index = q,
-		.size = SIZE,
-		.packed = env.life.packed,
-		.desc = vq->desc_iova,
-		.driver = vq->driver_iova,
-		.device = vq->device_iova,
-		.kick = driver.kick[q],
-		.call = driver.call[q] };
-
-	return vhost_front_queue(driver.fd, &queue);
+	return vhost_front_queue(driver.fd, q, &driver.vq[q], driver.kick[q], driver.call[q]);
 }
 
 static uint64_t
@@ -190,6 +142,17 @@ life_features(void)
 	       (life->calls ? BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) : 0);
 }
 
+struct mock_vq_conf
+driver_ring(const struct mock_mem *mem, unsigned int q)
+{
+	return (struct mock_vq_conf){ .mem = mem,
+		.iova = RING(q),
+		.size = SIZE,
+		.packed = env.life.packed,
+		.event_idx = env.life.event_idx,
+		.start_wrap = env.life.packed };
+}
+
 static int
 rings_lay_out(void)
 {
@@ -199,12 +162,7 @@ rings_lay_out(void)
 	driver.mem = (struct mock_mem){ .write = mem_write, .at = driver_at };
 	driver.sent = 0;
 	for (q = 0; q < 2 && ret == 0; q++) {
-		const struct mock_vq_conf conf = { .mem = &driver.mem,
-			.iova = RING(q),
-			.size = SIZE,
-			.packed = env.life.packed,
-			.event_idx = env.life.event_idx,
-			.start_wrap = env.life.packed };
+		const struct mock_vq_conf conf = driver_ring(&driver.mem, q);
 
 		mock_vq_fini(&driver.vq[q]);
 		ret = mock_vq_init(&driver.vq[q], &conf);
@@ -235,18 +193,13 @@ driver_start(void)
 static int
 driver_open(void)
 {
-	int q;
+	int ret;
 
 	driver.fd = vhost_front_open(env.path);
 	if (driver.fd < 0)
 		return driver.fd;
-	for (q = 0; q < 2; q++) {
-		driver.kick[q] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		driver.call[q] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (driver.kick[q] < 0 || driver.call[q] < 0)
-			return -errno;
-	}
-	return 0;
+	ret = vhost_front_eventfds(driver.kick);
+	return ret < 0 ? ret : vhost_front_eventfds(driver.call);
 }
 
 void

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mock_driver.h"
+
 /* The soak's driver, and what it shares with the process that kills it. */
 
 #define BASE       0x40000000ull /* IOVA */
@@ -43,6 +45,9 @@ extern struct driver_env env;
 
 /* Where an IOVA is in the memory in use. */
 void *driver_at(void *unused, uint64_t iova);
+
+/* A ring of this life, at its beginning. */
+struct mock_vq_conf driver_ring(const struct mock_mem *mem, unsigned int q);
 
 /*
  * Commands: l (and a struct life) begins a life, r remaps, z resets. Each is answered by a byte.

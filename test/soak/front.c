@@ -25,10 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <linux/virtio_ring.h>
-
 #include "driver.h"
 #include "soak_frame.h"
+#include "vhost_front.h"
 
 /* A busy machine is not a fault. */
 #define STUCK_S 300
@@ -97,25 +96,14 @@ child_command(char byte, bool wait)
 static uint64_t
 ring_left(int q, uint64_t taken)
 {
-	const struct vring_packed_desc *desc = driver_at(NULL, RING(q));
-	const struct vring_used *used;
-	uint64_t n;
+	const struct mock_mem mem = { .at = driver_at };
+	struct mock_vq_conf conf = driver_ring(&mem, q);
+	struct mock_vq vq;
 
-	if (!env.life.packed) {
-		/* behind descriptors and available ring, on a cache line (mock_driver.c) */
-		used = driver_at(NULL, RING(q) + 16 * SIZE + ((6 + 2 * SIZE + 63) & ~63));
-		return (uint16_t)(used->idx - (uint16_t)taken);
-	}
-	for (n = 0; n < SIZE; n++) {
-		const uint64_t at = taken + n;
-		const bool wrap = (at / SIZE & 1) == 0;
-		const uint16_t flags = desc[at % SIZE].flags;
-
-		if ((bool)(flags & 1 << VRING_PACKED_DESC_F_AVAIL) != wrap ||
-				(bool)(flags & 1 << VRING_PACKED_DESC_F_USED) != wrap)
-			break;
-	}
-	return n;
+	conf.start = conf.packed ? taken % SIZE : taken;
+	conf.start_wrap = (taken / SIZE & 1) == 0;
+	mock_vq_watch(&vq, &conf);
+	return mock_vq_pending(&vq);
 }
 
 /* A life is over, and the device knows: nothing writes to the rings any more. */
@@ -249,11 +237,8 @@ memory_init(void)
 	if (env.shared == MAP_FAILED)
 		fatal("no memory");
 	for (i = 0; i < 2; i++) {
-		fd = memfd_create("soak", MFD_CLOEXEC);
-		if (fd < 0 || ftruncate(fd, MEMORY) < 0)
-			fatal("no memory");
-		env.mem[i] = mmap(NULL, MEMORY, prot, MAP_SHARED, fd, 0);
-		if (env.mem[i] == MAP_FAILED)
+		env.mem[i] = vhost_front_memory(MEMORY, &fd);
+		if (env.mem[i] == NULL)
 			fatal("no memory");
 		close(fd);
 	}

@@ -22,8 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -127,15 +125,6 @@ fill(uint8_t *frame, uint32_t number)
 		frame[i] = (number * 2654435761u + i * 40503u) >> 11;
 }
 
-static void
-kick(int queue)
-{
-	const uint64_t one = 1;
-
-	if (mock_vq_need_kick(&e.vq[queue]) && write(e.kick[queue], &one, sizeof(one)) < 0)
-		fprintf(stderr, "echo: kick: %s\n", strerror(errno));
-}
-
 static int
 offer(uintptr_t slot)
 {
@@ -224,7 +213,7 @@ collect(void)
 	if (!any)
 		return;
 	e.heard = now_ms();
-	kick(RX);
+	vhost_front_kick_if(&e.vq[RX], e.kick[RX]);
 }
 
 static void
@@ -237,7 +226,7 @@ turn(void)
 	}
 	while (e.running && e.under_way < WINDOW && send_one(false))
 		;
-	kick(TX);
+	vhost_front_kick_if(&e.vq[TX], e.kick[TX]);
 }
 
 static int
@@ -248,16 +237,10 @@ set_queue(unsigned int index)
 		.size = SIZE,
 		.packed = e.packed,
 		.start_wrap = e.packed };
-	struct vhost_front_queue queue = {
-		.index = index, .size = SIZE, .packed = e.packed, .kick = e.kick[index], .call = -1
-	};
 
 	if (mock_vq_init(&e.vq[index], &conf) < 0)
 		return -ENOMEM;
-	queue.desc = e.vq[index].desc_iova;
-	queue.driver = e.vq[index].driver_iova;
-	queue.device = e.vq[index].device_iova;
-	return vhost_front_queue(e.fd, &queue);
+	return vhost_front_queue(e.fd, index, &e.vq[index], e.kick[index], -1);
 }
 
 static int
@@ -320,7 +303,7 @@ drain(void)
 		if (now_ms() - begin > LONGEST)
 			return -ETIMEDOUT;
 		collect();
-		kick(TX);
+		vhost_front_kick_if(&e.vq[TX], e.kick[TX]);
 	}
 	return e.nb_free == SIZE ? 0 : -EBADMSG;
 }
@@ -342,22 +325,18 @@ full(void)
 static int
 open_device(const char *path)
 {
-	int memfd = memfd_create("echo", MFD_CLOEXEC);
+	int ret, memfd;
 
-	if (memfd < 0 || ftruncate(memfd, MEMORY) < 0)
-		return -errno;
-	e.mem = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
-	if (e.mem == MAP_FAILED)
+	e.mem = vhost_front_memory(MEMORY, &memfd);
+	if (e.mem == NULL)
 		return -errno;
 	e.map = (struct mock_mem){ .write = copy_in, .at = at };
 	e.fd = vhost_front_open(path);
 	if (e.fd < 0)
 		return e.fd;
-	for (int queue = 0; queue < 2; queue++) {
-		e.kick[queue] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (e.kick[queue] < 0)
-			return -errno;
-	}
+	ret = vhost_front_eventfds(e.kick);
+	if (ret < 0)
+		return ret;
 	return vhost_front_iotlb(e.fd, VHOST_IOTLB_UPDATE, BASE, MEMORY, e.mem);
 }
 

@@ -35,15 +35,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <linux/vhost.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 
+#include "mock_driver.h"
 #include "vhost_front.h"
 
 #define PAGE      4096
@@ -58,11 +56,12 @@
 #define TX_PIECES 4            /* descriptors of a frame that is sent back */
 #define TAKEN_NS  120000000000 /* until a frame that is not taken counts as stuck */
 
-/* Offsets in the IOVA range. Rings are aligned as virtio 1.2, 2.7 wants, and no more. */
+/* Offsets in the IOVA range, of buffers IOVAs. Rings are aligned as virtio 1.2, 2.7 wants, and no
+ * more. */
 #define RING(q)    (0x810 + (q)*0x4000)
 #define AVAIL(q)   (0x1ff2 + (q)*0x4000)
 #define USED(q)    (0x2ff8 + (q)*0x4000) /* its first element lies on two pages */
-#define BUFFERS(q) (0x8000 + 777 + (q) * (SIZE / 2) * BUFFER)
+#define BUFFERS(q) (BASE + 0x8000 + 777 + (q) * (SIZE / 2) * BUFFER)
 
 static struct {
 	int fd, memfd;
@@ -70,7 +69,8 @@ static struct {
 	uint8_t *old;        /* of before the last remap */
 	unsigned int region; /* pages */
 	int kick[2];
-	uint16_t avail[2], used[2]; /* free running */
+	struct mock_vq vq[2];
+	uint16_t slot; /* of the next frame that is sent back, free running */
 	bool serving;
 	uint64_t sum;
 } front;
@@ -85,15 +85,24 @@ file_page(unsigned int page)
 	return page / front.region * 167 % regions * front.region + page % front.region;
 }
 
+static void *
+at(void *arg, uint64_t iova)
+{
+	const uint64_t offset = iova - BASE;
+
+	(void)arg;
+	return front.mem + (size_t)file_page(offset / PAGE) * PAGE + offset % PAGE;
+}
+
 static void
-copy(uint64_t at, void *data, size_t len, bool write)
+copy(uint64_t iova, void *data, size_t len, bool write)
 {
 	uint8_t *bytes = data, *va;
 	size_t n;
 
-	for (; len > 0; at += n, bytes += n, len -= n) {
-		n = PAGE - at % PAGE < len ? PAGE - at % PAGE : len;
-		va = front.mem + (size_t)file_page(at / PAGE) * PAGE + at % PAGE;
+	for (; len > 0; iova += n, bytes += n, len -= n) {
+		n = PAGE - iova % PAGE < len ? PAGE - iova % PAGE : len;
+		va = at(NULL, iova);
 		if (write)
 			memcpy(va, bytes, n);
 		else
@@ -102,31 +111,22 @@ copy(uint64_t at, void *data, size_t len, bool write)
 }
 
 static void
-put(uint64_t at, const void *data, size_t len)
+put(void *arg, uint64_t iova, const void *data, size_t len)
 {
 	uint8_t room[PAGE];
 
+	(void)arg;
 	memcpy(room, data, len);
-	copy(at, room, len, true);
+	copy(iova, room, len, true);
 }
 
-/* A ring's index or entry: aligned, so never on two pages. */
-static uint16_t *
-word(uint64_t at)
-{
-	return (uint16_t *)(void *)(front.mem + (size_t)file_page(at / PAGE) * PAGE + at % PAGE);
-}
+static const struct mock_mem mem = { .write = put, .at = at };
 
 static int
 map_all(void)
 {
-	const uint64_t size = (uint64_t)front.region * PAGE;
-	int ret = vhost_front_iotlb(front.fd, VHOST_IOTLB_BATCH_BEGIN, 0, 0, NULL);
-
-	for (unsigned int page = 0; page < PAGES && ret == 0; page += front.region)
-		ret = vhost_front_iotlb(front.fd, VHOST_IOTLB_UPDATE, BASE + (uint64_t)page * PAGE,
-				size, front.mem + (size_t)file_page(page) * PAGE);
-	return ret < 0 ? ret : vhost_front_iotlb(front.fd, VHOST_IOTLB_BATCH_END, 0, 0, NULL);
+	return vhost_front_map(front.fd, BASE, (uint64_t)PAGES * PAGE,
+			(uint64_t)front.region * PAGE, &mem);
 }
 
 static int
@@ -138,12 +138,8 @@ unmap_all(void)
 static int
 new_memory(void)
 {
-	front.memfd = memfd_create("front", MFD_CLOEXEC);
-	if (front.memfd < 0 || ftruncate(front.memfd, (off_t)PAGES * PAGE) < 0)
-		return -errno;
-	front.mem = mmap(NULL, (size_t)PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			front.memfd, 0);
-	return front.mem == MAP_FAILED ? -errno : 0;
+	front.mem = vhost_front_memory((size_t)PAGES * PAGE, &front.memfd);
+	return front.mem == NULL ? -errno : 0;
 }
 
 /* The file behind all of it is empty: whoever touches it from now on has a SIGBUS. */
@@ -199,93 +195,75 @@ buffer(int queue, uint16_t id)
 	return BUFFERS(queue) + (uint64_t)id * BUFFER;
 }
 
-static void
-describe(int queue, uint16_t id, uint64_t at, uint32_t len, uint16_t flags)
-{
-	struct vring_desc desc = { .addr = BASE + at, .len = len, .flags = flags, .next = id + 1 };
-
-	put(RING(queue) + id * sizeof(desc), &desc, sizeof(desc));
-}
-
-static void
-publish(int queue, uint16_t head)
-{
-	*word(AVAIL(queue) + 4 + front.avail[queue] % SIZE * 2) = head;
-	front.avail[queue]++;
-	__atomic_store_n(word(AVAIL(queue) + 2), front.avail[queue], __ATOMIC_RELEASE);
-}
-
-static void
-kick(int queue)
-{
-	const uint64_t one = 1;
-
-	if (write(front.kick[queue], &one, sizeof(one)) < 0)
-		fprintf(stderr, "front: kick: %s\n", strerror(errno));
-}
-
 static bool
-take(int queue, struct vring_used_elem *elem)
+take(int queue, struct mock_used *used)
 {
-	if (__atomic_load_n(word(USED(queue) + 2), __ATOMIC_ACQUIRE) == front.used[queue])
-		return false;
-	copy(USED(queue) + 4 + front.used[queue] % SIZE * sizeof(*elem), elem, sizeof(*elem),
-			false);
-	front.used[queue]++;
-	return true;
+	return mock_vq_get(&front.vq[queue], used);
+}
+
+static int
+offer(uintptr_t slot)
+{
+	const struct mock_desc desc = { .iova = buffer(RX, slot), .len = BUFFER, .write = true };
+
+	return mock_vq_add(&front.vq[RX], &desc, 1, (void *)(slot + 1));
 }
 
 /* Header and frame in pieces of odd sizes, none empty. */
-static void
-send_back(uint16_t slot, const uint8_t *frame, uint32_t len)
+static int
+send_back(const uint8_t *frame, uint32_t len)
 {
 	const uint32_t cut[TX_PIECES + 1] = { 0, 7, HEADER + 33, HEADER + len / 2 + 5,
 		HEADER + len };
-	const uint16_t head = slot * TX_PIECES;
+	const uint64_t iova = buffer(TX, front.slot++ % (SIZE / TX_PIECES));
 	static const uint8_t header[HEADER];
+	struct mock_desc pieces[TX_PIECES];
 
-	put(buffer(TX, slot), header, HEADER);
-	put(buffer(TX, slot) + HEADER, frame, len);
+	put(NULL, iova, header, HEADER);
+	put(NULL, iova + HEADER, frame, len);
 	for (int i = 0; i < TX_PIECES; i++)
-		describe(TX, head + i, buffer(TX, slot) + cut[i], cut[i + 1] - cut[i],
-				i + 1 < TX_PIECES ? VRING_DESC_F_NEXT : 0);
-	publish(TX, head);
+		pieces[i] = (struct mock_desc){ .iova = iova + cut[i], .len = cut[i + 1] - cut[i] };
+	return mock_vq_add(&front.vq[TX], pieces, TX_PIECES, NULL);
 }
 
 /* All frames that came, as far as there are slots to send. */
 static void
 serve(void)
 {
-	struct vring_used_elem elem;
+	struct mock_used used;
 	uint8_t frame[BUFFER];
 	bool any = false;
 
-	while (take(TX, &elem))
+	while (take(TX, &used))
 		;
-	while ((uint16_t)(front.avail[TX] - front.used[TX]) < SIZE / TX_PIECES && take(RX, &elem)) {
-		copy(buffer(RX, elem.id) + HEADER, frame, elem.len - HEADER, false);
-		send_back(front.avail[TX] % (SIZE / TX_PIECES), frame, elem.len - HEADER);
-		publish(RX, elem.id);
+	while (front.vq[TX].nb_free >= TX_PIECES && take(RX, &used)) {
+		const uintptr_t slot = (uintptr_t)used.cookie - 1;
+
+		copy(buffer(RX, slot) + HEADER, frame, used.len - HEADER, false);
+		send_back(frame, used.len - HEADER);
+		offer(slot);
 		any = true;
 	}
 	if (any) {
-		kick(TX);
-		kick(RX);
+		vhost_front_kick(front.kick[TX]);
+		vhost_front_kick(front.kick[RX]);
 	}
 }
 
 static int
 set_queue(unsigned int index)
 {
-	const struct vhost_front_queue queue = { .index = index,
-		.size = SIZE,
-		.desc = BASE + RING(index),
-		.driver = BASE + AVAIL(index),
-		.device = BASE + USED(index),
-		.kick = front.kick[index],
-		.call = -1 };
+	const struct mock_vq_conf conf = { .mem = &mem,
+		.iova = BASE + RING(index),
+		.driver_iova = BASE + AVAIL(index),
+		.device_iova = BASE + USED(index),
+		.size = SIZE };
+	struct mock_vq *vq = &front.vq[index];
+	int ret;
 
-	return vhost_front_queue(front.fd, &queue);
+	mock_vq_fini(vq);
+	ret = mock_vq_init(vq, &conf);
+	return ret < 0 ? ret : vhost_front_queue(front.fd, index, vq, front.kick[index], -1);
 }
 
 static int
@@ -294,14 +272,11 @@ start(void)
 	int ret = 0;
 
 	memset(front.mem, 0, (size_t)PAGES * PAGE);
-	for (int queue = 0; queue < 2; queue++)
-		front.avail[queue] = front.used[queue] = 0;
-	for (uint16_t id = 0; id < SIZE / 2; id++) {
-		describe(RX, id, buffer(RX, id), BUFFER, VRING_DESC_F_WRITE);
-		publish(RX, id);
-	}
+	front.slot = 0;
 	for (unsigned int queue = 0; queue < 2 && ret == 0; queue++)
 		ret = set_queue(queue);
+	for (uint16_t id = 0; id < SIZE / 2 && ret == 0; id++)
+		ret = offer(id);
 	if (ret == 0)
 		ret = vhost_front_ready(front.fd);
 	front.serving = ret == 0;
@@ -336,22 +311,20 @@ wake(uint64_t count, uint64_t gap_us)
 		.tv_nsec = gap_us % 1000000 * 1000 };
 	uint8_t frame[60] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5 };
 	static uint64_t ns[10000];
-	struct vring_used_elem elem;
+	struct mock_used used;
 	uint64_t from;
 
 	if (count == 0 || count > sizeof(ns) / sizeof(ns[0]))
 		return -ERANGE;
-	while (take(TX, &elem))
+	while (take(TX, &used))
 		;
 	for (uint64_t i = 0; i < count; i++) {
 		nanosleep(&gap, NULL);
 		from = now_ns();
-		send_back(front.avail[TX] % (SIZE / TX_PIECES), frame, sizeof(frame));
-		/* virtio 1.2, 2.7.13.4.1: the device asks for kicks when it sleeps */
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		if (!(__atomic_load_n(word(USED(TX)), __ATOMIC_RELAXED) & VRING_USED_F_NO_NOTIFY))
-			kick(TX);
-		while (!take(TX, &elem))
+		send_back(frame, sizeof(frame));
+		/* the device asks for kicks when it sleeps */
+		vhost_front_kick_if(&front.vq[TX], front.kick[TX]);
+		while (!take(TX, &used))
 			if (now_ns() - from > 10000000000)
 				return -ETIMEDOUT;
 		ns[i] = now_ns() - from;
@@ -389,10 +362,10 @@ static int
 all_taken(void)
 {
 	const uint64_t from = now_ns();
-	struct vring_used_elem elem;
+	struct mock_used used;
 
-	while (front.used[TX] != front.avail[TX])
-		if (!take(TX, &elem) && now_ns() - from > TAKEN_NS)
+	while (front.vq[TX].nb_free < SIZE)
+		if (!take(TX, &used) && now_ns() - from > TAKEN_NS)
 			return -ETIMEDOUT;
 	return 0;
 }
@@ -403,6 +376,7 @@ send_kind(uint64_t count, const char *kind)
 {
 	static const uint8_t ethernet[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0x66,
 		0x88, 0xb5 };
+	struct mock_desc desc = { .iova = buffer(TX, 0) };
 	int ret = all_taken();
 	size_t i;
 
@@ -411,15 +385,24 @@ send_kind(uint64_t count, const char *kind)
 			break;
 	if (i == sizeof(kinds) / sizeof(kinds[0]))
 		return -EINVAL;
-	put(buffer(TX, 0), &kinds[i].header, HEADER);
-	put(buffer(TX, 0) + HEADER, ethernet, sizeof(ethernet));
+	put(NULL, desc.iova, &kinds[i].header, HEADER);
+	put(NULL, desc.iova + HEADER, ethernet, sizeof(ethernet));
+	desc.len = HEADER + kinds[i].len;
 	for (uint64_t n = 0; n < count && ret == 0; n++) {
-		describe(TX, 0, buffer(TX, 0), HEADER + kinds[i].len, 0);
-		publish(TX, 0);
-		kick(TX);
-		ret = all_taken();
+		ret = mock_vq_add(&front.vq[TX], &desc, 1, NULL);
+		vhost_front_kick(front.kick[TX]);
+		if (ret == 0)
+			ret = all_taken();
 	}
 	return ret;
+}
+
+static void
+describe(uint16_t id, uint64_t iova, uint16_t flags)
+{
+	*mock_vq_desc(&front.vq[TX], id) = (struct vring_desc){
+		.addr = iova, .len = 100, .flags = flags, .next = !id
+	};
 }
 
 static int
@@ -427,23 +410,22 @@ break_ring(const char *kind)
 {
 	const int ret = all_taken();
 
-	describe(TX, 0, buffer(TX, 0), 100, 0);
+	describe(0, buffer(TX, 0), 0);
 	if (strcmp(kind, "loop") == 0) {
-		describe(TX, 0, buffer(TX, 0), 100, VRING_DESC_F_NEXT);
-		describe(TX, 1, buffer(TX, 1), 100, VRING_DESC_F_NEXT);
-		*word(RING(TX) + 2 * sizeof(struct vring_desc) - 2) = 0;
+		describe(0, buffer(TX, 0), VRING_DESC_F_NEXT);
+		describe(1, buffer(TX, 1), VRING_DESC_F_NEXT);
 	} else if (strcmp(kind, "outside") == 0) {
-		describe(TX, 0, (uint64_t)PAGES * PAGE * 2, 100, 0);
+		describe(0, BASE + (uint64_t)PAGES * PAGE * 2, 0);
 	} else if (strcmp(kind, "write") == 0) {
-		describe(TX, 0, buffer(TX, 0), 100, VRING_DESC_F_WRITE);
+		describe(0, buffer(TX, 0), VRING_DESC_F_WRITE);
 	} else if (strcmp(kind, "jump") == 0) {
-		front.avail[TX] += SIZE;
+		front.vq[TX].avail_idx += SIZE;
 	} else {
 		return -EINVAL;
 	}
 	front.serving = false;
-	publish(TX, 0);
-	kick(TX);
+	mock_vq_publish(&front.vq[TX], 0);
+	vhost_front_kick(front.kick[TX]);
 	return ret;
 }
 
@@ -501,15 +483,15 @@ command(const char *line)
 static int
 open_device(const char *path)
 {
+	int ret;
+
 	front.fd = vhost_front_open(path);
 	if (front.fd < 0)
 		return front.fd;
-	for (int queue = 0; queue < 2; queue++) {
-		front.kick[queue] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (front.kick[queue] < 0)
-			return -errno;
-	}
-	return new_memory() < 0 ? -errno : map_all();
+	ret = vhost_front_eventfds(front.kick);
+	if (ret == 0)
+		ret = new_memory();
+	return ret < 0 ? ret : map_all();
 }
 
 int

@@ -20,38 +20,19 @@ copy_rings(const struct guest *from, const struct guest *to)
 	memcpy(to->va[0], from->va[0], 8ull << 20);
 }
 
-/* The mock driver's rings are in that memory from now on. */
-static void
-move_driver(struct bench *b, struct guest *to)
-{
-	struct mock_vq *vq;
-	uint16_t i;
-
-	for (i = 0; i < b->nb_vqs; i++) {
-		vq = &b->vq[i];
-		if (vq->conf.packed) {
-			vq->pdesc = guest_at(to, vq->desc_iova);
-			vq->driver_event = guest_at(to, vq->driver_iova);
-			vq->device_event = guest_at(to, vq->device_iova);
-		} else {
-			vq->desc = guest_at(to, vq->desc_iova);
-			vq->avail = guest_at(to, vq->driver_iova);
-			vq->used = guest_at(to, vq->device_iova);
-		}
-	}
-}
-
 /* Swap the bench's memory for the other one, as the kernel sees it. */
 static void
 swap_memory(struct bench *b, struct guest *other)
 {
 	struct guest was = b->guest;
+	uint16_t i;
 
 	copy_rings(&b->guest, other);
 	b->guest = *other;
 	b->guest.mem.arg = &b->guest;
 	*other = was;
-	move_driver(b, &b->guest);
+	for (i = 0; i < b->nb_vqs; i++)
+		mock_vq_move(&b->vq[i], &b->guest.mem);
 	fk_unmap_all(b->dev);
 	guest_map(&b->guest, b->dev);
 }
