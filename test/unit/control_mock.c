@@ -197,7 +197,8 @@ container_add(struct control_request *request)
 {
 	struct mock *mock = request->ctx;
 
-	if (!mock->later)
+	/* there is room for one that waits */
+	if (!mock->later || mock->waiting != NULL)
 		return add_now(request);
 	mock->later = false;
 	mock->waiting = request;
