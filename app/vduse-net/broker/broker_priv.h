@@ -161,7 +161,11 @@ int change_write(struct broker *b, struct job *job) REQUIRES(broker_mutex);
 /* change.c, for change_set.c: the job's error */
 
 /** @param[out] netns the namespace, or -1; the caller's. @return 0 or -EINVAL */
-int change_open_netns(struct job *job, const struct control_container *conf, int *netns);
+int change_open_netns(struct broker *b, struct job *job, const struct control_container *conf,
+		int *netns);
+
+/** Whether a container was added to the namespace of this descriptor. */
+bool change_is_netns(struct broker *b, const char *name, int fd);
 
 /* change_set.c */
 int change_no_container(struct job *job, const char *name);

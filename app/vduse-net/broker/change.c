@@ -301,23 +301,75 @@ begin_container(struct broker *b, struct job *job)
 	return ret;
 }
 
-/* @param[out] netns the namespace, or -1; the caller's */
-int
-change_open_netns(struct job *job, const struct control_container *conf, int *netns)
+/* Which it is, is kept. Return: descriptor or -errno. */
+static int
+take_netns(struct broker *b, const struct control_container *conf)
 {
-	*netns = -1;
-	if (conf->netns_fd >= 0) {
-		*netns = fcntl(conf->netns_fd, F_DUPFD_CLOEXEC, 0);
-		if (*netns < 0)
-			*netns = -errno;
-	} else if (conf->netns[0] != '\0') {
-		*netns = netif_open_netns(conf->netns);
-	} else {
-		return 0;
+	const int fd = fcntl(conf->netns_fd, F_DUPFD_CLOEXEC, 0);
+	struct netns_id id;
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = netns_identify(fd, &id);
+	if (ret < 0) {
+		close(fd);
+		return ret;
 	}
-	return *netns >= 0 ? 0
-			   : job_fail(job, "Kernel", "netns", "%.128s: is no network namespace: %s",
-					     conf->netns, strerror(-*netns));
+	broker_mutex_lock(&b->lock);
+	store_container(&b->store, conf->name)->netns = id;
+	broker_mutex_unlock(&b->lock);
+	return fd;
+}
+
+static struct netns_id
+netns_of(struct broker *b, const char *name)
+{
+	const struct store_container *container;
+	struct netns_id id = { 0 };
+
+	broker_mutex_lock(&b->lock);
+	container = store_container(&b->store, name);
+	if (container != NULL)
+		id = container->netns;
+	broker_mutex_unlock(&b->lock);
+	return id;
+}
+
+int
+change_open_netns(
+		struct broker *b, struct job *job, const struct control_container *conf, int *netns)
+{
+	const struct netns_id id = netns_of(b, conf->name);
+
+	*netns = -1;
+	if (conf->netns_fd >= 0)
+		*netns = take_netns(b, conf);
+	else if (id.inode != 0)
+		*netns = netns_find(&id, conf->netns);
+	else if (conf->netns[0] != '\0')
+		*netns = netif_open_netns(conf->netns);
+	else
+		return 0;
+	if (*netns >= 0)
+		return 0;
+	return *netns == -ESTALE
+			       ? job_fail(job, "Kernel", "netns",
+						 "the network namespace, which came as a "
+						 "descriptor, is not there any more, or nowhere to "
+						 "be seen: remove the container, and add it again")
+			       : job_fail(job, "Kernel", "netns",
+						 "%.128s: is no network namespace: %s", conf->netns,
+						 strerror(-*netns));
+}
+
+bool
+change_is_netns(struct broker *b, const char *name, int fd)
+{
+	const struct netns_id id = netns_of(b, name);
+	struct netns_id asked;
+
+	return id.inode != 0 && netns_identify(fd, &asked) == 0 && netns_is_same(&id, &asked);
 }
 
 static int
@@ -339,9 +391,13 @@ change_container_add(struct broker *b, struct job *job)
 	int netns, ret;
 
 	ret = begin_container(b, job);
+	if (ret == 1 && conf->netns_fd >= 0 && !change_is_netns(b, conf->name, conf->netns_fd))
+		return job_fail(job, "Differs", "netns_fd",
+				"it is there in another network namespace: change it with set, or "
+				"remove it first");
 	if (ret != 0)
 		return ret;
-	ret = change_open_netns(job, conf, &netns);
+	ret = change_open_netns(b, job, conf, &netns);
 	if (ret < 0)
 		forget_container(b, conf->name);
 	else
@@ -395,7 +451,7 @@ change_repair(struct broker *b, struct job *job)
 	}
 	broker_mutex_unlock(&b->lock);
 	if (gone)
-		ret = change_open_netns(job, &conf, &netns);
+		ret = change_open_netns(b, job, &conf, &netns);
 	job->mirror_waits = true;
 	if (gone && ret == 0)
 		ret = add_container(b, job, &conf, netns);

@@ -98,10 +98,10 @@ changes(const struct control_container *conf, const struct control_container *th
 	return which | (conf->given & BIT(CONTAINER_NETNS_FD));
 }
 
-/* Remove it, and add it as it is to be, or as it was. */
+/* Remove it, and add it as it is to be, or as it was; in there: where both are. */
 static int
-replace_container(struct broker *b, struct job *job, struct control_container *after,
-		const struct control_container *before)
+replace_there(struct broker *b, struct job *job, struct control_container *after,
+		const struct control_container *before, int there)
 {
 	struct job again = { .conf.container = *before, .mirror_waits = true };
 	struct job with = { .conf.container = *after,
@@ -111,12 +111,40 @@ replace_container(struct broker *b, struct job *job, struct control_container *a
 	ret = change_container_del(b, &with);
 	if (ret == 0) {
 		with.conf.container = *after;
+		again.conf.container.netns_fd = there;
 		ret = change_container_add(b, &with);
 		if (ret < 0 && change_container_add(b, &again) != 0)
 			broker_fault(b, before->name, "cannot be added again as it was: %s",
 					again.error.text);
 	}
 	job->error = with.error;
+	return ret;
+}
+
+/* A namespace that came as a descriptor is looked for before anything is changed. */
+static int
+replace_container(struct broker *b, struct job *job, struct control_container *after,
+		const struct control_container *before)
+{
+	const uint64_t elsewhere = BIT(CONTAINER_NETNS) | BIT(CONTAINER_NETNS_FD);
+	struct control_container now = *before;
+	bool by_descriptor;
+	int there = -1, ret = 0;
+
+	broker_mutex_lock(&b->lock);
+	by_descriptor = store_container(&b->store, before->name)->netns.inode != 0;
+	broker_mutex_unlock(&b->lock);
+	now.netns_fd = -1;
+	if (by_descriptor)
+		ret = change_open_netns(b, job, &now, &there);
+	/* who is moved elsewhere need not be found */
+	if (ret < 0 && (job->conf.container.given & elsewhere) == 0)
+		return ret;
+	if ((job->conf.container.given & elsewhere) == 0)
+		after->netns_fd = there;
+	ret = replace_there(b, job, after, before, there);
+	if (there >= 0)
+		close(there);
 	return ret;
 }
 
@@ -152,7 +180,7 @@ readdress(struct broker *b, struct job *job, const struct control_container *to,
 
 	if ((which & ADDRESS_WORDS) == 0)
 		return 0;
-	ret = change_open_netns(job, to, &netns);
+	ret = change_open_netns(b, job, to, &netns);
 	if (ret < 0)
 		return ret;
 	ret = find_interface(b, job, to->name, netns, ifname);
@@ -266,6 +294,8 @@ change_container_set(struct broker *b, struct job *job)
 	if (container == NULL || container->stage != STORE_THERE)
 		return change_no_container(job, conf->name);
 	which = changes(conf, &before);
+	if (conf->netns_fd >= 0 && change_is_netns(b, conf->name, conf->netns_fd))
+		which &= ~BIT(CONTAINER_NETNS_FD);
 	if (which == 0)
 		return 1;
 	after = before;

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broker/broker_priv.h"
 #include "broker/config.h"
@@ -138,6 +139,38 @@ find(const json_t *list, const char *name)
 	return NULL;
 }
 
+static bool
+copy_container(struct broker *b, unsigned int n, struct control_container *conf)
+{
+	const struct store_container *container;
+
+	broker_mutex_lock(&b->lock);
+	TAILQ_FOREACH (container, &b->store.containers, next)
+		if (n-- == 0)
+			break;
+	if (container != NULL)
+		*conf = container->conf;
+	broker_mutex_unlock(&b->lock);
+	return container != NULL;
+}
+
+/* Without the lock: namespaces are looked for. */
+static void
+check_namespaces(struct broker *b, struct job *job)
+{
+	struct control_container conf;
+	struct job look = { 0 };
+	unsigned int i;
+	int fd;
+
+	for (i = 0; copy_container(b, i, &conf); i++) {
+		if (change_open_netns(b, &look, &conf, &fd) < 0)
+			found(job, FAULT, "container %s: %s", conf.name, look.error.text);
+		else if (fd >= 0)
+			close(fd);
+	}
+}
+
 static void
 check_state(struct broker *b, struct job *job)
 {
@@ -163,6 +196,7 @@ check_state(struct broker *b, struct job *job)
 		check_container(job, container, find(job->reply, container->conf.name));
 	broker_mutex_unlock(&b->lock);
 	jobs_forget(job);
+	check_namespaces(b, job);
 }
 
 int

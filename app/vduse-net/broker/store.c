@@ -18,6 +18,7 @@
 #define IN_FILE "in_file"
 #define GRANTED "granted_queues"
 #define PLACED  "interface"
+#define NETNS   "netns_id"
 
 static const char *const stages[] = {
 	[STORE_ADDING] = "adding",
@@ -162,6 +163,27 @@ text_of(const json_t *value, const char *name)
 	return text != NULL ? text : "";
 }
 
+/* Taken out: it is beside the words. */
+static void
+take_netns(json_t *value, struct netns_id *id)
+{
+	const json_t *from = json_object_get(value, NETNS);
+
+	memset(id, 0, sizeof(*id));
+	id->device = (uint64_t)json_integer_value(json_object_get(from, "device"));
+	id->inode = (uint64_t)json_integer_value(json_object_get(from, "inode"));
+	id->cookie = (uint64_t)json_integer_value(json_object_get(from, "cookie"));
+	snprintf(id->boot, sizeof(id->boot), "%s", text_of(from, "boot"));
+	json_object_del(value, NETNS);
+}
+
+static json_t *
+netns_json(const struct netns_id *id)
+{
+	return json_pack("{sI sI sI ss}", "device", (json_int_t)id->device, "inode",
+			(json_int_t)id->inode, "cookie", (json_int_t)id->cookie, "boot", id->boot);
+}
+
 static int
 read_container(struct store *store, json_t *value)
 {
@@ -172,9 +194,11 @@ read_container(struct store *store, json_t *value)
 	enum store_stage stage;
 	uint32_t queues = (uint32_t)json_integer_value(json_object_get(value, GRANTED));
 	char interface[16] = "";
+	struct netns_id netns;
 
 	if (json_string_length(json_object_get(value, PLACED)) < sizeof(interface))
 		snprintf(interface, sizeof(interface), "%s", text_of(value, PLACED));
+	take_netns(value, &netns);
 	json_object_del(value, GRANTED);
 	json_object_del(value, PLACED);
 	if (read_stage(value, &stage) != 0 || !are_words(&control_container_words, value, 2))
@@ -193,6 +217,7 @@ read_container(struct store *store, json_t *value)
 	container->in_file = in_file;
 	container->queues = queues <= conf.queues ? queues : 0;
 	memcpy(container->interface, interface, sizeof(interface));
+	container->netns = netns;
 	return 0;
 }
 
@@ -292,6 +317,8 @@ to_json(const struct store *store)
 		json_object_set_new(value, IN_FILE, json_boolean(container->in_file));
 		json_object_set_new(value, GRANTED, json_integer(container->queues));
 		json_object_set_new(value, PLACED, json_string(container->interface));
+		if (container->netns.inode != 0)
+			json_object_set_new(value, NETNS, netns_json(&container->netns));
 		json_array_append_new(containers, value);
 	}
 	return json_pack("{si sb so so}", "version", STORE_VERSION, "reloading", store->reloading,

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
+#include "broker/netns.h"
 #include "words.h"
 
 struct store_network {
@@ -33,8 +34,9 @@ struct store_container {
 	uint32_t queues;               /* that the kernel has granted; 0: not made yet */
 	char interface[16];            /* where it was placed; "": as it was found */
 	enum store_stage stage;
-	bool served;       /* the poller is to have it */
-	unsigned int told; /* as of a network */
+	struct netns_id netns; /* of its namespace, where that came as a descriptor */
+	bool served;           /* the poller is to have it */
+	unsigned int told;     /* as of a network */
 	bool in_file;
 };
 
