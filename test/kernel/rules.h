@@ -12,8 +12,8 @@
 /*
  * What the kernel's vduse module allows: which ioctl in which state gives which errno, limits,
  * requests and their answers, the map of IOVAs. The fake kernel of the unit tests and the emulator
- * are made of it. It follows drivers/vdpa/vdpa_user/vduse_dev.c, which its comments name, of Linux
- * 6.12 with API 0 and of 7.2 with API 1.
+ * are made of it. It follows drivers/vdpa/vdpa_user/vduse_dev.c of mainline, which its comments
+ * name, with API 0 as released kernels up to 6.12 have it, and with API 1.
  *
  * Nothing in it waits, looks at a clock or takes a lock: the caller has one for each device.
  */
