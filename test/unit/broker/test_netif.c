@@ -447,7 +447,7 @@ compare_lines(const void *a, const void *b)
 static void
 sort_lines(char text[TEXT_MAX])
 {
-	char copy[TEXT_MAX], *lines[64], *rest = copy, *line;
+	char copy[TEXT_MAX], *lines[64] = { NULL }, *rest = copy, *line;
 	size_t nb = 0, n = 0, i;
 
 	memcpy(copy, text, sizeof(copy));
