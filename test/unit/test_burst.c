@@ -292,8 +292,7 @@ static void
 with_every_body(void (*one)(struct burst_test *t))
 {
 #ifdef VDUSE_WIDE_BODIES
-	static const uint16_t widths[] = { RTE_VECT_SIMD_128, RTE_VECT_SIMD_256,
-		RTE_VECT_SIMD_512 };
+	static const uint16_t widths[] = { RTE_VECT_SIMD_128, RTE_VECT_SIMD_256 };
 #else
 	static const uint16_t widths[] = { RTE_VECT_SIMD_128 };
 #endif
@@ -343,12 +342,6 @@ test_body_is_chosen(void **state)
 	assert_int_equal(rte_vect_set_max_simd_bitwidth(RTE_VECT_SIMD_256), 0);
 	bench_up(&b, &conf);
 	assert_string_equal(b.net->bodies->name, "avx2");
-	bench_down(&b);
-	if (rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) <= 0)
-		return;
-	assert_int_equal(rte_vect_set_max_simd_bitwidth(RTE_VECT_SIMD_512), 0);
-	bench_up(&b, &conf);
-	assert_string_equal(b.net->bodies->name, "avx512");
 	bench_down(&b);
 #endif
 }

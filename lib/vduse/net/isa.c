@@ -15,16 +15,6 @@ static const struct net_bodies plain = BODIES(plain);
 
 #ifdef VDUSE_WIDE_BODIES
 static bool
-has_avx512(void)
-{
-	return rte_vect_get_max_simd_bitwidth() >= RTE_VECT_SIMD_512 &&
-	       rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512F) > 0 &&
-	       rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
-	       rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512DQ) > 0 &&
-	       rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0;
-}
-
-static bool
 has_avx2(void)
 {
 	return rte_vect_get_max_simd_bitwidth() >= RTE_VECT_SIMD_256 &&
@@ -34,9 +24,9 @@ has_avx2(void)
 const struct net_bodies *
 net_bodies_select(void)
 {
-	static const struct net_bodies avx2 = BODIES(avx2), avx512 = BODIES(avx512);
+	static const struct net_bodies avx2 = BODIES(avx2);
 
-	return has_avx512() ? &avx512 : has_avx2() ? &avx2 : &plain;
+	return has_avx2() ? &avx2 : &plain;
 }
 #else
 const struct net_bodies *

@@ -39,11 +39,10 @@ struct net_bodies {
 
 NET_BODY_DECLARE(plain);
 NET_BODY_DECLARE(avx2);
-NET_BODY_DECLARE(avx512);
 
 /**
  * The widest that this processor has and rte_vect_get_max_simd_bitwidth()
- * allows: 256 by default, so AVX-512 needs EAL's --force-max-simd-bitwidth=512.
+ * allows, which is 256 by default.
  */
 const struct net_bodies *net_bodies_select(void);
 
