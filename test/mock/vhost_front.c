@@ -153,7 +153,9 @@ vhost_front_memory(size_t size, int *memfd)
 	if (*memfd < 0 || ftruncate(*memfd, size) < 0)
 		return NULL;
 	mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, *memfd, 0);
-	return mem == MAP_FAILED ? NULL : mem;
+	if (mem == MAP_FAILED)
+		return NULL;
+	return mem;
 }
 
 int
