@@ -28,7 +28,7 @@ pages_reserve() {
 quoted() {
 	local word last=''
 	for word; do
-		[[ $last != --@(sdk|build|output) ]] || word=DIR
+		[[ $last != --@(sdk|build|output|before) ]] || word=DIR
 		[[ $word =~ ^[A-Za-z0-9_./,=:-]+$ ]] || word=\'$word\'
 		printf ' %s' "$word"
 		last=$word
@@ -96,6 +96,7 @@ pair() {
 		args=(-b peer)
 	else
 		args=("${ours[@]}")
+		[ "$column" != before ] || args=("${ours_before[@]}")
 		# large frames have to fit the MTU
 		[ "$size" -le 1514 ] || [[ $devargs = *mtu=* ]] || devargs=${devargs:+$devargs,}mtu=65535
 		[ -z "$devargs" ] || args+=(-d "$devargs")
@@ -121,8 +122,11 @@ limit_one() { # MODE SIZE
 # idle_one COLUMN DEVARGS DEVICES
 idle_one() {
 	local args=(-N "$3" -t "$seconds" -E "$build/test/emu")
+	local pmd=${ours[-1]}
+	[ "$1" != before ] || pmd=${ours_before[-1]}
 	if [ "$3" -gt 32 ]; then
-		[ -z "$2" ] || return 0 # a library has no device arguments
+		# a library has no device arguments, and that of before no program
+		[ -z "$2" ] && [ "$1" != before ] || return 0
 		if [ "$1" = peer ]; then
 			args+=(-P "$idle24-vhost" -T library)
 		elif $same; then
@@ -135,9 +139,9 @@ idle_one() {
 	else
 		[ -z "$2" ] || args+=(-d "$2")
 		if $same; then
-			args+=(-P "$idle24" -T "${ours[2]}")
+			args+=(-P "$idle24" -T "$pmd")
 		else
-			args+=(-P "$build/test/bench/idle" "${ours[1]}")
+			args+=(-P "$build/test/bench/idle" "$pmd")
 		fi
 	fi
 	record idle "$1" "want=$3" "$top/test/bench/run-idle" "${args[@]}"
@@ -165,7 +169,16 @@ plan() {
 	for n in ${devices//,/ }; do
 		! $have_idle24 || places+=("idle $n")
 	done
-	plan_count=$(((2 + ${#extra[@]}) * ${#places[@]} * rounds))
+	plan_count=$(((2 + ${#extra[@]} + ${#ours_before[@]} / 2) * ${#places[@]} * rounds))
+}
+
+# run_ours COMMAND ARG...: what there is now, and before, in turns.
+run_ours() {
+	local one=$1
+	shift
+	[ ${#ours_before[@]} = 0 ] || [ $((round % 2)) = 1 ] || $one before "" "$@"
+	$one ours "" "$@"
+	[ ${#ours_before[@]} = 0 ] || [ $((round % 2)) = 0 ] || $one before "" "$@"
 }
 
 # Peer and ours directly one after the other, the first of them in turns.
@@ -177,7 +190,7 @@ run_round() {
 		one=pair
 		[ "${args[0]}" != idle ] || one=idle_one args=("${args[1]}")
 		[ $((round % 2)) = 0 ] || $one peer "" "${args[@]}"
-		$one ours "" "${args[@]}"
+		run_ours "$one" "${args[@]}"
 		for more in ${extra[@]+"${extra[@]}"}; do
 			$one "ours,$more" "$more" "${args[@]}"
 		done

@@ -3,13 +3,14 @@
 # What the benchmark needs: this project built for the DPDK of this machine and, so that both
 # back ends run in one program, for the peer's, which is DPDK 24.11 out of a trixie tree.
 # Sourced by run, which sets top, build, out, sdk and want_same. Sets same (true if both run in one
-# testpmd), note (why not), run_pair, ours (its arguments for our back end), idle24 (where the
-# program that polls is, if have_idle24).
+# testpmd), note (why not), run_pair, ours (its arguments for our back end), ours_before (for that of
+# the revision before, if there is one), idle24 (where the program that polls is, if have_idle24).
 
 bench_cache=${VDUSE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dpdk-vduse}
 bench_tree=$bench_cache/trixie-tree
 bench_tree_lib=$bench_tree/usr/lib/x86_64-linux-gnu
 bench_dev=$bench_cache/trixie-dev
+bench_pmd=drivers/net/vduse/librte_net_vduse.so
 
 # quiet NAME COMMAND...: its output goes to a log, which is shown if it fails.
 quiet() {
@@ -77,14 +78,17 @@ prepare_sdk() {
 	fi
 }
 
-# The tree's libraries need a newer libc than this machine's; they are found when they run.
+# prepare_pmd24 SOURCES FOLDER TARGET...: the tree's libraries need a newer libc than this machine's;
+# they are found when they run.
 prepare_pmd24() {
+	local from=$1 folder=$2
 	local options=(-Dtests=disabled "-Dc_link_args=-Wl,--allow-shlib-undefined" "-Dsdk=$sdk")
-	if [ -f "$build24/build.ninja" ]; then
-		meson configure "$build24" "${options[@]}"
+	shift 2
+	if [ -f "$folder/build.ninja" ]; then
+		meson configure "$folder" "${options[@]}"
 	else
-		PKG_CONFIG_PATH=$bench_dev/pc meson setup "$build24" "$top" "${options[@]}"
-	fi && ninja -C "$build24" drivers/net/vduse/librte_net_vduse.so test/bench/idle-vduse
+		PKG_CONFIG_PATH=$bench_dev/pc meson setup "$folder" "$from" "${options[@]}"
+	fi && ninja -C "$folder" "$@"
 }
 
 # The program that polls, for the peer's DPDK: public headers will do. One for ports, one for
@@ -118,7 +122,25 @@ prepare_same() {
 		note="no driver headers of DPDK 24.11: $(tail -n 1 "$out/sdk.log"); give them with --sdk DIR"
 		return 1
 	}
-	quiet pmd24 prepare_pmd24 || { note="this project does not build for DPDK 24.11"; return 1; }
+	quiet pmd24 prepare_pmd24 "$top" "$build24" "$bench_pmd" test/bench/idle-vduse ||
+		{ note="this project does not build for DPDK 24.11"; return 1; }
+}
+
+# The revision before, for the DPDK that ours is measured with.
+prepare_before() {
+	local folder
+	ours_before=()
+	[ -n "$before" ] || return 0
+	folder=$build/bench/before-$(cksum <<<"$before" | cut -d' ' -f1)
+	if $same; then
+		quiet before prepare_pmd24 "$before" "$folder-24.11" "$bench_pmd" || return
+		ours_before=(-T -b "$folder-24.11/$bench_pmd")
+	else
+		"$before/config/fetch-sdk" || return
+		[ -f "$folder/build.ninja" ] || quiet before meson setup "$folder" "$before" -Dtests=disabled || return
+		quiet before ninja -C "$folder" "$bench_pmd" || return
+		ours_before=(-b "$folder/$bench_pmd")
+	fi
 }
 
 prepare() {
@@ -127,11 +149,12 @@ prepare() {
 	build24=$build/bench/24.11
 	idle24=$build/bench/idle-24.11
 	have_idle24=false
-	ours=(-b "$build/drivers/net/vduse/librte_net_vduse.so")
+	ours=(-b "$build/$bench_pmd")
 	"$build/test/emu/peer-testpmd" --fetch || return
 	same=false note=''
 	if prepare_same; then
 		same=true
-		ours=(-T -b "$build24/drivers/net/vduse/librte_net_vduse.so")
+		ours=(-T -b "$build24/$bench_pmd")
 	fi
+	prepare_before
 }

@@ -19,9 +19,11 @@ folder = sys.argv[1]
 data = json.load(open(folder + '/report.json'))
 assert len(data['pairs']) == 4, 'places: %d' % len(data['pairs'])
 for place in data['pairs']:
-    for name in ('peer', 'ours'):
+    for name in ('peer', 'ours', 'before'):
         for key in ('mpps', 'gbps', 'cycles'):
             assert place['columns'][name][key]['median'] > 0, (name, key, place)
+    since = place['since']['mpps']
+    assert since['min'] <= since['median'] <= since['max'], since
     ratio = place['ratios']['ours']['mpps']
     assert ratio['min'] <= ratio['median'] <= ratio['max'], ratio
 assert len(data['limit']) == 4 and all(r['limit']['cycles'] for r in data['limit'])
@@ -32,14 +34,15 @@ assert data['same_program'] or data['machine']['note'], 'not said why not in one
 marks = xml.dom.minidom.parse(folder + '/report.svg').getElementsByTagName('circle')
 assert len(marks) == 8, 'marks in the plot: %d' % len(marks)
 text = open(folder + '/report.md').read()
-for heading in ('Split ring', 'Share of the limit'):
+for heading in ('Split ring', 'Against the revision before', 'Share of the limit'):
     assert '## ' + heading in text, heading
 PYTHON
 }
 
 case_short() {
 	need_peer
-	run_bench --short || { log bench 30; fail "the benchmark fails"; }
+	# what is beside it is the same: how much that is, is not asked
+	run_bench --short --before "$(dirname "$bench")/.." || { log bench 30; fail "the benchmark fails"; }
 	grep -E '^(round|  )' "$work/bench.log" | sed 's/^/# /'
 	reported || fail "the report is not whole"
 }
@@ -57,6 +60,9 @@ case_failure() {
 	status=0
 	run_bench --modes sideways || status=$?
 	[ "$status" = 1 ] && grep -q "'sideways' is none of" "$work/bench.log" || fail "taken: sideways"
+	status=0
+	run_bench --before "$work" || status=$?
+	[ "$status" = 1 ] && grep -q 'is no work tree of this project' "$work/bench.log" || fail "taken: an empty tree"
 }
 
 case_long bench/short case_short
