@@ -3,6 +3,7 @@
 # Offloads between containers, and between a container and a port that has none; native
 # XDP; the port's link in the container.
 # Kernels: one
+# Run: all
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 

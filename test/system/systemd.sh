@@ -4,6 +4,7 @@
 # the commands of doc/security.md, are killed, stopped and started with containers' traffic on them.
 # Kernels: one
 # Init: /lib/systemd/systemd
+# Run: all
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 

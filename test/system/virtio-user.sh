@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # CPUs: 3
 # DPDK's virtio-user as the driver of the device, through vhost-vdpa.
+# Run: all
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 
