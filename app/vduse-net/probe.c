@@ -153,7 +153,7 @@ probe_print(FILE *out, bool json, const char *state_dir)
 	ret = state_folder(state_dir, folder, sizeof(folder));
 	if (ret == 0)
 		ret = rte_vduse_net_probe(&caps);
-	if (ret < 0) {
+	if (ret != 0) {
 		SAY("--probe: %s", strerror(-ret));
 		return ret;
 	}
