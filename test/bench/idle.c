@@ -180,7 +180,7 @@ measure(struct idle *idle, unsigned int lcore, double seconds)
 	}
 	qsort(idle->samples, idle->num_samples, sizeof(idle->samples[0]), by_value);
 	passed = (double)(idle->end - idle->start) / (double)rte_get_tsc_hz();
-	printf("devices=%u idle=%.2f mpps=%.3f cycles=%.2f\n", idle->devices,
+	printf("devices=%u idle=%.2f mpps=%.6f cycles=%.2f\n", idle->devices,
 			idle->samples[idle->num_samples / 2], (double)idle->packets / passed / 1e6,
 			idle->packets == 0 ? 0.0
 					   : (double)idle->busy_cycles / (double)idle->packets);

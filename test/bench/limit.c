@@ -344,7 +344,7 @@ main(int argc, char **argv)
 	other = measure(&lim, front_lcore, back_lcore, seconds / 2);
 	if (best.cycles == 0 || (other.cycles > 0 && other.cycles < best.cycles))
 		best = other;
-	printf("mode=%s size=%" PRIu32 " mpps=%.3f cycles=%.2f\n", mode_names[lim.mode], lim.size,
+	printf("mode=%s size=%" PRIu32 " mpps=%.6f cycles=%.2f\n", mode_names[lim.mode], lim.size,
 			best.mpps, best.cycles);
 	rte_eal_cleanup();
 	return best.cycles == 0;

@@ -32,7 +32,7 @@ if 'public headers' not in data['machine']['note']:
     assert all(r['ratios']['ours']['idle']['median'] > 0 for r in data['idle']), data['idle']
 assert data['same_program'] or data['machine']['note'], 'not said why not in one program'
 marks = xml.dom.minidom.parse(folder + '/report.svg').getElementsByTagName('circle')
-assert len(marks) == 8, 'marks in the plot: %d' % len(marks)
+assert len(marks) == 16, 'marks in the plot: %d' % len(marks)
 text = open(folder + '/report.md').read()
 for heading in ('Split ring', 'Against the revision before', 'Share of the limit'):
     assert '## ' + heading in text, heading
