@@ -92,6 +92,10 @@ void fake_pass(uint64_t ms);
 /* changed of the answer; -1: an error. */
 int fake_changed(const char *method, const char *parameters);
 
+/* The answer is an error of that name, about that parameter, with a sentence. */
+void fake_refused(
+		const char *method, const char *parameters, const char *id, const char *parameter);
+
 /* The state file, to be freed; NULL: none. */
 json_t *fake_state(void);
 extern char fake_folder[32];

@@ -31,21 +31,6 @@
 
 #define MANY 200
 
-/* An error of that name, about that parameter. */
-static void
-fake_refused(const char *method, const char *parameters, const char *id, const char *parameter)
-{
-	json_t *answer = fake_call(method, parameters);
-	const char *name = json_string_value(json_object_get(answer, "error"));
-	json_t *fields = json_object_get(answer, "parameters");
-
-	assert_non_null(name);
-	assert_string_equal(strrchr(name, '.') + 1, id);
-	assert_string_equal(json_string_value(json_object_get(fields, "parameter")), parameter);
-	assert_true(json_string_length(json_object_get(fields, "text")) > 0);
-	json_decref(answer);
-}
-
 /* Each difference, with both values. */
 static void
 differs(const char *method, const char *parameters, const char *want)
