@@ -15,7 +15,7 @@
 
 struct rte_mempool *fuzz_pool;
 
-static struct bench good;
+static struct rig good;
 static struct fk_ledger ledger_before;
 
 bool
@@ -50,10 +50,10 @@ fuzz_init(void)
 		.vduse_features = 1ULL << VDUSE_ABI_F_QUEUE_READY,
 		.allow_ctrl_vq = true,
 	};
-	static const struct bench_conf conf = { .name = "good", .variant.mergeable = true };
+	static const struct rig_conf conf = { .name = "good", .variant.mergeable = true };
 	struct rte_pktmbuf_pool_private *pool_private;
 
-	/* a check of the bench's that fails is a crash */
+	/* a check of the rig's that fails is a crash */
 	setenv("CMOCKA_TEST_ABORT", "1", 1);
 	FUZZ_CHECK(unit_eal(NULL) == 0);
 	fuzz_pool = rte_pktmbuf_pool_create("fuzz", FUZZ_MBUFS, 0, 0,
@@ -66,7 +66,7 @@ fuzz_init(void)
 	unit_clock_stop();
 	fk_start(&kernel);
 	fuzz_mem_init();
-	bench_up(&good, &conf);
+	rig_up(&good, &conf);
 	fk_ledger(&ledger_before);
 }
 
@@ -127,7 +127,7 @@ fuzz_check_rest(void)
 	FUZZ_CHECK(vduse_deferred_reap() == 0);
 	FUZZ_CHECK(rte_mempool_avail_count(fuzz_pool) == FUZZ_MBUFS);
 	fuzz_clock_pass();
-	bench_assert_traffic(&good);
+	rig_assert_traffic(&good);
 	FUZZ_CHECK(rte_mempool_avail_count(unit_pool) == UNIT_MBUFS);
 	fk_ledger(&ledger);
 	if (ledger.errors != 0)

@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench.h"
+#include "rig.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -180,9 +180,9 @@ struct fuzz_dev {
 	uint16_t size;
 	bool packed;
 	bool thread;
-	uint16_t avail[BENCH_VQS_MAX]; /* split: as written to the ring last */
-	uint16_t slot[BENCH_VQS_MAX];  /* next to write; packed: with `wrap` */
-	bool wrap[BENCH_VQS_MAX];
+	uint16_t avail[RIG_VQS_MAX]; /* split: as written to the ring last */
+	uint16_t slot[RIG_VQS_MAX];  /* next to write; packed: with `wrap` */
+	bool wrap[RIG_VQS_MAX];
 };
 
 /* Create it; it stays for all inputs. fuzz_dev_conf(): how; to be changed before _create_as(). */

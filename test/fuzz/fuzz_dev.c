@@ -119,15 +119,15 @@ fuzz_dev_up(struct fuzz_dev *fd, const struct fuzz_rec *rec, uint64_t features)
 	if (!fd->packed)
 		fd->size = 1u << (rec->b % 9);
 	fuzz_mem_reset(fd->dev);
-	FUZZ_CHECK(fk_set_status(fd->dev, BENCH_DRIVER) == 0);
+	FUZZ_CHECK(fk_set_status(fd->dev, RIG_DRIVER) == 0);
 	fk_set_features(fd->dev, fd->features);
-	FUZZ_CHECK(fk_set_status(fd->dev, BENCH_FEATURES_OK) == 0);
+	FUZZ_CHECK(fk_set_status(fd->dev, RIG_FEATURES_OK) == 0);
 	for (q = 0; q < fd->nb_vqs; q++) {
 		fuzz_ring_ready(fd, q, true, rec->c);
 		if (!fd->packed)
 			fuzz_write(ring_iova(q) + RING_DRIVER + 2, &fd->avail[q], 2);
 	}
-	FUZZ_CHECK(fk_set_status(fd->dev, BENCH_DRIVER_OK) == 0);
+	FUZZ_CHECK(fk_set_status(fd->dev, RIG_DRIVER_OK) == 0);
 	rte_vduse_net_info(fd->net, &info);
 	FUZZ_CHECK(info.dev.started && !info.dev.broken);
 }
@@ -308,17 +308,17 @@ fuzz_renegotiate(struct fuzz_dev *fd, uint16_t start)
 	uint16_t q;
 
 	FUZZ_CHECK(fk_reset(fd->dev) == 0);
-	FUZZ_CHECK(fk_set_status(fd->dev, BENCH_DRIVER) == 0);
+	FUZZ_CHECK(fk_set_status(fd->dev, RIG_DRIVER) == 0);
 	fk_set_features(fd->dev, fd->features);
 	/* refused where a changed file says that less was offered, and then it is no driver's */
-	if (fk_set_status(fd->dev, BENCH_FEATURES_OK) != 0) {
+	if (fk_set_status(fd->dev, RIG_FEATURES_OK) != 0) {
 		FUZZ_CHECK(fd->resumed && (fd->features & ~fd->net->dev->offered));
 		return;
 	}
 	for (q = 0; q < fd->nb_vqs; q++)
 		fuzz_ring_ready(fd, q, true, start);
 	/* fails where the rings are not what they should be */
-	fk_set_status(fd->dev, BENCH_DRIVER_OK);
+	fk_set_status(fd->dev, RIG_DRIVER_OK);
 }
 
 int

@@ -108,8 +108,7 @@ fail_call(const struct fuzz_rec *rec)
 static void
 set_status(const struct fuzz_rec *rec)
 {
-	static const uint8_t usual[] = { 0, BENCH_ACK, BENCH_DRIVER, BENCH_FEATURES_OK,
-		BENCH_DRIVER_OK };
+	static const uint8_t usual[] = { 0, RIG_ACK, RIG_DRIVER, RIG_FEATURES_OK, RIG_DRIVER_OK };
 
 	fk_set_features(fd.dev, rec->d & 0xff ? fk_offered(fd.dev) & ~(rec->d << 8) : rec->d);
 	answered(fk_set_status(fd.dev, rec->a & 1 ? rec->b : usual[rec->b % RTE_DIM(usual)]));

@@ -10,9 +10,9 @@
 
 #include <string.h>
 
-#include "bench.h"
+#include "rig.h"
 
-#define TABLE (BENCH_BUFFERS + (1ull << 20))
+#define TABLE (RIG_BUFFERS + (1ull << 20))
 #define LEN   200
 
 /* What is watched: the driver's memory where the library has mapped it. */
@@ -56,37 +56,37 @@ WATCH(4)
 WATCH(8)
 WATCH(16)
 
-static const struct bench_conf *
+static const struct rig_conf *
 once_conf(unsigned int v)
 {
-	static struct bench_conf conf;
+	static struct rig_conf conf;
 
-	conf = (struct bench_conf){ .variant = bench_variants[v] };
+	conf = (struct rig_conf){ .variant = rig_variants[v] };
 	return &conf;
 }
 
 /* A device, and a frame in two pieces for it. */
 static void
-once_up(struct bench *b, unsigned int v, bool table)
+once_up(struct rig *b, unsigned int v, bool table)
 {
-	const struct mock_desc descs[] = { { .iova = BENCH_BUFFERS, .len = BENCH_HDR_LEN + 100 },
-		{ .iova = BENCH_BUFFERS + BENCH_HDR_LEN + 100, .len = LEN - 100 } };
+	const struct mock_desc descs[] = { { .iova = RIG_BUFFERS, .len = RIG_HDR_LEN + 100 },
+		{ .iova = RIG_BUFFERS + RIG_HDR_LEN + 100, .len = LEN - 100 } };
 	const struct vduse_vq_ring *ring;
 	const void *desc;
 
-	bench_up(b, once_conf(v));
-	mock_vq_calls(bench_tx(b), false);
-	bench_frame_write(b, BENCH_BUFFERS, 5, LEN);
+	rig_up(b, once_conf(v));
+	mock_vq_calls(rig_tx(b), false);
+	rig_frame_write(b, RIG_BUFFERS, 5, LEN);
 	if (table)
-		mock_vq_add_indirect(bench_tx(b), descs, 2, TABLE, NULL);
+		mock_vq_add_indirect(rig_tx(b), descs, 2, TABLE, NULL);
 	else
-		mock_vq_add(bench_tx(b), descs, 2, NULL);
+		mock_vq_add(rig_tx(b), descs, 2, NULL);
 	memset(&watch, 0, sizeof(watch));
 	watch.driver = b->guest.va[0];
-	ring = &bench_lib_vq(b, 1)->ring;
+	ring = &rig_lib_vq(b, 1)->ring;
 	desc = b->conf.variant.packed ? (const void *)ring->packed.desc
 				      : (const void *)ring->split.desc;
-	watch.lib = (const uint8_t *)desc - (bench_tx(b)->desc_iova - GUEST_MAIN);
+	watch.lib = (const uint8_t *)desc - (rig_tx(b)->desc_iova - GUEST_MAIN);
 }
 
 /* Every word of rings and descriptors at most once, but for what says whether there is more. */
@@ -96,17 +96,17 @@ count_run(unsigned int v, bool table)
 	const struct mock_vq *vq;
 	uint64_t avail, head;
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	uint64_t i;
 
 	once_up(&b, v, table);
-	m = bench_dequeue(&b);
+	m = rig_dequeue(&b);
 	watch.frozen = true;
 	assert_non_null(m);
-	bench_mbuf_check(m, 5, LEN);
+	rig_mbuf_check(m, 5, LEN);
 	rte_pktmbuf_free(m);
 	assert_true(watch.seen > 3);
-	vq = bench_tx(&b);
+	vq = rig_tx(&b);
 	avail = vq->driver_iova - GUEST_MAIN + 2;
 	head = vq->desc_iova - GUEST_MAIN + 14;
 	for (i = 0; i < RINGS_WATCHED; i += 2) {
@@ -116,7 +116,7 @@ count_run(unsigned int v, bool table)
 		if (watch.reads[i / 2] > (look ? 2 : 1))
 			fail_msg("offset 0x%lx is read %u times", i, watch.reads[i / 2]);
 	}
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* Any burst, with the n-th load changed. Returns false when there is none. */
@@ -124,13 +124,13 @@ static bool
 change_run(unsigned int v, bool table, uint32_t n)
 {
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	uint32_t i, len;
 	bool reached;
 
 	once_up(&b, v, table);
 	watch.at = n;
-	m = bench_dequeue(&b);
+	m = rig_dequeue(&b);
 	watch.frozen = true;
 	reached = watch.seen >= n;
 	if (m != NULL) {
@@ -140,11 +140,11 @@ change_run(unsigned int v, bool table, uint32_t n)
 		rte_pktmbuf_free(m);
 	}
 	/* the driver's memory is all that can have been written: the rest is the sanitizer's */
-	for (i = 0; i < 3 && !bench_info(&b).dev.broken; i++)
-		rte_pktmbuf_free(bench_dequeue(&b));
-	if (bench_lib_vq(&b, 1)->fault != NULL)
-		bench_wait(&b, bench_is_link_down, 0);
-	bench_down(&b);
+	for (i = 0; i < 3 && !rig_info(&b).dev.broken; i++)
+		rte_pktmbuf_free(rig_dequeue(&b));
+	if (rig_lib_vq(&b, 1)->fault != NULL)
+		rig_wait(&b, rig_is_link_down, 0);
+	rig_down(&b);
 	return reached;
 }
 
@@ -154,8 +154,8 @@ test_reads(void **state)
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v++)
-		count_run(v, bench_variants[v].indirect);
+	for (v = 0; v < RIG_VARIANTS; v++)
+		count_run(v, rig_variants[v].indirect);
 }
 
 static void
@@ -165,8 +165,8 @@ test_changes(void **state)
 	uint32_t n;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v++) {
-		for (n = 1; change_run(v, bench_variants[v].indirect, n); n++)
+	for (v = 0; v < RIG_VARIANTS; v++) {
+		for (n = 1; change_run(v, rig_variants[v].indirect, n); n++)
 			;
 		assert_true(n > 3);
 	}

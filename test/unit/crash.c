@@ -42,7 +42,7 @@ crash_seed(const uint8_t *frame, uint32_t len)
 }
 
 void
-crash_up(struct crash *c, const struct bench_conf *conf)
+crash_up(struct crash *c, const struct rig_conf *conf)
 {
 	int fd;
 
@@ -58,13 +58,13 @@ crash_up(struct crash *c, const struct bench_conf *conf)
 	c->conf = *conf;
 	c->conf.queue_size = CRASH_QUEUE_SIZE;
 	c->conf.state_dir = c->dir;
-	bench_up(&c->b, &c->conf);
+	rig_up(&c->b, &c->conf);
 }
 
 void
 crash_down(struct crash *c)
 {
-	bench_down(&c->b);
+	rig_down(&c->b);
 	munmap(c->note, sizeof(*c->note));
 	/* the file went with the device */
 	assert_int_equal(rmdir(c->dir), 0);
@@ -132,7 +132,7 @@ crash_piece(const struct crash *c, unsigned int i, void **at)
 		*at = guest_at(&c->b.guest, c->b.vq[i].desc_iova);
 		return mock_vq_bytes(CRASH_QUEUE_SIZE, c->conf.variant.packed);
 	case 2:
-		*at = guest_at(&c->b.guest, BENCH_BUFFERS);
+		*at = guest_at(&c->b.guest, RIG_BUFFERS);
 		return CRASH_BUFFERS;
 	case 3:
 		*at = store->head;
@@ -230,13 +230,13 @@ crash_driver_free(struct crash_driver *driver)
 void
 crash_send(struct crash *c, uint32_t at, uint32_t seed)
 {
-	const uint64_t iova = BENCH_BUFFERS + (uint64_t)at * SEND_STRIDE;
+	const uint64_t iova = RIG_BUFFERS + (uint64_t)at * SEND_STRIDE;
 	const struct mock_desc descs[] = {
-		{ .iova = iova, .len = BENCH_HDR_LEN },
-		{ .iova = iova + BENCH_HDR_LEN, .len = CRASH_FRAME },
+		{ .iova = iova, .len = RIG_HDR_LEN },
+		{ .iova = iova + RIG_HDR_LEN, .len = CRASH_FRAME },
 	};
-	const struct mock_desc whole = { .iova = iova, .len = BENCH_HDR_LEN + CRASH_FRAME };
-	const uint8_t hdr[BENCH_HDR_LEN] = { 0 };
+	const struct mock_desc whole = { .iova = iova, .len = RIG_HDR_LEN + CRASH_FRAME };
+	const uint8_t hdr[RIG_HDR_LEN] = { 0 };
 	uint8_t frame[CRASH_FRAME];
 	int ret;
 
@@ -244,18 +244,18 @@ crash_send(struct crash *c, uint32_t at, uint32_t seed)
 	crash_frame(frame, seed, sizeof(frame));
 	guest_write(&c->b.guest, iova + sizeof(hdr), frame, sizeof(frame));
 	if (c->conf.variant.indirect && seed % 3 == 0)
-		ret = mock_vq_add_indirect(bench_tx(&c->b), descs, 2, iova + SEND_TABLE, NULL);
+		ret = mock_vq_add_indirect(rig_tx(&c->b), descs, 2, iova + SEND_TABLE, NULL);
 	else if (seed % 3 == 1)
-		ret = mock_vq_add(bench_tx(&c->b), descs, 2, NULL);
+		ret = mock_vq_add(rig_tx(&c->b), descs, 2, NULL);
 	else
-		ret = mock_vq_add(bench_tx(&c->b), &whole, 1, NULL);
+		ret = mock_vq_add(rig_tx(&c->b), &whole, 1, NULL);
 	assert_int_equal(ret, 0);
 }
 
 uint32_t
 crash_receive(struct crash *c)
 {
-	struct rte_mbuf *m = bench_dequeue(&c->b);
+	struct rte_mbuf *m = rig_dequeue(&c->b);
 	uint32_t seed;
 
 	if (m == NULL)
@@ -274,44 +274,44 @@ crash_transmit(struct crash *c, uint32_t seed, uint32_t len)
 	assert_non_null(m);
 	m->data_len = m->pkt_len = len;
 	crash_frame(rte_pktmbuf_mtod(m, uint8_t *), seed, len);
-	return bench_enqueue(&c->b, m);
+	return rig_enqueue(&c->b, m);
 }
 
 /* n frames each way, posted all at once. */
 void
 crash_pass(struct crash *c, unsigned int n)
 {
-	const struct mock_desc buffer = { .iova = BENCH_BUFFERS, .len = 512, .write = true };
-	const struct mock_desc frame = { .iova = BENCH_BUFFERS, .len = BENCH_HDR_LEN + 60 };
+	const struct mock_desc buffer = { .iova = RIG_BUFFERS, .len = 512, .write = true };
+	const struct mock_desc frame = { .iova = RIG_BUFFERS, .len = RIG_HDR_LEN + 60 };
 	struct mock_used used;
 	struct rte_mbuf *m;
 	unsigned int i;
 
-	bench_frame_write(&c->b, BENCH_BUFFERS, 1, 60);
+	rig_frame_write(&c->b, RIG_BUFFERS, 1, 60);
 	for (i = 0; i < n; i++)
-		assert_int_equal(mock_vq_add(bench_tx(&c->b), &frame, 1, NULL), 0);
+		assert_int_equal(mock_vq_add(rig_tx(&c->b), &frame, 1, NULL), 0);
 	for (i = 0; i < n; i++) {
-		m = bench_dequeue(&c->b);
+		m = rig_dequeue(&c->b);
 		assert_non_null(m);
 		rte_pktmbuf_free(m);
-		assert_true(mock_vq_get(bench_tx(&c->b), &used));
+		assert_true(mock_vq_get(rig_tx(&c->b), &used));
 	}
 	for (i = 0; i < n; i++)
-		assert_int_equal(mock_vq_add(bench_rx(&c->b), &buffer, 1, NULL), 0);
+		assert_int_equal(mock_vq_add(rig_rx(&c->b), &buffer, 1, NULL), 0);
 	for (i = 0; i < n; i++) {
 		assert_int_equal(crash_transmit(c, i, 60), 1);
-		assert_true(mock_vq_get(bench_rx(&c->b), &used));
-		assert_int_equal(used.len, BENCH_HDR_LEN + 60);
+		assert_true(mock_vq_get(rig_rx(&c->b), &used));
+		assert_int_equal(used.len, RIG_HDR_LEN + 60);
 	}
 	assert_int_equal(crash_receive(c), CRASH_NONE);
-	assert_false(mock_vq_get(bench_tx(&c->b), &used));
-	assert_false(mock_vq_get(bench_rx(&c->b), &used));
+	assert_false(mock_vq_get(rig_tx(&c->b), &used));
+	assert_false(mock_vq_get(rig_rx(&c->b), &used));
 }
 
 void
 crash_assert_full_ring(struct crash *c)
 {
-	assert_int_equal(bench_rx(&c->b)->nb_free, CRASH_QUEUE_SIZE);
-	assert_int_equal(bench_tx(&c->b)->nb_free, CRASH_QUEUE_SIZE);
+	assert_int_equal(rig_rx(&c->b)->nb_free, CRASH_QUEUE_SIZE);
+	assert_int_equal(rig_tx(&c->b)->nb_free, CRASH_QUEUE_SIZE);
 	crash_pass(c, CRASH_QUEUE_SIZE);
 }

@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-#include "bench.h"
+#include "rig.h"
 
 /*
  * A device with a state file whose process dies. The test is the process that
@@ -15,7 +15,7 @@
 /* Of the rings, so that little has to be compared. */
 #define CRASH_QUEUE_SIZE 64
 
-/* Bytes behind BENCH_BUFFERS that belong to what a process leaves. */
+/* Bytes behind RIG_BUFFERS that belong to what a process leaves. */
 #define CRASH_BUFFERS 16384
 
 #define CRASH_FRAME 100 /* bytes of a frame from the driver */
@@ -30,14 +30,14 @@ struct crash_note {
 };
 
 struct crash {
-	struct bench b;
-	struct bench_conf conf;
+	struct rig b;
+	struct rig_conf conf;
 	char dir[64];
 	struct crash_note *note;
 };
 
 /* Device, rings and driver. Mirror: crash_down(). */
-void crash_up(struct crash *c, const struct bench_conf *conf);
+void crash_up(struct crash *c, const struct rig_conf *conf);
 void crash_down(struct crash *c);
 
 /*

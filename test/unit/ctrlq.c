@@ -10,28 +10,28 @@
 #define RX_STRIDE 4096
 
 void
-ctrlq_up(struct bench *b, unsigned int variant, uint64_t features)
+ctrlq_up(struct rig *b, unsigned int variant, uint64_t features)
 {
-	const struct bench_conf conf = {
-		.variant = bench_variants[variant],
+	const struct rig_conf conf = {
+		.variant = rig_variants[variant],
 		.pairs = CTRLQ_PAIRS,
 		.features = features | (1ULL << VIRTIO_NET_F_CTRL_VQ) | (1ULL << VIRTIO_NET_F_MQ),
 	};
 
 	unit_kernel(&(struct fk_conf){ .allow_ctrl_vq = true });
-	bench_up(b, &conf);
+	rig_up(b, &conf);
 }
 
 uint16_t
-ctrlq_index(const struct bench *b)
+ctrlq_index(const struct rig *b)
 {
 	const uint64_t many = 1ULL << VIRTIO_NET_F_MQ | 1ULL << VIRTIO_NET_F_RSS;
 
-	return bench_features(&b->conf) & many ? CTRLQ_INDEX : 2;
+	return rig_features(&b->conf) & many ? CTRLQ_INDEX : 2;
 }
 
 void
-ctrlq_add(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
+ctrlq_add(struct rig *b, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
 {
 	const struct virtio_net_ctrl_hdr hdr = { .class = class, .cmd = cmd };
 	const struct mock_desc all[] = {
@@ -53,7 +53,7 @@ ctrlq_add(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_
 }
 
 bool
-ctrlq_wait(struct bench *b)
+ctrlq_wait(struct rig *b)
 {
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 	struct mock_used used;
@@ -68,7 +68,7 @@ ctrlq_wait(struct bench *b)
 }
 
 uint8_t
-ctrlq_ask(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
+ctrlq_ask(struct rig *b, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
 {
 	uint8_t ack;
 
@@ -81,19 +81,19 @@ ctrlq_ask(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_
 }
 
 void
-ctrlq_offer(struct bench *b, uint16_t pair)
+ctrlq_offer(struct rig *b, uint16_t pair)
 {
 	const struct mock_desc desc = {
-		.iova = BENCH_BUFFERS + pair * RX_STRIDE, .len = RX_LEN, .write = true
+		.iova = RIG_BUFFERS + pair * RX_STRIDE, .len = RX_LEN, .write = true
 	};
 
 	assert_int_equal(mock_vq_add(&b->vq[2 * pair], &desc, 1, NULL), 0);
 }
 
 const uint8_t *
-ctrlq_got(struct bench *b, uint16_t pair, uint32_t *len)
+ctrlq_got(struct rig *b, uint16_t pair, uint32_t *len)
 {
-	const uint32_t hdr_len = bench_features(&b->conf) & (1ULL << VIRTIO_NET_F_HASH_REPORT)
+	const uint32_t hdr_len = rig_features(&b->conf) & (1ULL << VIRTIO_NET_F_HASH_REPORT)
 						 ? NET_HDR_HASH_LEN
 						 : NET_HDR_LEN;
 	struct mock_used used;
@@ -102,5 +102,5 @@ ctrlq_got(struct bench *b, uint16_t pair, uint32_t *len)
 		return NULL;
 	assert_true(used.len > hdr_len);
 	*len = used.len - hdr_len;
-	return (const uint8_t *)guest_at(&b->guest, BENCH_BUFFERS + pair * RX_STRIDE) + hdr_len;
+	return (const uint8_t *)guest_at(&b->guest, RIG_BUFFERS + pair * RX_STRIDE) + hdr_len;
 }

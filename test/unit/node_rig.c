@@ -15,8 +15,8 @@
 /* Buffers that each driver receives into, and sends from. */
 #define BUFFERS   64
 #define BUFFER    2048
-#define RECEIVING BENCH_BUFFERS
-#define SENDING   (BENCH_BUFFERS + BUFFERS * BUFFER)
+#define RECEIVING RIG_BUFFERS
+#define SENDING   (RIG_BUFFERS + BUFFERS * BUFFER)
 
 unsigned int node_rig_macs, node_rig_macs_max;
 
@@ -109,7 +109,7 @@ node_rig_conf(unsigned int n)
 	snprintf(conf.network, sizeof(conf.network), "net0");
 	conf.mac.addr_bytes[0] = 2;
 	conf.mac.addr_bytes[5] = n + 1;
-	conf.queue_size = BENCH_QUEUE_SIZE;
+	conf.queue_size = RIG_QUEUE_SIZE;
 	conf.attach = RTE_VDUSE_ATTACH_NONE;
 	return conf;
 }
@@ -176,7 +176,7 @@ node_rig_teardown(void **state)
 	unsigned int i;
 
 	for (i = 0; i < RIG_CONTAINERS; i++)
-		if (r->drivers[i].bench.dev != NULL)
+		if (r->drivers[i].rig.dev != NULL)
 			node_rig_undrive(r, i);
 	while (node_rig_get_wire(r, &frame))
 		;
@@ -192,18 +192,18 @@ void
 node_rig_drive(struct node_rig *r, unsigned int n, uint64_t features)
 {
 	struct rig_driver *d = &r->drivers[n];
-	struct bench_conf conf = { .features = features };
+	struct rig_conf conf = { .features = features };
 	struct mock_desc desc = { .len = BUFFER, .write = true };
 	unsigned int i;
 
 	snprintf(d->name, sizeof(d->name), "c%u", n + 1);
 	conf.name = d->name;
-	bench_take(&d->bench, &conf, node_find_container(r->node, d->name)->net);
-	bench_drive(&d->bench);
+	rig_take(&d->rig, &conf, node_find_container(r->node, d->name)->net);
+	rig_drive(&d->rig);
 	d->sent = 0;
 	for (i = 0; i < BUFFERS; i++) {
 		desc.iova = RECEIVING + i * BUFFER;
-		assert_int_equal(mock_vq_add(bench_rx(&d->bench), &desc, 1,
+		assert_int_equal(mock_vq_add(rig_rx(&d->rig), &desc, 1,
 						 (void *)(uintptr_t)desc.iova),
 				0);
 	}
@@ -214,9 +214,9 @@ node_rig_undrive(struct node_rig *r, unsigned int n)
 {
 	struct rig_driver *d = &r->drivers[n];
 
-	assert_int_equal(fk_reset(d->bench.dev), 0);
-	bench_give_back(&d->bench);
-	d->bench.dev = NULL;
+	assert_int_equal(fk_reset(d->rig.dev), 0);
+	rig_give_back(&d->rig);
+	d->rig.dev = NULL;
 }
 
 struct rig_bytes
@@ -243,20 +243,20 @@ node_rig_send_hdr(struct node_rig *r, unsigned int n, const void *hdr, const str
 {
 	struct rig_driver *d = &r->drivers[n];
 	const struct mock_desc desc = { .iova = SENDING + d->sent++ % BUFFERS * BUFFER,
-		.len = BENCH_HDR_LEN + f->len };
+		.len = RIG_HDR_LEN + f->len };
 	struct mock_used used;
 
-	while (mock_vq_get(bench_tx(&d->bench), &used))
+	while (mock_vq_get(rig_tx(&d->rig), &used))
 		;
-	guest_write(&d->bench.guest, desc.iova, hdr, BENCH_HDR_LEN);
-	guest_write(&d->bench.guest, desc.iova + BENCH_HDR_LEN, f->data, f->len);
-	assert_int_equal(mock_vq_add(bench_tx(&d->bench), &desc, 1, NULL), 0);
+	guest_write(&d->rig.guest, desc.iova, hdr, RIG_HDR_LEN);
+	guest_write(&d->rig.guest, desc.iova + RIG_HDR_LEN, f->data, f->len);
+	assert_int_equal(mock_vq_add(rig_tx(&d->rig), &desc, 1, NULL), 0);
 }
 
 void
 node_rig_send(struct node_rig *r, unsigned int n, const struct rig_bytes *frame)
 {
-	const uint8_t hdr[BENCH_HDR_LEN] = { 0 };
+	const uint8_t hdr[RIG_HDR_LEN] = { 0 };
 
 	node_rig_send_hdr(r, n, hdr, frame);
 }
@@ -283,25 +283,25 @@ node_rig_run(struct node_rig *r)
 	for (round = 0; round < 4; round++) {
 		node_poll(r->node);
 		for (i = 0; i < RIG_CONTAINERS; i++)
-			if (r->drivers[i].bench.dev != NULL)
-				bench_settle_misses(&r->drivers[i].bench);
+			if (r->drivers[i].rig.dev != NULL)
+				rig_settle_misses(&r->drivers[i].rig);
 	}
 }
 
 bool
 node_rig_get(struct node_rig *r, unsigned int n, struct rig_bytes *frame)
 {
-	struct bench *b = &r->drivers[n].bench;
+	struct rig *b = &r->drivers[n].rig;
 	struct mock_desc desc = { .len = BUFFER, .write = true };
 	struct mock_used used;
 
-	if (!mock_vq_get(bench_rx(b), &used))
+	if (!mock_vq_get(rig_rx(b), &used))
 		return false;
 	desc.iova = (uintptr_t)used.cookie;
-	frame->len = used.len - BENCH_HDR_LEN;
+	frame->len = used.len - RIG_HDR_LEN;
 	assert_true(frame->len <= sizeof(frame->data));
-	guest_read(&b->guest, desc.iova + BENCH_HDR_LEN, frame->data, frame->len);
-	assert_int_equal(mock_vq_add(bench_rx(b), &desc, 1, used.cookie), 0);
+	guest_read(&b->guest, desc.iova + RIG_HDR_LEN, frame->data, frame->len);
+	assert_int_equal(mock_vq_add(rig_rx(b), &desc, 1, used.cookie), 0);
 	return true;
 }
 
@@ -353,7 +353,7 @@ node_rig_expect_none(struct node_rig *r)
 	unsigned int i;
 
 	for (i = 0; i < RIG_CONTAINERS; i++)
-		if (r->drivers[i].bench.dev != NULL)
+		if (r->drivers[i].rig.dev != NULL)
 			assert_false(node_rig_get(r, i, &got));
 	assert_false(node_rig_get_wire(r, &got));
 }

@@ -7,13 +7,13 @@
  * with a driver that the test plays.
  */
 
-#include "bench.h"
 #include "node_priv.h"
+#include "rig.h"
 
 #define RIG_CONTAINERS 3
 
 struct rig_driver {
-	struct bench bench;
+	struct rig rig;
 	char name[8];
 	uint64_t iova; /* of the next frame that it sends */
 	unsigned int sent;

@@ -13,8 +13,7 @@
 #define TABLE_SIZE 16384
 
 void
-owner_begin(struct owner *o, const char *name, const struct bench_variant *variant,
-		uint64_t features)
+owner_begin(struct owner *o, const char *name, const struct rig_variant *variant, uint64_t features)
 {
 	memset(o, 0, sizeof(*o));
 	guest_init(&o->guest);
@@ -27,8 +26,8 @@ owner_begin(struct owner *o, const char *name, const struct bench_variant *varia
 		      (variant->packed ? BIT(VIRTIO_F_RING_PACKED) : 0) |
 		      (variant->event_idx ? BIT(VIRTIO_RING_F_EVENT_IDX) : 0) |
 		      (variant->indirect ? BIT(VIRTIO_RING_F_INDIRECT_DESC) : 0);
-	assert_int_equal(fk_set_status(o->dev, BENCH_ACK), 0);
-	assert_int_equal(fk_set_status(o->dev, BENCH_DRIVER), 0);
+	assert_int_equal(fk_set_status(o->dev, RIG_ACK), 0);
+	assert_int_equal(fk_set_status(o->dev, RIG_DRIVER), 0);
 	fk_set_features(o->dev, o->features);
 }
 
@@ -55,12 +54,12 @@ owner_ring(struct owner *o)
 }
 
 void
-owner_up(struct owner *o, const char *name, const struct bench_variant *variant, uint64_t features)
+owner_up(struct owner *o, const char *name, const struct rig_variant *variant, uint64_t features)
 {
 	owner_begin(o, name, variant, features);
-	assert_int_equal(fk_set_status(o->dev, BENCH_FEATURES_OK), 0);
+	assert_int_equal(fk_set_status(o->dev, RIG_FEATURES_OK), 0);
 	owner_ring(o);
-	assert_int_equal(fk_set_status(o->dev, BENCH_DRIVER_OK), 0);
+	assert_int_equal(fk_set_status(o->dev, RIG_DRIVER_OK), 0);
 }
 
 void

@@ -2,7 +2,7 @@
 #ifndef OWNER_H
 #define OWNER_H
 
-#include "bench.h"
+#include "rig.h"
 
 /*
  * A device of any type with one virtqueue, of whoever created it, on the fake kernel: its
@@ -17,11 +17,11 @@ struct owner {
 };
 
 /* The driver comes, up to DRIVER_OK, and takes these features and the variant's. */
-void owner_up(struct owner *o, const char *name, const struct bench_variant *variant,
+void owner_up(struct owner *o, const char *name, const struct rig_variant *variant,
 		uint64_t features);
 
 /* The same up to DRIVER: the features are set. */
-void owner_begin(struct owner *o, const char *name, const struct bench_variant *variant,
+void owner_begin(struct owner *o, const char *name, const struct rig_variant *variant,
 		uint64_t features);
 
 /* The driver resets the device, which is to be destroyed then, and is gone. */

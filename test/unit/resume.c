@@ -12,17 +12,17 @@
 char resume_dir[64];
 
 void
-resume_up(struct bench *b, struct bench_conf *conf)
+resume_up(struct rig *b, struct rig_conf *conf)
 {
 	strcpy(resume_dir, "/dev/shm/resume.XXXXXX");
 	assert_non_null(mkdtemp(resume_dir));
 	conf->state_dir = resume_dir;
-	bench_up(b, conf);
+	rig_up(b, conf);
 }
 
 /* As by a kill: the descriptor is closed, and nothing is said to anybody. */
 void
-resume_die(struct bench *b)
+resume_die(struct rig *b)
 {
 	struct rte_vduse_dev *dev = b->net->dev;
 
@@ -47,7 +47,7 @@ resume_conf(void)
 }
 
 void
-resume_again(struct bench *b)
+resume_again(struct rig *b)
 {
 	const struct rte_vduse_net_conf conf = resume_conf();
 
@@ -56,7 +56,7 @@ resume_again(struct bench *b)
 }
 
 void
-resume_wait(struct bench *b, bool (*is)(struct bench *b))
+resume_wait(struct rig *b, bool (*is)(struct rig *b))
 {
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
@@ -66,21 +66,21 @@ resume_wait(struct bench *b, bool (*is)(struct bench *b))
 }
 
 bool
-resume_is_started(struct bench *b)
+resume_is_started(struct rig *b)
 {
-	return bench_info(b).dev.started;
+	return rig_info(b).dev.started;
 }
 
 /* Recovery is another thread's: the device starts first, then its queues. */
 bool
-resume_is_served(struct bench *b)
+resume_is_served(struct rig *b)
 {
-	return resume_is_started(b) && bench_is_served(b, 0) && bench_is_served(b, 1);
+	return resume_is_started(b) && rig_is_served(b, 0) && rig_is_served(b, 1);
 }
 
 void
-resume_down(struct bench *b)
+resume_down(struct rig *b)
 {
-	bench_down(b);
+	rig_down(b);
 	assert_int_equal(rmdir(resume_dir), 0);
 }

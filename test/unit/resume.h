@@ -4,27 +4,27 @@
 
 /* A device whose process ends without a word, and the one that goes on by its state file. */
 
-#include "bench.h"
+#include "rig.h"
 
 /* The folder of the state file, from resume_up() on. */
 extern char resume_dir[64];
 
-void resume_up(struct bench *b, struct bench_conf *conf);
+void resume_up(struct rig *b, struct rig_conf *conf);
 
 /* As by a kill: the descriptor is closed, and nothing is said to anybody. */
-void resume_die(struct bench *b);
+void resume_die(struct rig *b);
 
 struct rte_vduse_net_conf resume_conf(void);
 
-void resume_again(struct bench *b);
+void resume_again(struct rig *b);
 
-void resume_wait(struct bench *b, bool (*is)(struct bench *b));
+void resume_wait(struct rig *b, bool (*is)(struct rig *b));
 
-bool resume_is_started(struct bench *b);
+bool resume_is_started(struct rig *b);
 
 /* Recovery is another thread's: the device starts first, then its queues. */
-bool resume_is_served(struct bench *b);
+bool resume_is_served(struct rig *b);
 
-void resume_down(struct bench *b);
+void resume_down(struct rig *b);
 
 #endif /* RESUME_H */

@@ -88,7 +88,7 @@ takeover_create(struct rte_vduse_net **net, bool takeover, bool keep)
 		.dev.tuning.msg_timeout = -1,
 		.dev.name = "unit",
 		.queue_pairs = 1,
-		.dev.queue_size = BENCH_QUEUE_SIZE,
+		.dev.queue_size = RIG_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 		.dev.takeover = takeover,

@@ -7,8 +7,8 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
-#include "bench.h"
 #include "life/handover_msg.h"
+#include "rig.h"
 
 /*
  * The socket where a device changes hands, for tests that play one of the two processes. poll(2)

@@ -13,15 +13,15 @@
 
 #include <linux/virtio_ids.h>
 
-#include "bench.h"
 #include "os/netlink.h"
+#include "rig.h"
 
 static const struct rte_vduse_net_conf good_conf = {
 	.dev.adopt_fd = -1,
 	.dev.tuning.msg_timeout = -1,
 	.dev.name = "unit",
 	.queue_pairs = 1,
-	.dev.queue_size = BENCH_QUEUE_SIZE,
+	.dev.queue_size = RIG_QUEUE_SIZE,
 	.mac = { { 2, 0, 0, 0, 0, 1 } },
 	.mtu = 1500,
 };
@@ -30,7 +30,7 @@ static const struct rte_vduse_net_conf good_conf = {
 static struct fk_dev *
 foreign_create(bool attached)
 {
-	struct vduse_abi_vq_setup vq = { .max_size = BENCH_QUEUE_SIZE };
+	struct vduse_abi_vq_setup vq = { .max_size = RIG_QUEUE_SIZE };
 	struct vduse_abi_create *config;
 	struct rte_vduse_net *net;
 	struct fk_dev *dev;
@@ -87,16 +87,16 @@ adopt(int fd)
 static void
 adopted_run(struct rte_vduse_net *net)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct fk_ledger left;
-	struct bench b;
+	struct rig b;
 
 	unit_assert_logged_once("unit: adopted");
-	bench_take(&b, &conf, net);
-	bench_drive(&b);
-	bench_assert_traffic(&b);
+	rig_take(&b, &conf, net);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
 	assert_int_equal(fk_reset(b.dev), 0);
-	bench_destroy(&b);
+	rig_destroy(&b);
 	fk_ledger(&left);
 	assert_int_equal(left.fds + left.maps + left.errors, 0);
 	assert_int_equal(left.devices, 1);
@@ -239,11 +239,11 @@ test_in_use(void **state)
 
 /* The process before: serves the driver that stays. */
 static void
-before_up(struct bench *b, const struct bench_conf *conf)
+before_up(struct rig *b, const struct rig_conf *conf)
 {
 	foreign_create(true);
-	bench_take(b, conf, adopt(-1));
-	bench_drive(b);
+	rig_take(b, conf, adopt(-1));
+	rig_drive(b);
 }
 
 /*
@@ -251,7 +251,7 @@ before_up(struct bench *b, const struct bench_conf *conf)
  * the driver's rings are as they were.
  */
 static void
-before_dies(struct bench *b)
+before_dies(struct rig *b)
 {
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
 	b->net = NULL;
@@ -260,7 +260,7 @@ before_dies(struct bench *b)
 
 /* Its successor looks at the rings on the control thread. */
 static bool
-wait_for(struct bench *b, bool (*reached)(struct bench *b))
+wait_for(struct rig *b, bool (*reached)(struct rig *b))
 {
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
@@ -270,90 +270,90 @@ wait_for(struct bench *b, bool (*reached)(struct bench *b))
 }
 
 static bool
-is_started(struct bench *b)
+is_started(struct rig *b)
 {
-	return bench_info(b).dev.started;
+	return rig_info(b).dev.started;
 }
 
 /* The device starts first, then its queues. */
 static bool
-is_served(struct bench *b)
+is_served(struct rig *b)
 {
-	return is_started(b) && bench_is_served(b, 0) && bench_is_served(b, 1);
+	return is_started(b) && rig_is_served(b, 0) && rig_is_served(b, 1);
 }
 
 static bool
-is_broken(struct bench *b)
+is_broken(struct rig *b)
 {
-	return bench_info(b).dev.broken;
+	return rig_info(b).dev.broken;
 }
 
 static void
-transmit(struct bench *b, unsigned int from, unsigned int to)
+transmit(struct rig *b, unsigned int from, unsigned int to)
 {
 	struct mock_used used;
 	struct rte_mbuf *m;
 	unsigned int i;
 
 	for (i = from; i < to; i++) {
-		m = bench_dequeue(b);
+		m = rig_dequeue(b);
 		assert_non_null(m);
-		bench_mbuf_check(m, i, 60);
+		rig_mbuf_check(m, i, 60);
 		rte_pktmbuf_free(m);
-		assert_true(mock_vq_get(bench_tx(b), &used));
+		assert_true(mock_vq_get(rig_tx(b), &used));
 	}
 }
 
 /* n frames, of which some were taken before and some while nobody was there. */
 static void
-continue_run(const struct bench_conf *conf, unsigned int n)
+continue_run(const struct rig_conf *conf, unsigned int n)
 {
 	struct mock_used used;
-	struct bench b;
+	struct rig b;
 	unsigned int i, irqs;
 
 	before_up(&b, conf);
 	for (i = 0; i < n; i++) {
-		bench_send(&b, BENCH_BUFFERS + 256 * i, i, 60);
-		bench_offer(&b, BENCH_BUFFERS + (1ull << 20) + 256 * i, 256);
+		rig_send(&b, RIG_BUFFERS + 256 * i, i, 60);
+		rig_offer(&b, RIG_BUFFERS + (1ull << 20) + 256 * i, 256);
 	}
 	transmit(&b, 0, n / 2);
 	for (i = 0; i < n / 2; i++) {
-		assert_int_equal(bench_enqueue(&b, bench_mbuf(i, 60, 60)), 1);
-		assert_true(mock_vq_get(bench_rx(&b), &used));
+		assert_int_equal(rig_enqueue(&b, rig_mbuf(i, 60, 60)), 1);
+		assert_true(mock_vq_get(rig_rx(&b), &used));
 	}
 	before_dies(&b);
-	bench_send(&b, BENCH_BUFFERS + 256 * n, n, 60);
+	rig_send(&b, RIG_BUFFERS + 256 * n, n, 60);
 	irqs = fk_irqs(b.dev, 1);
 	b.net = adopt(-1);
 	assert_true(wait_for(&b, is_served));
 	assert_int_equal(rte_vduse_net_set_link(b.net, true), 0);
-	assert_int_equal(bench_info(&b).dev.driver_features, bench_features(conf));
+	assert_int_equal(rig_info(&b).dev.driver_features, rig_features(conf));
 	transmit(&b, n / 2, n + 1);
-	assert_null(bench_dequeue(&b));
+	assert_null(rig_dequeue(&b));
 	/* the driver may have missed a call of the one before */
 	assert_true(fk_irqs(b.dev, 1) > irqs);
 	for (i = n / 2; i < n; i++) {
-		assert_int_equal(bench_enqueue(&b, bench_mbuf(i, 60, 60)), 1);
-		assert_true(mock_vq_get(bench_rx(&b), &used));
-		assert_int_equal(used.len, BENCH_HDR_LEN + 60);
+		assert_int_equal(rig_enqueue(&b, rig_mbuf(i, 60, 60)), 1);
+		assert_true(mock_vq_get(rig_rx(&b), &used));
+		assert_int_equal(used.len, RIG_HDR_LEN + 60);
 	}
-	assert_int_equal(bench_enqueue(&b, bench_mbuf(0, 60, 60)), 0);
+	assert_int_equal(rig_enqueue(&b, rig_mbuf(0, 60, 60)), 0);
 	assert_int_equal(unit_log_count("ERR"), 0);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 	foreign_destroy();
 }
 
 static void
 test_continue_split(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	unsigned int v;
 
 	(void)state;
 	for (v = 0; v < 8; v++) {
-		conf.variant = bench_variants[v];
+		conf.variant = rig_variants[v];
 		conf.start = 0;
 		continue_run(&conf, 100);
 		/* round the end of the index */
@@ -366,24 +366,24 @@ test_continue_split(void **state)
 static void
 test_continue_unmapped(void **state)
 {
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 
 	(void)state;
 	before_up(&b, &conf);
-	bench_send(&b, BENCH_BUFFERS, 0, 60);
+	rig_send(&b, RIG_BUFFERS, 0, 60);
 	transmit(&b, 0, 1);
 	before_dies(&b);
-	bench_send(&b, BENCH_BUFFERS + 256, 1, 60);
+	rig_send(&b, RIG_BUFFERS + 256, 1, 60);
 	fk_unmap_all(b.dev);
 	b.net = adopt(-1);
 	assert_true(wait_for(&b, is_started));
-	assert_null(bench_dequeue(&b));
+	assert_null(rig_dequeue(&b));
 	guest_map(&b.guest, b.dev);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
 	transmit(&b, 1, 2);
-	assert_null(bench_dequeue(&b));
-	bench_down(&b);
+	assert_null(rig_dequeue(&b));
+	rig_down(&b);
 	foreign_destroy();
 }
 
@@ -391,17 +391,17 @@ test_continue_unmapped(void **state)
 static void
 test_continue_packed_unused(void **state)
 {
-	const struct bench_conf conf = { .variant.packed = true };
-	struct bench b;
+	const struct rig_conf conf = { .variant.packed = true };
+	struct rig b;
 
 	(void)state;
 	before_up(&b, &conf);
 	before_dies(&b);
-	bench_send(&b, BENCH_BUFFERS, 0, 60);
+	rig_send(&b, RIG_BUFFERS, 0, 60);
 	b.net = adopt(-1);
 	assert_true(wait_for(&b, is_served));
 	transmit(&b, 0, 1);
-	bench_down(&b);
+	rig_down(&b);
 	foreign_destroy();
 }
 
@@ -409,26 +409,26 @@ test_continue_packed_unused(void **state)
 static void
 test_packed_used(void **state)
 {
-	const struct bench_conf conf = { .variant.packed = true };
-	struct bench b;
+	const struct rig_conf conf = { .variant.packed = true };
+	struct rig b;
 
 	(void)state;
 	before_up(&b, &conf);
-	bench_send(&b, BENCH_BUFFERS, 0, 60);
+	rig_send(&b, RIG_BUFFERS, 0, 60);
 	transmit(&b, 0, 1);
 	before_dies(&b);
-	bench_send(&b, BENCH_BUFFERS, 1, 60);
+	rig_send(&b, RIG_BUFFERS, 1, 60);
 	b.net = adopt(-1);
 	assert_true(wait_for(&b, is_broken));
-	assert_null(bench_dequeue(&b));
+	assert_null(rig_dequeue(&b));
 	/* answered behind what the control thread logs */
 	assert_int_equal(fk_reset(b.dev), 0);
 	unit_assert_logged_once("adopted");
 	unit_assert_logged_once("reset");
 	assert_int_equal(unit_log_count("\n"), 2);
-	bench_drive(&b);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 	foreign_destroy();
 }
 

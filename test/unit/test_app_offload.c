@@ -19,7 +19,7 @@
 #include <rte_mbuf.h>
 
 #include "filter.h"
-#include "offload_bench.h"
+#include "offload_rig.h"
 
 #define CHAINS RTE_ETH_TX_OFFLOAD_MULTI_SEGS
 #define TCP    IPPROTO_TCP
@@ -94,15 +94,15 @@ run_and_compare(const struct ref *r, const uint16_t *cut)
 	uint32_t i;
 
 	/* what the receiving port told is heeded in turns, and where nothing else can tell */
-	bench.offload.lengths = !bench.offload.lengths || r->link == REF_NO_NAME;
-	assert_int_equal(bench_run(bench_receive(r, cut)), 0);
-	if (bench.n != ref_segments(r))
-		fail_msg("%s, %u bytes: %u frames, not %u", r->name, r->payload, bench.n,
+	rig.offload.lengths = !rig.offload.lengths || r->link == REF_NO_NAME;
+	assert_int_equal(rig_run(rig_receive(r, cut)), 0);
+	if (rig.n != ref_segments(r))
+		fail_msg("%s, %u bytes: %u frames, not %u", r->name, r->payload, rig.n,
 				ref_segments(r));
-	for (i = 0; i < bench.n; i++) {
-		bench_expect(r->name, i, want, ref_segment(r, i, want));
-		assert_false(offload_wanted(bench.frames[i]->ol_flags));
-		assert_int_equal(bench.frames[i]->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK, 0);
+	for (i = 0; i < rig.n; i++) {
+		rig_expect(r->name, i, want, ref_segment(r, i, want));
+		assert_false(offload_wanted(rig.frames[i]->ol_flags));
+		assert_int_equal(rig.frames[i]->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK, 0);
 	}
 }
 
@@ -114,18 +114,18 @@ checksums_are_completed(void **state)
 	struct ref r;
 
 	(void)state;
-	bench_egress(CHAINS);
+	rig_egress(CHAINS);
 	for (k = 0; k < RTE_DIM(kinds); k++) {
 		for (s = 0; s < RTE_DIM(sizes); s++) {
 			for (c = 0; c < RTE_DIM(cuts); c++) {
 				r = kinds[k];
 				r.payload = sizes[s];
 				run_and_compare(&r, cuts[c]);
-				bench_clear();
+				rig_clear();
 			}
 		}
 	}
-	assert_int_equal(bench.egress.prepared, 0);
+	assert_int_equal(rig.egress.prepared, 0);
 }
 
 static void
@@ -136,13 +136,13 @@ sctp_gets_its_crc(void **state)
 	unsigned int c, s;
 
 	(void)state;
-	bench_egress(CHAINS);
+	rig_egress(CHAINS);
 	for (s = 0; s < 2 * RTE_DIM(sizes); s++) {
 		for (c = 0; c < RTE_DIM(cuts); c++) {
 			r.ipv6 = s % 2;
 			r.payload = sizes[s / 2];
 			run_and_compare(&r, cuts[c]);
-			bench_clear();
+			rig_clear();
 		}
 	}
 }
@@ -156,7 +156,7 @@ a_sum_of_zero_is_sent_as_ones(void **state)
 	uint16_t sum;
 
 	(void)state;
-	bench_egress(0);
+	rig_egress(0);
 	for (i = 0; i < 4; i++) {
 		r.proto = i < 2 ? UDP : TCP;
 		r.ipv6 = i % 2;
@@ -170,7 +170,7 @@ a_sum_of_zero_is_sent_as_ones(void **state)
 		assert_int_equal(want[l4], r.proto == UDP ? 0xff : 0);
 		assert_int_equal(want[l4 + 1], r.proto == UDP ? 0xff : 0);
 		run_and_compare(&r, NULL);
-		bench_clear();
+		rig_clear();
 	}
 }
 
@@ -186,7 +186,7 @@ cut_all(uint64_t egress)
 	unsigned int c, k, s;
 	struct ref r;
 
-	bench_egress(egress);
+	rig_egress(egress);
 	for (k = 0; k < RTE_DIM(kinds); k++) {
 		for (s = 0; s < RTE_DIM(sizes); s++) {
 			for (c = 0; c < RTE_DIM(cuts); c++) {
@@ -197,7 +197,7 @@ cut_all(uint64_t egress)
 					continue;
 				r.tcp_flags = ACK | PSH | (c % 2 ? FIN : 0) | (s % 2 ? CWR : 0);
 				run_and_compare(&r, cuts[c]);
-				bench_clear();
+				rig_clear();
 			}
 		}
 	}
@@ -244,14 +244,14 @@ gso_serves_what_it_can(void **state)
 
 	(void)state;
 	for (i = 0; i < RTE_DIM(cases); i++) {
-		bench_egress(CHAINS);
+		rig_egress(CHAINS);
 		run_and_compare(&cases[i].r, NULL);
-		assert_int_equal(rte_mempool_in_use_count(bench.indirect) != 0, cases[i].gso);
-		bench_clear();
-		bench_egress(0);
+		assert_int_equal(rte_mempool_in_use_count(rig.indirect) != 0, cases[i].gso);
+		rig_clear();
+		rig_egress(0);
 		run_and_compare(&cases[i].r, NULL);
-		assert_int_equal(rte_mempool_in_use_count(bench.indirect), 0);
-		bench_clear();
+		assert_int_equal(rte_mempool_in_use_count(rig.indirect), 0);
+		rig_clear();
 	}
 }
 
@@ -262,15 +262,15 @@ a_short_frame_is_not_cut(void **state)
 	struct ref r = { "one piece", TCP, .payload = 1000, .mss = 1000 };
 
 	(void)state;
-	bench_egress(CHAINS);
+	rig_egress(CHAINS);
 	run_and_compare(&r, NULL);
-	assert_int_equal(bench.n, 1);
-	bench_clear();
-	bench_egress(RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO);
-	assert_int_equal(bench_run(bench_receive(&r, NULL)), 0);
-	assert_true(bench.frames[0]->ol_flags & RTE_MBUF_F_TX_TCP_CKSUM);
-	assert_false(bench.frames[0]->ol_flags & RTE_MBUF_F_TX_TCP_SEG);
-	bench_clear();
+	assert_int_equal(rig.n, 1);
+	rig_clear();
+	rig_egress(RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO);
+	assert_int_equal(rig_run(rig_receive(&r, NULL)), 0);
+	assert_true(rig.frames[0]->ol_flags & RTE_MBUF_F_TX_TCP_CKSUM);
+	assert_false(rig.frames[0]->ol_flags & RTE_MBUF_F_TX_TCP_SEG);
+	rig_clear();
 }
 
 /* A NIC's LRO: the checksum is right, and no flag says it is missing. */
@@ -282,15 +282,15 @@ merged_frames_are_cut_too(void **state)
 	uint32_t i;
 
 	(void)state;
-	bench_egress(0);
-	m = bench_mbuf(want, ref_whole(&r, 0, want), NULL);
+	rig_egress(0);
+	m = rig_mbuf(want, ref_whole(&r, 0, want), NULL);
 	m->ol_flags = RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 	m->tso_segsz = r.mss;
-	assert_int_equal(bench_run(m), 0);
-	assert_int_equal(bench.n, 4);
-	for (i = 0; i < bench.n; i++)
-		bench_expect(r.name, i, want, ref_segment(&r, i, want));
-	bench_clear();
+	assert_int_equal(rig_run(m), 0);
+	assert_int_equal(rig.n, 4);
+	for (i = 0; i < rig.n; i++)
+		rig_expect(r.name, i, want, ref_segment(&r, i, want));
+	rig_clear();
 }
 
 /* Frames that others hold too are not written to. */
@@ -303,20 +303,20 @@ shared_frames_are_copied(void **state)
 	uint32_t len;
 
 	(void)state;
-	bench_egress(0);
-	m = bench_receive(&r, NULL);
+	rig_egress(0);
+	m = rig_receive(&r, NULL);
 	len = m->pkt_len;
 	memcpy(before, rte_pktmbuf_mtod(m, void *), len);
-	clone = rte_pktmbuf_clone(m, bench.indirect);
+	clone = rte_pktmbuf_clone(m, rig.indirect);
 	assert_non_null(clone);
-	assert_int_equal(bench_run(clone), 0);
+	assert_int_equal(rig_run(clone), 0);
 	rte_mbuf_refcnt_update(m, 1);
-	assert_int_equal(bench_run(m), 0);
+	assert_int_equal(rig_run(m), 0);
 	assert_memory_equal(before, rte_pktmbuf_mtod(m, void *), len);
 	rte_pktmbuf_free(m);
-	bench_expect(r.name, 0, want, ref_segment(&r, 0, want));
-	bench_expect(r.name, 1, want, ref_segment(&r, 0, want));
-	bench_clear();
+	rig_expect(r.name, 0, want, ref_segment(&r, 0, want));
+	rig_expect(r.name, 1, want, ref_segment(&r, 0, want));
+	rig_clear();
 }
 
 #define CKSUMS                                                         \
@@ -397,16 +397,16 @@ the_egress_is_asked(void **state)
 		r = asked[i].r;
 		r.payload = 65000;
 		for (c = 0; c < RTE_DIM(cuts); c++) {
-			bench_egress(asked[i].capa | CHAINS);
-			assert_int_equal(bench_run(bench_receive(&r, cuts[c])), 0);
-			assert_int_equal(bench.egress.prepared, 1);
-			assert_int_equal(bench.n, 1);
-			bench_expect(r.name, 0, want, ref_whole(&r, 0x1bad, want));
-			if (bench.frames[0]->ol_flags != asked[i].flags)
-				fail_msg("%s: flags %lx, not %lx", r.name,
-						bench.frames[0]->ol_flags, asked[i].flags);
-			expect_lengths(&r, bench.frames[0]);
-			bench_clear();
+			rig_egress(asked[i].capa | CHAINS);
+			assert_int_equal(rig_run(rig_receive(&r, cuts[c])), 0);
+			assert_int_equal(rig.egress.prepared, 1);
+			assert_int_equal(rig.n, 1);
+			rig_expect(r.name, 0, want, ref_whole(&r, 0x1bad, want));
+			if (rig.frames[0]->ol_flags != asked[i].flags)
+				fail_msg("%s: flags %lx, not %lx", r.name, rig.frames[0]->ol_flags,
+						asked[i].flags);
+			expect_lengths(&r, rig.frames[0]);
+			rig_clear();
 		}
 	}
 }
@@ -425,26 +425,26 @@ what_the_egress_cannot_is_done_here(void **state)
 		for (bit = 0; bit < 64; bit++) {
 			if ((asked[i].capa & RTE_BIT64(bit)) == 0)
 				continue;
-			bench_egress((asked[i].capa & ~RTE_BIT64(bit)) | CHAINS);
+			rig_egress((asked[i].capa & ~RTE_BIT64(bit)) | CHAINS);
 			if (r.mss != 0)
-				bench.egress.refuse = 1000; /* checksums of the segments */
+				rig.egress.refuse = 1000; /* checksums of the segments */
 			run_and_compare(&r, cuts[i % RTE_DIM(cuts)]);
-			bench_clear();
+			rig_clear();
 		}
-		bench_egress(asked[i].capa);
-		bench.egress.refuse = 1000;
+		rig_egress(asked[i].capa);
+		rig.egress.refuse = 1000;
 		run_and_compare(&r, cuts[i % RTE_DIM(cuts)]);
-		assert_true(bench.egress.prepared >= 1);
-		bench_clear();
+		assert_true(rig.egress.prepared >= 1);
+		rig_clear();
 	}
 	/* The next frame is asked for again: a driver may have come that takes it. */
-	bench_egress(CKSUMS | TSOS | CHAINS);
-	bench.egress.refuse = 1;
+	rig_egress(CKSUMS | TSOS | CHAINS);
+	rig.egress.refuse = 1;
 	r = (struct ref){ "again", TCP, .payload = 3000, .mss = 1000 };
 	for (k = 0; k < 2; k++) {
-		assert_int_equal(bench_run(bench_receive(&r, NULL)), 0);
-		assert_int_equal(bench.n, k == 0 ? 3 : 1);
-		bench_clear();
+		assert_int_equal(rig_run(rig_receive(&r, NULL)), 0);
+		assert_int_equal(rig.n, k == 0 ? 3 : 1);
+		rig_clear();
 	}
 }
 
@@ -458,13 +458,13 @@ the_egress_is_not_asked_for_too_many_buffers(void **state)
 	(void)state;
 	for (pieces = 1; pieces < 6; pieces++) {
 		r.payload = 2048 * pieces - 54;
-		bench_egress(CKSUMS | TSOS | CHAINS);
-		bench.offload.tso_segs = 3;
-		assert_int_equal(bench_run(bench_receive(&r, cuts[3])), 0);
-		assert_int_equal(bench.n, pieces <= 3 ? 1 : ref_segments(&r));
-		bench_clear();
+		rig_egress(CKSUMS | TSOS | CHAINS);
+		rig.offload.tso_segs = 3;
+		assert_int_equal(rig_run(rig_receive(&r, cuts[3])), 0);
+		assert_int_equal(rig.n, pieces <= 3 ? 1 : ref_segments(&r));
+		rig_clear();
 	}
-	bench.offload.tso_segs = 0;
+	rig.offload.tso_segs = 0;
 }
 
 /* Checksums by the egress, but no segmentation: each segment asks for its checksum. */
@@ -483,22 +483,22 @@ segments_ask_for_their_checksums(void **state)
 	for (k = 0; k < 2 * RTE_DIM(rs); k++) {
 		const struct ref *r = &rs[k / 2];
 
-		bench_egress(CKSUMS | (k % 2 ? CHAINS : 0));
-		assert_int_equal(bench_run(bench_receive(r, NULL)), 0);
-		assert_int_equal(bench.n, ref_segments(r));
-		assert_int_equal(bench.egress.prepared, bench.n);
-		for (i = 0; i < bench.n; i++) {
+		rig_egress(CKSUMS | (k % 2 ? CHAINS : 0));
+		assert_int_equal(rig_run(rig_receive(r, NULL)), 0);
+		assert_int_equal(rig.n, ref_segments(r));
+		assert_int_equal(rig.egress.prepared, rig.n);
+		for (i = 0; i < rig.n; i++) {
 			len = ref_segment(r, i, want);
 			field = 14 + (r->ipv6 ? 40 : 20) + (r->proto == TCP ? 16 : 6);
 			want[field] = 0x1b; /* as it came: the egress writes it */
 			want[field + 1] = 0xad;
-			bench_expect(r->name, i, want, len);
-			assert_int_equal(bench.frames[i]->ol_flags,
+			rig_expect(r->name, i, want, len);
+			assert_int_equal(rig.frames[i]->ol_flags,
 					(r->ipv6 ? V6 : V4) |
 							(r->proto == TCP ? RTE_MBUF_F_TX_TCP_CKSUM
 									 : RTE_MBUF_F_TX_UDP_CKSUM));
 		}
-		bench_clear();
+		rig_clear();
 	}
 }
 
@@ -509,15 +509,15 @@ extension_headers_are_not_left_to_the_egress(void **state)
 	struct ref r = { "destination options", TCP, .ipv6 = true, .ext = REF_OPTIONS };
 
 	(void)state;
-	bench_egress(CKSUMS | TSOS | CHAINS);
+	rig_egress(CKSUMS | TSOS | CHAINS);
 	r.payload = 100;
 	run_and_compare(&r, NULL);
-	bench_clear();
+	rig_clear();
 	r.payload = 5000;
 	r.mss = 1000;
 	run_and_compare(&r, NULL);
-	assert_int_equal(bench.egress.prepared, 0);
-	bench_clear();
+	assert_int_equal(rig.egress.prepared, 0);
+	rig_clear();
 }
 
 /* In front of IP is something with a length, or nobody knows what: ports do not see to it. */
@@ -530,13 +530,13 @@ other_links_are_not_left_to_the_egress(void **state)
 
 	(void)state;
 	for (i = 0; i < 2 * RTE_DIM(links); i++) {
-		bench_egress(CKSUMS | TSOS | CHAINS);
+		rig_egress(CKSUMS | TSOS | CHAINS);
 		r.link = links[i / 2];
 		r.payload = 5000;
 		r.mss = i % 2 ? 1000 : 0;
 		run_and_compare(&r, NULL);
-		assert_int_equal(bench.egress.prepared, 0);
-		bench_clear();
+		assert_int_equal(rig.egress.prepared, 0);
+		rig_clear();
 	}
 }
 
@@ -547,36 +547,36 @@ segments_may_be_chains(void **state)
 	struct ref r = { "long segments", UDP, .payload = 60000, .mss = 9000 };
 
 	(void)state;
-	bench_egress(CHAINS);
+	rig_egress(CHAINS);
 	run_and_compare(&r, NULL);
-	assert_true(bench.frames[0]->nb_segs > 4);
-	bench_clear();
+	assert_true(rig.frames[0]->nb_segs > 4);
+	rig_clear();
 }
 
 int
 main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(checksums_are_completed, bench_fresh),
-		cmocka_unit_test_setup(sctp_gets_its_crc, bench_fresh),
-		cmocka_unit_test_setup(a_sum_of_zero_is_sent_as_ones, bench_fresh),
-		cmocka_unit_test_setup(frames_are_cut_by_copying, bench_fresh),
-		cmocka_unit_test_setup(frames_are_cut_by_gso, bench_fresh),
-		cmocka_unit_test_setup(gso_serves_what_it_can, bench_fresh),
-		cmocka_unit_test_setup(a_short_frame_is_not_cut, bench_fresh),
-		cmocka_unit_test_setup(merged_frames_are_cut_too, bench_fresh),
-		cmocka_unit_test_setup(shared_frames_are_copied, bench_fresh),
-		cmocka_unit_test_setup(the_egress_is_asked, bench_fresh),
-		cmocka_unit_test_setup(what_the_egress_cannot_is_done_here, bench_fresh),
-		cmocka_unit_test_setup(the_egress_is_not_asked_for_too_many_buffers, bench_fresh),
-		cmocka_unit_test_setup(segments_ask_for_their_checksums, bench_fresh),
-		cmocka_unit_test_setup(extension_headers_are_not_left_to_the_egress, bench_fresh),
-		cmocka_unit_test_setup(other_links_are_not_left_to_the_egress, bench_fresh),
-		cmocka_unit_test_setup(segments_may_be_chains, bench_fresh),
+		cmocka_unit_test_setup(checksums_are_completed, rig_fresh),
+		cmocka_unit_test_setup(sctp_gets_its_crc, rig_fresh),
+		cmocka_unit_test_setup(a_sum_of_zero_is_sent_as_ones, rig_fresh),
+		cmocka_unit_test_setup(frames_are_cut_by_copying, rig_fresh),
+		cmocka_unit_test_setup(frames_are_cut_by_gso, rig_fresh),
+		cmocka_unit_test_setup(gso_serves_what_it_can, rig_fresh),
+		cmocka_unit_test_setup(a_short_frame_is_not_cut, rig_fresh),
+		cmocka_unit_test_setup(merged_frames_are_cut_too, rig_fresh),
+		cmocka_unit_test_setup(shared_frames_are_copied, rig_fresh),
+		cmocka_unit_test_setup(the_egress_is_asked, rig_fresh),
+		cmocka_unit_test_setup(what_the_egress_cannot_is_done_here, rig_fresh),
+		cmocka_unit_test_setup(the_egress_is_not_asked_for_too_many_buffers, rig_fresh),
+		cmocka_unit_test_setup(segments_ask_for_their_checksums, rig_fresh),
+		cmocka_unit_test_setup(extension_headers_are_not_left_to_the_egress, rig_fresh),
+		cmocka_unit_test_setup(other_links_are_not_left_to_the_egress, rig_fresh),
+		cmocka_unit_test_setup(segments_may_be_chains, rig_fresh),
 	};
 
 	(void)argc;
-	if (bench_open(argv[0]) != 0)
+	if (rig_open(argv[0]) != 0)
 		return EXIT_FAILURE;
 	return FILTER_RUN("app_offload", tests, NULL, NULL);
 }

@@ -17,7 +17,7 @@
 #include <rte_mbuf.h>
 
 #include "filter.h"
-#include "offload_bench.h"
+#include "offload_rig.h"
 
 #define CHAINS RTE_ETH_TX_OFFLOAD_MULTI_SEGS
 #define TCP    IPPROTO_TCP
@@ -31,11 +31,11 @@ static uint8_t frame[REF_MAX];
 static void
 run_refused(struct rte_mbuf *m, const char *what)
 {
-	int ret = bench_run(m);
+	int ret = rig_run(m);
 
-	if (ret != -EINVAL || bench.n != 0)
-		fail_msg("%s: returned %d, %u frames", what, ret, bench.n);
-	bench_clear();
+	if (ret != -EINVAL || rig.n != 0)
+		fail_msg("%s: returned %d, %u frames", what, ret, rig.n);
+	rig_clear();
 }
 
 /* Flip bits of a frame's headers: at, in the frame, `value` is written. */
@@ -72,9 +72,9 @@ headers_that_lie_are_refused(void **state)
 	struct rte_mbuf *m;
 
 	(void)state;
-	bench_egress(0);
+	rig_egress(0);
 	for (i = 0; i < RTE_DIM(bent); i++) {
-		m = bench_receive(&bent[i].r, NULL);
+		m = rig_receive(&bent[i].r, NULL);
 		*rte_pktmbuf_mtod_offset(m, uint8_t *, bent[i].at) = bent[i].value;
 		run_refused(m, bent[i].what);
 	}
@@ -102,8 +102,8 @@ frames_cut_off_are_refused(void **state)
 		full = ref_whole(&rs[i], 0, frame);
 		for (len = 1; len < full; len++) {
 			for (k = 0; k < 2 * RTE_DIM(egresses); k++) {
-				bench_egress(egresses[k / 2]);
-				m = bench_mbuf(frame, len, k % 2 ? bytes : NULL);
+				rig_egress(egresses[k / 2]);
+				m = rig_mbuf(frame, len, k % 2 ? bytes : NULL);
 				m->packet_type = rs[i].tunnel == REF_VXLAN ? RTE_PTYPE_TUNNEL_VXLAN
 						 : rs[i].tunnel == REF_GENEVE
 								 ? RTE_PTYPE_TUNNEL_GENEVE
@@ -119,7 +119,7 @@ frames_cut_off_are_refused(void **state)
 static void
 run_with_size(const struct ref *r, uint16_t size, const char *what)
 {
-	struct rte_mbuf *m = bench_receive(r, NULL);
+	struct rte_mbuf *m = rig_receive(r, NULL);
 
 	m->ol_flags |= RTE_MBUF_F_RX_LRO;
 	m->tso_segsz = size;
@@ -137,17 +137,17 @@ what_cannot_be_cut_is_refused(void **state)
 
 	(void)state;
 	for (e = 0; e < 2; e++) {
-		bench_egress(egresses[e]);
+		rig_egress(egresses[e]);
 		run_with_size(&tcp, 0, "no segment size");
 		run_with_size(&sctp, 1000, "SCTP");
 		/* GRE with a checksum, with sequence numbers: rte_net takes both for long headers
 		 */
-		m = bench_receive(&gre, NULL);
+		m = rig_receive(&gre, NULL);
 		m->ol_flags |= RTE_MBUF_F_RX_LRO;
 		m->tso_segsz = 1000;
 		*rte_pktmbuf_mtod_offset(m, uint8_t *, 34) = 0x80;
 		run_refused(m, "GRE with a checksum");
-		m = bench_receive(&gre, NULL);
+		m = rig_receive(&gre, NULL);
 		m->ol_flags |= RTE_MBUF_F_RX_LRO;
 		m->tso_segsz = 1000;
 		*rte_pktmbuf_mtod_offset(m, uint8_t *, 34) = 0x10;
@@ -175,21 +175,21 @@ lengths_that_lie_are_refused(void **state)
 	for (i = 0; i < RTE_DIM(rs); i++) {
 		ref_offsets(&rs[i], &at);
 		for (l2 = 0; l2 < 128; l2++) {
-			bench_egress(0);
-			bench.offload.lengths = true;
-			m = bench_receive(&rs[i], NULL);
+			rig_egress(0);
+			rig.offload.lengths = true;
+			m = rig_receive(&rs[i], NULL);
 			m->l2_len = l2;
 			if (l2 != at.ip - at.outer_l4) {
 				run_refused(m, rs[i].name);
 				continue;
 			}
-			assert_int_equal(bench_run(m), 0);
-			bench_clear();
+			assert_int_equal(rig_run(m), 0);
+			rig_clear();
 		}
 	}
 	/* nobody tells: there is no way to know */
-	bench.offload.lengths = false;
-	run_refused(bench_receive(&rs[2], NULL), "no name, and nobody tells");
+	rig.offload.lengths = false;
+	run_refused(rig_receive(&rs[2], NULL), "no name, and nobody tells");
 }
 
 /* The size of the segments is the sender's choice, the work is ours: Linux's own floors. */
@@ -205,20 +205,20 @@ too_many_segments_are_refused(void **state)
 		for (i = 0; i < 4; i++) {
 			r.proto = i % 2 ? UDP : TCP;
 			r.ipv6 = i / 2;
-			bench_egress(egresses[e]);
+			rig_egress(egresses[e]);
 			for (size = 1; size < (r.proto == TCP ? 8 : 508); size++)
 				run_with_size(&r, size, "too many segments");
 		}
 	}
 	/* what Linux may ask for is cut, and by how much the most */
-	bench_egress(0);
-	r = (struct ref){ "most segments", TCP, .payload = 8 * BENCH_FRAMES, .mss = 8 };
-	assert_int_equal(bench_run(bench_receive(&r, NULL)), -ENOMEM); /* the pool's end */
-	bench_clear();
+	rig_egress(0);
+	r = (struct ref){ "most segments", TCP, .payload = 8 * RIG_FRAMES, .mss = 8 };
+	assert_int_equal(rig_run(rig_receive(&r, NULL)), -ENOMEM); /* the pool's end */
+	rig_clear();
 	r = (struct ref){ "most datagrams", UDP, .payload = 65000, .mss = 508 };
-	assert_int_equal(bench_run(bench_receive(&r, NULL)), 0);
-	assert_int_equal(bench.n, 128);
-	bench_clear();
+	assert_int_equal(rig_run(rig_receive(&r, NULL)), 0);
+	assert_int_equal(rig.n, 128);
+	rig_clear();
 }
 
 /* Take what is left of a pool. */
@@ -265,22 +265,22 @@ no_buffer_is_an_error_not_a_leak(void **state)
 	int ret;
 
 	(void)state;
-	bench_egress(CHAINS);
+	rig_egress(CHAINS);
 	for (i = 0; i < 2 * RTE_DIM(rs); i++) {
 		for (leave = 0; leave < 40; leave++) {
-			m = bench_receive(&rs[i / 2], i % 2 ? cuts : NULL);
-			direct = empty(bench.pool, leave);
-			indirect = empty(bench.indirect, leave);
-			ret = bench_run(m);
+			m = rig_receive(&rs[i / 2], i % 2 ? cuts : NULL);
+			direct = empty(rig.pool, leave);
+			indirect = empty(rig.indirect, leave);
+			ret = rig_run(m);
 			assert_true(ret == 0 || ret == -ENOMEM);
 			assert_true(leave != 0 || ret == -ENOMEM);
 			ok += ret == 0;
-			for (k = 0; k < bench.n; k++)
-				bench_expect(rs[i / 2].name, k, want,
+			for (k = 0; k < rig.n; k++)
+				rig_expect(rs[i / 2].name, k, want,
 						ref_segment(&rs[i / 2], k, want));
 			give_back(direct);
 			give_back(indirect);
-			bench_clear();
+			rig_clear();
 		}
 	}
 	assert_true(ok > 0);
@@ -299,24 +299,24 @@ headers_longer_than_a_buffer_are_refused(void **state)
 	(void)state;
 	ref_offsets(&r, &at);
 	assert_true(at.data < 256);
-	bench_egress(CHAINS);
-	bench.offload.pool = bench.small;
-	bench.offload.gso.direct_pool = bench.small;
-	assert_int_equal(bench_run(bench_receive(&r, NULL)), 0);
-	assert_int_equal(bench.n, 3);
-	bench_clear();
+	rig_egress(CHAINS);
+	rig.offload.pool = rig.small;
+	rig.offload.gso.direct_pool = rig.small;
+	assert_int_equal(rig_run(rig_receive(&r, NULL)), 0);
+	assert_int_equal(rig.n, 3);
+	rig_clear();
 	/* the most that Geneve's length can say: 63 words of options */
 	ref_whole(&r, 0, frame);
 	inner = at.outer_l4 + 8 + 8 + 4 * 63;
 	memmove(frame + inner, frame + at.ip - 14, at.data - at.ip + 14 + r.payload);
 	frame[at.outer_l4 + 8] = 63;
-	m = bench_mbuf(frame, inner + at.data - at.ip + 14 + r.payload, NULL);
+	m = rig_mbuf(frame, inner + at.data - at.ip + 14 + r.payload, NULL);
 	m->packet_type = RTE_PTYPE_TUNNEL_GENEVE;
 	m->ol_flags = RTE_MBUF_F_RX_LRO;
 	m->tso_segsz = 1000;
-	assert_int_equal(bench_run(m), -ENOMEM);
-	assert_int_equal(bench.n, 0);
-	bench_clear();
+	assert_int_equal(rig_run(m), -ENOMEM);
+	assert_int_equal(rig.n, 0);
+	rig_clear();
 }
 
 static uint32_t
@@ -349,18 +349,18 @@ any_bytes_are_survived(void **state)
 			frame[random_next(&seed) % RTE_MIN(len, 150u)] = random_next(&seed);
 		cuts[0] = random_next(&seed) % 100;
 		cuts[1] = random_next(&seed) % 100;
-		m = bench_mbuf(frame, 1 + random_next(&seed) % len, cuts);
+		m = rig_mbuf(frame, 1 + random_next(&seed) % len, cuts);
 		m->packet_type = types[random_next(&seed) % RTE_DIM(types)];
 		m->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_NONE |
 			      (random_next(&seed) % 2 ? RTE_MBUF_F_RX_LRO : 0);
 		m->tso_segsz = random_next(&seed) % 2000;
-		bench_egress(egresses[random_next(&seed) % RTE_DIM(egresses)]);
-		bench.egress.refuse = random_next(&seed) % 3;
-		bench.offload.lengths = random_next(&seed) % 2;
+		rig_egress(egresses[random_next(&seed) % RTE_DIM(egresses)]);
+		rig.egress.refuse = random_next(&seed) % 3;
+		rig.offload.lengths = random_next(&seed) % 2;
 		m->l2_len = random_next(&seed) % 64;
 		m->l3_len = random_next(&seed) % 64;
-		good += bench_run(m) == 0;
-		bench_clear();
+		good += rig_run(m) == 0;
+		rig_clear();
 	}
 	assert_in_range(good, 1000, 59000);
 }
@@ -369,18 +369,18 @@ int
 main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(headers_that_lie_are_refused, bench_fresh),
-		cmocka_unit_test_setup(frames_cut_off_are_refused, bench_fresh),
-		cmocka_unit_test_setup(what_cannot_be_cut_is_refused, bench_fresh),
-		cmocka_unit_test_setup(lengths_that_lie_are_refused, bench_fresh),
-		cmocka_unit_test_setup(too_many_segments_are_refused, bench_fresh),
-		cmocka_unit_test_setup(no_buffer_is_an_error_not_a_leak, bench_fresh),
-		cmocka_unit_test_setup(headers_longer_than_a_buffer_are_refused, bench_fresh),
-		cmocka_unit_test_setup(any_bytes_are_survived, bench_fresh),
+		cmocka_unit_test_setup(headers_that_lie_are_refused, rig_fresh),
+		cmocka_unit_test_setup(frames_cut_off_are_refused, rig_fresh),
+		cmocka_unit_test_setup(what_cannot_be_cut_is_refused, rig_fresh),
+		cmocka_unit_test_setup(lengths_that_lie_are_refused, rig_fresh),
+		cmocka_unit_test_setup(too_many_segments_are_refused, rig_fresh),
+		cmocka_unit_test_setup(no_buffer_is_an_error_not_a_leak, rig_fresh),
+		cmocka_unit_test_setup(headers_longer_than_a_buffer_are_refused, rig_fresh),
+		cmocka_unit_test_setup(any_bytes_are_survived, rig_fresh),
 	};
 
 	(void)argc;
-	if (bench_open(argv[0]) != 0)
+	if (rig_open(argv[0]) != 0)
 		return EXIT_FAILURE;
 	return FILTER_RUN("app_offload_bad", tests, NULL, NULL);
 }

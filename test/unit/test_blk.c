@@ -25,7 +25,7 @@ static struct blk blk;
 static struct owner o;
 
 static void
-up(const struct bench_variant *variant, uint64_t features)
+up(const struct rig_variant *variant, uint64_t features)
 {
 	blk = (struct blk){
 		.name = NAME, .memory = SECTORS * BLK_SECTOR, .read_only = blk.read_only
@@ -114,11 +114,11 @@ test_contents(void **state)
 	uint32_t len;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v++) {
+	for (v = 0; v < RIG_VARIANTS; v++) {
 		for (flush = 0; flush < 2; flush++) {
-			if (bench_variants[v].mergeable)
+			if (rig_variants[v].mergeable)
 				continue;
-			up(&bench_variants[v], flush ? 1ULL << VIRTIO_BLK_F_FLUSH : 0);
+			up(&rig_variants[v], flush ? 1ULL << VIRTIO_BLK_F_FLUSH : 0);
 			assert_int_equal(blk.has_flush, flush);
 			fill(v, bytes);
 			assert_int_equal(request(VIRTIO_BLK_T_OUT, SECTORS - 4, bytes, &len),
@@ -146,7 +146,7 @@ test_layout(void **state)
 	uint16_t i, n;
 
 	(void)state;
-	up(&bench_variants[2], 0);
+	up(&rig_variants[2], 0);
 	fill(1, BLK_SECTOR);
 	/* to be written: header and data meet in one descriptor */
 	write_hdr(VIRTIO_BLK_T_OUT, 3);
@@ -189,7 +189,7 @@ test_id(void **state)
 	uint32_t len;
 
 	(void)state;
-	up(&bench_variants[0], 0);
+	up(&rig_variants[0], 0);
 	assert_int_equal(request(VIRTIO_BLK_T_GET_ID, 0, VIRTIO_BLK_ID_BYTES, &len),
 			VIRTIO_BLK_S_OK);
 	assert_int_equal(len, VIRTIO_BLK_ID_BYTES + 1);
@@ -230,7 +230,7 @@ test_refused(void **state)
 	size_t i;
 
 	(void)state;
-	up(&bench_variants[0], 0);
+	up(&rig_variants[0], 0);
 	fill(5, sizeof(was));
 	assert_int_equal(request(VIRTIO_BLK_T_OUT, 0, sizeof(was), &len), VIRTIO_BLK_S_OK);
 	assert_int_equal(pread(blk.fd, was, sizeof(was), 0), sizeof(was));
@@ -254,7 +254,7 @@ test_read_only(void **state)
 
 	(void)state;
 	blk.read_only = true;
-	up(&bench_variants[0], 1ULL << VIRTIO_BLK_F_RO);
+	up(&rig_variants[0], 1ULL << VIRTIO_BLK_F_RO);
 	fill(1, BLK_SECTOR);
 	assert_int_equal(request(VIRTIO_BLK_T_OUT, 0, BLK_SECTOR, &len), VIRTIO_BLK_S_IOERR);
 	assert_int_equal(request(VIRTIO_BLK_T_IN, 0, BLK_SECTOR, &len), VIRTIO_BLK_S_OK);
@@ -288,7 +288,7 @@ test_hostile(void **state)
 	(void)state;
 	for (i = 0; i < RTE_DIM(many); i++)
 		many[i] = (struct mock_desc){ AT, 1, false };
-	up(&bench_variants[2], 0);
+	up(&rig_variants[2], 0);
 	for (i = 0; i <= RTE_DIM(cases); i++) {
 		unit_log_clear();
 		if (i < RTE_DIM(cases))
@@ -296,7 +296,7 @@ test_hostile(void **state)
 		else
 			owner_add(&o, many, RTE_DIM(many), 0);
 		assert_int_equal(blk_serve(&blk), 0);
-		bench_settle();
+		rig_settle();
 		rte_vduse_dev_info(blk.dev, &info);
 		assert_true(info.broken);
 		unit_assert_logged_once(
@@ -304,7 +304,7 @@ test_hostile(void **state)
 		owner_got_none(&o);
 		assert_int_equal(blk_serve(&blk), 0);
 		owner_down(&o);
-		owner_up(&o, NAME, &bench_variants[2], 0);
+		owner_up(&o, NAME, &rig_variants[2], 0);
 		assert_int_equal(request(VIRTIO_BLK_T_FLUSH, 0, 0, &len), VIRTIO_BLK_S_OK);
 	}
 	down();
@@ -317,7 +317,7 @@ test_short_file(void **state)
 	uint32_t len;
 
 	(void)state;
-	up(&bench_variants[0], 0);
+	up(&rig_variants[0], 0);
 	assert_int_equal(ftruncate(blk.fd, 3 * BLK_SECTOR), 0);
 	assert_int_equal(request(VIRTIO_BLK_T_IN, 2, 2 * BLK_SECTOR, &len), VIRTIO_BLK_S_IOERR);
 	assert_int_equal(request(VIRTIO_BLK_T_IN, 8, BLK_SECTOR, &len), VIRTIO_BLK_S_IOERR);
@@ -336,7 +336,7 @@ test_thread(void **state)
 	unsigned int i;
 
 	(void)state;
-	up(&bench_variants[4], 0);
+	up(&rig_variants[4], 0);
 	blk.stop_fd = eventfd(0, EFD_CLOEXEC);
 	assert_true(blk.stop_fd >= 0);
 	unit_thread(&blk.thread, blk_run, &blk);

@@ -13,7 +13,7 @@
 #include <rte_cpuflags.h>
 #include <rte_vect.h>
 
-#include "bench.h"
+#include "rig.h"
 
 #define BURST      48 /* more than one batch */
 #define BUFFER     4096
@@ -24,11 +24,11 @@
 enum kind { PLAIN, PIECES, TABLE, LONG, BAD_HEADER, SHORT, KINDS };
 
 struct burst_test {
-	struct bench b;
+	struct rig b;
 	struct unit_rng rng;
-	uint32_t next;                       /* seed and place of the next frame */
-	uint32_t expected[BENCH_QUEUE_SIZE]; /* lengths of the frames to come; the seed is the same
-					      */
+	uint32_t next;                     /* seed and place of the next frame */
+	uint32_t expected[RIG_QUEUE_SIZE]; /* lengths of the frames to come; the seed is the same
+					    */
 	unsigned int nb_expected;
 	unsigned int dropped;
 };
@@ -36,7 +36,7 @@ struct burst_test {
 static uint64_t
 place(const struct burst_test *t)
 {
-	return BENCH_BUFFERS + (uint64_t)(t->next % BENCH_QUEUE_SIZE) * BUFFER + t->next % 64;
+	return RIG_BUFFERS + (uint64_t)(t->next % RIG_QUEUE_SIZE) * BUFFER + t->next % 64;
 }
 
 static void
@@ -55,25 +55,25 @@ send_kind(struct burst_test *t, enum kind kind)
 					    : unit_random(&t->rng, 14, 1600);
 	const uint64_t iova = place(t);
 	const struct mock_desc desc[] = {
-		{ .iova = iova, .len = BENCH_HDR_LEN },
-		{ .iova = iova + BENCH_HDR_LEN, .len = len },
+		{ .iova = iova, .len = RIG_HDR_LEN },
+		{ .iova = iova + RIG_HDR_LEN, .len = len },
 	};
 	struct virtio_net_hdr hdr = { .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 100 };
 
-	bench_frame_write(&t->b, iova, len, len);
+	rig_frame_write(&t->b, iova, len, len);
 	if (kind == BAD_HEADER)
 		guest_write(&t->b.guest, iova, &hdr, sizeof(hdr));
 	t->next++;
 	if (kind == PIECES)
-		assert_int_equal(mock_vq_add(bench_tx(&t->b), desc, 2, NULL), 0);
+		assert_int_equal(mock_vq_add(rig_tx(&t->b), desc, 2, NULL), 0);
 	else if (kind == TABLE)
-		assert_int_equal(mock_vq_add_indirect(bench_tx(&t->b), desc, 2, iova + BUFFER - 128,
-						 NULL),
+		assert_int_equal(mock_vq_add_indirect(
+						 rig_tx(&t->b), desc, 2, iova + BUFFER - 128, NULL),
 				0);
 	else
-		assert_int_equal(mock_vq_add(bench_tx(&t->b),
+		assert_int_equal(mock_vq_add(rig_tx(&t->b),
 						 &(struct mock_desc){ .iova = iova,
-								 .len = BENCH_HDR_LEN + len },
+								 .len = RIG_HDR_LEN + len },
 						 1, NULL),
 				0);
 	if (kind == BAD_HEADER || kind == SHORT)
@@ -98,7 +98,7 @@ dequeue_expected(struct burst_test *t)
 			break;
 		for (i = 0; i < n; i++, done++) {
 			assert_true(done < t->nb_expected);
-			bench_mbuf_check(pkts[i], t->expected[done], t->expected[done]);
+			rig_mbuf_check(pkts[i], t->expected[done], t->expected[done]);
 			assert_int_equal(pkts[i]->port, 7);
 			assert_int_equal(pkts[i]->ol_flags, 0);
 			rte_pktmbuf_free(pkts[i]);
@@ -106,9 +106,9 @@ dequeue_expected(struct burst_test *t)
 	}
 	assert_int_equal(done, t->nb_expected);
 	t->nb_expected = 0;
-	while (mock_vq_get(bench_tx(&t->b), &used))
+	while (mock_vq_get(rig_tx(&t->b), &used))
 		assert_int_equal(used.len, 0);
-	assert_int_equal(bench_tx(&t->b)->nb_free, BENCH_QUEUE_SIZE);
+	assert_int_equal(rig_tx(&t->b)->nb_free, RIG_QUEUE_SIZE);
 }
 
 static void
@@ -130,7 +130,7 @@ dequeue_mixed(struct burst_test *t)
 		}
 		dequeue_expected(t);
 	}
-	s = bench_stats(&t->b, true);
+	s = rig_stats(&t->b, true);
 	assert_int_equal(s.packets + t->dropped, sent);
 	assert_int_equal(s.drop_short + s.drop_header, t->dropped);
 	assert_true(s.drop_short > 0 && s.drop_header > 0);
@@ -142,7 +142,7 @@ static void
 offer_kind(struct burst_test *t, enum kind kind)
 {
 	const uint64_t iova = place(t);
-	const uint32_t len = kind == SHORT ? SMALL_ROOM : BENCH_HDR_LEN + 1600;
+	const uint32_t len = kind == SHORT ? SMALL_ROOM : RIG_HDR_LEN + 1600;
 	const struct mock_desc desc[] = {
 		{ .iova = iova, .len = 5, .write = true },
 		{ .iova = iova + 5, .len = len - 5, .write = true },
@@ -150,9 +150,9 @@ offer_kind(struct burst_test *t, enum kind kind)
 
 	t->next++;
 	if (kind == PIECES)
-		assert_int_equal(mock_vq_add(bench_rx(&t->b), desc, 2, (void *)(uintptr_t)iova), 0);
+		assert_int_equal(mock_vq_add(rig_rx(&t->b), desc, 2, (void *)(uintptr_t)iova), 0);
 	else
-		assert_int_equal(mock_vq_add(bench_rx(&t->b),
+		assert_int_equal(mock_vq_add(rig_rx(&t->b),
 						 &(struct mock_desc){ .iova = iova,
 								 .len = len,
 								 .write = true },
@@ -164,23 +164,23 @@ offer_kind(struct burst_test *t, enum kind kind)
 static void
 receive_one(struct burst_test *t, uint32_t len)
 {
-	uint8_t buf[BUFFER], hdr[BENCH_HDR_LEN] = { 0 };
+	uint8_t buf[BUFFER], hdr[RIG_HDR_LEN] = { 0 };
 	struct mock_used used;
 	uint32_t done = 0, i;
 	uint16_t nb = 0;
 
 	do {
-		assert_true(mock_vq_get(bench_rx(&t->b), &used));
+		assert_true(mock_vq_get(rig_rx(&t->b), &used));
 		assert_true(done + used.len <= sizeof(buf));
 		guest_read(&t->b.guest, (uintptr_t)used.cookie, buf + done, used.len);
 		done += used.len;
 		nb++;
-	} while (done < BENCH_HDR_LEN + len && t->b.conf.variant.mergeable);
-	assert_int_equal(done, BENCH_HDR_LEN + len);
+	} while (done < RIG_HDR_LEN + len && t->b.conf.variant.mergeable);
+	assert_int_equal(done, RIG_HDR_LEN + len);
 	memcpy(hdr + 10, &nb, sizeof(nb));
 	assert_memory_equal(buf, hdr, sizeof(hdr));
 	for (i = 0; i < len; i++)
-		assert_int_equal(buf[BENCH_HDR_LEN + i], unit_byte(len, i));
+		assert_int_equal(buf[RIG_HDR_LEN + i], unit_byte(len, i));
 }
 
 /* Frames of one and of more pieces, and one that is too short now and then. */
@@ -194,7 +194,7 @@ make_mbufs(struct burst_test *t, struct rte_mbuf **pkts)
 	for (i = 0; i < n; i++) {
 		pick = unit_random(&t->rng, 0, 11);
 		len = pick == 0 ? 13 : unit_random(&t->rng, 14, 1600);
-		pkts[i] = bench_mbuf(len, len, pick == 1 ? RTE_MAX(len / 2, 14u) : len);
+		pkts[i] = rig_mbuf(len, len, pick == 1 ? RTE_MAX(len / 2, 14u) : len);
 	}
 	return n;
 }
@@ -209,7 +209,7 @@ enqueue_round(struct burst_test *t)
 	struct rte_mbuf *pkts[BURST];
 	uint16_t i, n, done;
 
-	while (bench_rx(&t->b)->nb_free > 64)
+	while (rig_rx(&t->b)->nb_free > 64)
 		offer_kind(t, unit_random(&t->rng, 0, 9) > 0      ? PLAIN
 				: unit_random(&t->rng, 0, 1) == 0 ? PIECES
 				: t->b.conf.variant.mergeable     ? SHORT
@@ -235,9 +235,9 @@ enqueue_mixed(struct burst_test *t)
 
 	for (round = 0; round < 40; round++) {
 		enqueue_round(t);
-		assert_false(mock_vq_get(bench_rx(&t->b), &used));
+		assert_false(mock_vq_get(rig_rx(&t->b), &used));
 	}
-	s = bench_stats(&t->b, false);
+	s = rig_stats(&t->b, false);
 	assert_int_equal(s.drop_short, t->dropped);
 	assert_true(t->dropped > 0);
 	assert_int_equal(s.faults + s.no_buffer + s.drop_segments + s.drop_no_fit, 0);
@@ -255,11 +255,11 @@ enqueue_no_fit(struct burst_test *t)
 	for (i = 0; i < 2; i++)
 		offer_kind(t, PLAIN);
 	for (i = 0; i < 3; i++)
-		pkts[i] = bench_mbuf(i + 500, i == 1 ? 1700 : i + 500, 2048);
+		pkts[i] = rig_mbuf(i + 500, i == 1 ? 1700 : i + 500, 2048);
 	assert_int_equal(rte_vduse_net_enqueue(t->b.net, 0, pkts, 3), 3);
 	receive_one(t, 500);
 	receive_one(t, 502);
-	assert_int_equal(bench_stats(&t->b, false).drop_no_fit, 1);
+	assert_int_equal(rig_stats(&t->b, false).drop_no_fit, 1);
 	rte_pktmbuf_free_bulk(pkts, 3);
 }
 
@@ -276,9 +276,9 @@ pool_ends(struct burst_test *t)
 	assert_int_equal(rte_pktmbuf_alloc_bulk(unit_pool, taken, UNIT_MBUFS - left), 0);
 	n = rte_vduse_net_dequeue(t->b.net, 0, unit_pool, pkts, BURST);
 	assert_int_equal(n, left);
-	assert_int_equal(bench_stats(&t->b, true).no_mbuf, 1);
+	assert_int_equal(rig_stats(&t->b, true).no_mbuf, 1);
 	for (i = 0; i < n; i++)
-		bench_mbuf_check(pkts[i], t->expected[i], t->expected[i]);
+		rig_mbuf_check(pkts[i], t->expected[i], t->expected[i]);
 	rte_pktmbuf_free_bulk(pkts, n);
 	rte_pktmbuf_free_bulk(taken, UNIT_MBUFS - left);
 	memmove(t->expected, t->expected + n, (20 - n) * sizeof(t->expected[0]));
@@ -299,16 +299,16 @@ with_every_body(void (*one)(struct burst_test *t))
 	struct burst_test t;
 	unsigned int v, w;
 
-	for (v = 0; v < BENCH_VARIANTS * RTE_DIM(widths); v++) {
-		struct bench_conf conf = { .variant = bench_variants[v / RTE_DIM(widths)] };
+	for (v = 0; v < RIG_VARIANTS * RTE_DIM(widths); v++) {
+		struct rig_conf conf = { .variant = rig_variants[v / RTE_DIM(widths)] };
 
 		w = widths[v % RTE_DIM(widths)];
 		assert_int_equal(rte_vect_set_max_simd_bitwidth(w), 0);
 		memset(&t, 0, sizeof(t));
 		t.rng.state = v + 1;
-		bench_up(&t.b, &conf);
+		rig_up(&t.b, &conf);
 		one(&t);
-		bench_down(&t.b);
+		rig_down(&t.b);
 	}
 }
 
@@ -328,21 +328,21 @@ BODY_TEST(pool_ends)
 static void
 test_body_is_chosen(void **state)
 {
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 
 	(void)state;
 	assert_int_equal(rte_vect_set_max_simd_bitwidth(RTE_VECT_SIMD_128), 0);
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	assert_string_equal(b.net->bodies->name, "plain");
-	bench_down(&b);
+	rig_down(&b);
 #ifdef VDUSE_WIDE_BODIES
 	if (rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) <= 0)
 		skip();
 	assert_int_equal(rte_vect_set_max_simd_bitwidth(RTE_VECT_SIMD_256), 0);
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	assert_string_equal(b.net->bodies->name, "avx2");
-	bench_down(&b);
+	rig_down(&b);
 #endif
 }
 

@@ -14,7 +14,7 @@
 
 #include <rte_cycles.h>
 
-#include "bench.h"
+#include "rig.h"
 
 #define TX 1
 #define RX 0
@@ -30,7 +30,7 @@ be_quiet(unsigned int us)
 
 /* n frames in one burst, taken and given back. */
 static void
-sent(struct bench *b, unsigned int n)
+sent(struct rig *b, unsigned int n)
 {
 	struct rte_mbuf *pkts[64];
 	struct mock_used used;
@@ -38,26 +38,26 @@ sent(struct bench *b, unsigned int n)
 
 	be_quiet(10); /* a ring is left alone for less than that */
 	for (i = 0; i < n; i++)
-		bench_send(b, BENCH_BUFFERS + 256 * i, i, 60);
-	assert_int_equal(bench_dequeue_burst(b, pkts, 64), n);
+		rig_send(b, RIG_BUFFERS + 256 * i, i, 60);
+	assert_int_equal(rig_dequeue_burst(b, pkts, 64), n);
 	rte_pktmbuf_free_bulk(pkts, n);
 	for (i = 0; i < n; i++)
-		assert_true(mock_vq_get(bench_tx(b), &used));
+		assert_true(mock_vq_get(rig_tx(b), &used));
 }
 
 static void
-received(struct bench *b)
+received(struct rig *b)
 {
 	struct mock_used used;
 
-	bench_offer(b, BENCH_BUFFERS, 256);
-	assert_int_equal(bench_enqueue(b, bench_mbuf(1, 60, 60)), 1);
-	assert_true(mock_vq_get(bench_rx(b), &used));
+	rig_offer(b, RIG_BUFFERS, 256);
+	assert_int_equal(rig_enqueue(b, rig_mbuf(1, 60, 60)), 1);
+	assert_true(mock_vq_get(rig_rx(b), &used));
 }
 
 /* Nobody polls meanwhile. Return: false when it takes too long. */
 static bool
-wait_calls(struct bench *b, uint32_t index, unsigned int n)
+wait_calls(struct rig *b, uint32_t index, unsigned int n)
 {
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
@@ -71,13 +71,13 @@ wait_calls(struct bench *b, uint32_t index, unsigned int n)
 
 /* The thread counts behind the call. */
 static bool
-wait_counted(struct bench *b, bool dequeue, uint64_t n)
+wait_counted(struct rig *b, bool dequeue, uint64_t n)
 {
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
-	while (bench_stats(b, dequeue).calls_thread < n && time(NULL) <= until)
+	while (rig_stats(b, dequeue).calls_thread < n && time(NULL) <= until)
 		sched_yield();
-	return bench_stats(b, dequeue).calls_thread == n;
+	return rig_stats(b, dequeue).calls_thread == n;
 }
 
 static unsigned int
@@ -120,22 +120,22 @@ wait_no_call_thread(void)
 static void
 test_unattended(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	unsigned int v, i;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 4) {
-		conf.variant = bench_variants[v];
-		bench_up(&b, &conf);
+	for (v = 0; v < RIG_VARIANTS; v += 4) {
+		conf.variant = rig_variants[v];
+		rig_up(&b, &conf);
 		assert_true(wait_no_call_thread());
 		assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 100, 500), 0);
 		assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 100, 500), 0);
 		assert_int_equal(call_threads(), 1);
 		for (i = 1; i <= 20; i++) {
 			if (conf.variant.event_idx) {
-				mock_vq_call_at(bench_tx(&b), 0);
-				mock_vq_call_at(bench_rx(&b), 0);
+				mock_vq_call_at(rig_tx(&b), 0);
+				mock_vq_call_at(rig_rx(&b), 0);
 			}
 			sent(&b, 3);
 			received(&b);
@@ -143,9 +143,9 @@ test_unattended(void **state)
 			assert_true(wait_calls(&b, RX, i));
 		}
 		assert_true(wait_counted(&b, true, 20));
-		assert_int_equal(bench_stats(&b, true).calls, 20);
-		assert_int_equal(bench_stats(&b, true).calls_held, 20);
-		bench_down(&b);
+		assert_int_equal(rig_stats(&b, true).calls, 20);
+		assert_int_equal(rig_stats(&b, true).calls_held, 20);
+		rig_down(&b);
 		assert_true(wait_no_call_thread());
 	}
 }
@@ -154,13 +154,13 @@ test_unattended(void **state)
 static void
 test_thread(void **state)
 {
-	struct bench_conf conf = { .call_thread = true };
-	struct bench b;
+	struct rig_conf conf = { .call_thread = true };
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
 	unit_clock_stop();
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	for (i = 1; i <= 1000; i++) {
 		sent(&b, 1);
 		if (!wait_calls(&b, TX, i))
@@ -169,56 +169,56 @@ test_thread(void **state)
 	assert_true(wait_counted(&b, true, 1000));
 	received(&b);
 	assert_true(wait_calls(&b, RX, 1));
-	mock_vq_calls(bench_tx(&b), false);
+	mock_vq_calls(rig_tx(&b), false);
 	sent(&b, 5);
-	assert_int_equal(bench_stats(&b, true).calls_suppressed, 1);
+	assert_int_equal(rig_stats(&b, true).calls_suppressed, 1);
 	/* held back as well: so many frames, or so long */
-	mock_vq_calls(bench_tx(&b), true);
+	mock_vq_calls(rig_tx(&b), true);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 10, LONG_US), 0);
 	for (i = 0; i < 9; i++)
 		sent(&b, 1);
 	assert_int_equal(fk_irqs(b.dev, TX), 1000);
 	sent(&b, 1);
 	assert_true(wait_calls(&b, TX, 1001));
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* What the kernel refuses is tried again without a burst. */
 static void
 test_refused(void **state)
 {
-	const struct bench_conf conf = { .call_thread = true };
-	struct bench b;
+	const struct rig_conf conf = { .call_thread = true };
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	fk_fail(VDUSE_IOC_VQ_IRQ, 0, 3, -EINVAL);
 	sent(&b, 1);
 	assert_true(wait_calls(&b, TX, 1));
-	assert_int_equal(bench_stats(&b, true).calls_failed, 3);
-	bench_down(&b);
+	assert_int_equal(rig_stats(&b, true).calls_failed, 3);
+	rig_down(&b);
 }
 
 /* Devices come and go with calls under way: one thread for all of them, and none at the end. */
 static void
 test_destroyed(void **state)
 {
-	struct bench_conf conf = { .call_thread = true }, other = { .name = "other" };
-	struct bench b, o;
+	struct rig_conf conf = { .call_thread = true }, other = { .name = "other" };
+	struct rig b, o;
 	unsigned int i;
 
 	(void)state;
 	other.call_thread = true;
 	for (i = 0; i < 30; i++) {
-		bench_up(&b, &conf);
-		bench_up(&o, &other);
+		rig_up(&b, &conf);
+		rig_up(&o, &other);
 		assert_int_equal(call_threads(), 1);
 		sent(&b, 1);
 		sent(&o, 1);
-		bench_down(&b);
+		rig_down(&b);
 		sent(&o, 1);
 		assert_int_equal(fk_irqs(o.dev, TX) <= 2, 1);
-		bench_down(&o);
+		rig_down(&o);
 		assert_true(wait_no_call_thread());
 	}
 }
@@ -227,12 +227,12 @@ test_destroyed(void **state)
 static void
 test_reset(void **state)
 {
-	const struct bench_conf conf = { .call_thread = true };
+	const struct rig_conf conf = { .call_thread = true };
 	unsigned int before = 0, i;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	for (i = 0; i < 20; i++) {
 		assert_int_equal(fk_irqs(b.dev, TX), before);
 		sent(&b, 1);
@@ -240,25 +240,25 @@ test_reset(void **state)
 		if (i % 2 == 0)
 			assert_true(wait_calls(&b, TX, before + 1));
 		assert_int_equal(fk_reset(b.dev), 0);
-		bench_drive(&b);
-		bench_settle_calls(&b, TX);
+		rig_drive(&b);
+		rig_settle_calls(&b, TX);
 		assert_in_range(fk_irqs(b.dev, TX), before + (i % 2 == 0), before + 1);
 		before = fk_irqs(b.dev, TX);
 		sent(&b, 2);
 		assert_true(wait_calls(&b, TX, ++before));
 	}
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* Quiet: a call for each burst. Busy: one for so many frames. Quiet again: at once. */
 static void
-adaptive_run(const struct bench_conf *conf)
+adaptive_run(const struct rig_conf *conf)
 {
 	unsigned int i, before;
-	struct bench b;
+	struct rig b;
 
 	unit_clock_stop();
-	bench_up(&b, conf);
+	rig_up(&b, conf);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 64, 20000), 0);
 	assert_int_equal(rte_vduse_net_set_adaptive(b.net, true, true), 0);
 	for (i = 1; i <= 3; i++) {
@@ -266,18 +266,18 @@ adaptive_run(const struct bench_conf *conf)
 		sent(&b, 1);
 		assert_int_equal(fk_irqs(b.dev, TX), i);
 	}
-	assert_int_equal(bench_stats(&b, true).calls_held, 0);
+	assert_int_equal(rig_stats(&b, true).calls_held, 0);
 	/* 4 frames in 110 us are many more than 32 in 20 ms */
-	for (i = 0; i < 1000 && bench_stats(&b, true).calls_held < 200; i++) {
+	for (i = 0; i < 1000 && rig_stats(&b, true).calls_held < 200; i++) {
 		be_quiet(100);
 		sent(&b, 4);
 	}
-	assert_int_equal(bench_stats(&b, true).calls_held, 200);
+	assert_int_equal(rig_stats(&b, true).calls_held, 200);
 	assert_in_range(i, 200, 600);
 	/* what is held comes, and after the rest nothing is held back */
 	be_quiet(25000);
 	sent(&b, 0);
-	bench_settle_calls(&b, TX);
+	rig_settle_calls(&b, TX);
 	before = fk_irqs(b.dev, TX);
 	sent(&b, 1);
 	assert_int_equal(fk_irqs(b.dev, TX), before + 1);
@@ -286,13 +286,13 @@ adaptive_run(const struct bench_conf *conf)
 	assert_int_equal(rte_vduse_net_set_adaptive(b.net, true, false), 0);
 	sent(&b, 1);
 	assert_int_equal(fk_irqs(b.dev, TX), before + 1);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void
 test_adaptive(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 
 	(void)state;
 	adaptive_run(&conf);
@@ -334,12 +334,12 @@ wait_nap(int min, int max)
 static void
 test_slower_neighbour(void **state)
 {
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 
 	(void)state;
 	unit_clock_stop();
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	__atomic_store_n(&naps.slumber, true, __ATOMIC_RELAXED);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 100, LONG_US), 0);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 100, 20000), 0);
@@ -350,7 +350,7 @@ test_slower_neighbour(void **state)
 	assert_int_equal(fk_irqs(b.dev, RX), 0);
 	assert_int_equal(fk_irqs(b.dev, TX), 0);
 	__atomic_store_n(&naps.slumber, false, __ATOMIC_RELAXED);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 int

@@ -28,15 +28,15 @@ pass(unsigned int us)
 
 /* Time stands still but for pass(). */
 static void
-clocked_up(struct bench *b, const struct bench_conf *conf)
+clocked_up(struct rig *b, const struct rig_conf *conf)
 {
 	unit_clock_stop();
-	bench_up(b, conf);
+	rig_up(b, conf);
 }
 
 /* n frames in one burst; how many calls came of it. */
 static unsigned int
-sent(struct bench *b, unsigned int n)
+sent(struct rig *b, unsigned int n)
 {
 	const unsigned int before = fk_irqs(b->dev, TX);
 	struct rte_mbuf *pkts[64];
@@ -45,17 +45,17 @@ sent(struct bench *b, unsigned int n)
 
 	pass(10); /* a ring is left alone for less than that */
 	for (i = 0; i < n; i++)
-		bench_send(b, BENCH_BUFFERS + 256 * i, i, 60);
-	assert_int_equal(bench_dequeue_burst(b, pkts, 64), n);
+		rig_send(b, RIG_BUFFERS + 256 * i, i, 60);
+	assert_int_equal(rig_dequeue_burst(b, pkts, 64), n);
 	rte_pktmbuf_free_bulk(pkts, n);
 	for (i = 0; i < n; i++)
-		assert_true(mock_vq_get(bench_tx(b), &used));
+		assert_true(mock_vq_get(rig_tx(b), &used));
 	return fk_irqs(b->dev, TX) - before;
 }
 
 /* The same towards the driver. */
 static unsigned int
-received(struct bench *b, unsigned int n)
+received(struct rig *b, unsigned int n)
 {
 	const unsigned int before = fk_irqs(b->dev, RX);
 	struct mock_used used;
@@ -63,17 +63,17 @@ received(struct bench *b, unsigned int n)
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		bench_offer(b, BENCH_BUFFERS, 256);
-		m = bench_mbuf(i, 60, 60);
-		assert_int_equal(bench_enqueue(b, m), 1);
-		assert_true(mock_vq_get(bench_rx(b), &used));
+		rig_offer(b, RIG_BUFFERS, 256);
+		m = rig_mbuf(i, 60, 60);
+		assert_int_equal(rig_enqueue(b, m), 1);
+		assert_true(mock_vq_get(rig_rx(b), &used));
 	}
 	return fk_irqs(b->dev, RX) - before;
 }
 
 /* The driver's wish, new before each burst: the next buffer, whatever the format. */
 static void
-want_calls(struct bench *b)
+want_calls(struct rig *b)
 {
 	unsigned int i;
 
@@ -86,9 +86,9 @@ want_calls(struct bench *b)
 }
 
 static void
-frames_run(const struct bench_conf *conf)
+frames_run(const struct rig_conf *conf)
 {
-	struct bench b;
+	struct rig b;
 	unsigned int i, k;
 
 	clocked_up(&b, conf);
@@ -113,25 +113,25 @@ frames_run(const struct bench_conf *conf)
 	assert_int_equal(sent(&b, 3), 1);
 	want_calls(&b);
 	assert_int_equal(sent(&b, 1), 1);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void
 test_frames(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 2) {
-		conf.variant = bench_variants[v];
+	for (v = 0; v < RIG_VARIANTS; v += 2) {
+		conf.variant = rig_variants[v];
 		frames_run(&conf);
 	}
 }
 
 /* Calls of a queue until there is another one; false when it takes too long. */
 static bool
-wait_call(struct bench *b, uint32_t index, unsigned int before)
+wait_call(struct rig *b, uint32_t index, unsigned int before)
 {
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 	struct rte_mbuf *m;
@@ -140,33 +140,33 @@ wait_call(struct bench *b, uint32_t index, unsigned int before)
 		if (time(NULL) > until)
 			return false;
 		pass(WAIT_US / 4);
-		assert_int_equal(bench_dequeue_burst(b, &m, 1), 0);
+		assert_int_equal(rig_dequeue_burst(b, &m, 1), 0);
 	}
 	return true;
 }
 
 /* Whoever calls counts behind the call; false when it takes too long. */
 static bool
-wait_counted(struct bench *b, bool dequeue, uint64_t n)
+wait_counted(struct rig *b, bool dequeue, uint64_t n)
 {
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
-	while (bench_stats(b, dequeue).calls < n && time(NULL) <= until)
+	while (rig_stats(b, dequeue).calls < n && time(NULL) <= until)
 		sched_yield();
-	return bench_stats(b, dequeue).calls == n;
+	return rig_stats(b, dequeue).calls == n;
 }
 
 /* Only dequeue is polled, and nothing comes: both queues' calls come in time, once. */
 static void
 test_deadline(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	unsigned int v, before;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 4) {
-		conf.variant = bench_variants[v];
+	for (v = 0; v < RIG_VARIANTS; v += 4) {
+		conf.variant = rig_variants[v];
 		clocked_up(&b, &conf);
 		assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 100, WAIT_US), 0);
 		assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 100, WAIT_US), 0);
@@ -184,7 +184,7 @@ test_deadline(void **state)
 		want_calls(&b);
 		assert_int_equal(received(&b, 4), 0);
 		assert_int_equal(received(&b, 1), 1);
-		bench_down(&b);
+		rig_down(&b);
 	}
 }
 
@@ -192,9 +192,9 @@ test_deadline(void **state)
 static void
 test_count_after_deadline(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	unsigned int before;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	clocked_up(&b, &conf);
@@ -204,20 +204,20 @@ test_count_after_deadline(void **state)
 	assert_true(wait_call(&b, TX, before));
 	assert_int_equal(sent(&b, 5), 0);
 	assert_int_equal(sent(&b, 3), 1);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* A queue that never rests: time alone brings the call, with the event index too. */
 static void
 test_deadline_under_load(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	unsigned int v, i, before;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 4) {
-		conf.variant = bench_variants[v];
+	for (v = 0; v < RIG_VARIANTS; v += 4) {
+		conf.variant = rig_variants[v];
 		clocked_up(&b, &conf);
 		want_calls(&b);
 		sent(&b, 1);
@@ -231,16 +231,16 @@ test_deadline_under_load(void **state)
 			sent(&b, 1);
 		assert_true(fk_irqs(b.dev, TX) > before);
 		assert_in_range(i, 90, 110);
-		bench_down(&b);
+		rig_down(&b);
 	}
 }
 
 static void
 test_off(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	unsigned int i, before;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	clocked_up(&b, &conf);
@@ -256,14 +256,14 @@ test_off(void **state)
 	before = fk_irqs(b.dev, RX);
 	received(&b, 7);
 	assert_int_equal(fk_irqs(b.dev, RX), before + 7);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void
 test_bounds(void **state)
 {
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 
 	(void)state;
 	clocked_up(&b, &conf);
@@ -272,40 +272,40 @@ test_bounds(void **state)
 			-EINVAL);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 1, LONG_US + 1), -EINVAL);
 	assert_int_equal(sent(&b, 1), 1);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* A driver that does not want calls gets none, held back or not. */
 static void
 test_unwanted(void **state)
 {
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
 	clocked_up(&b, &conf);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 4, LONG_US), 0);
-	mock_vq_calls(bench_tx(&b), false);
+	mock_vq_calls(rig_tx(&b), false);
 	for (i = 0; i < 20; i++)
 		assert_int_equal(sent(&b, 3), 0);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void
-restart(struct bench *b)
+restart(struct rig *b)
 {
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_drive(b);
+	rig_drive(b);
 }
 
 /* A call held back for a driver that is gone does not come to the next one. */
 static void
 test_reset(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	unsigned int before;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	clocked_up(&b, &conf);
@@ -314,18 +314,18 @@ test_reset(void **state)
 	assert_int_equal(sent(&b, 4), 0);
 	received(&b, 1);
 	restart(&b);
-	bench_settle_calls(&b, RX);
+	rig_settle_calls(&b, RX);
 	before = fk_irqs(b.dev, RX);
 	assert_int_equal(sent(&b, 0), 0);
 	assert_int_equal(fk_irqs(b.dev, RX), before);
 	/* the owner's wish stays, and counts from the start */
 	assert_int_equal(sent(&b, 4), 0);
 	assert_int_equal(sent(&b, 1), 1);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static uint8_t
-ask_coal(struct bench *b, uint8_t cmd, int vqn, uint32_t frames, uint32_t usecs)
+ask_coal(struct rig *b, uint8_t cmd, int vqn, uint32_t frames, uint32_t usecs)
 {
 	uint32_t data[3] = { vqn, frames, usecs };
 
@@ -335,7 +335,7 @@ ask_coal(struct bench *b, uint8_t cmd, int vqn, uint32_t frames, uint32_t usecs)
 /* The driver's own wish: by direction and by queue, until it is reset. */
 /* VIRTIO_NET_CTRL_NOTF_COAL_VQ_GET says what is in force. */
 static void
-assert_coal(struct bench *b, uint16_t vqn, uint32_t frames, uint32_t usecs)
+assert_coal(struct rig *b, uint16_t vqn, uint32_t frames, uint32_t usecs)
 {
 	uint16_t bad = CTRLQ_INDEX;
 	uint32_t result[2];
@@ -351,7 +351,7 @@ assert_coal(struct bench *b, uint16_t vqn, uint32_t frames, uint32_t usecs)
 static void
 test_driver(void **state)
 {
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	unit_clock_stop();
@@ -387,7 +387,7 @@ test_driver(void **state)
 	restart(&b);
 	assert_int_equal(sent(&b, 1), 1);
 	assert_int_equal(received(&b, 1), 1);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 struct owner {
@@ -415,14 +415,14 @@ owner_main(void *arg)
 static void
 test_set_meanwhile(void **state)
 {
-	const struct bench_conf conf = { .features = RTE_BIT64(VIRTIO_NET_F_MTU) };
+	const struct rig_conf conf = { .features = RTE_BIT64(VIRTIO_NET_F_MTU) };
 	struct owner o = { 0 };
 	pthread_t thread;
-	struct bench b;
+	struct rig b;
 	uint32_t i, seen;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	o.net = b.net;
 	unit_thread(&thread, owner_main, &o);
 	for (i = 0; i < 10; i++) {
@@ -430,11 +430,11 @@ test_set_meanwhile(void **state)
 		while (__atomic_load_n(&o.turns, __ATOMIC_RELAXED) == seen)
 			sched_yield();
 		assert_int_equal(fk_reset(b.dev), 0);
-		bench_drive(&b);
+		rig_drive(&b);
 	}
 	__atomic_store_n(&o.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 int

@@ -8,7 +8,7 @@
 
 #include <linux/virtio_net.h>
 
-#include "bench.h"
+#include "rig.h"
 
 static const struct rte_vduse_net_conf good_conf = {
 	.dev.adopt_fd = -1,
@@ -163,12 +163,12 @@ static void
 test_set_config(void **state)
 {
 	const struct rte_ether_addr mac = { { 2, 1, 2, 3, 4, 5 } };
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct virtio_net_config config;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_create(&b, &conf);
+	rig_create(&b, &conf);
 	assert_int_equal(rte_vduse_net_set_mac(b.net, &mac), 0);
 	assert_int_equal(rte_vduse_net_set_mtu(b.net, 9000), 0);
 	assert_int_equal(rte_vduse_net_set_mtu(b.net, 67), -EINVAL);
@@ -178,17 +178,17 @@ test_set_config(void **state)
 	assert_int_equal(config.mtu, 9000);
 	assert_int_equal(config.status, VIRTIO_NET_S_LINK_UP);
 	assert_int_equal(fk_config_irqs(b.dev), 0);
-	bench_drive(&b);
+	rig_drive(&b);
 	assert_int_equal(rte_vduse_net_set_link(b.net, false), 0);
 	assert_int_equal(fk_config_irqs(b.dev), 1);
-	assert_false(bench_info(&b).link_up);
+	assert_false(rig_info(&b).link_up);
 	fk_fail(VDUSE_IOC_SET_CONFIG, 0, 1, -EPERM);
 	assert_int_equal(rte_vduse_net_set_mtu(b.net, 1400), -EPERM);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static uint16_t
-shown_mtu(const struct bench *b)
+shown_mtu(const struct rig *b)
 {
 	uint16_t mtu;
 
@@ -200,33 +200,33 @@ shown_mtu(const struct bench *b)
 static void
 test_mtu_stays(void **state)
 {
-	const struct bench_conf conf = { .features = 1ULL << VIRTIO_NET_F_MTU };
-	struct bench b;
+	const struct rig_conf conf = { .features = 1ULL << VIRTIO_NET_F_MTU };
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	assert_int_equal(rte_vduse_net_set_mtu(b.net, 9000), 0);
 	assert_int_equal(shown_mtu(&b), 1500);
-	assert_int_equal(bench_info(&b).mtu, 9000);
+	assert_int_equal(rig_info(&b).mtu, 9000);
 	assert_int_equal(b.net->driver_mtu, 1500);
 	assert_int_equal(fk_reset(b.dev), 0);
 	assert_int_equal(shown_mtu(&b), 9000);
 	/* until the features are agreed on nobody goes by it */
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER), 0);
+	assert_int_equal(fk_set_status(b.dev, RIG_DRIVER), 0);
 	assert_int_equal(rte_vduse_net_set_mtu(b.net, 8000), 0);
 	assert_int_equal(shown_mtu(&b), 8000);
-	bench_negotiate(&b);
+	rig_negotiate(&b);
 	assert_int_equal(rte_vduse_net_set_mtu(b.net, 7000), 0);
 	assert_int_equal(shown_mtu(&b), 8000);
-	bench_rings(&b, true);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+	rig_rings(&b, true);
+	assert_int_equal(fk_set_status(b.dev, RIG_DRIVER_OK), 0);
 	assert_int_equal(b.net->driver_mtu, 8000);
 	/* the last one counts, and nothing has called the driver */
 	assert_int_equal(rte_vduse_net_set_mtu(b.net, 8000), 0);
 	assert_int_equal(fk_config_irqs(b.dev), 0);
 	assert_int_equal(fk_reset(b.dev), 0);
 	assert_int_equal(shown_mtu(&b), 8000);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void

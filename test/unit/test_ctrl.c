@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "bench.h"
+#include "rig.h"
 
 #define PAIRS 4
 #define CVQ   (2 * PAIRS)
@@ -14,23 +14,23 @@
 #define FEATURES ((1ULL << VIRTIO_NET_F_MQ) | (1ULL << VIRTIO_NET_F_CTRL_VQ))
 
 /* Where commands are, and their acknowledgement. */
-#define CMD BENCH_BUFFERS
-#define ACK (BENCH_BUFFERS + 8192)
+#define CMD RIG_BUFFERS
+#define ACK (RIG_BUFFERS + 8192)
 
 static void
-ctrl_up(struct bench *b, unsigned int v)
+ctrl_up(struct rig *b, unsigned int v)
 {
-	const struct bench_conf conf = {
-		.variant = bench_variants[v], .pairs = PAIRS, .features = FEATURES
+	const struct rig_conf conf = {
+		.variant = rig_variants[v], .pairs = PAIRS, .features = FEATURES
 	};
 
 	unit_kernel(&(struct fk_conf){ .allow_ctrl_vq = true });
-	bench_up(b, &conf);
+	rig_up(b, &conf);
 }
 
 /* The device answered: the control queue's next used buffer. */
 static bool
-ctrl_wait(struct bench *b, struct mock_used *used)
+ctrl_wait(struct rig *b, struct mock_used *used)
 {
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 
@@ -44,7 +44,7 @@ ctrl_wait(struct bench *b, struct mock_used *used)
 
 /* Make a command available: header, data of `len` bytes, acknowledgement. */
 static void
-ctrl_add(struct bench *b, const void *cmd, uint32_t len)
+ctrl_add(struct rig *b, const void *cmd, uint32_t len)
 {
 	const struct mock_desc descs[] = {
 		{ .iova = CMD, .len = 2 },
@@ -64,7 +64,7 @@ ctrl_add(struct bench *b, const void *cmd, uint32_t len)
 
 /* A command and its acknowledgement; kicked only where the device asks for that. */
 static uint8_t
-ctrl_ask(struct bench *b, const void *cmd, uint32_t len)
+ctrl_ask(struct rig *b, const void *cmd, uint32_t len)
 {
 	struct mock_used used;
 	uint8_t ack;
@@ -79,7 +79,7 @@ ctrl_ask(struct bench *b, const void *cmd, uint32_t len)
 }
 
 static uint8_t
-ctrl_pairs(struct bench *b, uint16_t pairs)
+ctrl_pairs(struct rig *b, uint16_t pairs)
 {
 	const uint8_t cmd[] = { VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, pairs & 0xff,
 		pairs >> 8 };
@@ -91,25 +91,25 @@ static void
 test_pairs(void **state)
 {
 	static const uint16_t bad[] = { 0, PAIRS + 1, 0x8000, 0x8001, 0xffff };
-	struct bench b;
+	struct rig b;
 	unsigned int v;
 	uint16_t n;
 	size_t i;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v++) {
+	for (v = 0; v < RIG_VARIANTS; v++) {
 		ctrl_up(&b, v);
-		assert_int_equal(bench_info(&b).active_pairs, 1);
+		assert_int_equal(rig_info(&b).active_pairs, 1);
 		for (n = 1; n <= PAIRS; n++) {
 			assert_int_equal(ctrl_pairs(&b, n), VIRTIO_NET_OK);
-			assert_int_equal(bench_info(&b).active_pairs, n);
+			assert_int_equal(rig_info(&b).active_pairs, n);
 		}
 		for (i = 0; i < RTE_DIM(bad); i++) {
 			assert_int_equal(ctrl_pairs(&b, bad[i]), VIRTIO_NET_ERR);
-			assert_int_equal(bench_info(&b).active_pairs, PAIRS);
+			assert_int_equal(rig_info(&b).active_pairs, PAIRS);
 		}
-		bench_assert_traffic(&b);
-		bench_down(&b);
+		rig_assert_traffic(&b);
+		rig_down(&b);
 	}
 }
 
@@ -118,11 +118,11 @@ static void
 test_refused(void **state)
 {
 	static uint8_t cmd[5000] = { VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, 2 };
-	struct bench b;
+	struct rig b;
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 5) {
+	for (v = 0; v < RIG_VARIANTS; v += 5) {
 		ctrl_up(&b, v);
 		assert_int_equal(ctrl_ask(&b, cmd, 2), VIRTIO_NET_ERR);
 		assert_int_equal(ctrl_ask(&b, cmd, 3), VIRTIO_NET_ERR);
@@ -131,10 +131,10 @@ test_refused(void **state)
 		assert_int_equal(ctrl_ask(&b, (const uint8_t[]){ 4, 1, 2, 0 }, 4), VIRTIO_NET_ERR);
 		assert_int_equal(ctrl_ask(&b, (const uint8_t[]){ 0, 0, 1 }, 3), VIRTIO_NET_ERR);
 		assert_int_equal(ctrl_ask(&b, (const uint8_t[]){ 255, 255, 1 }, 3), VIRTIO_NET_ERR);
-		assert_int_equal(bench_info(&b).active_pairs, 1);
+		assert_int_equal(rig_info(&b).active_pairs, 1);
 		assert_int_equal(ctrl_pairs(&b, 2), VIRTIO_NET_OK);
-		assert_int_equal(bench_info(&b).active_pairs, 2);
-		bench_down(&b);
+		assert_int_equal(rig_info(&b).active_pairs, 2);
+		rig_down(&b);
 	}
 }
 
@@ -142,17 +142,17 @@ test_refused(void **state)
 static void
 test_many(void **state)
 {
-	struct bench b;
+	struct rig b;
 	unsigned int v, i;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 5) {
+	for (v = 0; v < RIG_VARIANTS; v += 5) {
 		ctrl_up(&b, v);
 		for (i = 0; i < 600; i++) {
 			assert_int_equal(ctrl_pairs(&b, 1 + i % PAIRS), VIRTIO_NET_OK);
-			assert_int_equal(bench_info(&b).active_pairs, 1 + i % PAIRS);
+			assert_int_equal(rig_info(&b).active_pairs, 1 + i % PAIRS);
 		}
-		bench_down(&b);
+		rig_down(&b);
 	}
 }
 
@@ -164,7 +164,7 @@ test_unmapped(void **state)
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 	struct vduse_abi_vq_state s;
 	struct mock_used used;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	ctrl_up(&b, 0);
@@ -181,24 +181,24 @@ test_unmapped(void **state)
 	guest_map(&b.guest, b.dev);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
 	assert_true(ctrl_wait(&b, &used));
-	assert_int_equal(bench_info(&b).active_pairs, 3);
-	bench_down(&b);
+	assert_int_equal(rig_info(&b).active_pairs, 3);
+	rig_down(&b);
 }
 
 static void
 fault_run(const struct mock_desc *descs, uint16_t n, const char *text)
 {
-	struct bench b;
+	struct rig b;
 
 	ctrl_up(&b, 0);
 	unit_log_clear();
 	assert_int_equal(mock_vq_add(&b.vq[CVQ], descs, n, NULL), 0);
 	fk_kick(b.dev, CVQ);
-	bench_wait(&b, bench_is_link_down, 0);
-	assert_true(bench_info(&b).dev.broken);
+	rig_wait(&b, rig_is_link_down, 0);
+	assert_true(rig_info(&b).dev.broken);
 	assert_int_equal(fk_reset(b.dev), 0);
 	unit_assert_logged_once(text);
-	bench_destroy(&b);
+	rig_destroy(&b);
 }
 
 static void
@@ -217,17 +217,17 @@ test_fault(void **state)
 static void
 test_mq_without_ctrl(void **state)
 {
-	const struct bench_conf conf = { .pairs = PAIRS, .features = 1ULL << VIRTIO_NET_F_MQ };
-	struct bench b;
+	const struct rig_conf conf = { .pairs = PAIRS, .features = 1ULL << VIRTIO_NET_F_MQ };
+	struct rig b;
 
 	(void)state;
 	unit_kernel(&(struct fk_conf){ .allow_ctrl_vq = true });
-	bench_create(&b, &conf);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER), 0);
-	fk_set_features(b.dev, bench_features(&conf));
-	assert_int_equal(fk_set_status(b.dev, BENCH_FEATURES_OK), -EIO);
+	rig_create(&b, &conf);
+	assert_int_equal(fk_set_status(b.dev, RIG_DRIVER), 0);
+	fk_set_features(b.dev, rig_features(&conf));
+	assert_int_equal(fk_set_status(b.dev, RIG_FEATURES_OK), -EIO);
 	unit_assert_logged_once("VIRTIO_NET_F_MQ without");
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* Every pair by itself, in both directions. */
@@ -236,37 +236,37 @@ test_traffic(void **state)
 {
 	struct mock_used used;
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	uint16_t pair, other;
 
 	(void)state;
 	ctrl_up(&b, 15);
 	assert_int_equal(ctrl_pairs(&b, PAIRS), VIRTIO_NET_OK);
 	for (pair = 0; pair < PAIRS; pair++) {
-		const struct mock_desc tx = { .iova = BENCH_BUFFERS, .len = BENCH_HDR_LEN + 100 };
+		const struct mock_desc tx = { .iova = RIG_BUFFERS, .len = RIG_HDR_LEN + 100 };
 		const struct mock_desc rx = {
-			.iova = BENCH_BUFFERS, .len = BENCH_HDR_LEN + 100, .write = true
+			.iova = RIG_BUFFERS, .len = RIG_HDR_LEN + 100, .write = true
 		};
 
-		bench_frame_write(&b, BENCH_BUFFERS, pair, 100);
+		rig_frame_write(&b, RIG_BUFFERS, pair, 100);
 		assert_int_equal(mock_vq_add(&b.vq[2 * pair + 1], &tx, 1, NULL), 0);
 		for (other = 0; other < PAIRS; other++) {
 			m = NULL;
 			assert_int_equal(rte_vduse_net_dequeue(b.net, other, unit_pool, &m, 1),
 					other == pair);
 			if (m != NULL)
-				bench_mbuf_check(m, pair, 100);
+				rig_mbuf_check(m, pair, 100);
 			rte_pktmbuf_free(m);
 		}
 		assert_true(mock_vq_get(&b.vq[2 * pair + 1], &used));
 		assert_int_equal(mock_vq_add(&b.vq[2 * pair], &rx, 1, NULL), 0);
-		m = bench_mbuf(1, 100, 100);
+		m = rig_mbuf(1, 100, 100);
 		for (other = 0; other < PAIRS; other++)
 			assert_int_equal(rte_vduse_net_enqueue(b.net, other, &m, 1), other == pair);
 		rte_pktmbuf_free(m);
 		assert_true(mock_vq_get(&b.vq[2 * pair], &used));
 	}
-	bench_down(&b);
+	rig_down(&b);
 }
 
 int

@@ -55,7 +55,7 @@ static const struct command {
 };
 
 static uint8_t
-ask(struct bench *b, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
+ask(struct rig *b, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
 {
 	return ctrlq_ask(b, class, cmd, data, len);
 }
@@ -64,7 +64,7 @@ static void
 test_lengths(void **state)
 {
 	uint8_t data[64];
-	struct bench b;
+	struct rig b;
 	uint32_t len;
 	size_t i;
 
@@ -81,15 +81,15 @@ test_lengths(void **state)
 				fail_msg("class %u command %u with %u bytes", c->class, c->cmd,
 						len);
 	}
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 static void
 test_not_negotiated(void **state)
 {
-	struct bench_conf conf = { .pairs = CTRLQ_PAIRS };
-	struct bench b;
+	struct rig_conf conf = { .pairs = CTRLQ_PAIRS };
+	struct rig b;
 	size_t i;
 
 	(void)state;
@@ -99,15 +99,15 @@ test_not_negotiated(void **state)
 
 		conf.features = (FEATURES | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_MQ)) &
 				~BIT(c->feature);
-		bench_up(&b, &conf);
+		rig_up(&b, &conf);
 		assert_int_equal(ask(&b, c->class, c->cmd, c->data, c->len), VIRTIO_NET_ERR);
-		bench_down(&b);
+		rig_down(&b);
 		/* its feature and the control queue are enough */
 		conf.features = BIT(c->feature) | BIT(VIRTIO_NET_F_CTRL_VQ) |
 				BIT(VIRTIO_NET_F_GUEST_CSUM);
-		bench_up(&b, &conf);
+		rig_up(&b, &conf);
 		assert_int_equal(ask(&b, c->class, c->cmd, c->data, c->len), VIRTIO_NET_OK);
-		bench_down(&b);
+		rig_down(&b);
 	}
 }
 
@@ -117,7 +117,7 @@ test_unknown(void **state)
 {
 	const uint8_t data[8] = { 1 };
 	unsigned int class, cmd;
-	struct bench b;
+	struct rig b;
 	bool known;
 	size_t i;
 
@@ -131,14 +131,14 @@ test_unknown(void **state)
 				assert_int_equal(ask(&b, class, cmd, data, 1), VIRTIO_NET_ERR);
 		}
 	}
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* A frame to this address, tagged or not (-1): whether it arrives. What does not is counted. */
 static bool
-arrives(struct bench *b, const uint8_t *to, int tci)
+arrives(struct rig *b, const uint8_t *to, int tci)
 {
-	const uint64_t dropped = bench_stats(b, false).drop_filter;
+	const uint64_t dropped = rig_stats(b, false).drop_filter;
 	uint8_t data[100] = { 0 };
 	struct rte_mbuf *m;
 	uint32_t len;
@@ -154,12 +154,12 @@ arrives(struct bench *b, const uint8_t *to, int tci)
 	assert_int_equal(rte_vduse_net_enqueue(b->net, 0, &m, 1), 1);
 	rte_pktmbuf_free(m);
 	got = ctrlq_got(b, 0, &len) != NULL;
-	assert_int_equal(bench_stats(b, false).drop_filter, dropped + !got);
+	assert_int_equal(rig_stats(b, false).drop_filter, dropped + !got);
 	return got;
 }
 
 static void
-rx_mode(struct bench *b, uint8_t cmd, bool on)
+rx_mode(struct rig *b, uint8_t cmd, bool on)
 {
 	const uint8_t data = on;
 
@@ -174,7 +174,7 @@ test_modes(void **state)
 		0, 1 };
 	static const uint8_t other[6] = { 2, 8, 8, 8, 8, 8 }, multi[6] = { 1, 0, 0x5e, 0, 0, 1 };
 	unsigned int modes, cmd;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	ctrlq_up(&b, 0, FEATURES);
@@ -198,7 +198,7 @@ test_modes(void **state)
 		assert_int_equal(arrives(&b, multi, -1), promisc || allmulti);
 		assert_int_equal(arrives(&b, broadcast, -1), promisc || !nobcast);
 	}
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static uint32_t
@@ -221,7 +221,7 @@ table_list(uint8_t *data, uint32_t n, uint8_t first)
 
 /* A table of so many addresses of each kind; more than can be kept are all of their kind. */
 static void
-table_run(struct bench *b, uint32_t unicast, uint32_t multicast)
+table_run(struct rig *b, uint32_t unicast, uint32_t multicast)
 {
 	static uint8_t data[4096];
 	uint8_t mac[6] = { 2, 0, 0, 0, 0x77, 0x77 };
@@ -247,7 +247,7 @@ test_mac_table(void **state)
 	static const uint32_t sizes[] = { 0, 1, 2, NET_FILTER_MACS - 1, NET_FILTER_MACS,
 		NET_FILTER_MACS + 1, 300 };
 	uint8_t data[64] = { 0xff, 0xff, 0xff, 0xff };
-	struct bench b;
+	struct rig b;
 	size_t i, k;
 
 	(void)state;
@@ -263,7 +263,7 @@ test_mac_table(void **state)
 	table_list(data, 2, 2);
 	assert_int_equal(ask(&b, 1, 0, data, 16), VIRTIO_NET_ERR);
 	assert_int_equal(ask(&b, 1, 0, data, 19), VIRTIO_NET_ERR);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void
@@ -273,7 +273,7 @@ test_mac_addr(void **state)
 		{ 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
 	static const uint8_t mac[6] = { 2, 1, 2, 3, 4, 5 };
 	struct virtio_net_config config;
-	struct bench b;
+	struct rig b;
 	size_t i;
 
 	(void)state;
@@ -291,11 +291,11 @@ test_mac_addr(void **state)
 	assert_memory_equal(config.mac, mac, 6);
 	fk_fail(VDUSE_IOC_SET_CONFIG, 0, 1, -EPERM);
 	assert_int_equal(ask(&b, 1, VIRTIO_NET_CTRL_MAC_ADDR_SET, own_mac, 6), VIRTIO_NET_ERR);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static uint8_t
-vlan(struct bench *b, uint8_t cmd, uint16_t id)
+vlan(struct rig *b, uint8_t cmd, uint16_t id)
 {
 	const uint8_t data[] = { id & 0xff, id >> 8 };
 
@@ -306,7 +306,7 @@ static void
 test_vlan(void **state)
 {
 	static const uint16_t ids[] = { 0, 1, 7, 8, 100, 2048, 4094, 4095 };
-	struct bench b;
+	struct rig b;
 	size_t i, k;
 
 	(void)state;
@@ -327,12 +327,12 @@ test_vlan(void **state)
 		for (k = 0; k < RTE_DIM(ids); k++)
 			assert_int_equal(arrives(&b, own_mac, ids[k]), k > i);
 	}
-	bench_down(&b);
+	rig_down(&b);
 	/* a driver that cannot fill the table gets every tag */
 	ctrlq_up(&b, 8, FEATURES & ~BIT(VIRTIO_NET_F_CTRL_VLAN));
 	for (i = 0; i < RTE_DIM(ids); i++)
 		assert_true(arrives(&b, own_mac, ids[i]));
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* What a driver set is gone with it. */
@@ -340,7 +340,7 @@ static void
 test_reset(void **state)
 {
 	static const uint8_t other[6] = { 2, 8, 8, 8, 8, 8 };
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	ctrlq_up(&b, 0, FEATURES);
@@ -349,17 +349,17 @@ test_reset(void **state)
 	assert_int_equal(vlan(&b, VIRTIO_NET_CTRL_VLAN_ADD, 5), VIRTIO_NET_OK);
 	assert_false(arrives(&b, other, -1) || arrives(&b, broadcast, -1));
 	assert_int_equal(fk_reset(b.dev), 0);
-	bench_drive(&b);
+	rig_drive(&b);
 	assert_true(arrives(&b, other, -1));
 	assert_true(arrives(&b, broadcast, -1));
 	assert_false(arrives(&b, own_mac, 5));
 	rx_mode(&b, VIRTIO_NET_CTRL_RX_PROMISC, false);
 	assert_true(arrives(&b, broadcast, -1));
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static uint16_t
-config_status(struct bench *b)
+config_status(struct rig *b)
 {
 	struct virtio_net_config config;
 
@@ -370,13 +370,13 @@ config_status(struct bench *b)
 static void
 test_announce(void **state)
 {
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	ctrlq_up(&b, 0, FEATURES & ~BIT(VIRTIO_NET_F_GUEST_ANNOUNCE));
 	assert_int_equal(rte_vduse_net_announce(b.net), -ENOTSUP);
 	assert_int_equal(config_status(&b), VIRTIO_NET_S_LINK_UP);
-	bench_down(&b);
+	rig_down(&b);
 	ctrlq_up(&b, 0, FEATURES);
 	assert_int_equal(rte_vduse_net_announce(b.net), 0);
 	assert_int_equal(config_status(&b), VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE);
@@ -387,7 +387,7 @@ test_announce(void **state)
 	assert_int_equal(ask(&b, VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, NULL, 0),
 			VIRTIO_NET_OK);
 	assert_int_equal(config_status(&b), 0);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 struct flood {
@@ -416,7 +416,7 @@ test_flood(void **state)
 	struct flood flood = { .stop = false };
 	pthread_t thread;
 	uint16_t before;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
@@ -438,9 +438,9 @@ test_flood(void **state)
 	}
 	__atomic_store_n(&flood.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	assert_int_equal(fk_status(b.dev), BENCH_DRIVER_OK);
-	assert_false(bench_info(&b).dev.broken);
-	bench_down(&b);
+	assert_int_equal(fk_status(b.dev), RIG_DRIVER_OK);
+	assert_false(rig_info(&b).dev.broken);
+	rig_down(&b);
 }
 
 /* Calls that set the configuration, and those of them that another could have come into. */
@@ -468,7 +468,7 @@ test_config_lock(void **state)
 {
 	const struct rte_ether_addr mac = { { 2, 0, 0, 0, 0, 9 } };
 	static struct vduse_sys sys; /* the device's up to its end */
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	ctrlq_up(&b, 0, FEATURES);
@@ -489,7 +489,7 @@ test_config_lock(void **state)
 	assert_int_equal(__atomic_load_n(&config_sets, __ATOMIC_RELAXED), 7);
 	assert_int_equal(__atomic_load_n(&config_open, __ATOMIC_RELAXED), 0);
 	__atomic_store_n(&config_net, NULL, __ATOMIC_RELEASE);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static struct rte_vduse_net *owner_net;
@@ -527,17 +527,17 @@ static void
 test_mac_meanwhile(void **state)
 {
 	char dir[] = "/dev/shm/ctrl.XXXXXX";
-	const struct bench_conf conf = { .pairs = CTRLQ_PAIRS,
+	const struct rig_conf conf = { .pairs = CTRLQ_PAIRS,
 		.features = FEATURES | (1ULL << VIRTIO_NET_F_CTRL_VQ) | (1ULL << VIRTIO_NET_F_MQ),
 		.state_dir = mkdtemp(dir) };
 	uint8_t id[2] = { 0, 0 };
 	pthread_t thread;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
 	unit_kernel(&(struct fk_conf){ .allow_ctrl_vq = true });
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	owner_net = b.net;
 	unit_thread(&thread, owner_run, NULL);
 	for (i = 0; i < 20; i++) {
@@ -548,12 +548,12 @@ test_mac_meanwhile(void **state)
 		if (i % 4 != 3)
 			continue;
 		assert_int_equal(fk_reset(b.dev), 0);
-		bench_drive(&b);
+		rig_drive(&b);
 	}
 	__atomic_store_n(&owner_stop, true, __ATOMIC_RELAXED);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(b.net->filter.mac, net_filter_mac(b.net->config.mac));
-	bench_down(&b);
+	rig_down(&b);
 	assert_int_equal(rmdir(dir), 0);
 }
 

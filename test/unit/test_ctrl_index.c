@@ -15,7 +15,7 @@
 
 /* What the driver says in virtqueue `index`; whether it is answered, and with OK. */
 static bool
-is_answered(struct bench *b, uint16_t index)
+is_answered(struct rig *b, uint16_t index)
 {
 	const struct virtio_net_ctrl_hdr hdr = { .class = VIRTIO_NET_CTRL_RX,
 		.cmd = VIRTIO_NET_CTRL_RX_PROMISC };
@@ -44,49 +44,49 @@ is_answered(struct bench *b, uint16_t index)
 }
 
 static void
-driver_comes(struct bench *b, uint64_t features)
+driver_comes(struct rig *b, uint64_t features)
 {
 	b->conf.features = features;
-	bench_drive(b);
+	rig_drive(b);
 }
 
 /* Frames go to the first pair, from whichever the owner sends them, and none to the other rings. */
 static void
-one_pair_moves(struct bench *b)
+one_pair_moves(struct rig *b)
 {
 	struct rte_mbuf *m;
 	struct mock_used used;
 	uint16_t pair;
 
 	for (pair = 0; pair < CTRLQ_PAIRS; pair++) {
-		bench_offer(b, BENCH_BUFFERS, 256);
-		m = bench_mbuf(1, 100, 100);
+		rig_offer(b, RIG_BUFFERS, 256);
+		m = rig_mbuf(1, 100, 100);
 		assert_int_equal(rte_vduse_net_enqueue(b->net, pair, &m, 1), 1);
 		rte_pktmbuf_free(m);
-		assert_true(mock_vq_get(bench_rx(b), &used));
+		assert_true(mock_vq_get(rig_rx(b), &used));
 	}
-	bench_assert_traffic(b);
+	rig_assert_traffic(b);
 }
 
 static void
 index_run(unsigned int variant)
 {
 	const uint64_t control = BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX);
-	const struct bench_conf conf = {
-		.variant = bench_variants[variant], .pairs = CTRLQ_PAIRS, .features = control
+	const struct rig_conf conf = {
+		.variant = rig_variants[variant], .pairs = CTRLQ_PAIRS, .features = control
 	};
 	const uint8_t pairs[] = { CTRLQ_PAIRS, 0 };
-	struct bench b;
+	struct rig b;
 
 	unit_kernel(&(struct fk_conf){ .allow_ctrl_vq = true });
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	assert_int_equal(b.net->ctrl_index, FIRST);
 	assert_true(is_answered(&b, FIRST));
 	one_pair_moves(&b);
 	/* an answer waits for no more of them, whatever the owner wants of the queues */
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 100, 1000000), 0);
 	assert_true(is_answered(&b, FIRST));
-	assert_int_equal(bench_lib_vq(&b, FIRST)->stats.calls_held, 0);
+	assert_int_equal(rig_lib_vq(&b, FIRST)->stats.calls_held, 0);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 0, 0), 0);
 	/* the next driver uses all pairs, and then one that hashes only */
 	assert_int_equal(fk_reset(b.dev), 0);
@@ -107,8 +107,8 @@ index_run(unsigned int variant)
 	driver_comes(&b, 0);
 	assert_int_equal(b.net->ctrl_index, NET_CTRL_NONE);
 	one_pair_moves(&b);
-	assert_false(bench_info(&b).dev.broken);
-	bench_down(&b);
+	assert_false(rig_info(&b).dev.broken);
+	rig_down(&b);
 }
 
 static void
@@ -117,7 +117,7 @@ test_index(void **state)
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 3)
+	for (v = 0; v < RIG_VARIANTS; v += 3)
 		index_run(v);
 }
 

@@ -13,8 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "bench.h"
 #include "fault_wrap.h"
+#include "rig.h"
 
 #define ERRNOS_MAX 8
 
@@ -90,7 +90,7 @@ static const struct rte_vduse_net_conf net_conf = {
 	.dev.adopt_fd = -1,
 	.dev.name = "unit",
 	.queue_pairs = 1,
-	.dev.queue_size = BENCH_QUEUE_SIZE,
+	.dev.queue_size = RIG_QUEUE_SIZE,
 	.mac = { { 2, 0, 0, 0, 0, 1 } },
 	.mtu = 1500,
 	.dev.tuning.msg_timeout = 10,
@@ -138,45 +138,45 @@ static bool told;
 
 /* One frame each way, or none: whatever comes of it. */
 static void
-frames_try(struct bench *b, unsigned int n)
+frames_try(struct rig *b, unsigned int n)
 {
-	const uint64_t at = BENCH_BUFFERS + n * 8192;
-	const struct mock_desc tx = { .iova = at, .len = BENCH_HDR_LEN + 100 };
+	const uint64_t at = RIG_BUFFERS + n * 8192;
+	const struct mock_desc tx = { .iova = at, .len = RIG_HDR_LEN + 100 };
 	const struct mock_desc rx = {
 		.iova = GUEST_PATCH + n * 0x2000, .len = 3000, .write = true
 	};
-	struct rte_mbuf *m = bench_mbuf(n, 100, 100), *got = NULL;
+	struct rte_mbuf *m = rig_mbuf(n, 100, 100), *got = NULL;
 	struct mock_used used;
 
-	bench_frame_write(b, at, n, 100);
-	(void)mock_vq_add(bench_tx(b), &tx, 1, NULL);
-	(void)mock_vq_add(bench_rx(b), &rx, 1, NULL);
+	rig_frame_write(b, at, n, 100);
+	(void)mock_vq_add(rig_tx(b), &tx, 1, NULL);
+	(void)mock_vq_add(rig_rx(b), &rx, 1, NULL);
 	fk_kick(b->dev, 0);
 	fk_kick(b->dev, 1);
 	if (OURS(rte_vduse_net_dequeue(b->net, 0, unit_pool, &got, 1)) == 1)
 		rte_pktmbuf_free(got);
 	(void)OURS(rte_vduse_net_enqueue(b->net, 0, &m, 1));
 	rte_pktmbuf_free(m);
-	while (mock_vq_get(bench_tx(b), &used))
+	while (mock_vq_get(rig_tx(b), &used))
 		;
-	while (mock_vq_get(bench_rx(b), &used))
+	while (mock_vq_get(rig_rx(b), &used))
 		;
 }
 
 /* A driver that goes on whatever it is answered. */
 static void
-driver_try(struct bench *b)
+driver_try(struct rig *b)
 {
 	const struct rte_ether_addr mac = { { 2, 0, 0, 0, 0, 2 } };
 	struct vduse_abi_vq_state vq_state;
 	unsigned int i;
 
-	(void)fk_set_status(b->dev, BENCH_ACK);
-	(void)fk_set_status(b->dev, BENCH_DRIVER);
-	fk_set_features(b->dev, bench_features(&b->conf));
-	(void)fk_set_status(b->dev, BENCH_FEATURES_OK);
-	bench_rings(b, true);
-	(void)fk_set_status(b->dev, BENCH_DRIVER_OK);
+	(void)fk_set_status(b->dev, RIG_ACK);
+	(void)fk_set_status(b->dev, RIG_DRIVER);
+	fk_set_features(b->dev, rig_features(&b->conf));
+	(void)fk_set_status(b->dev, RIG_FEATURES_OK);
+	rig_rings(b, true);
+	(void)fk_set_status(b->dev, RIG_DRIVER_OK);
 	frames_try(b, 1);
 	SET(rte_vduse_net_set_mtu(b->net, 1400));
 	SET(rte_vduse_net_set_mac(b->net, &mac));
@@ -195,13 +195,13 @@ driver_try(struct bench *b)
 
 /* The fault is over: a driver that begins anew gets a working device. */
 static void
-driver_works(struct bench *b)
+driver_works(struct rig *b)
 {
 	assert_int_equal(fk_reset(b->dev), 0);
 	assert_int_equal(OURS(rte_vduse_net_set_link(b->net, true)), 0);
-	bench_drive(b);
-	bench_assert_traffic(b);
-	assert_true(bench_info(b).link_up);
+	rig_drive(b);
+	rig_assert_traffic(b);
+	assert_true(rig_info(b).link_up);
 	assert_int_equal(fk_reset(b->dev), 0);
 }
 
@@ -221,7 +221,7 @@ assert_said(const struct fault_call *call, unsigned int skip, int err)
 }
 
 static int
-life_create(struct bench *b)
+life_create(struct rig *b)
 {
 	struct rte_vduse_net *net;
 	int ret;
@@ -229,7 +229,7 @@ life_create(struct bench *b)
 	ret = OURS(rte_vduse_net_create(&net_conf, &net));
 	if (ret < 0)
 		return ret;
-	bench_take(b, &b->conf, net);
+	rig_take(b, &b->conf, net);
 	SET(rte_vduse_net_set_link(net, true));
 	return 0;
 }
@@ -238,11 +238,11 @@ life_create(struct bench *b)
 static bool
 life(const struct fault_call *call, unsigned int skip, unsigned int times, int err)
 {
-	struct bench b = { 0 };
+	struct rig b = { 0 };
 	bool met, alive;
 
 	told = false;
-	b.conf.variant = bench_variants[(skip + err) % BENCH_VARIANTS];
+	b.conf.variant = rig_variants[(skip + err) % RIG_VARIANTS];
 	unit_log_clear();
 	/* who gave the device up does not answer */
 	fk_patience(call->fatal ? 100 : 0);
@@ -258,7 +258,7 @@ life(const struct fault_call *call, unsigned int skip, unsigned int times, int e
 	}
 	if (alive) {
 		(void)OURS(rte_vduse_net_destroy(b.net));
-		bench_give_back(&b);
+		rig_give_back(&b);
 	}
 	met = met || fault_left(call) < times;
 	fault_over();
@@ -296,11 +296,11 @@ probe(const struct fault_call *call, unsigned int skip, unsigned int times, int 
 static void
 life_after(void)
 {
-	struct bench b;
+	struct rig b;
 
-	bench_up(&b, &(struct bench_conf){ 0 });
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_up(&b, &(struct rig_conf){ 0 });
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 static unsigned int
@@ -376,14 +376,14 @@ static void
 test_no_files(void **state)
 {
 	struct rlimit before, none;
-	struct bench b;
+	struct rig b;
 	int lowest;
 
 	(void)state;
-	bench_up(&b, &(struct bench_conf){ 0 });
+	rig_up(&b, &(struct rig_conf){ 0 });
 	assert_int_equal(fk_reset(b.dev), 0);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
+	rig_negotiate(&b);
+	rig_rings(&b, true);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	lowest = dup(0);
 	assert_true(lowest >= 0);
@@ -391,14 +391,14 @@ test_no_files(void **state)
 	none = (struct rlimit){ .rlim_cur = lowest, .rlim_max = before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	unit_log_clear();
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), -EIO);
+	assert_int_equal(fk_set_status(b.dev, RIG_DRIVER_OK), -EIO);
 	unit_assert_logged_once("unit: the memory of its driver cannot be mapped: Too many open "
 				"files; allow more open files");
 	unit_assert_logged_once("unit: request type 1 refused: Too many open files");
-	assert_false(bench_info(&b).link_up);
+	assert_false(rig_info(&b).link_up);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	driver_works(&b);
-	bench_destroy(&b);
+	rig_destroy(&b);
 }
 
 int

@@ -20,21 +20,21 @@
 static unsigned int fds_up, fds_down; /* with the device, and without */
 
 static void
-up(struct bench *b)
+up(struct rig *b)
 {
-	const struct bench_conf conf = { .state_dir = takeover_dir };
+	const struct rig_conf conf = { .state_dir = takeover_dir };
 
 	fds_down = unit_count_fds();
 	takeover_folder();
-	bench_up(b, &conf);
-	bench_assert_traffic(b);
+	rig_up(b, &conf);
+	rig_assert_traffic(b);
 	fds_up = unit_count_fds();
 }
 
 static void
-down(struct bench *b)
+down(struct rig *b)
 {
-	bench_down(b);
+	rig_down(b);
 	assert_int_equal(rmdir(takeover_dir), 0);
 	assert_int_equal(unit_count_fds(), fds_down);
 }
@@ -124,14 +124,14 @@ assert_shut(int fd)
 
 /* Nobody who asks is left: the device stays, and runs, and its owner has heard of nothing. */
 static void
-assert_stays(struct bench *b, unsigned int link_events)
+assert_stays(struct rig *b, unsigned int link_events)
 {
 	const time_t until = time(NULL) + PATIENCE_S;
 
-	while (!(bench_is_served(b, 0) && bench_is_served(b, 1)) && time(NULL) < until)
+	while (!(rig_is_served(b, 0) && rig_is_served(b, 1)) && time(NULL) < until)
 		sched_yield();
 	assert_int_equal(rte_vduse_net_hand_over(b->net), -ENOENT);
-	bench_assert_traffic(b);
+	rig_assert_traffic(b);
 	assert_true(b->link_up);
 	assert_in_range(b->link_events, link_events, link_events + 1);
 	assert_int_equal(b->successors, 0);
@@ -142,7 +142,7 @@ assert_stays(struct bench *b, unsigned int link_events)
 static void
 test_asker_is_foreign(void **state)
 {
-	struct bench b;
+	struct rig b;
 	int fd;
 
 	(void)state;
@@ -164,7 +164,7 @@ static void
 test_asker_is_gone(void **state)
 {
 	struct asker a;
-	struct bench b;
+	struct rig b;
 	enum step step;
 	unsigned int i;
 
@@ -177,7 +177,7 @@ test_asker_is_gone(void **state)
 
 			a = ask_up_to(step);
 			if (step < COMMITTED)
-				bench_assert_traffic(&b);
+				rig_assert_traffic(&b);
 			end_asker(&a);
 			wait_logged("is gone: this one goes on");
 			assert_stays(&b, events);
@@ -209,7 +209,7 @@ test_asker_talks(void **state)
 		VDUSE_HANDOVER_READY, VDUSE_HANDOVER_DONE };
 	struct vduse_handover_msg msg;
 	struct asker a;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 	enum step step;
 
@@ -251,7 +251,7 @@ test_asker_is_refused(void **state)
 	int fds[VDUSE_HANDOVER_FDS_MAX];
 	struct vduse_handover_msg msg;
 	struct asker a;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 	int second;
 
@@ -289,15 +289,15 @@ static void
 test_asker_waits(void **state)
 {
 	struct asker a;
-	struct bench b;
+	struct rig b;
 	enum step step;
 
 	(void)state;
 	for (step = CONNECTED; step < COMMITTED; step++) {
 		up(&b);
 		a = ask_up_to(step);
-		bench_assert_traffic(&b);
-		bench_down(&b);
+		rig_assert_traffic(&b);
+		rig_down(&b);
 		assert_shut(a.fd);
 		end_asker(&a);
 		assert_int_equal(rmdir(takeover_dir), 0);
@@ -307,20 +307,20 @@ test_asker_waits(void **state)
 
 /* The device was given away, or left: a process that comes goes on with it. */
 static void
-go_on(struct bench *b)
+go_on(struct rig *b)
 {
 	const time_t until = time(NULL) + PATIENCE_S;
 
 	assert_int_equal(takeover_create(&b->net, false, false), 0);
 	unit_assert_logged_once("resumed after the previous process");
-	while (!(bench_is_served(b, 0) && bench_is_served(b, 1)) && time(NULL) < until)
+	while (!(rig_is_served(b, 0) && rig_is_served(b, 1)) && time(NULL) < until)
 		sched_yield();
-	assert_true(bench_info(b).dev.started);
-	bench_assert_traffic(b);
+	assert_true(rig_info(b).dev.started);
+	rig_assert_traffic(b);
 	assert_int_equal(rte_vduse_net_attach(b->net, RTE_VDUSE_ATTACH_NONE), 0);
 	assert_int_equal(fk_reset(b->dev), 0);
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
-	bench_give_back(b);
+	rig_give_back(b);
 }
 
 /* The device, its state file and the socket, and nothing else; the owner hears of it at the end. */
@@ -329,7 +329,7 @@ test_handed_over(void **state)
 {
 	ino_t device, store, socket;
 	struct asker a;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	up(&b);
@@ -338,7 +338,7 @@ test_handed_over(void **state)
 	socket = takeover_file(b.net->dev->handover.listen_fd);
 	a = ask_up_to(WELCOME);
 	assert_int_equal(takeover_file(a.store_fd), store);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	assert_int_equal(rte_vduse_net_hand_over(b.net), -ENOENT);
 	takeover_say_type(a.fd, VDUSE_HANDOVER_READY);
 	takeover_hear(a.fd, VDUSE_HANDOVER_COMMIT, a.fds);
@@ -365,7 +365,7 @@ static void
 test_owner_ends(void **state)
 {
 	struct asker a;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	up(&b);
@@ -393,7 +393,7 @@ static void
 test_asker_ends_last(void **state)
 {
 	struct asker a;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	up(&b);

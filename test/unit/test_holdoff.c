@@ -4,48 +4,48 @@
 
 #include <poll.h>
 
-#include "bench.h"
+#include "rig.h"
 #include "ring/backoff.h"
 
 static struct vduse_vq *
-lib_vq(struct bench *b)
+lib_vq(struct rig *b)
 {
 	return b->net->dev->vqs[1];
 }
 
 static void
-send_frames(struct bench *b, unsigned int n)
+send_frames(struct rig *b, unsigned int n)
 {
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		bench_send(b, BENCH_BUFFERS + 256 * i, i, 60);
+		rig_send(b, RIG_BUFFERS + 256 * i, i, 60);
 }
 
 /* One poll, whatever there is. */
 static unsigned int
-poll_ring(struct bench *b, uint16_t most)
+poll_ring(struct rig *b, uint16_t most)
 {
 	struct rte_mbuf *pkts[64];
 	struct mock_used used;
 	const uint16_t n = rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, most);
 
 	rte_pktmbuf_free_bulk(pkts, n);
-	while (mock_vq_get(bench_tx(b), &used))
+	while (mock_vq_get(rig_tx(b), &used))
 		;
 	return n;
 }
 
 /* From here on the clock stands. */
 static void
-emptied(struct bench *b)
+emptied(struct rig *b)
 {
 	unit_clock_stop();
 	send_frames(b, VDUSE_BACKOFF_BURST);
 	assert_int_equal(poll_ring(b, 32), VDUSE_BACKOFF_BURST);
 }
 
-typedef void (*holdoff_case_t)(struct bench *b);
+typedef void (*holdoff_case_t)(struct rig *b);
 
 /* With each ring format and with frames that stay out. */
 static void
@@ -54,15 +54,15 @@ each(holdoff_case_t run)
 	unsigned int i;
 
 	for (i = 0; i < 4; i++) {
-		const struct bench_conf conf = {
-			.variant = bench_variants[i % 2 == 0 ? 0 : BENCH_VARIANTS / 2],
+		const struct rig_conf conf = {
+			.variant = rig_variants[i % 2 == 0 ? 0 : RIG_VARIANTS / 2],
 			.zero_copy_min = i / 2 == 0 ? 0 : 1024,
 		};
-		struct bench b;
+		struct rig b;
 
-		bench_up(&b, &conf);
+		rig_up(&b, &conf);
 		run(&b);
-		bench_down(&b);
+		rig_down(&b);
 	}
 }
 
@@ -75,7 +75,7 @@ each(holdoff_case_t run)
 
 /* What comes meanwhile is taken when it is over, all of it, and not a cycle sooner. */
 static void
-left_alone(struct bench *b)
+left_alone(struct rig *b)
 {
 	emptied(b);
 	assert_true(lib_vq(b)->backoff.cycles > 1);
@@ -90,7 +90,7 @@ HOLDOFF_TEST(left_alone)
 
 /* A few frames, as of who waits for an answer: at once. */
 static void
-at_once(struct bench *b)
+at_once(struct rig *b)
 {
 	unit_clock_stop();
 	send_frames(b, VDUSE_BACKOFF_BURST - 1);
@@ -102,7 +102,7 @@ HOLDOFF_TEST(at_once)
 
 /* What a burst left is taken by the next, however few they are. */
 static void
-left_some(struct bench *b)
+left_some(struct rig *b)
 {
 	unsigned int left;
 
@@ -118,7 +118,7 @@ HOLDOFF_TEST(left_some)
 
 /* So is what is left because the pool is empty. */
 static void
-no_mbufs(struct bench *b)
+no_mbufs(struct rig *b)
 {
 	struct rte_mbuf *taken[UNIT_MBUFS], *pkts[64];
 
@@ -134,7 +134,7 @@ HOLDOFF_TEST(no_mbufs)
 
 /* A deadline of another core's clock, ahead of this one's, is none. */
 static void
-other_clock(struct bench *b)
+other_clock(struct rig *b)
 {
 	emptied(b);
 	unit_clock_pass(UINT64_MAX - 10);
@@ -145,7 +145,7 @@ HOLDOFF_TEST(other_clock)
 
 /* An lcore that is about to sleep looks, and is told; the next driver finds none of it. */
 static void
-not_asleep(struct bench *b)
+not_asleep(struct rig *b)
 {
 	struct pollfd fd = { .fd = rte_vduse_net_wake_fd(b->net, 0), .events = POLLIN };
 
@@ -158,8 +158,8 @@ not_asleep(struct bench *b)
 	emptied(b);
 	assert_true(lib_vq(b)->poll.backoff);
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_drive(b);
-	bench_assert_traffic(b);
+	rig_drive(b);
+	rig_assert_traffic(b);
 }
 HOLDOFF_TEST(not_asleep)
 
@@ -167,15 +167,15 @@ HOLDOFF_TEST(not_asleep)
 static void
 test_small_ring(void **state)
 {
-	const struct bench_conf conf = { .ring_size = VDUSE_BACKOFF_RING / 2 };
-	struct bench b;
+	const struct rig_conf conf = { .ring_size = VDUSE_BACKOFF_RING / 2 };
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	emptied(&b);
 	assert_false(lib_vq(&b)->poll.backoff);
 	emptied(&b);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 int

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "bench.h"
 #include "ctrlq.h"
+#include "rig.h"
 
 #define TX 1
 #define RX 0
@@ -21,17 +21,17 @@
 #define CANARY 0xc3
 
 static void
-assert_fault(struct bench *b, uint16_t q, const char *text)
+assert_fault(struct rig *b, uint16_t q, const char *text)
 {
-	bench_wait(b, bench_is_link_down, 0);
-	assert_true(bench_info(b).dev.broken);
-	assert_non_null(bench_lib_vq(b, q)->fault);
-	assert_string_equal(bench_lib_vq(b, q)->fault, text);
+	rig_wait(b, rig_is_link_down, 0);
+	assert_true(rig_info(b).dev.broken);
+	assert_non_null(rig_lib_vq(b, q)->fault);
+	assert_string_equal(rig_lib_vq(b, q)->fault, text);
 }
 
 /* Nothing but what was announced as unmapped is gone: the rings, here. */
 static void
-unmap_rings(struct bench *b)
+unmap_rings(struct rig *b)
 {
 	fk_unmap(b->dev, GUEST_MAIN);
 	assert_int_equal(fk_update_iotlb(b->dev, GUEST_MAIN, GUEST_MAIN + GUEST_MAIN_SIZE - 1), 0);
@@ -44,35 +44,35 @@ unmap_rings(struct bench *b)
 static void
 test_cve_2026_86567_ring_unmapped(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct fk_ledger before, after;
-	struct bench b;
+	struct rig b;
 	uint8_t *copy = malloc(GUEST_MAIN_SIZE);
 	unsigned int v;
 
 	(void)state;
 	assert_non_null(copy);
-	for (v = 0; v < BENCH_VARIANTS; v++) {
-		conf.variant = bench_variants[v];
-		bench_up(&b, &conf);
-		bench_send(&b, GUEST_PATCH, 1, 100);
-		bench_offer(&b, GUEST_PATCH + 4096, 2000);
+	for (v = 0; v < RIG_VARIANTS; v++) {
+		conf.variant = rig_variants[v];
+		rig_up(&b, &conf);
+		rig_send(&b, GUEST_PATCH, 1, 100);
+		rig_offer(&b, GUEST_PATCH + 4096, 2000);
 		fk_ledger(&before);
 		unmap_rings(&b);
 		fk_ledger(&after);
 		assert_int_equal(after.maps, before.maps - 1);
 		memcpy(copy, b.guest.va[0], GUEST_MAIN_SIZE);
-		assert_null(bench_dequeue(&b));
-		assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 100)), 0);
+		assert_null(rig_dequeue(&b));
+		assert_int_equal(rig_enqueue(&b, rig_mbuf(1, 100, 100)), 0);
 		assert_memory_equal(copy, b.guest.va[0], GUEST_MAIN_SIZE);
-		bench_down(&b);
+		rig_down(&b);
 	}
 	free(copy);
 }
 
 /* The driver's ring sizes, with the index 0. */
 static void
-start_with_size(struct bench *b, uint32_t num)
+start_with_size(struct rig *b, uint32_t num)
 {
 	struct vduse_abi_vq info = { .num = num,
 		.ready = true,
@@ -80,8 +80,8 @@ start_with_size(struct bench *b, uint32_t num)
 		.driver_addr = GUEST_MAIN + 0x100000,
 		.device_addr = GUEST_MAIN + 0x200000 };
 
-	bench_negotiate(b);
-	bench_rings(b, true);
+	rig_negotiate(b);
+	rig_rings(b, true);
 	fk_set_vq(b->dev, &info);
 }
 
@@ -96,32 +96,31 @@ test_cve_2026_86565_queue_size(void **state)
 		uint32_t num;
 		bool packed, good;
 	} sizes[] = { { 0, false, false }, { 0, true, false }, { 3, false, false },
-		{ 3, true, true }, { BENCH_QUEUE_SIZE, false, true },
-		{ BENCH_QUEUE_SIZE, true, true }, { BENCH_QUEUE_SIZE + 1, true, false },
-		{ 2 * BENCH_QUEUE_SIZE, false, false }, { 0x8000, false, false },
-		{ 0xffff, true, false } };
-	struct bench_conf conf = { 0 };
-	struct bench b;
+		{ 3, true, true }, { RIG_QUEUE_SIZE, false, true }, { RIG_QUEUE_SIZE, true, true },
+		{ RIG_QUEUE_SIZE + 1, true, false }, { 2 * RIG_QUEUE_SIZE, false, false },
+		{ 0x8000, false, false }, { 0xffff, true, false } };
+	struct rig_conf conf = { 0 };
+	struct rig b;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < RTE_DIM(sizes); i++) {
 		conf.variant.packed = sizes[i].packed;
-		bench_create(&b, &conf);
+		rig_create(&b, &conf);
 		start_with_size(&b, sizes[i].num);
-		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), sizes[i].good ? 0 : -EIO);
-		assert_int_equal(bench_info(&b).dev.broken, !sizes[i].good);
-		assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 100)), 0);
+		assert_int_equal(fk_set_status(b.dev, RIG_DRIVER_OK), sizes[i].good ? 0 : -EIO);
+		assert_int_equal(rig_info(&b).dev.broken, !sizes[i].good);
+		assert_int_equal(rig_enqueue(&b, rig_mbuf(1, 100, 100)), 0);
 		assert_int_equal(fk_reset(b.dev), 0);
-		bench_drive(&b);
-		bench_assert_traffic(&b);
-		bench_down(&b);
+		rig_drive(&b);
+		rig_assert_traffic(&b);
+		rig_down(&b);
 	}
 }
 
 /* What the device wrote is inside of the buffer. */
 static void
-assert_canaries(struct bench *b, uint64_t iova, uint32_t len)
+assert_canaries(struct rig *b, uint64_t iova, uint32_t len)
 {
 	const uint8_t *at = guest_at(&b->guest, iova);
 	uint32_t i;
@@ -137,23 +136,23 @@ assert_canaries(struct bench *b, uint64_t iova, uint32_t len)
  * device; a chain of short pieces that holds the header is one buffer.
  */
 static void
-runt_run(const struct bench_variant *variant, uint32_t len)
+runt_run(const struct rig_variant *variant, uint32_t len)
 {
-	const struct bench_conf conf = { .variant = *variant };
-	struct bench b;
+	const struct rig_conf conf = { .variant = *variant };
+	struct rig b;
 
-	bench_up(&b, &conf);
-	memset(guest_at(&b.guest, BENCH_BUFFERS - 64), CANARY, 256);
-	bench_offer(&b, BENCH_BUFFERS, len);
+	rig_up(&b, &conf);
+	memset(guest_at(&b.guest, RIG_BUFFERS - 64), CANARY, 256);
+	rig_offer(&b, RIG_BUFFERS, len);
 	/* not to be written beyond: the frame wants more than there is in all cases */
-	assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 100)),
-			!variant->mergeable && len >= BENCH_HDR_LEN);
-	assert_canaries(&b, BENCH_BUFFERS, len);
-	if (len < BENCH_HDR_LEN)
+	assert_int_equal(rig_enqueue(&b, rig_mbuf(1, 100, 100)),
+			!variant->mergeable && len >= RIG_HDR_LEN);
+	assert_canaries(&b, RIG_BUFFERS, len);
+	if (len < RIG_HDR_LEN)
 		assert_fault(&b, RX, "buffer shorter than the virtio_net_hdr");
 	else
-		assert_false(bench_info(&b).dev.broken);
-	bench_down(&b);
+		assert_false(rig_info(&b).dev.broken);
+	rig_down(&b);
 }
 
 static void
@@ -161,26 +160,26 @@ test_cve_2026_86566_runt(void **state)
 {
 	struct mock_desc descs[112];
 	struct mock_used used;
-	struct bench_conf conf = { 0 };
-	struct bench b;
+	struct rig_conf conf = { 0 };
+	struct rig b;
 	unsigned int v, i;
 	uint32_t len;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 3) {
-		for (len = 1; len < BENCH_HDR_LEN + 2; len++)
-			runt_run(&bench_variants[v], len);
-		conf.variant = bench_variants[v];
-		bench_up(&b, &conf);
+	for (v = 0; v < RIG_VARIANTS; v += 3) {
+		for (len = 1; len < RIG_HDR_LEN + 2; len++)
+			runt_run(&rig_variants[v], len);
+		conf.variant = rig_variants[v];
+		rig_up(&b, &conf);
 		for (i = 0; i < RTE_DIM(descs); i++)
 			descs[i] = (struct mock_desc){
-				.iova = BENCH_BUFFERS + 3 * i, .len = 1, .write = true
+				.iova = RIG_BUFFERS + 3 * i, .len = 1, .write = true
 			};
-		assert_int_equal(mock_vq_add(bench_rx(&b), descs, RTE_DIM(descs), NULL), 0);
-		assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 100)), 1);
-		assert_true(mock_vq_get(bench_rx(&b), &used));
-		assert_int_equal(used.len, BENCH_HDR_LEN + 100);
-		bench_down(&b);
+		assert_int_equal(mock_vq_add(rig_rx(&b), descs, RTE_DIM(descs), NULL), 0);
+		assert_int_equal(rig_enqueue(&b, rig_mbuf(1, 100, 100)), 1);
+		assert_true(mock_vq_get(rig_rx(&b), &used));
+		assert_int_equal(used.len, RIG_HDR_LEN + 100);
+		rig_down(&b);
 	}
 }
 
@@ -192,33 +191,33 @@ test_cve_2026_86566_runt(void **state)
 static void
 test_cve_2026_86563_part_over_end(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	const uint64_t end = GUEST_MAIN + GUEST_MAIN_SIZE;
-	struct vduse_abi_vq info = { .num = BENCH_QUEUE_SIZE, .ready = true };
+	struct vduse_abi_vq info = { .num = RIG_QUEUE_SIZE, .ready = true };
 	unsigned int packed, part;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	for (packed = 0; packed < 2; packed++) {
 		for (part = 0; part < 3; part++) {
 			conf.variant.packed = packed;
-			bench_create(&b, &conf);
-			bench_negotiate(&b);
-			bench_rings(&b, true);
-			info.desc_addr = part == 0 ? end - 16 * BENCH_QUEUE_SIZE + 16 : GUEST_MAIN;
+			rig_create(&b, &conf);
+			rig_negotiate(&b);
+			rig_rings(&b, true);
+			info.desc_addr = part == 0 ? end - 16 * RIG_QUEUE_SIZE + 16 : GUEST_MAIN;
 			info.driver_addr = part == 1 ? end : GUEST_MAIN + 0x100000;
 			info.device_addr = part == 2 ? end : GUEST_MAIN + 0x200000;
 			if (!packed && part == 1)
-				info.driver_addr -= 6 + 2 * BENCH_QUEUE_SIZE - 2;
+				info.driver_addr -= 6 + 2 * RIG_QUEUE_SIZE - 2;
 			if (!packed && part == 2)
-				info.device_addr -= 6 + 8 * BENCH_QUEUE_SIZE - 2;
+				info.device_addr -= 6 + 8 * RIG_QUEUE_SIZE - 2;
 			fk_set_vq(b.dev, &info);
-			assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+			assert_int_equal(fk_set_status(b.dev, RIG_DRIVER_OK), 0);
 			unit_assert_logged_once("queue 0: its ring at IOVA");
-			assert_false(bench_is_served(&b, RX));
-			assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 100)), 0);
+			assert_false(rig_is_served(&b, RX));
+			assert_int_equal(rig_enqueue(&b, rig_mbuf(1, 100, 100)), 0);
 			unit_log_clear();
-			bench_down(&b);
+			rig_down(&b);
 		}
 	}
 }
@@ -236,37 +235,37 @@ test_cve_2018_1059_end_of_buffer(void **state)
 	} outside[] = { { GUEST_MAIN + GUEST_MAIN_SIZE - 50, 100 },
 		{ GUEST_PATCH + GUEST_PATCHES * GUEST_PATCH_SIZE - 50, 100 },
 		{ GUEST_WO - 50, 100 } };
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct mock_desc desc;
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < RTE_DIM(outside); i++) {
-		bench_up(&b, &conf);
+		rig_up(&b, &conf);
 		desc = (struct mock_desc){ .iova = outside[i].iova, .len = outside[i].len };
-		assert_int_equal(mock_vq_add(bench_tx(&b), &desc, 1, NULL), 0);
-		assert_null(bench_dequeue(&b));
-		assert_null(bench_dequeue(&b));
+		assert_int_equal(mock_vq_add(rig_tx(&b), &desc, 1, NULL), 0);
+		assert_null(rig_dequeue(&b));
+		assert_null(rig_dequeue(&b));
 		assert_fault(&b, TX,
 				"address outside of every IOVA region, or against its "
 				"permission");
-		bench_down(&b);
+		rig_down(&b);
 	}
 	/* its parts are far from each other in memory: each is taken from its place */
-	bench_up(&b, &conf);
-	bench_send(&b, GUEST_PATCH + GUEST_PATCH_SIZE - 700, 9, 3 * GUEST_PATCH_SIZE);
-	m = bench_dequeue(&b);
+	rig_up(&b, &conf);
+	rig_send(&b, GUEST_PATCH + GUEST_PATCH_SIZE - 700, 9, 3 * GUEST_PATCH_SIZE);
+	m = rig_dequeue(&b);
 	assert_non_null(m);
-	bench_mbuf_check(m, 9, 3 * GUEST_PATCH_SIZE);
+	rig_mbuf_check(m, 9, 3 * GUEST_PATCH_SIZE);
 	rte_pktmbuf_free(m);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* Requests of all kinds, again and again. */
 static void
-flood(struct bench *b)
+flood(struct rig *b)
 {
 	struct vduse_abi_vq_state s;
 	unsigned int i;
@@ -274,11 +273,11 @@ flood(struct bench *b)
 	for (i = 0; i < 200; i++) {
 		assert_int_equal(fk_update_iotlb(b->dev, 0, UINT64_MAX), 0);
 		assert_int_equal(fk_get_vq_state(b->dev, i % 2, &s), 0);
-		assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK | 0x40), 0);
-		assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+		assert_int_equal(fk_set_status(b->dev, RIG_DRIVER_OK | 0x40), 0);
+		assert_int_equal(fk_set_status(b->dev, RIG_DRIVER_OK), 0);
 		if (i % 8 == 0) {
 			assert_int_equal(fk_reset(b->dev), 0);
-			bench_drive(b);
+			rig_drive(b);
 		}
 	}
 }
@@ -290,13 +289,13 @@ flood(struct bench *b)
 static void
 test_cve_2019_14818_leak(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct fk_ledger before, after;
 	unsigned int fds, maps;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	flood(&b);
 	fk_ledger(&before);
 	fds = unit_count_fds();
@@ -307,8 +306,8 @@ test_cve_2019_14818_leak(void **state)
 	assert_int_equal(after.maps, before.maps);
 	assert_int_equal(unit_count_fds(), fds);
 	assert_int_equal(unit_count_maps(), maps);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 /*
@@ -319,32 +318,32 @@ static void
 test_cve_2020_10722_overflow(void **state)
 {
 	const uint64_t top = UINT64_MAX - 0xfff;
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct fk_region r = { .iova = top, .size = 0x1000, .perm = VDUSE_ABI_RW };
 	struct mock_desc desc = { .iova = top };
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	r.file = b.guest.files[0];
 	fk_map(b.dev, &r);
 	assert_int_equal(fk_update_iotlb(b.dev, top, UINT64_MAX), 0);
 	desc.len = 0x1000;
-	assert_int_equal(mock_vq_add(bench_tx(&b), &desc, 1, NULL), 0);
-	m = bench_dequeue(&b);
+	assert_int_equal(mock_vq_add(rig_tx(&b), &desc, 1, NULL), 0);
+	m = rig_dequeue(&b);
 	assert_non_null(m);
-	assert_int_equal(m->pkt_len, 0x1000 - BENCH_HDR_LEN);
+	assert_int_equal(m->pkt_len, 0x1000 - RIG_HDR_LEN);
 	rte_pktmbuf_free(m);
 	desc.len = 0x1001;
-	assert_int_equal(mock_vq_add(bench_tx(&b), &desc, 1, NULL), 0);
-	assert_null(bench_dequeue(&b));
+	assert_int_equal(mock_vq_add(rig_tx(&b), &desc, 1, NULL), 0);
+	assert_null(rig_dequeue(&b));
 	assert_fault(&b, TX, "descriptor beyond the end of the address space");
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static uint32_t
-ask(struct bench *b, const struct vduse_abi_request *req)
+ask(struct rig *b, const struct vduse_abi_request *req)
 {
 	struct vduse_abi_response resp;
 
@@ -358,14 +357,14 @@ test_cve_2020_10723_index(void **state)
 {
 	static const uint32_t bad[] = { 2, 0x100, 0x10000, 0x10001, 0x80000000, UINT32_MAX };
 	struct vduse_abi_request req = { 0 };
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 	size_t i;
 
 	(void)state;
 	unit_kernel(&(struct fk_conf){ .api_newest = VDUSE_ABI_VERSION_1,
 			.vduse_features = 1ULL << VDUSE_ABI_F_QUEUE_READY });
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	for (i = 0; i < RTE_DIM(bad); i++) {
 		memset(&req, 0, sizeof(req));
 		req.type = VDUSE_MSG_GET_VQ_STATE;
@@ -383,9 +382,9 @@ test_cve_2020_10723_index(void **state)
 		req.vq_group_asid.asid = bad[i];
 		assert_int_equal(ask(&b, &req), VDUSE_MSG_FAILED);
 		/* no queue was stopped by a request for another */
-		bench_assert_traffic(&b);
+		rig_assert_traffic(&b);
 	}
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /*
@@ -403,11 +402,11 @@ test_cve_2020_10724_lengths_in_command(void **state)
 	/* so many that the second list would be far behind the command */
 	static const uint8_t macs_3[] = { 0, 0, 0, 0x10, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0 };
 	const uint64_t features = (1ULL << VIRTIO_NET_F_RSS) | (1ULL << VIRTIO_NET_F_CTRL_RX);
-	struct bench b;
+	struct rig b;
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 5) {
+	for (v = 0; v < RIG_VARIANTS; v += 5) {
 		ctrlq_up(&b, v, features);
 		assert_int_equal(ctrlq_ask(&b, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_RSS_CONFIG,
 						 rss_key, sizeof(rss_key)),
@@ -424,9 +423,9 @@ test_cve_2020_10724_lengths_in_command(void **state)
 		assert_int_equal(ctrlq_ask(&b, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET,
 						 macs_3, sizeof(macs_3)),
 				VIRTIO_NET_ERR);
-		assert_false(bench_info(&b).dev.broken);
-		bench_assert_traffic(&b);
-		bench_down(&b);
+		assert_false(rig_info(&b).dev.broken);
+		rig_assert_traffic(&b);
+		rig_down(&b);
 	}
 }
 
@@ -437,35 +436,35 @@ test_cve_2020_10724_lengths_in_command(void **state)
 static void
 batch_run(unsigned int bad, bool enqueue)
 {
-	const struct bench_conf conf = { .variant.packed = true };
-	struct mock_desc desc = { .len = BENCH_HDR_LEN + 100, .write = enqueue };
+	const struct rig_conf conf = { .variant.packed = true };
+	struct mock_desc desc = { .len = RIG_HDR_LEN + 100, .write = enqueue };
 	const uint16_t q = enqueue ? RX : TX;
 	struct rte_mbuf *pkts[4];
 	struct mock_used used;
-	struct bench b;
+	struct rig b;
 	unsigned int i, n;
 
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	for (i = 0; i < RTE_DIM(pkts); i++) {
-		desc.iova = BENCH_BUFFERS + 4096 * i;
-		bench_frame_write(&b, desc.iova, i, 100);
+		desc.iova = RIG_BUFFERS + 4096 * i;
+		rig_frame_write(&b, desc.iova, i, 100);
 		if (i == bad)
 			desc.iova = 0x1000;
 		assert_int_equal(mock_vq_add(&b.vq[q], &desc, 1, NULL), 0);
-		pkts[i] = enqueue ? bench_mbuf(i, 100, 100) : NULL;
+		pkts[i] = enqueue ? rig_mbuf(i, 100, 100) : NULL;
 	}
-	n = enqueue ? rte_vduse_net_enqueue(b.net, 0, pkts, 4) : bench_dequeue_burst(&b, pkts, 4);
+	n = enqueue ? rte_vduse_net_enqueue(b.net, 0, pkts, 4) : rig_dequeue_burst(&b, pkts, 4);
 	assert_int_equal(n, bad);
 	rte_pktmbuf_free_bulk(pkts, enqueue ? 4 : n);
 	for (i = 0; i < bad; i++)
 		assert_true(mock_vq_get(&b.vq[q], &used));
 	assert_false(mock_vq_get(&b.vq[q], &used));
 	/* not in another map either: the burst behind the miss says so */
-	assert_int_equal(bench_dequeue(&b) == NULL, true);
+	assert_int_equal(rig_dequeue(&b) == NULL, true);
 	if (enqueue)
-		assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 100)), 0);
+		assert_int_equal(rig_enqueue(&b, rig_mbuf(1, 100, 100)), 0);
 	assert_fault(&b, q, "address outside of every IOVA region, or against its permission");
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void
@@ -488,13 +487,13 @@ test_cve_2020_10725_batch(void **state)
 static void
 test_cve_2022_2308_config(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct virtio_net_config config, want = { .mac = { 2, 0, 0, 0, 0, 1 } };
 	const uint8_t byte = 0;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_create(&b, &conf);
+	rig_create(&b, &conf);
 	fk_config(b.dev, 0, &config, sizeof(config));
 	want.status = config.status;
 	want.max_virtqueue_pairs = 1;
@@ -507,7 +506,7 @@ test_cve_2022_2308_config(void **state)
 	assert_memory_equal(&config, &want, sizeof(want));
 	/* behind its end nothing can be written */
 	assert_int_equal(rte_vduse_dev_set_config(b.net->dev, sizeof(config), &byte, 1), -EINVAL);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /*
@@ -519,33 +518,33 @@ test_reset_before_fault_is_seen(void **state)
 {
 	const struct vduse_abi_request get = { .type = VDUSE_MSG_GET_VQ_STATE };
 	const struct vduse_abi_request reset = { .type = VDUSE_MSG_SET_STATUS };
-	const struct mock_desc bad = { .iova = BENCH_BUFFERS, .len = 1 };
-	const struct bench_conf conf = { 0 };
+	const struct mock_desc bad = { .iova = RIG_BUFFERS, .len = 1 };
+	const struct rig_conf conf = { 0 };
 	struct vduse_abi_response resp;
 	struct fk_msg *msgs[2];
 	struct vduse_abi_vq_state s;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	/* the control thread waits in the event of queue 0, which its driver has disabled */
 	pthread_mutex_lock(&b.lock);
 	fk_set_ready(b.dev, RX, false);
 	msgs[0] = fk_msg_send(b.dev, &get, sizeof(get));
 	msgs[1] = fk_msg_send(b.dev, &reset, sizeof(reset));
-	assert_int_equal(mock_vq_add(bench_tx(&b), &bad, 1, NULL), 0);
-	assert_null(bench_dequeue(&b));
-	assert_int_equal(bench_stats(&b, true).faults, 1);
+	assert_int_equal(mock_vq_add(rig_tx(&b), &bad, 1, NULL), 0);
+	assert_null(rig_dequeue(&b));
+	assert_int_equal(rig_stats(&b, true).faults, 1);
 	pthread_mutex_unlock(&b.lock);
 	assert_int_equal(fk_msg_wait(msgs[0], &resp), 0);
 	assert_int_equal(fk_msg_wait(msgs[1], &resp), 0);
 	assert_int_equal(resp.result, VDUSE_MSG_OK);
 	/* answered after the event of the fault */
 	assert_int_equal(fk_get_vq_state(b.dev, RX, &s), 0);
-	assert_false(bench_info(&b).dev.broken);
-	bench_drive(&b);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	assert_false(rig_info(&b).dev.broken);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 int

@@ -16,7 +16,7 @@
 #define TX     1
 
 /* An indirect table of the tests. */
-#define TABLE (BENCH_BUFFERS + (1ull << 20))
+#define TABLE (RIG_BUFFERS + (1ull << 20))
 
 /* A word of shared memory that has two values in turn, as fast as it goes. */
 struct flipper {
@@ -57,24 +57,24 @@ flipper_end(struct flipper *f)
 
 /* A frame of one of two lengths; its bytes are the same from the first on. */
 static void
-take_frame(struct bench *b, const uint32_t lens[2], unsigned int got[2])
+take_frame(struct rig *b, const uint32_t lens[2], unsigned int got[2])
 {
 	struct mock_used used;
-	struct rte_mbuf *m = bench_dequeue(b);
+	struct rte_mbuf *m = rig_dequeue(b);
 
 	assert_non_null(m);
 	assert_true(m->pkt_len == lens[0] || m->pkt_len == lens[1]);
 	got[m->pkt_len == lens[1]]++;
-	bench_mbuf_check(m, 3, m->pkt_len);
+	rig_mbuf_check(m, 3, m->pkt_len);
 	rte_pktmbuf_free(m);
-	assert_true(mock_vq_get(bench_tx(b), &used));
+	assert_true(mock_vq_get(rig_tx(b), &used));
 }
 
 /* Slot of the ring where the next descriptor goes: the mock driver's choice. */
 static void *
-next_desc(struct bench *b)
+next_desc(struct rig *b)
 {
-	const struct mock_vq *vq = bench_tx(b);
+	const struct mock_vq *vq = rig_tx(b);
 
 	return vq->conf.packed ? (void *)&vq->pdesc[vq->avail_idx]
 			       : (void *)&vq->desc[vq->next_free];
@@ -82,27 +82,27 @@ next_desc(struct bench *b)
 
 /* The length of a descriptor in the ring, or of one in a table. */
 static void
-length_run(const struct bench_variant *variant)
+length_run(const struct rig_variant *variant)
 {
 	const uint32_t lens[2] = { 60, 1400 };
-	const struct bench_conf conf = { .variant = *variant };
-	const struct mock_desc desc = { .iova = BENCH_BUFFERS, .len = BENCH_HDR_LEN + lens[0] };
+	const struct rig_conf conf = { .variant = *variant };
+	const struct mock_desc desc = { .iova = RIG_BUFFERS, .len = RIG_HDR_LEN + lens[0] };
 	uint32_t rest = 0;
 	unsigned int got[2] = { 0, 0 }, i;
 	struct flipper f = { .word = &rest,
-		.values = { BENCH_HDR_LEN + lens[0], BENCH_HDR_LEN + lens[1] } };
+		.values = { RIG_HDR_LEN + lens[0], RIG_HDR_LEN + lens[1] } };
 	struct vring_desc *shared;
-	struct bench b;
+	struct rig b;
 
-	bench_up(&b, &conf);
-	bench_frame_write(&b, BENCH_BUFFERS, 3, lens[1]);
+	rig_up(&b, &conf);
+	rig_frame_write(&b, RIG_BUFFERS, 3, lens[1]);
 	flipper_start(&f);
 	for (i = 0; i < ROUNDS; i++) {
 		shared = variant->indirect ? guest_at(&b.guest, TABLE) : next_desc(&b);
 		if (variant->indirect)
-			mock_vq_add_indirect(bench_tx(&b), &desc, 1, TABLE, NULL);
+			mock_vq_add_indirect(rig_tx(&b), &desc, 1, TABLE, NULL);
 		else
-			mock_vq_add(bench_tx(&b), &desc, 1, NULL);
+			mock_vq_add(rig_tx(&b), &desc, 1, NULL);
 		/* the length has the same place in both formats */
 		__atomic_store_n(&f.word, &shared->len, __ATOMIC_RELEASE);
 		take_frame(&b, lens, got);
@@ -110,8 +110,8 @@ length_run(const struct bench_variant *variant)
 	}
 	flipper_end(&f);
 	assert_int_equal(got[0] + got[1], ROUNDS);
-	assert_int_equal(bench_stats(&b, true).faults, 0);
-	bench_down(&b);
+	assert_int_equal(rig_stats(&b, true).faults, 0);
+	rig_down(&b);
 }
 
 /* CVE-2026-93683: a length that is read again behind its check, of an indirect table's too. */
@@ -121,9 +121,9 @@ test_cve_2026_93683_length(void **state)
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v++)
-		if (bench_variants[v].event_idx && bench_variants[v].mergeable)
-			length_run(&bench_variants[v]);
+	for (v = 0; v < RIG_VARIANTS; v++)
+		if (rig_variants[v].event_idx && rig_variants[v].mergeable)
+			length_run(&rig_variants[v]);
 }
 
 /*
@@ -134,30 +134,30 @@ test_cve_2026_93683_length(void **state)
 static void
 test_cve_2026_93683_table_length(void **state)
 {
-	const struct bench_conf conf = { .variant = { .packed = true, .indirect = true } };
+	const struct rig_conf conf = { .variant = { .packed = true, .indirect = true } };
 	const uint32_t lens[2] = { 60, 160 };
-	const struct mock_desc descs[2] = { { .iova = BENCH_BUFFERS, .len = BENCH_HDR_LEN + 60 },
-		{ .iova = BENCH_BUFFERS + BENCH_HDR_LEN + 60, .len = 100 } };
+	const struct mock_desc descs[2] = { { .iova = RIG_BUFFERS, .len = RIG_HDR_LEN + 60 },
+		{ .iova = RIG_BUFFERS + RIG_HDR_LEN + 60, .len = 100 } };
 	uint32_t rest = 0;
 	unsigned int got[2] = { 0, 0 }, i;
 	struct flipper f = { .word = &rest, .values = { 16, 32 } };
 	struct vring_desc *shared;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
-	bench_frame_write(&b, BENCH_BUFFERS, 3, lens[1]);
+	rig_up(&b, &conf);
+	rig_frame_write(&b, RIG_BUFFERS, 3, lens[1]);
 	flipper_start(&f);
 	for (i = 0; i < ROUNDS; i++) {
 		shared = next_desc(&b);
-		mock_vq_add_indirect(bench_tx(&b), descs, 2, TABLE, NULL);
+		mock_vq_add_indirect(rig_tx(&b), descs, 2, TABLE, NULL);
 		__atomic_store_n(&f.word, &shared->len, __ATOMIC_RELEASE);
 		take_frame(&b, lens, got);
 		__atomic_store_n(&f.word, &rest, __ATOMIC_RELEASE);
 	}
 	flipper_end(&f);
-	assert_int_equal(bench_stats(&b, true).faults, 0);
-	bench_down(&b);
+	assert_int_equal(rig_stats(&b, true).faults, 0);
+	rig_down(&b);
 }
 
 /*
@@ -170,7 +170,7 @@ test_cve_2026_86562_command(void **state)
 	const uint8_t pairs[] = { 2, 0 };
 	uint32_t rest = 0;
 	struct flipper f = { .word = &rest };
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 	uint8_t ack;
 
@@ -188,47 +188,47 @@ test_cve_2026_86562_command(void **state)
 		__atomic_store_n(&f.word, &rest, __ATOMIC_RELEASE);
 		guest_read(&b.guest, CTRLQ_ACK, &ack, 1);
 		assert_true(ack == VIRTIO_NET_OK || ack == VIRTIO_NET_ERR);
-		assert_in_range(bench_info(&b).active_pairs, 1, 2);
+		assert_in_range(rig_info(&b).active_pairs, 1, 2);
 	}
 	flipper_end(&f);
-	assert_false(bench_info(&b).dev.broken);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	assert_false(rig_info(&b).dev.broken);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 /* An index that jumps ahead and back: what is not there is not taken, or the device stops. */
 static void
 test_index_jumps(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	uint32_t rest = 0;
 	struct flipper f = { .word = &rest };
-	struct mock_desc desc = { .iova = BENCH_BUFFERS, .len = BENCH_HDR_LEN + 60 };
+	struct mock_desc desc = { .iova = RIG_BUFFERS, .len = RIG_HDR_LEN + 60 };
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	unsigned int i, n = 0;
 
 	(void)state;
-	bench_up(&b, &conf);
-	bench_frame_write(&b, BENCH_BUFFERS, 3, 60);
-	mock_vq_add(bench_tx(&b), &desc, 1, NULL);
+	rig_up(&b, &conf);
+	rig_frame_write(&b, RIG_BUFFERS, 3, 60);
+	mock_vq_add(rig_tx(&b), &desc, 1, NULL);
 	/* flags and idx, which are one word: one buffer, or as many as 1000 */
 	f.values[0] = 1u << 16;
 	f.values[1] = 1000u << 16;
-	f.word = (uint32_t *)bench_tx(&b)->avail;
+	f.word = (uint32_t *)rig_tx(&b)->avail;
 	flipper_start(&f);
-	for (i = 0; i < ROUNDS && bench_stats(&b, true).faults == 0; i++) {
-		m = bench_dequeue(&b);
+	for (i = 0; i < ROUNDS && rig_stats(&b, true).faults == 0; i++) {
+		m = rig_dequeue(&b);
 		n += m != NULL;
 		if (m != NULL)
-			bench_mbuf_check(m, 3, 60);
+			rig_mbuf_check(m, 3, 60);
 		rte_pktmbuf_free(m);
 	}
 	flipper_end(&f);
 	assert_in_range(n, 0, 1);
-	if (bench_stats(&b, true).faults != 0)
-		bench_wait(&b, bench_is_link_down, 0);
-	bench_down(&b);
+	if (rig_stats(&b, true).faults != 0)
+		rig_wait(&b, rig_is_link_down, 0);
+	rig_down(&b);
 }
 
 /*
@@ -238,24 +238,24 @@ test_index_jumps(void **state)
 static void
 look_run(bool remap)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct vduse_vq *vq;
-	struct bench b;
+	struct rig b;
 
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	vq = vduse_dev_vq(b.net->dev, TX);
-	bench_tx(&b)->avail->idx = 1000;
+	rig_tx(&b)->avail->idx = 1000;
 	assert_true(vduse_vq_burst_look(vq));
 	assert_int_equal(vduse_ring_ready(vq, &vq->pos.avail, false), -EBADMSG);
 	vduse_vq_burst_end(vq);
-	bench_tx(&b)->avail->idx = 0;
+	rig_tx(&b)->avail->idx = 0;
 	if (remap)
 		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
-	assert_null(bench_dequeue(&b));
-	bench_wait(&b, bench_is_link_down, 0);
-	assert_true(bench_info(&b).dev.broken);
-	assert_int_equal(bench_stats(&b, true).faults, 1);
-	bench_down(&b);
+	assert_null(rig_dequeue(&b));
+	rig_wait(&b, rig_is_link_down, 0);
+	assert_true(rig_info(&b).dev.broken);
+	assert_int_equal(rig_stats(&b, true).faults, 1);
+	rig_down(&b);
 }
 
 static void

@@ -26,7 +26,7 @@
 #define RW VDUSE_ABI_RW
 
 /* A device that is nothing but an IOVA map. */
-struct tlb_bench {
+struct tlb_rig {
 	struct fk_dev *dev;
 	struct vduse_iotlb tlb;
 	vduse_reader_t reader;
@@ -37,7 +37,7 @@ struct tlb_bench {
 };
 
 static void
-tlb_create_device(struct tlb_bench *b)
+tlb_create_device(struct tlb_rig *b)
 {
 	static const char name[VDUSE_ABI_NAME_MAX] = "tlb";
 	struct vduse_abi_create config = {
@@ -57,7 +57,7 @@ tlb_create_device(struct tlb_bench *b)
 }
 
 static void
-tlb_up(struct tlb_bench *b)
+tlb_up(struct tlb_rig *b)
 {
 	uint64_t i;
 
@@ -80,7 +80,7 @@ tlb_up(struct tlb_bench *b)
 }
 
 static void
-tlb_down(struct tlb_bench *b)
+tlb_down(struct tlb_rig *b)
 {
 	char name[VDUSE_ABI_NAME_MAX] = "tlb";
 
@@ -94,7 +94,7 @@ tlb_down(struct tlb_bench *b)
 }
 
 static void
-tlb_region(struct tlb_bench *b, uint64_t iova, uint64_t size, uint64_t offset, uint8_t perm)
+tlb_region(struct tlb_rig *b, uint64_t iova, uint64_t size, uint64_t offset, uint8_t perm)
 {
 	const struct fk_region region = {
 		.iova = iova, .size = size, .offset = offset, .perm = perm, .file = b->file
@@ -104,7 +104,7 @@ tlb_region(struct tlb_bench *b, uint64_t iova, uint64_t size, uint64_t offset, u
 }
 
 static const void *
-tlb_find(struct tlb_bench *b, uint64_t iova, uint8_t perm, uint64_t *avail)
+tlb_find(struct tlb_rig *b, uint64_t iova, uint8_t perm, uint64_t *avail)
 {
 	static uint32_t hint; /* whatever the last one left, as in a burst */
 
@@ -115,7 +115,7 @@ tlb_find(struct tlb_bench *b, uint64_t iova, uint8_t perm, uint64_t *avail)
 
 /* The 8 bytes at the IOVA are those at the offset in the file. */
 static void
-assert_maps(struct tlb_bench *b, uint64_t iova, uint64_t offset)
+assert_maps(struct tlb_rig *b, uint64_t iova, uint64_t offset)
 {
 	uint64_t avail, value;
 	const void *va = tlb_find(b, iova, RO, &avail);
@@ -126,7 +126,7 @@ assert_maps(struct tlb_bench *b, uint64_t iova, uint64_t offset)
 }
 
 static void
-assert_no_map(struct tlb_bench *b, uint64_t iova, uint8_t perm)
+assert_no_map(struct tlb_rig *b, uint64_t iova, uint8_t perm)
 {
 	uint64_t avail;
 
@@ -145,7 +145,7 @@ ledger_maps(void)
 static void
 test_find(void **state)
 {
-	struct tlb_bench b;
+	struct tlb_rig b;
 	uint64_t avail;
 
 	(void)state;
@@ -186,7 +186,7 @@ test_find(void **state)
 static void
 test_permission(void **state)
 {
-	struct tlb_bench b;
+	struct tlb_rig b;
 	uint64_t avail;
 
 	(void)state;
@@ -214,7 +214,7 @@ test_permission(void **state)
 static void
 test_window(void **state)
 {
-	struct tlb_bench b;
+	struct tlb_rig b;
 	uint64_t i;
 
 	(void)state;
@@ -245,7 +245,7 @@ test_window(void **state)
 static void
 test_no_window(void **state)
 {
-	struct tlb_bench b;
+	struct tlb_rig b;
 
 	(void)state;
 	tlb_up(&b);
@@ -268,7 +268,7 @@ test_no_window(void **state)
 static void
 test_added_later(void **state)
 {
-	struct tlb_bench b;
+	struct tlb_rig b;
 	uint64_t i;
 
 	(void)state;
@@ -289,7 +289,7 @@ static void
 test_whole_space(void **state)
 {
 	const uint64_t top = UINT64_MAX - 2 * PAGE + 1;
-	struct tlb_bench b;
+	struct tlb_rig b;
 	uint64_t avail;
 
 	(void)state;
@@ -319,7 +319,7 @@ static void
 fail_run(unsigned long call, int err)
 {
 	struct fk_ledger ledger;
-	struct tlb_bench b;
+	struct tlb_rig b;
 	unsigned int skip;
 	uint64_t i;
 
@@ -367,7 +367,7 @@ test_many(void **state)
 {
 	struct unit_rng rng = { .state = 5 };
 	uint64_t i, k;
-	struct tlb_bench b;
+	struct tlb_rig b;
 
 	(void)state;
 	tlb_up(&b);
@@ -384,7 +384,7 @@ test_many(void **state)
 
 /* A burst in another thread, and what it saw. */
 struct burst {
-	struct tlb_bench *b;
+	struct tlb_rig *b;
 	bool began;
 	bool saw_new_map;
 	bool ended;
@@ -434,7 +434,7 @@ static void
 test_remove_waits(void **state)
 {
 	struct burst burst;
-	struct tlb_bench b;
+	struct tlb_rig b;
 	pthread_t thread;
 	unsigned int i;
 
@@ -496,7 +496,7 @@ test_closed(void **state)
 {
 	struct vduse_sys sys = fk_sys;
 	pthread_t miss, reset;
-	struct tlb_bench b;
+	struct tlb_rig b;
 
 	(void)state;
 	tlb_up(&b);

@@ -77,23 +77,23 @@ arrived(struct kills *k, uint32_t seed)
 static void
 drive(struct kills *k)
 {
-	const uint64_t receive = BENCH_BUFFERS + (1ull << 20);
+	const uint64_t receive = RIG_BUFFERS + (1ull << 20);
 	struct mock_used used;
-	uint8_t frame[BENCH_HDR_LEN + CRASH_FRAME];
+	uint8_t frame[RIG_HDR_LEN + CRASH_FRAME];
 
-	while (mock_vq_get(bench_tx(&k->c.b), &used))
+	while (mock_vq_get(rig_tx(&k->c.b), &used))
 		k->back++;
 	while (k->sent - k->back < CRASH_QUEUE_SIZE / 2 && k->sent < CRASH_NOTES) {
 		crash_send(&k->c, k->sent % CRASH_QUEUE_SIZE, k->sent);
 		k->sent++;
 	}
-	while (mock_vq_get(bench_rx(&k->c.b), &used)) {
+	while (mock_vq_get(rig_rx(&k->c.b), &used)) {
 		const uintptr_t place = (uintptr_t)used.cookie - 1;
 
 		if (used.len != 0) {
 			assert_int_equal(used.len, sizeof(frame));
 			guest_read(&k->c.b.guest, receive + 256 * place, frame, sizeof(frame));
-			arrived(k, crash_seed(frame + BENCH_HDR_LEN, CRASH_FRAME));
+			arrived(k, crash_seed(frame + RIG_HDR_LEN, CRASH_FRAME));
 		}
 		k->buffers &= ~(UINT64_C(1) << place);
 	}
@@ -103,7 +103,7 @@ drive(struct kills *k)
 			.iova = receive + 256 * place, .len = 256, .write = true
 		};
 
-		assert_int_equal(mock_vq_add(bench_rx(&k->c.b), &desc, 1,
+		assert_int_equal(mock_vq_add(rig_rx(&k->c.b), &desc, 1,
 						 (void *)((uintptr_t)place + 1)),
 				0);
 		k->buffers |= UINT64_C(1) << place;
@@ -150,9 +150,9 @@ check_notes(const struct kills *k, unsigned int kills)
 }
 
 static void
-kill_all(const struct bench_variant *variant, unsigned int kills)
+kill_all(const struct rig_variant *variant, unsigned int kills)
 {
-	struct bench_conf conf = { .variant = *variant, .start = variant->packed ? 0 : 65000 };
+	struct rig_conf conf = { .variant = *variant, .start = variant->packed ? 0 : 65000 };
 	struct unit_rng rng = { .state = 0x6b696c6c };
 	struct kills *k = calloc(1, sizeof(*k));
 	uint32_t seed, i;
@@ -171,7 +171,7 @@ kill_all(const struct bench_variant *variant, unsigned int kills)
 	while (k->buffers != 0) {
 		struct mock_used used;
 
-		if (!mock_vq_get(bench_rx(&k->c.b), &used))
+		if (!mock_vq_get(rig_rx(&k->c.b), &used))
 			break;
 		k->buffers &= ~(UINT64_C(1) << ((uintptr_t)used.cookie - 1));
 	}
@@ -179,7 +179,7 @@ kill_all(const struct bench_variant *variant, unsigned int kills)
 	while (k->back < k->sent) {
 		struct mock_used used;
 
-		assert_true(mock_vq_get(bench_tx(&k->c.b), &used));
+		assert_true(mock_vq_get(rig_tx(&k->c.b), &used));
 		k->back++;
 	}
 	print_message("%s: %u kills, %u frames sent, %u handed on, %u received\n", variant->name,
@@ -202,28 +202,28 @@ static void
 test_split(void **state)
 {
 	(void)state;
-	kill_all(&bench_variants[0], kills_wanted());
+	kill_all(&rig_variants[0], kills_wanted());
 }
 
 static void
 test_split_indirect(void **state)
 {
 	(void)state;
-	kill_all(&bench_variants[2], kills_wanted());
+	kill_all(&rig_variants[2], kills_wanted());
 }
 
 static void
 test_packed(void **state)
 {
 	(void)state;
-	kill_all(&bench_variants[8], kills_wanted());
+	kill_all(&rig_variants[8], kills_wanted());
 }
 
 static void
 test_packed_indirect(void **state)
 {
 	(void)state;
-	kill_all(&bench_variants[10], kills_wanted());
+	kill_all(&rig_variants[10], kills_wanted());
 }
 
 int

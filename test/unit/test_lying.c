@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-#include "bench.h"
 #include "ctrlq.h"
 #include "net/config.h"
+#include "rig.h"
 
 #define GUARD 0xa5
 #define ROOM  4096 /* from one buffer to the next, guard bytes included */
@@ -36,8 +36,8 @@ static const struct lie lies[] = {
 	{ "both pieces, but one byte", FIRST + REST - 1, FIRST, REST, 2, false },
 	{ "both pieces, and one byte", FIRST + REST + 1, FIRST, REST, 2, false },
 	{ "the longest frame that can be said", UINT32_MAX, FIRST, REST, 2, false },
-	{ "one that wraps with its header", UINT32_MAX - BENCH_HDR_LEN + 1, 2000, 0, 1, false },
-	{ "one that wraps to a little", UINT32_MAX - BENCH_HDR_LEN + 1 + FIRST, 2000, 0, 1, false },
+	{ "one that wraps with its header", UINT32_MAX - RIG_HDR_LEN + 1, 2000, 0, 1, false },
+	{ "one that wraps to a little", UINT32_MAX - RIG_HDR_LEN + 1 + FIRST, 2000, 0, 1, false },
 	{ "beyond what any frame has", RTE_VDUSE_NET_FRAME_MAX + 1, FIRST, REST, 2, false },
 	{ "two pieces, counted as one", FIRST + REST, FIRST, REST, 1, true },
 	{ "one piece, counted as three", FIRST, FIRST, 0, 3, true },
@@ -53,7 +53,7 @@ struct layout {
 };
 
 static const struct layout layouts[] = {
-	{ "one piece, as long as the frame", 1, 1, BENCH_HDR_LEN + FIRST + REST, false },
+	{ "one piece, as long as the frame", 1, 1, RIG_HDR_LEN + FIRST + REST, false },
 	{ "one piece, longer", 1, 1, 1536, false },
 	{ "a header of its own", 1, 2, 1024, false },
 	{ "many pieces", 1, 12, 97, false },
@@ -64,7 +64,7 @@ static const struct layout layouts[] = {
 static uint64_t
 place(unsigned int i)
 {
-	return BENCH_BUFFERS + (uint64_t)i * ROOM;
+	return RIG_BUFFERS + (uint64_t)i * ROOM;
 }
 
 static unsigned int
@@ -75,27 +75,27 @@ pieces(const struct layout *layout)
 
 /* The driver offers what the layout says; all around it are guard bytes. */
 static void
-offer(struct bench *b, const struct layout *layout)
+offer(struct rig *b, const struct layout *layout)
 {
 	struct mock_desc descs[16];
 	unsigned int i, k;
 	int ret;
 
-	memset(guest_at(&b->guest, BENCH_BUFFERS), GUARD, (pieces(layout) + 1) * ROOM);
+	memset(guest_at(&b->guest, RIG_BUFFERS), GUARD, (pieces(layout) + 1) * ROOM);
 	for (i = 0; i < layout->nb; i++) {
 		for (k = 0; k < layout->each; k++)
 			descs[k] = (struct mock_desc){ .iova = place(i * layout->each + k),
 				.len = layout->len,
 				.write = true };
-		ret = layout->indirect ? mock_vq_add_indirect(bench_rx(b), descs, layout->each,
+		ret = layout->indirect ? mock_vq_add_indirect(rig_rx(b), descs, layout->each,
 							 place(64), NULL)
-				       : mock_vq_add(bench_rx(b), descs, layout->each, NULL);
+				       : mock_vq_add(rig_rx(b), descs, layout->each, NULL);
 		assert_int_equal(ret, 0);
 	}
 }
 
 static void
-assert_guarded(struct bench *b, const struct layout *layout)
+assert_guarded(struct rig *b, const struct layout *layout)
 {
 	unsigned int i, at;
 
@@ -111,10 +111,10 @@ assert_guarded(struct bench *b, const struct layout *layout)
 static struct rte_mbuf *
 lying(const struct lie *lie, uint64_t ol_flags)
 {
-	struct rte_mbuf *m = bench_mbuf(9, lie->first < 2000 ? lie->first : 2000, 2000);
+	struct rte_mbuf *m = rig_mbuf(9, lie->first < 2000 ? lie->first : 2000, 2000);
 
 	if (lie->rest > 0) {
-		m->next = bench_mbuf(9, lie->rest, 2000);
+		m->next = rig_mbuf(9, lie->rest, 2000);
 		m->next->pkt_len = 0;
 	}
 	m->data_len = lie->first;
@@ -138,23 +138,23 @@ free_lying(struct rte_mbuf *m, const struct lie *lie)
 }
 
 static uint64_t
-drops(const struct bench *b)
+drops(const struct rig *b)
 {
-	const struct rte_vduse_net_queue_stats stats = bench_stats(b, false);
+	const struct rte_vduse_net_queue_stats stats = rig_stats(b, false);
 
 	return stats.drop_segments + stats.drop_long + stats.drop_offload;
 }
 
 /* An honest frame of the same buffers, which were not lost. */
 static void
-assert_honest(struct bench *b, const struct layout *layout)
+assert_honest(struct rig *b, const struct layout *layout)
 {
 	struct mock_used used;
-	uint32_t left = BENCH_HDR_LEN + FIRST;
+	uint32_t left = RIG_HDR_LEN + FIRST;
 
-	assert_int_equal(bench_enqueue(b, bench_mbuf(10, FIRST, 2000)), 1);
+	assert_int_equal(rig_enqueue(b, rig_mbuf(10, FIRST, 2000)), 1);
 	while (left > 0) {
-		assert_true(mock_vq_get(bench_rx(b), &used));
+		assert_true(mock_vq_get(rig_rx(b), &used));
 		assert_in_range(used.len, 1, left);
 		left -= used.len;
 	}
@@ -162,7 +162,7 @@ assert_honest(struct bench *b, const struct layout *layout)
 }
 
 static void
-one_lie(struct bench *b, const struct layout *layout, const struct lie *lie, uint64_t ol_flags)
+one_lie(struct rig *b, const struct layout *layout, const struct lie *lie, uint64_t ol_flags)
 {
 	const uint64_t dropped = drops(b);
 	struct rte_mbuf *m;
@@ -175,17 +175,17 @@ one_lie(struct bench *b, const struct layout *layout, const struct lie *lie, uin
 	assert_guarded(b, layout);
 	if (lie->delivered && ol_flags == 0) {
 		assert_int_equal(drops(b), dropped);
-		while (mock_vq_get(bench_rx(b), &used))
+		while (mock_vq_get(rig_rx(b), &used))
 			;
 	} else {
 		assert_int_equal(drops(b), dropped + 1);
-		assert_false(mock_vq_get(bench_rx(b), &used));
+		assert_false(mock_vq_get(rig_rx(b), &used));
 		assert_honest(b, layout);
 	}
 }
 
 static bool
-suits(const struct bench_variant *v, const struct layout *layout)
+suits(const struct rig_variant *v, const struct layout *layout)
 {
 	if (layout->indirect && !v->indirect)
 		return false;
@@ -196,25 +196,25 @@ suits(const struct bench_variant *v, const struct layout *layout)
 static void
 test_every_lie(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	unsigned int v, i, k;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v++) {
-		conf.variant = bench_variants[v];
+	for (v = 0; v < RIG_VARIANTS; v++) {
+		conf.variant = rig_variants[v];
 		for (i = 0; i < RTE_DIM(layouts); i++) {
 			if (!suits(&conf.variant, &layouts[i]))
 				continue;
 			for (k = 0; k < RTE_DIM(lies); k++) {
-				bench_up(&b, &conf);
+				rig_up(&b, &conf);
 				one_lie(&b, &layouts[i], &lies[k], 0);
-				bench_down(&b);
-				bench_up(&b, &conf);
+				rig_down(&b);
+				rig_up(&b, &conf);
 				one_lie(&b, &layouts[i], &lies[k],
 						RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4 |
 								RTE_MBUF_F_TX_IP_CKSUM);
-				bench_down(&b);
+				rig_down(&b);
 			}
 		}
 	}
@@ -224,20 +224,20 @@ test_every_lie(void **state)
 static void
 test_in_a_burst(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct rte_mbuf *pkts[8];
 	struct mock_used used;
 	unsigned int v, i, at;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v++) {
+	for (v = 0; v < RIG_VARIANTS; v++) {
 		for (at = 0; at < RTE_DIM(pkts); at++) {
-			conf.variant = bench_variants[v];
-			bench_up(&b, &conf);
+			conf.variant = rig_variants[v];
+			rig_up(&b, &conf);
 			for (i = 0; i < RTE_DIM(pkts); i++) {
-				bench_offer(&b, place(i), 1536);
-				pkts[i] = i == at ? lying(&lies[3], 0) : bench_mbuf(i, 200, 100);
+				rig_offer(&b, place(i), 1536);
+				pkts[i] = i == at ? lying(&lies[3], 0) : rig_mbuf(i, 200, 100);
 			}
 			assert_int_equal(rte_vduse_net_enqueue(b.net, 0, pkts, RTE_DIM(pkts)),
 					RTE_DIM(pkts));
@@ -247,12 +247,12 @@ test_in_a_burst(void **state)
 					continue;
 				}
 				rte_pktmbuf_free(pkts[i]);
-				assert_true(mock_vq_get(bench_rx(&b), &used));
-				assert_int_equal(used.len, BENCH_HDR_LEN + 200);
+				assert_true(mock_vq_get(rig_rx(&b), &used));
+				assert_int_equal(used.len, RIG_HDR_LEN + 200);
 			}
-			assert_false(mock_vq_get(bench_rx(&b), &used));
-			assert_int_equal(bench_stats(&b, false).drop_segments, 1);
-			bench_down(&b);
+			assert_false(mock_vq_get(rig_rx(&b), &used));
+			assert_int_equal(rig_stats(&b, false).drop_segments, 1);
+			rig_down(&b);
 		}
 	}
 }
@@ -261,15 +261,15 @@ test_in_a_burst(void **state)
 static void
 test_steered(void **state)
 {
-	struct bench_conf conf = { .pairs = CTRLQ_PAIRS,
+	struct rig_conf conf = { .pairs = CTRLQ_PAIRS,
 		.features = RTE_BIT64(VIRTIO_NET_F_CTRL_VQ) | RTE_BIT64(VIRTIO_NET_F_MQ) };
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	unsigned int k;
 
 	(void)state;
 	unit_kernel(&(struct fk_conf){ .allow_ctrl_vq = true });
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	net_set_rss(b.net, &(struct net_rss){ .steer = true, .types = NET_RSS_TYPES });
 	for (k = 0; k < RTE_DIM(lies); k++) {
 		if (lies[k].delivered)
@@ -278,12 +278,12 @@ test_steered(void **state)
 		/* IPv6, whose addresses are behind the first piece */
 		memcpy(rte_pktmbuf_mtod_offset(m, uint8_t *, 12), "\x86\xdd\x60", 3);
 		m->data_len = RTE_MIN(m->data_len, 30);
-		bench_offer(&b, place(0), 1536);
+		rig_offer(&b, place(0), 1536);
 		assert_int_equal(rte_vduse_net_enqueue(b.net, 0, &m, 1), 1);
 		free_lying(m, &lies[k]);
 	}
-	assert_int_equal(bench_stats(&b, false).packets, 0);
-	bench_down(&b);
+	assert_int_equal(rig_stats(&b, false).packets, 0);
+	rig_down(&b);
 }
 
 int

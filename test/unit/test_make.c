@@ -5,14 +5,14 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bench.h"
+#include "rig.h"
 
 static const struct rte_vduse_net_conf good_conf = {
 	.dev.adopt_fd = -1,
 	.dev.tuning.msg_timeout = -1,
 	.dev.name = "unit",
 	.queue_pairs = 1,
-	.dev.queue_size = BENCH_QUEUE_SIZE,
+	.dev.queue_size = RIG_QUEUE_SIZE,
 	.mac = { { 2, 0, 0, 0, 0, 1 } },
 	.mtu = 1500,
 };
@@ -21,16 +21,16 @@ static const struct rte_vduse_net_conf good_conf = {
 static void
 serve_and_remove(struct rte_vduse_net *net)
 {
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 
 	unit_assert_logged_once("unit: adopted");
 	fk_attach(fk_find("unit"), true);
-	bench_take(&b, &conf, net);
-	bench_drive(&b);
-	bench_assert_traffic(&b);
+	rig_take(&b, &conf, net);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
 	assert_int_equal(fk_reset(b.dev), 0);
-	bench_destroy(&b);
+	rig_destroy(&b);
 	fk_attach(fk_find("unit"), false);
 	assert_int_equal(rte_vduse_dev_remove("unit"), 0);
 	unit_assert_clean();

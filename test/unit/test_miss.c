@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <sched.h>
 
-#include "bench.h"
+#include "rig.h"
 
 /* The kernel's answers about regions are kept back while it is shut. */
 static bool gate_shut;
@@ -33,75 +33,75 @@ static struct vduse_sys gate_sys;
 
 /* Served, with rings and ordinary buffers mapped; the rest is mapped since then, without a word. */
 static void
-miss_up(struct bench *b, const struct bench_conf *conf)
+miss_up(struct rig *b, const struct rig_conf *conf)
 {
 	gate_sys = fk_sys;
 	gate_sys.ioctl = gate_ioctl;
 	vduse_sys_set(&gate_sys);
-	bench_create(b, conf);
+	rig_create(b, conf);
 	vduse_sys_set(&fk_sys);
 	fk_unmap_all(b->dev);
 	fk_map(b->dev, &b->guest.regions[0]);
-	bench_drive(b);
-	bench_assert_traffic(b);
+	rig_drive(b);
+	rig_assert_traffic(b);
 	fk_unmap_all(b->dev);
 	guest_map(&b->guest, b->dev);
 }
 
 /* A frame in memory that is not mapped here yet; the lcore meets it, and does not wait. */
 static void
-miss_meet(struct bench *b)
+miss_meet(struct rig *b)
 {
 	struct rte_mbuf *m;
 
-	bench_send(b, GUEST_PATCH + 0x1000, 5, 5000);
+	rig_send(b, GUEST_PATCH + 0x1000, 5, 5000);
 	assert_int_equal(rte_vduse_net_dequeue(b->net, 0, unit_pool, &m, 1), 0);
-	assert_int_equal(bench_stats(b, true).iotlb_misses, 1);
+	assert_int_equal(rig_stats(b, true).iotlb_misses, 1);
 }
 
 static void
-miss_take(struct bench *b)
+miss_take(struct rig *b)
 {
 	struct rte_mbuf *m;
 
-	bench_settle_misses(b);
-	m = bench_dequeue(b);
+	rig_settle_misses(b);
+	m = rig_dequeue(b);
 	assert_non_null(m);
-	bench_mbuf_check(m, 5, 5000);
+	rig_mbuf_check(m, 5, 5000);
 	rte_pktmbuf_free(m);
-	assert_true(mock_vq_get(bench_tx(b), &(struct mock_used){ 0 }));
-	assert_int_equal(bench_stats(b, true).faults, 0);
-	bench_assert_traffic(b);
+	assert_true(mock_vq_get(rig_tx(b), &(struct mock_used){ 0 }));
+	assert_int_equal(rig_stats(b, true).faults, 0);
+	rig_assert_traffic(b);
 }
 
 /* The kernel takes its time: the lcore serves the device's other queue and other devices. */
 static void
 test_lcore_goes_on(void **state)
 {
-	struct bench_conf conf = { 0 };
-	struct bench b, other;
+	struct rig_conf conf = { 0 };
+	struct rig b, other;
 	struct rte_mbuf *m;
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 3) {
-		conf.variant = bench_variants[v];
-		bench_up(&other, &(struct bench_conf){ .name = "other" });
+	for (v = 0; v < RIG_VARIANTS; v += 3) {
+		conf.variant = rig_variants[v];
+		rig_up(&other, &(struct rig_conf){ .name = "other" });
 		miss_up(&b, &conf);
 		gate(true);
 		miss_meet(&b);
 		assert_int_equal(rte_vduse_net_dequeue(b.net, 0, unit_pool, &m, 1), 0);
-		bench_assert_traffic(&other);
-		bench_offer(&b, BENCH_BUFFERS, 1000);
-		m = bench_mbuf(1, 100, 100);
+		rig_assert_traffic(&other);
+		rig_offer(&b, RIG_BUFFERS, 1000);
+		m = rig_mbuf(1, 100, 100);
 		assert_int_equal(rte_vduse_net_enqueue(b.net, 0, &m, 1), 1);
 		rte_pktmbuf_free(m);
-		assert_true(mock_vq_get(bench_rx(&b), &(struct mock_used){ 0 }));
-		assert_int_equal(bench_stats(&b, true).iotlb_misses, 1);
+		assert_true(mock_vq_get(rig_rx(&b), &(struct mock_used){ 0 }));
+		assert_int_equal(rig_stats(&b, true).iotlb_misses, 1);
 		gate(false);
 		miss_take(&b);
-		bench_down(&b);
-		bench_down(&other);
+		rig_down(&b);
+		rig_down(&other);
 	}
 }
 
@@ -109,9 +109,9 @@ test_lcore_goes_on(void **state)
 static void
 test_sleeper(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct pollfd fd = { .events = POLLIN };
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	miss_up(&b, &conf);
@@ -124,7 +124,7 @@ test_sleeper(void **state)
 	assert_int_equal(poll(&fd, 1, 60000), 1);
 	rte_vduse_net_wake_disable(b.net, 0);
 	miss_take(&b);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* What the process lacks is no fault of the driver's: its queue waits, said once, and goes on. */
@@ -141,8 +141,8 @@ test_shortage(void **state)
 		{ FK_MAP, -ENOMEM },
 		{ FK_MAP, -EAGAIN },
 	};
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
@@ -154,9 +154,9 @@ test_shortage(void **state)
 		miss_take(&b);
 		assert_true(fk_fail_done());
 		unit_assert_logged_once("memory of its driver cannot be mapped now");
-		assert_int_equal(bench_stats(&b, true).iotlb_waits, 3);
-		assert_false(bench_info(&b).dev.broken);
-		bench_down(&b);
+		assert_int_equal(rig_stats(&b, true).iotlb_waits, 3);
+		assert_false(rig_info(&b).dev.broken);
+		rig_down(&b);
 	}
 }
 
@@ -164,8 +164,8 @@ test_shortage(void **state)
 static void
 test_reset_meanwhile(void **state)
 {
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 
 	(void)state;
 	miss_up(&b, &conf);
@@ -173,37 +173,36 @@ test_reset_meanwhile(void **state)
 	miss_meet(&b);
 	assert_int_equal(fk_reset(b.dev), 0);
 	fk_fail(0, 0, 0, 0);
-	bench_settle_misses(&b);
-	bench_drive(&b);
-	bench_assert_traffic(&b);
-	assert_int_equal(bench_stats(&b, true).faults, 0);
-	bench_down(&b);
+	rig_settle_misses(&b);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
+	assert_int_equal(rig_stats(&b, true).faults, 0);
+	rig_down(&b);
 }
 
 /* Drivers that send addresses which nobody maps: a question each, and the device stops. */
 static void
 test_endless(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct rte_mbuf *m;
 	unsigned int reads, i;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	for (i = 0; i < 20; i++) {
 		b.link_events = 0;
 		reads = fk_map_reads(b.dev, false);
-		mock_vq_add(bench_tx(&b), &(struct mock_desc){ .iova = 0x1000, .len = 100 }, 1,
-				NULL);
+		mock_vq_add(rig_tx(&b), &(struct mock_desc){ .iova = 0x1000, .len = 100 }, 1, NULL);
 		assert_int_equal(rte_vduse_net_dequeue(b.net, 0, unit_pool, &m, 1), 0);
-		bench_wait(&b, bench_is_link_down, 0);
+		rig_wait(&b, rig_is_link_down, 0);
 		assert_int_equal(fk_map_reads(b.dev, false) - reads, 1);
 		assert_int_equal(fk_reset(b.dev), 0);
-		bench_drive(&b);
-		bench_assert_traffic(&b);
+		rig_drive(&b);
+		rig_assert_traffic(&b);
 	}
-	bench_down(&b);
+	rig_down(&b);
 }
 
 int

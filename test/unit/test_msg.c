@@ -26,7 +26,7 @@ struct seen {
 	int answer;
 };
 
-struct msg_bench {
+struct msg_rig {
 	struct fk_dev *dev;
 	int control_fd;
 	struct seen seen;
@@ -97,7 +97,7 @@ static const struct vduse_msg_ops msg_ops = {
 };
 
 static void
-msg_up(struct msg_bench *b)
+msg_up(struct msg_rig *b)
 {
 	struct vduse_abi_create config = {
 		.name = "msg",
@@ -119,7 +119,7 @@ msg_up(struct msg_bench *b)
 }
 
 static void
-msg_down(struct msg_bench *b)
+msg_down(struct msg_rig *b)
 {
 	char name[VDUSE_ABI_NAME_MAX] = "msg";
 
@@ -130,7 +130,7 @@ msg_down(struct msg_bench *b)
 
 /* One request and what serving it returned; the answer. */
 static struct vduse_abi_response
-ask(struct msg_bench *b, const struct vduse_abi_request *req, int expected)
+ask(struct msg_rig *b, const struct vduse_abi_request *req, int expected)
 {
 	struct fk_msg *msg = fk_msg_send(b->dev, req, sizeof(*req));
 	struct vduse_abi_response resp;
@@ -148,7 +148,7 @@ test_types(void **state)
 {
 	struct vduse_abi_request req = { .type = VDUSE_MSG_GET_VQ_STATE, .vq_state.index = 2 };
 	struct vduse_abi_response resp;
-	struct msg_bench b;
+	struct msg_rig b;
 
 	(void)state;
 	msg_up(&b);
@@ -208,7 +208,7 @@ test_bad_content(void **state)
 		{ .type = VDUSE_MSG_SET_VQ_GROUP_ASID, .vq_group_asid = { .group = SPACES } },
 		{ .type = VDUSE_MSG_SET_VQ_GROUP_ASID, .vq_group_asid = { .asid = SPACES } },
 	};
-	struct msg_bench b;
+	struct msg_rig b;
 	size_t i;
 
 	(void)state;
@@ -227,7 +227,7 @@ test_unknown_type(void **state)
 	static const uint32_t types[] = { VDUSE_MSG_SUSPEND, VDUSE_MSG_SUSPEND + 1, 1000,
 		UINT32_MAX };
 	struct vduse_abi_request req = { 0 };
-	struct msg_bench b;
+	struct msg_rig b;
 	size_t i;
 
 	(void)state;
@@ -248,7 +248,7 @@ test_handler_fails(void **state)
 	const struct vduse_abi_request req = { .type = VDUSE_MSG_GET_VQ_STATE,
 		.vq_state.index = 1 };
 	struct vduse_abi_response resp;
-	struct msg_bench b;
+	struct msg_rig b;
 	struct fk_msg *msg;
 
 	(void)state;
@@ -269,7 +269,7 @@ test_short_read(void **state)
 {
 	const struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS, .s.status = 1 };
 	struct vduse_abi_response resp;
-	struct msg_bench b;
+	struct msg_rig b;
 	struct fk_msg *msg;
 
 	(void)state;
@@ -290,7 +290,7 @@ test_short_read(void **state)
 static void
 test_nothing_there(void **state)
 {
-	struct msg_bench b;
+	struct msg_rig b;
 
 	(void)state;
 	msg_up(&b);
@@ -309,7 +309,7 @@ test_given_up(void **state)
 	const struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS, .s.status = 1 };
 	struct vduse_abi_response resp;
 	struct fk_msg *msg[2];
-	struct msg_bench b;
+	struct msg_rig b;
 
 	(void)state;
 	msg_up(&b);
@@ -336,7 +336,7 @@ test_many(void **state)
 	struct pollfd poll_fd = { .events = POLLIN };
 	struct vduse_abi_response resp;
 	struct fk_msg *msg[200];
-	struct msg_bench b;
+	struct msg_rig b;
 	unsigned int i, done;
 	int n;
 

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-#include "bench.h"
 #include "net/copy.h"
+#include "rig.h"
 
 /* Frame lengths: bounds of header, mbuf, patch and 16 bits; up to the longest IP packet. */
 static const uint32_t lengths[] = { 14, 15, 59, 60, 61, 64, 127, 128, 1500, 1514, 1518, 2035, 2036,
@@ -38,7 +38,7 @@ scatter(struct unit_rng *rng, struct mock_desc *descs, uint64_t iova, uint32_t t
 }
 
 static void
-add_scattered(struct bench *b, struct mock_vq *vq, struct unit_rng *rng, const struct mock_desc *d,
+add_scattered(struct rig *b, struct mock_vq *vq, struct unit_rng *rng, const struct mock_desc *d,
 		uint16_t n)
 {
 	/* an indirect table anywhere, also across patches and not aligned */
@@ -51,7 +51,7 @@ add_scattered(struct bench *b, struct mock_vq *vq, struct unit_rng *rng, const s
 }
 
 static void
-dequeue_one(struct bench *b, struct unit_rng *rng, uint32_t len)
+dequeue_one(struct rig *b, struct unit_rng *rng, uint32_t len)
 {
 	const uint64_t iova = GUEST_PATCH + unit_random(rng, 0, 0x3000);
 	struct mock_desc descs[CUTS_MAX];
@@ -59,37 +59,37 @@ dequeue_one(struct bench *b, struct unit_rng *rng, uint32_t len)
 	struct rte_mbuf *m;
 	uint16_t n;
 
-	bench_frame_write(b, iova, len, len);
-	n = scatter(rng, descs, iova, BENCH_HDR_LEN + len, false);
-	add_scattered(b, bench_tx(b), rng, descs, n);
-	m = bench_dequeue(b);
+	rig_frame_write(b, iova, len, len);
+	n = scatter(rng, descs, iova, RIG_HDR_LEN + len, false);
+	add_scattered(b, rig_tx(b), rng, descs, n);
+	m = rig_dequeue(b);
 	assert_non_null(m);
-	bench_mbuf_check(m, len, len);
+	rig_mbuf_check(m, len, len);
 	assert_int_equal(m->nb_segs, (len + UNIT_DATA_ROOM - 1) / UNIT_DATA_ROOM);
 	rte_pktmbuf_free(m);
-	assert_true(mock_vq_get(bench_tx(b), &used));
+	assert_true(mock_vq_get(rig_tx(b), &used));
 	assert_int_equal(used.len, 0);
-	assert_false(mock_vq_get(bench_tx(b), &used));
+	assert_false(mock_vq_get(rig_tx(b), &used));
 }
 
 static void
-for_each_variant(void (*one)(struct bench *b, struct unit_rng *rng))
+for_each_variant(void (*one)(struct rig *b, struct unit_rng *rng))
 {
 	struct unit_rng rng = { .state = 1 };
-	struct bench_conf conf = { 0 };
-	struct bench b;
+	struct rig_conf conf = { 0 };
+	struct rig b;
 	unsigned int v;
 
-	for (v = 0; v < BENCH_VARIANTS; v++) {
-		conf.variant = bench_variants[v];
-		bench_up(&b, &conf);
+	for (v = 0; v < RIG_VARIANTS; v++) {
+		conf.variant = rig_variants[v];
+		rig_up(&b, &conf);
 		one(&b, &rng);
-		bench_down(&b);
+		rig_down(&b);
 	}
 }
 
 static void
-dequeue_all(struct bench *b, struct unit_rng *rng)
+dequeue_all(struct rig *b, struct unit_rng *rng)
 {
 	struct rte_vduse_net_queue_stats s;
 	uint64_t bytes = 0;
@@ -99,7 +99,7 @@ dequeue_all(struct bench *b, struct unit_rng *rng)
 		dequeue_one(b, rng, lengths[i]);
 		bytes += lengths[i];
 	}
-	s = bench_stats(b, true);
+	s = rig_stats(b, true);
 	assert_int_equal(s.packets, RTE_DIM(lengths));
 	assert_int_equal(s.bytes, bytes);
 	assert_int_equal(s.drop_short + s.drop_long + s.drop_segments + s.drop_header, 0);
@@ -115,36 +115,36 @@ test_dequeue_bytes(void **state)
 
 /* What the driver finds in the buffers it gets back, in their order. */
 static void
-check_received(struct bench *b, const uint64_t *iovas, uint16_t nb_buffers, uint32_t len)
+check_received(struct rig *b, const uint64_t *iovas, uint16_t nb_buffers, uint32_t len)
 {
-	static uint8_t buf[BENCH_HDR_LEN + 65550];
-	uint8_t hdr[BENCH_HDR_LEN] = { 0 };
+	static uint8_t buf[RIG_HDR_LEN + 65550];
+	uint8_t hdr[RIG_HDR_LEN] = { 0 };
 	struct mock_used used;
 	uint32_t done = 0, i;
 	uint16_t k;
 
 	for (k = 0; k < nb_buffers; k++) {
-		assert_true(mock_vq_get(bench_rx(b), &used));
+		assert_true(mock_vq_get(rig_rx(b), &used));
 		assert_true(used.len > 0 && done + used.len <= sizeof(buf));
 		guest_read(&b->guest, iovas[k], buf + done, used.len);
 		done += used.len;
 	}
-	assert_false(mock_vq_get(bench_rx(b), &used));
-	assert_int_equal(done, BENCH_HDR_LEN + len);
+	assert_false(mock_vq_get(rig_rx(b), &used));
+	assert_int_equal(done, RIG_HDR_LEN + len);
 	memcpy(hdr + 10, &nb_buffers, sizeof(nb_buffers));
 	assert_memory_equal(buf, hdr, sizeof(hdr));
 	for (i = 0; i < len; i++)
-		if (buf[BENCH_HDR_LEN + i] != unit_byte(len, i))
+		if (buf[RIG_HDR_LEN + i] != unit_byte(len, i))
 			fail_msg("byte %u of %u is wrong", i, len);
 }
 
 static void
-enqueue_one(struct bench *b, struct unit_rng *rng, uint32_t len)
+enqueue_one(struct rig *b, struct unit_rng *rng, uint32_t len)
 {
 	/* a long frame into many buffers of one size, but one buffer where it must */
 	const bool merge = b->conf.variant.mergeable && unit_random(rng, 0, 3) != 0;
-	const uint32_t size = merge ? unit_random(rng, 1000, 9000) : BENCH_HDR_LEN + len;
-	const uint16_t nb = (BENCH_HDR_LEN + len + size - 1) / size;
+	const uint32_t size = merge ? unit_random(rng, 1000, 9000) : RIG_HDR_LEN + len;
+	const uint16_t nb = (RIG_HDR_LEN + len + size - 1) / size;
 	struct mock_desc descs[CUTS_MAX];
 	uint64_t iovas[100], iova = GUEST_PATCH + unit_random(rng, 0, 0x1800);
 	uint16_t k, n;
@@ -156,16 +156,16 @@ enqueue_one(struct bench *b, struct unit_rng *rng, uint32_t len)
 		if (nb > 10)
 			descs[0] = (struct mock_desc){ .iova = iova, .len = size, .write = true };
 		if (b->conf.variant.indirect && nb == 1)
-			add_scattered(b, bench_rx(b), rng, descs, n);
+			add_scattered(b, rig_rx(b), rng, descs, n);
 		else
-			assert_int_equal(mock_vq_add(bench_rx(b), descs, n, NULL), 0);
+			assert_int_equal(mock_vq_add(rig_rx(b), descs, n, NULL), 0);
 	}
-	assert_int_equal(bench_enqueue(b, bench_mbuf(len, len, unit_random(rng, 200, 3000))), 1);
+	assert_int_equal(rig_enqueue(b, rig_mbuf(len, len, unit_random(rng, 200, 3000))), 1);
 	check_received(b, iovas, nb, len);
 }
 
 static void
-enqueue_all(struct bench *b, struct unit_rng *rng)
+enqueue_all(struct rig *b, struct unit_rng *rng)
 {
 	struct rte_vduse_net_queue_stats s;
 	uint64_t bytes = 0;
@@ -175,7 +175,7 @@ enqueue_all(struct bench *b, struct unit_rng *rng)
 		enqueue_one(b, rng, lengths[i]);
 		bytes += lengths[i];
 	}
-	s = bench_stats(b, false);
+	s = rig_stats(b, false);
 	assert_int_equal(s.packets, RTE_DIM(lengths));
 	assert_int_equal(s.bytes, bytes);
 	assert_int_equal(s.drop_short + s.drop_no_fit + s.drop_segments, 0);

@@ -183,8 +183,8 @@ who_is_quiet_is_woken_by_a_kick(void **state)
 	node_rig_send(r, 0, &f);
 	node_rig_run(r);
 	node_rig_expect_none(r);
-	assert_true(mock_vq_need_kick(bench_tx(&r->drivers[0].bench)));
-	fk_kick(r->drivers[0].bench.dev, 1);
+	assert_true(mock_vq_need_kick(rig_tx(&r->drivers[0].rig)));
+	fk_kick(r->drivers[0].rig.dev, 1);
 	r->now += rte_get_tsc_hz() / 10000;
 	node_rig_run(r);
 	node_rig_expect(r, 1, &f);

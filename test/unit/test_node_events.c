@@ -24,14 +24,14 @@ links_follow_the_port(void **state)
 	assert_int_equal(rte_eth_dev_set_link_down(r->port), 0);
 	node_tick(r->node);
 	assert_int_equal(r->events[NODE_UPLINK_DOWN], 1);
-	fk_config(r->drivers[0].bench.dev, 0, &config, sizeof(config));
+	fk_config(r->drivers[0].rig.dev, 0, &config, sizeof(config));
 	assert_int_equal(config.status & VIRTIO_NET_S_LINK_UP, 0);
-	fk_config(r->drivers[1].bench.dev, 0, &config, sizeof(config));
+	fk_config(r->drivers[1].rig.dev, 0, &config, sizeof(config));
 	assert_int_equal(config.status & VIRTIO_NET_S_LINK_UP, VIRTIO_NET_S_LINK_UP);
 	assert_int_equal(rte_eth_dev_set_link_up(r->port), 0);
 	node_tick(r->node);
 	assert_int_equal(r->events[NODE_UPLINK_UP], 1);
-	fk_config(r->drivers[0].bench.dev, 0, &config, sizeof(config));
+	fk_config(r->drivers[0].rig.dev, 0, &config, sizeof(config));
 	assert_int_equal(config.status & VIRTIO_NET_S_LINK_UP, VIRTIO_NET_S_LINK_UP);
 }
 
@@ -70,13 +70,13 @@ static void
 a_bad_ring_is_a_fault(void **state)
 {
 	struct node_rig *r = *state;
-	struct mock_vq *vq = bench_tx(&r->drivers[0].bench);
+	struct mock_vq *vq = rig_tx(&r->drivers[0].rig);
 	const struct rig_bytes f = node_rig_frame(1, 2);
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 	unsigned int i;
 
 	node_rig_send(r, 0, &f);
-	__atomic_fetch_add(&vq->avail->idx, 2 * BENCH_QUEUE_SIZE, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&vq->avail->idx, 2 * RIG_QUEUE_SIZE, __ATOMIC_RELEASE);
 	node_rig_run(r);
 	/* the control thread sees it */
 	while (r->events[NODE_CONTAINER_FAULT] == 0 && time(NULL) < until) {

@@ -16,9 +16,9 @@ static struct node_error error;
 static void
 kick(struct node_rig *r, unsigned int n)
 {
-	struct bench *b = &r->drivers[n].bench;
+	struct rig *b = &r->drivers[n].rig;
 
-	if (mock_vq_need_kick(bench_tx(b)))
+	if (mock_vq_need_kick(rig_tx(b)))
 		fk_kick(b->dev, 1);
 }
 

@@ -11,10 +11,10 @@
 
 #include <linux/virtio_net.h>
 
-#include "bench.h"
 #include "life/serve.h"
 #include "mem/deferred.h"
 #include "net/zc.h"
+#include "rig.h"
 
 #define LONG   1500
 #define ZC_MIN 512
@@ -47,27 +47,27 @@ options(void)
 		.dev.tuning.msg_timeout = -1,
 		.dev.name = "unit",
 		.queue_pairs = 1,
-		.dev.queue_size = BENCH_QUEUE_SIZE,
+		.dev.queue_size = RIG_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 		.dev.state_dir = dir };
 }
 
-/* The first process, and a driver that takes what the bench's conf says. */
+/* The first process, and a driver that takes what the rig's conf says. */
 static void
-first(struct bench *b, const struct rte_vduse_net_conf *with, const struct bench_conf *conf)
+first(struct rig *b, const struct rte_vduse_net_conf *with, const struct rig_conf *conf)
 {
 	struct rte_vduse_net *net;
 
 	assert_int_equal(rte_vduse_net_create(with, &net), 0);
-	bench_take(b, conf, net);
-	bench_drive(b);
-	assert_true(bench_is_served(b, 1));
+	rig_take(b, conf, net);
+	rig_drive(b);
+	assert_true(rig_is_served(b, 1));
 }
 
 /* It dies, and the next one goes on. */
 static void
-next(struct bench *b, const struct rte_vduse_net_conf *with)
+next(struct rig *b, const struct rte_vduse_net_conf *with)
 {
 	vduse_serve_end(b->net->dev);
 	assert_true(vduse_phase_set(b->net->dev, VDUSE_PHASE_LEFT));
@@ -76,73 +76,73 @@ next(struct bench *b, const struct rte_vduse_net_conf *with)
 	assert_int_equal(rte_vduse_net_create(with, &b->net), 0);
 	/* it is served before the first request is answered */
 	assert_int_equal(fk_update_iotlb(b->dev, 0, UINT64_MAX), 0);
-	assert_false(bench_info(b).dev.broken);
-	assert_true(bench_is_served(b, 1));
+	assert_false(rig_info(b).dev.broken);
+	assert_true(rig_is_served(b, 1));
 }
 
-/* The driver starts anew, and takes what the bench's conf says now. */
+/* The driver starts anew, and takes what the rig's conf says now. */
 static void
-again(struct bench *b)
+again(struct rig *b)
 {
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_drive(b);
-	assert_true(bench_is_served(b, 1));
+	rig_drive(b);
+	assert_true(rig_is_served(b, 1));
 }
 
 static void
-last(struct bench *b)
+last(struct rig *b)
 {
 	assert_int_equal(fk_reset(b->dev), 0);
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
-	bench_give_back(b);
+	rig_give_back(b);
 	assert_int_equal(vduse_deferred_reap(), 0);
 }
 
 static uint64_t
 place(unsigned int i)
 {
-	return BENCH_BUFFERS + (uint64_t)i * 4096;
+	return RIG_BUFFERS + (uint64_t)i * 4096;
 }
 
 /* Two long frames are freed, the second first: how many buffers are back then? */
 static unsigned int
-freed_out_of_order(struct bench *b)
+freed_out_of_order(struct rig *b)
 {
 	struct rte_mbuf *pkts[2];
 	struct mock_used used;
 	unsigned int n = 0;
 
-	bench_send(b, place(0), 1, LONG);
-	bench_send(b, place(1), 2, LONG);
-	assert_int_equal(bench_dequeue_burst(b, pkts, 2), 2);
+	rig_send(b, place(0), 1, LONG);
+	rig_send(b, place(1), 2, LONG);
+	assert_int_equal(rig_dequeue_burst(b, pkts, 2), 2);
 	rte_pktmbuf_free(pkts[1]);
-	assert_null(bench_dequeue(b));
-	while (mock_vq_get(bench_tx(b), &used))
+	assert_null(rig_dequeue(b));
+	while (mock_vq_get(rig_tx(b), &used))
 		n++;
 	rte_pktmbuf_free(pkts[0]);
-	assert_null(bench_dequeue(b));
-	while (mock_vq_get(bench_tx(b), &used))
+	assert_null(rig_dequeue(b));
+	while (mock_vq_get(rig_tx(b), &used))
 		;
 	return n;
 }
 
 /* Zero-copy gives buffers back in any order, which a driver with IN_ORDER does not understand. */
 static void
-zero_copy_on(const struct bench_variant *variant)
+zero_copy_on(const struct rig_variant *variant)
 {
-	struct bench_conf conf = { .variant = *variant, .features = 1ULL << VIRTIO_F_IN_ORDER };
+	struct rig_conf conf = { .variant = *variant, .features = 1ULL << VIRTIO_F_IN_ORDER };
 	struct rte_vduse_net_conf with = options();
-	struct bench b;
+	struct rig b;
 
 	first(&b, &with, &conf);
 	with.zero_copy_min = ZC_MIN;
 	next(&b, &with);
-	assert_true(bench_info(&b).dev.driver_features & (1ULL << VIRTIO_F_IN_ORDER));
+	assert_true(rig_info(&b).dev.driver_features & (1ULL << VIRTIO_F_IN_ORDER));
 	assert_int_equal(freed_out_of_order(&b), 2); /* both copied */
-	assert_int_equal(bench_stats(&b, true).zero_copy, 0);
+	assert_int_equal(rig_stats(&b, true).zero_copy, 0);
 	unit_assert_logged_once("frames are copied until a driver comes that does not use it");
 	unit_assert_logged_once("other options (zero-copy)");
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	/* it insists */
 	again(&b);
 	assert_int_equal(freed_out_of_order(&b), 2);
@@ -151,7 +151,7 @@ zero_copy_on(const struct bench_variant *variant)
 	b.conf.features = 0;
 	again(&b);
 	assert_int_equal(freed_out_of_order(&b), 1);
-	assert_int_equal(bench_stats(&b, true).zero_copy, 2);
+	assert_int_equal(rig_stats(&b, true).zero_copy, 2);
 	assert_int_equal(unit_log_count("frames are copied"), 0);
 	b.conf.features = 1ULL << VIRTIO_F_IN_ORDER;
 	again(&b);
@@ -163,8 +163,8 @@ static void
 test_zero_copy_on(void **state)
 {
 	(void)state;
-	zero_copy_on(&bench_variants[0]);
-	zero_copy_on(&bench_variants[8]);
+	zero_copy_on(&rig_variants[0]);
+	zero_copy_on(&rig_variants[8]);
 }
 
 /* Frames of the process before come back by its record; what is new is copied. */
@@ -172,24 +172,24 @@ static void
 test_zero_copy_off(void **state)
 {
 	struct rte_vduse_net_conf with = options();
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct mock_used used;
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	with.zero_copy_min = ZC_MIN;
 	first(&b, &with, &conf);
-	bench_send(&b, place(5), 1, LONG);
-	m = bench_dequeue(&b);
+	rig_send(&b, place(5), 1, LONG);
+	m = rig_dequeue(&b);
 	assert_non_null(m);
 	with.zero_copy_min = 0;
 	next(&b, &with);
-	assert_true(mock_vq_get(bench_tx(&b), &used));
+	assert_true(mock_vq_get(rig_tx(&b), &used));
 	assert_int_equal(freed_out_of_order(&b), 2);
 	unit_assert_logged_once("other options (zero-copy)");
 	rte_pktmbuf_free(m);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	last(&b);
 }
 
@@ -197,14 +197,14 @@ test_zero_copy_off(void **state)
 static void
 test_profile(void **state)
 {
-	struct bench_conf conf = { .features = 1ULL << VIRTIO_NET_F_CSUM |
-					       1ULL << VIRTIO_NET_F_HOST_TSO4 };
+	struct rig_conf conf = { .features = 1ULL << VIRTIO_NET_F_CSUM |
+					     1ULL << VIRTIO_NET_F_HOST_TSO4 };
 	const struct virtio_net_hdr partial = {
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 16
 	};
 	struct rte_vduse_net_conf with = options();
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	with.profile = RTE_VDUSE_NET_PROFILE_BULK;
@@ -212,22 +212,22 @@ test_profile(void **state)
 	with.profile = RTE_VDUSE_NET_PROFILE_NONE;
 	next(&b, &with);
 	unit_assert_logged_once("other options (profile)");
-	assert_true(bench_info(&b).segments);
-	bench_send(&b, place(0), 1, 200);
+	assert_true(rig_info(&b).segments);
+	rig_send(&b, place(0), 1, 200);
 	guest_write(&b.guest, place(0), &partial, sizeof(partial));
-	m = bench_dequeue(&b);
+	m = rig_dequeue(&b);
 	assert_non_null(m); /* negotiated: not dropped */
 	rte_pktmbuf_free(m);
 	/* no driver is there, and the next one will be offered the same */
 	assert_int_equal(fk_reset(b.dev), 0);
-	assert_true(bench_info(&b).segments);
+	assert_true(rig_info(&b).segments);
 	again(&b);
-	assert_true(bench_info(&b).segments);
+	assert_true(rig_info(&b).segments);
 	last(&b);
 	/* recreated */
 	conf.features = 0;
 	first(&b, &with, &conf);
-	assert_false(bench_info(&b).segments);
+	assert_false(rig_info(&b).segments);
 	assert_int_equal(unit_log_count("other options"), 1);
 	last(&b);
 }
@@ -236,24 +236,24 @@ test_profile(void **state)
 static void
 test_ring(void **state)
 {
-	const struct bench_conf split = { .variant = bench_variants[0] };
+	const struct rig_conf split = { .variant = rig_variants[0] };
 	struct rte_vduse_net_conf with = options();
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	first(&b, &with, &split);
 	with.ring = RTE_VDUSE_NET_RING_PACKED;
 	next(&b, &with);
 	unit_assert_logged_once("split rings, which were offered when the device was made");
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	assert_int_equal(fk_reset(b.dev), 0);
-	assert_int_equal(fk_set_status(b.dev, BENCH_ACK), 0);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER), 0);
-	fk_set_features(b.dev, bench_features(&split));
-	assert_int_equal(fk_set_status(b.dev, BENCH_FEATURES_OK), -EIO);
-	b.conf.variant = bench_variants[8];
+	assert_int_equal(fk_set_status(b.dev, RIG_ACK), 0);
+	assert_int_equal(fk_set_status(b.dev, RIG_DRIVER), 0);
+	fk_set_features(b.dev, rig_features(&split));
+	assert_int_equal(fk_set_status(b.dev, RIG_FEATURES_OK), -EIO);
+	b.conf.variant = rig_variants[8];
 	again(&b);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	last(&b);
 
 	/* packed ones were never offered, so no driver can take them */
@@ -262,20 +262,20 @@ test_ring(void **state)
 	with.ring = RTE_VDUSE_NET_RING_PACKED;
 	next(&b, &with);
 	unit_assert_logged_once("other options (ring)");
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	again(&b);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	last(&b);
 
 	/* and packed ones that are not offered any more */
 	with.ring = RTE_VDUSE_NET_RING_ANY;
-	first(&b, &with, &(struct bench_conf){ .variant = bench_variants[8] });
+	first(&b, &with, &(struct rig_conf){ .variant = rig_variants[8] });
 	with.ring = RTE_VDUSE_NET_RING_SPLIT;
 	next(&b, &with);
 	unit_assert_logged_once("other options (ring)");
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	again(&b);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	last(&b);
 }
 
@@ -284,9 +284,9 @@ static void
 test_queue_size(void **state)
 {
 	static const uint16_t sizes[] = { 64, 1024 };
-	struct bench_conf conf = { .queue_size = BENCH_QUEUE_SIZE };
+	struct rig_conf conf = { .queue_size = RIG_QUEUE_SIZE };
 	unsigned int i, k;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	for (i = 0; i < RTE_DIM(sizes); i++) {
@@ -297,10 +297,10 @@ test_queue_size(void **state)
 		with.zero_copy_min = ZC_MIN;
 		next(&b, &with);
 		unit_assert_logged_once("other options (zero-copy, queue-size)");
-		for (k = 0; k < 2 * BENCH_QUEUE_SIZE; k++)
-			bench_assert_traffic(&b);
+		for (k = 0; k < 2 * RIG_QUEUE_SIZE; k++)
+			rig_assert_traffic(&b);
 		again(&b);
-		bench_assert_traffic(&b);
+		rig_assert_traffic(&b);
 		last(&b);
 	}
 }
@@ -310,8 +310,8 @@ static void
 test_as_before(void **state)
 {
 	struct rte_vduse_net_conf with = options();
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 
 	(void)state;
 	with.zero_copy_min = ZC_MIN;

@@ -9,7 +9,7 @@
 #include "hdr_frame.h"
 
 static void
-pairs_set(struct bench *b, uint16_t pairs)
+pairs_set(struct rig *b, uint16_t pairs)
 {
 	const uint8_t data[] = { pairs, 0 };
 
@@ -24,14 +24,14 @@ test_inactive(void **state)
 {
 	uint16_t active, pair, to, at;
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	unsigned int v;
 	uint32_t len;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 5) {
+	for (v = 0; v < RIG_VARIANTS; v += 5) {
 		ctrlq_up(&b, v, 0);
-		m = bench_mbuf(v, 100, 100);
+		m = rig_mbuf(v, 100, 100);
 		for (active = 1; active <= CTRLQ_PAIRS; active++) {
 			pairs_set(&b, active);
 			for (pair = 0; pair < CTRLQ_PAIRS; pair++) {
@@ -43,7 +43,7 @@ test_inactive(void **state)
 			}
 		}
 		rte_pktmbuf_free(m);
-		bench_down(&b);
+		rig_down(&b);
 	}
 }
 
@@ -91,7 +91,7 @@ sender_main(void *arg)
 
 /* The driver: buffers of 128 bytes, each offered again where it was. */
 static void
-collect(struct bench *b)
+collect(struct rig *b)
 {
 	uint32_t next[SENDERS] = { 0 }, seq, n = 0;
 	struct mock_vq *vq = &b->vq[0];
@@ -105,9 +105,9 @@ collect(struct bench *b)
 			sched_yield();
 			continue;
 		}
-		assert_int_equal(used.len, BENCH_HDR_LEN + sizeof(frame));
+		assert_int_equal(used.len, RIG_HDR_LEN + sizeof(frame));
 		desc.iova = (uintptr_t)used.cookie;
-		guest_read(&b->guest, desc.iova + BENCH_HDR_LEN, frame, sizeof(frame));
+		guest_read(&b->guest, desc.iova + RIG_HDR_LEN, frame, sizeof(frame));
 		assert_in_range(frame[20], 0, SENDERS - 1);
 		memcpy(&seq, frame + 24, sizeof(seq));
 		if (seq != next[frame[20]]++)
@@ -123,14 +123,14 @@ many_run(unsigned int variant)
 {
 	struct sender senders[SENDERS];
 	pthread_t threads[SENDERS];
-	struct bench b;
+	struct rig b;
 	uint16_t i;
 
 	ctrlq_up(&b, variant, 0);
 	pairs_set(&b, 1);
 	for (i = 0; i < b.vq[0].conf.size; i++) {
 		const struct mock_desc desc = {
-			.iova = BENCH_BUFFERS + 256 * i, .len = 128, .write = true
+			.iova = RIG_BUFFERS + 256 * i, .len = 128, .write = true
 		};
 
 		assert_int_equal(mock_vq_add(&b.vq[0], &desc, 1, (void *)(uintptr_t)desc.iova), 0);
@@ -144,8 +144,8 @@ many_run(unsigned int variant)
 		pthread_join(threads[i], NULL);
 		assert_false(senders[i].failed);
 	}
-	assert_int_equal(bench_stats(&b, false).packets, SENDERS * FRAMES);
-	bench_down(&b);
+	assert_int_equal(rig_stats(&b, false).packets, SENDERS * FRAMES);
+	rig_down(&b);
 }
 
 static void

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
+#include "rig.h"
 
 /* Every way, said once more than in the library. */
 static const struct way {
@@ -164,22 +164,22 @@ test_origins(void **state)
 static void
 test_life(void **state)
 {
-	struct bench_conf conf = { .variant = bench_variants[0] };
-	struct bench b;
+	struct rig_conf conf = { .variant = rig_variants[0] };
+	struct rig b;
 
 	(void)state;
-	bench_create(&b, &conf);
-	assert_string_equal(bench_info(&b).dev.phase, "idle");
+	rig_create(&b, &conf);
+	assert_string_equal(rig_info(&b).dev.phase, "idle");
 	assert_int_equal(b.net->dev->vqs[0]->ctl.phase, VDUSE_VQ_PHASE_OFF);
-	bench_destroy(&b);
-	bench_up(&b, &conf);
-	assert_string_equal(bench_info(&b).dev.phase, "running");
+	rig_destroy(&b);
+	rig_up(&b, &conf);
+	assert_string_equal(rig_info(&b).dev.phase, "running");
 	assert_int_equal(b.net->dev->vqs[0]->ctl.phase, VDUSE_VQ_PHASE_SERVED);
 	assert_int_equal(fk_reset(b.dev), 0);
-	assert_string_equal(bench_info(&b).dev.phase, "idle");
+	assert_string_equal(rig_info(&b).dev.phase, "idle");
 	assert_int_equal(b.net->dev->vqs[0]->ctl.phase, VDUSE_VQ_PHASE_OFF);
 	assert_string_equal(vduse_origin_word(b.net->dev->origin), "created");
-	bench_down(&b);
+	rig_down(&b);
 }
 
 int

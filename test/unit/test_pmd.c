@@ -11,8 +11,8 @@
 #include <rte_ethdev.h>
 #include <rte_interrupts.h>
 
-#include "bench.h"
 #include "pmd.h"
+#include "rig.h"
 
 #define VDEV "net_vduse_unit"
 #define ARGS "name=unit,queue-size=256,mac=02:00:00:00:00:05,mtu=1400"
@@ -152,13 +152,13 @@ port_start(uint16_t port)
 
 /* The driver's side of the port. */
 static void
-driver_up(struct bench *b, uint16_t port)
+driver_up(struct rig *b, uint16_t port)
 {
 	const struct pmd_dev *pmd = rte_eth_devices[port].data->dev_private;
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 
-	bench_take(b, &conf, pmd->net);
-	bench_drive(b);
+	rig_take(b, &conf, pmd->net);
+	rig_drive(b);
 }
 
 static bool
@@ -175,7 +175,7 @@ test_link(void **state)
 {
 	struct virtio_net_config config;
 	struct events events = { 0 };
-	struct bench b;
+	struct rig b;
 	uint16_t port;
 
 	(void)state;
@@ -192,7 +192,7 @@ test_link(void **state)
 	assert_int_equal(fk_reset(b.dev), 0);
 	assert_int_equal(__atomic_load_n(&events.lsc, __ATOMIC_ACQUIRE), 2);
 	assert_false(link_is_up(port));
-	bench_drive(&b);
+	rig_drive(&b);
 	assert_int_equal(__atomic_load_n(&events.lsc, __ATOMIC_ACQUIRE), 3);
 	/* a port that is stopped shows no link to its driver */
 	assert_int_equal(rte_eth_dev_stop(port), 0);
@@ -203,7 +203,7 @@ test_link(void **state)
 	fk_config(b.dev, 0, &config, sizeof(config));
 	assert_int_equal(config.status, VIRTIO_NET_S_LINK_UP);
 	assert_true(link_is_up(port));
-	bench_give_back(&b);
+	rig_give_back(&b);
 	rte_eth_dev_callback_unregister(port, RTE_ETH_EVENT_INTR_LSC, on_event, &events);
 	assert_int_equal(rte_vdev_uninit(VDEV), 0);
 }
@@ -224,50 +224,50 @@ __wrap_rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_
 	if (dev == NULL || !net->admin_up)
 		return;
 	comes = NULL;
-	assert_int_equal(fk_set_status(dev, BENCH_DRIVER_OK), 0);
+	assert_int_equal(fk_set_status(dev, RIG_DRIVER_OK), 0);
 }
 
 /* The port tells of the driver's link as it is, not as it was when the port's start looked. */
 static void
 test_link_meanwhile(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	const struct pmd_dev *pmd;
-	struct bench b;
+	struct rig b;
 	uint16_t port;
 
 	(void)state;
 	port = port_probe();
 	pmd = rte_eth_devices[port].data->dev_private;
-	bench_take(&b, &conf, pmd->net);
-	bench_negotiate(&b);
-	bench_rings(&b, true);
+	rig_take(&b, &conf, pmd->net);
+	rig_negotiate(&b);
+	rig_rings(&b, true);
 	comes = b.dev;
 	port_start(port);
 	assert_null(comes);
 	assert_true(link_is_up(port));
-	bench_give_back(&b);
+	rig_give_back(&b);
 	assert_int_equal(rte_vdev_uninit(VDEV), 0);
 }
 
 /* n frames of 100 bytes each way, through the port's bursts. */
 static void
-port_traffic(struct bench *b, uint16_t port, unsigned int n)
+port_traffic(struct rig *b, uint16_t port, unsigned int n)
 {
 	struct rte_mbuf *m;
 	struct mock_used used;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		bench_send(b, BENCH_BUFFERS, i, 100);
+		rig_send(b, RIG_BUFFERS, i, 100);
 		assert_int_equal(rte_eth_rx_burst(port, 0, &m, 1), 1);
-		bench_mbuf_check(m, i, 100);
+		rig_mbuf_check(m, i, 100);
 		assert_int_equal(m->port, port);
-		assert_true(mock_vq_get(bench_tx(b), &used));
-		bench_offer(b, BENCH_BUFFERS, 2000);
+		assert_true(mock_vq_get(rig_tx(b), &used));
+		rig_offer(b, RIG_BUFFERS, 2000);
 		assert_int_equal(rte_eth_tx_burst(port, 0, &m, 1), 1);
-		assert_true(mock_vq_get(bench_rx(b), &used));
-		assert_int_equal(used.len, BENCH_HDR_LEN + 100);
+		assert_true(mock_vq_get(rig_rx(b), &used));
+		assert_int_equal(used.len, RIG_HDR_LEN + 100);
 	}
 }
 
@@ -275,7 +275,7 @@ static void
 test_traffic(void **state)
 {
 	struct rte_eth_stats stats;
-	struct bench b;
+	struct rig b;
 	uint16_t port;
 
 	(void)state;
@@ -284,11 +284,10 @@ test_traffic(void **state)
 	driver_up(&b, port);
 	port_traffic(&b, port, 10);
 	/* a drop each way */
-	bench_send(&b, BENCH_BUFFERS, 1, 5);
+	rig_send(&b, RIG_BUFFERS, 1, 5);
 	assert_int_equal(rte_eth_rx_burst(port, 0, &(struct rte_mbuf *){ NULL }, 1), 0);
-	bench_offer(&b, BENCH_BUFFERS, 50);
-	assert_int_equal(
-			rte_eth_tx_burst(port, 0, &(struct rte_mbuf *){ bench_mbuf(1, 99, 99) }, 1),
+	rig_offer(&b, RIG_BUFFERS, 50);
+	assert_int_equal(rte_eth_tx_burst(port, 0, &(struct rte_mbuf *){ rig_mbuf(1, 99, 99) }, 1),
 			1);
 	assert_int_equal(rte_eth_stats_get(port, &stats), 0);
 	assert_int_equal(stats.ipackets, 10);
@@ -302,7 +301,7 @@ test_traffic(void **state)
 	assert_int_equal(rte_eth_stats_get(port, &stats), 0);
 	assert_int_equal(stats.ipackets + stats.ibytes + stats.ierrors, 0);
 	assert_int_equal(stats.opackets + stats.obytes + stats.oerrors, 0);
-	bench_give_back(&b);
+	rig_give_back(&b);
 	assert_int_equal(rte_vdev_uninit(VDEV), 0);
 }
 
@@ -349,7 +348,7 @@ static void
 test_unplug(void **state)
 {
 	unsigned int fds = 0, i;
-	struct bench b;
+	struct rig b;
 	uint16_t port;
 
 	(void)state;
@@ -358,7 +357,7 @@ test_unplug(void **state)
 		port_start(port);
 		driver_up(&b, port);
 		port_traffic(&b, port, 3);
-		bench_give_back(&b);
+		rig_give_back(&b);
 		assert_int_equal(rte_vdev_uninit(VDEV), 0);
 		unit_assert_clean();
 		assert_int_equal(rte_eth_dev_count_avail(), 0);
@@ -388,25 +387,25 @@ test_stats_early(void **state)
 
 /* A kick of the driver, as the ring asks for it; whether it came within so many ms. */
 static bool
-driver_sends(struct bench *b, int epfd, int ms)
+driver_sends(struct rig *b, int epfd, int ms)
 {
 	struct rte_epoll_event event;
 
-	bench_send(b, BENCH_BUFFERS, 1, 100);
-	if (mock_vq_need_kick(bench_tx(b)))
+	rig_send(b, RIG_BUFFERS, 1, 100);
+	if (mock_vq_need_kick(rig_tx(b)))
 		fk_kick(b->dev, 1);
 	return rte_epoll_wait(epfd, &event, 1, ms) == 1;
 }
 
 static void
-port_receives(struct bench *b, uint16_t port)
+port_receives(struct rig *b, uint16_t port)
 {
 	struct mock_used used;
 	struct rte_mbuf *m;
 
 	assert_int_equal(rte_eth_rx_burst(port, 0, &m, 1), 1);
 	rte_pktmbuf_free(m);
-	assert_true(mock_vq_get(bench_tx(b), &used));
+	assert_true(mock_vq_get(rig_tx(b), &used));
 }
 
 /* Through EAL's epoll, as examples/l3fwd-power has it; the port is stopped and started between. */
@@ -417,7 +416,7 @@ test_rx_interrupts(void **state)
 	const int epfd = epoll_create1(EPOLL_CLOEXEC);
 	struct rte_power_monitor_cond cond;
 	struct rte_epoll_event event;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 	uint16_t port;
 
@@ -449,7 +448,7 @@ test_rx_interrupts(void **state)
 		port_receives(&b, port);
 		assert_int_equal(rte_eth_dev_stop(port), 0);
 	}
-	bench_give_back(&b);
+	rig_give_back(&b);
 	close(epfd);
 	assert_int_equal(rte_vdev_uninit(VDEV), 0);
 }

@@ -10,8 +10,8 @@
 #include <rte_bus_vdev.h>
 #include <rte_ethdev.h>
 
-#include "bench.h"
 #include "pmd.h"
+#include "rig.h"
 
 #define VDEV "net_vduse_unit"
 

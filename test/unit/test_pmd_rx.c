@@ -13,9 +13,9 @@
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
 
-#include "bench.h"
 #include "hdr_frame.h"
 #include "pmd.h"
+#include "rig.h"
 
 #define VDEV "net_vduse_unit"
 #define ARGS "name=unit,queue-size=256,mac=02:00:00:00:00:05"
@@ -242,18 +242,18 @@ test_room_lro(void **state)
 
 /* The driver's side of a port, up. */
 static void
-driver_up(struct bench *b, uint16_t port, const struct bench_conf *conf)
+driver_up(struct rig *b, uint16_t port, const struct rig_conf *conf)
 {
 	const struct pmd_dev *pmd = rte_eth_devices[port].data->dev_private;
 
-	bench_take(b, conf, pmd->net);
-	bench_drive(b);
+	rig_take(b, conf, pmd->net);
+	rig_drive(b);
 }
 
 static uint16_t
-port_up(struct bench *b, const char *args, uint64_t offloads, uint64_t features)
+port_up(struct rig *b, const char *args, uint64_t offloads, uint64_t features)
 {
-	const struct bench_conf conf = { .features = features };
+	const struct rig_conf conf = { .features = features };
 	const uint16_t port = port_probe(args);
 
 	assert_int_equal(port_configure(port, offloads, 0), 0);
@@ -264,9 +264,9 @@ port_up(struct bench *b, const char *args, uint64_t offloads, uint64_t features)
 }
 
 static void
-port_down(struct bench *b)
+port_down(struct rig *b)
 {
-	bench_give_back(b);
+	rig_give_back(b);
 	assert_int_equal(rte_vdev_uninit(VDEV), 0);
 }
 
@@ -275,18 +275,18 @@ port_down(struct bench *b)
  * it. A queue may rest between two polls (ring/backoff.h).
  */
 static struct rte_mbuf *
-receive(struct bench *b, uint16_t port)
+receive(struct rig *b, uint16_t port)
 {
 	const uint64_t end = rte_get_timer_cycles() + 60 * rte_get_timer_hz();
 	struct rte_mbuf *m = NULL;
 	struct mock_used used;
 
 	while (rte_eth_rx_burst(port, 0, &m, 1) == 0) {
-		if (mock_vq_get(bench_tx(b), &used))
+		if (mock_vq_get(rig_tx(b), &used))
 			return NULL;
 		assert_true(rte_get_timer_cycles() < end);
 	}
-	while (mock_vq_get(bench_tx(b), &used))
+	while (mock_vq_get(rig_tx(b), &used))
 		;
 	return m;
 }
@@ -302,12 +302,12 @@ ierrors(uint16_t port)
 
 /* Whether a frame of this length comes, whole and, without SCATTER, in one mbuf. */
 static bool
-comes(struct bench *b, uint16_t port, uint32_t len, bool scatter)
+comes(struct rig *b, uint16_t port, uint32_t len, bool scatter)
 {
 	const uint64_t errors = ierrors(port);
 	struct rte_mbuf *m;
 
-	bench_send(b, BENCH_BUFFERS, len, len);
+	rig_send(b, RIG_BUFFERS, len, len);
 	m = receive(b, port);
 	if (m == NULL) {
 		assert_int_equal(ierrors(port), errors + 1);
@@ -315,7 +315,7 @@ comes(struct bench *b, uint16_t port, uint32_t len, bool scatter)
 	}
 	assert_int_equal(ierrors(port), errors);
 	assert_true(scatter || m->nb_segs == 1);
-	bench_mbuf_check(m, len, len);
+	rig_mbuf_check(m, len, len);
 	rte_pktmbuf_free(m);
 	return true;
 }
@@ -327,7 +327,7 @@ mtu_run(const char *args, uint64_t offloads)
 	const bool scatter = offloads & SCATTER;
 	const uint32_t bad[] = { 1523, 2000, 2048, 2049, 4500, 9000, 60000 };
 	const uint32_t good[] = { 64, 1400, 1514, 1518, 1522 };
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 	uint16_t port;
 
@@ -362,7 +362,7 @@ test_mtu(void **state)
 static void
 test_mtu_negotiated(void **state)
 {
-	struct bench b;
+	struct rig b;
 	uint16_t port;
 
 	(void)state;
@@ -390,7 +390,7 @@ test_pinned(void **state)
 	};
 	struct rte_mempool *pool;
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 	uint16_t port;
 
@@ -407,14 +407,14 @@ test_pinned(void **state)
 	assert_int_equal(port_configure(port, 0, 0), 0);
 	assert_int_equal(port_queues(port, pool), 0);
 	assert_int_equal(rte_eth_dev_start(port), 0);
-	driver_up(&b, port, &(struct bench_conf){ 0 });
+	driver_up(&b, port, &(struct rig_conf){ 0 });
 	for (i = 0; i < 200; i++) {
-		bench_send(&b, BENCH_BUFFERS, i, 1000);
+		rig_send(&b, RIG_BUFFERS, i, 1000);
 		m = receive(&b, port);
 		assert_non_null(m);
 		assert_true(RTE_MBUF_HAS_PINNED_EXTBUF(m));
 		assert_true((m->ol_flags & RTE_MBUF_F_EXTERNAL) != 0);
-		bench_mbuf_check(m, i, 1000);
+		rig_mbuf_check(m, i, 1000);
 		rte_pktmbuf_free(m);
 		assert_int_equal(rte_mempool_in_use_count(pool), 0);
 	}
@@ -425,10 +425,10 @@ test_pinned(void **state)
 
 /* The driver sends a frame and leaves the checksum to the device. */
 static void
-send_partial(struct bench *b, const struct frame *f, const struct virtio_net_hdr *gso)
+send_partial(struct rig *b, const struct frame *f, const struct virtio_net_hdr *gso)
 {
 	struct virtio_net_hdr_mrg_rxbuf hdr = { .hdr = *gso };
-	const struct mock_desc desc = { .iova = BENCH_BUFFERS, .len = BENCH_HDR_LEN + f->len };
+	const struct mock_desc desc = { .iova = RIG_BUFFERS, .len = RIG_HDR_LEN + f->len };
 	uint8_t data[FRAME_MAX];
 
 	hdr.hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
@@ -436,9 +436,9 @@ send_partial(struct bench *b, const struct frame *f, const struct virtio_net_hdr
 	hdr.hdr.csum_offset = f->field - f->l4;
 	memcpy(data, f->data, f->len);
 	frame_put16(data + f->field, frame_pseudo(f));
-	guest_write(&b->guest, BENCH_BUFFERS, &hdr, sizeof(hdr));
-	guest_write(&b->guest, BENCH_BUFFERS + BENCH_HDR_LEN, data, f->len);
-	assert_int_equal(mock_vq_add(bench_tx(b), &desc, 1, NULL), 0);
+	guest_write(&b->guest, RIG_BUFFERS, &hdr, sizeof(hdr));
+	guest_write(&b->guest, RIG_BUFFERS + RIG_HDR_LEN, data, f->len);
+	assert_int_equal(mock_vq_add(rig_tx(b), &desc, 1, NULL), 0);
 }
 
 /* What ethdev's flags say of the checksums, for a frame with all of them right. */
@@ -455,7 +455,7 @@ csum_run(const char *args, uint64_t offloads, bool whole)
 	struct frame_spec spec = { .seed = 3 };
 	struct rte_mbuf *m;
 	struct frame f;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 	uint16_t port;
 
@@ -507,7 +507,7 @@ test_checksum_flags(void **state)
 	struct frame_spec spec = { .seed = 3, .protocol = FRAME_TCP, .payload = 100 };
 	struct rte_mbuf *m;
 	struct frame f;
-	struct bench b;
+	struct rig b;
 	uint16_t port;
 
 	(void)state;
@@ -520,7 +520,7 @@ test_checksum_flags(void **state)
 	assert_int_equal(m->ol_flags, RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_BAD);
 	frame_check(m, f.data, f.len);
 	rte_pktmbuf_free(m);
-	bench_send(&b, BENCH_BUFFERS, 1, 100);
+	rig_send(&b, RIG_BUFFERS, 1, 100);
 	m = receive(&b, port);
 	assert_non_null(m);
 	assert_int_equal(m->ol_flags, 0);
@@ -548,7 +548,7 @@ test_lro(void **state)
 	struct pmd_dev *pmd;
 	struct rte_mbuf *m;
 	struct frame f;
-	struct bench b;
+	struct rig b;
 	uint16_t port;
 
 	(void)state;

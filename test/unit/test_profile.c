@@ -122,39 +122,39 @@ test_names(void **state)
 static void
 test_ring_refused(void **state)
 {
-	struct bench_conf bench_conf = { .variant.packed = true };
+	struct rig_conf rig_conf = { .variant.packed = true };
 	struct rte_vduse_net_conf conf = good_conf;
 	struct rte_vduse_net *net;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	conf.ring = RTE_VDUSE_NET_RING_PACKED;
 	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
-	bench_take(&b, &bench_conf, net);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER), 0);
+	rig_take(&b, &rig_conf, net);
+	assert_int_equal(fk_set_status(b.dev, RIG_DRIVER), 0);
 	unit_log_clear();
-	fk_set_features(b.dev, bench_features(&bench_conf) & ~BIT(VIRTIO_F_RING_PACKED));
-	assert_int_equal(fk_set_status(b.dev, BENCH_FEATURES_OK), -EIO);
+	fk_set_features(b.dev, rig_features(&rig_conf) & ~BIT(VIRTIO_F_RING_PACKED));
+	assert_int_equal(fk_set_status(b.dev, RIG_FEATURES_OK), -EIO);
 	unit_assert_logged_once("takes no packed ring");
 	assert_int_equal(fk_reset(b.dev), 0);
 	/* it may think again */
-	bench_drive(&b);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 
 	conf.ring = RTE_VDUSE_NET_RING_SPLIT;
 	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
-	bench_take(&b, &bench_conf, net);
-	assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER), 0);
-	fk_set_features(b.dev, bench_features(&bench_conf));
-	assert_int_equal(fk_set_status(b.dev, BENCH_FEATURES_OK), -EIO);
+	rig_take(&b, &rig_conf, net);
+	assert_int_equal(fk_set_status(b.dev, RIG_DRIVER), 0);
+	fk_set_features(b.dev, rig_features(&rig_conf));
+	assert_int_equal(fk_set_status(b.dev, RIG_FEATURES_OK), -EIO);
 	unit_assert_logged_once("that were not offered");
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* Several laps of a ring, in bursts, both ways. */
 static void
-laps_run(struct bench *b, unsigned int size)
+laps_run(struct rig *b, unsigned int size)
 {
 	struct rte_mbuf *pkts[32], *m;
 	struct mock_used used;
@@ -163,16 +163,16 @@ laps_run(struct bench *b, unsigned int size)
 	for (done = 0; done < 4 * size; done += n) {
 		n = 1 + done % RTE_DIM(pkts);
 		for (i = 0; i < n; i++)
-			bench_send(b, BENCH_BUFFERS + 256 * i, done + i, 64);
-		assert_int_equal(bench_dequeue_burst(b, pkts, n), n);
+			rig_send(b, RIG_BUFFERS + 256 * i, done + i, 64);
+		assert_int_equal(rig_dequeue_burst(b, pkts, n), n);
 		for (i = 0; i < n; i++) {
-			bench_mbuf_check(pkts[i], done + i, 64);
+			rig_mbuf_check(pkts[i], done + i, 64);
 			rte_pktmbuf_free(pkts[i]);
-			assert_true(mock_vq_get(bench_tx(b), &used));
-			bench_offer(b, BENCH_BUFFERS, 256);
-			m = bench_mbuf(i, 64, 64);
-			assert_int_equal(bench_enqueue(b, m), 1);
-			assert_true(mock_vq_get(bench_rx(b), &used));
+			assert_true(mock_vq_get(rig_tx(b), &used));
+			rig_offer(b, RIG_BUFFERS, 256);
+			m = rig_mbuf(i, 64, 64);
+			assert_int_equal(rig_enqueue(b, m), 1);
+			assert_true(mock_vq_get(rig_rx(b), &used));
 		}
 	}
 }
@@ -181,10 +181,10 @@ static void
 test_odd_sizes(void **state)
 {
 	static const uint16_t sizes[] = { 65, 100, 1000, 32767 };
-	const struct bench_conf bench_conf = { .variant = { .packed = true, .event_idx = true } };
+	const struct rig_conf rig_conf = { .variant = { .packed = true, .event_idx = true } };
 	struct rte_vduse_net_conf conf = good_conf;
 	struct rte_vduse_net *net;
-	struct bench b;
+	struct rig b;
 	size_t i;
 
 	(void)state;
@@ -197,14 +197,14 @@ test_odd_sizes(void **state)
 		conf.ring = RTE_VDUSE_NET_RING_PACKED;
 		assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
 		assert_int_equal(fk_vq_max(fk_find("unit"), 0), sizes[i]);
-		if (sizes[i] > 1000) { /* more than the bench has room for */
+		if (sizes[i] > 1000) { /* more than the rig has room for */
 			assert_int_equal(rte_vduse_net_destroy(net), 0);
 			continue;
 		}
-		bench_take(&b, &bench_conf, net);
-		bench_drive(&b);
+		rig_take(&b, &rig_conf, net);
+		rig_drive(&b);
 		laps_run(&b, sizes[i]);
-		bench_down(&b);
+		rig_down(&b);
 	}
 }
 
@@ -214,16 +214,16 @@ test_config(void **state)
 {
 	const struct rte_ether_addr mac = { { 2, 1, 2, 3, 4, 5 } };
 	struct rte_vduse_net_conf conf = good_conf;
-	const struct bench_conf bench_conf = { 0 };
+	const struct rig_conf rig_conf = { 0 };
 	struct virtio_net_config config;
 	struct rte_vduse_net *net;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
 	conf.speed = 25000;
 	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
-	bench_take(&b, &bench_conf, net);
+	rig_take(&b, &rig_conf, net);
 	fk_config(b.dev, 0, &config, sizeof(config));
 	assert_int_equal(config.speed, 25000);
 	assert_int_equal(config.duplex, 1);
@@ -245,26 +245,26 @@ test_config(void **state)
 		assert_int_equal(config.status, 0);
 		if (i == 1)
 			break;
-		bench_negotiate(&b);
-		bench_rings(&b, true);
+		rig_negotiate(&b);
+		rig_rings(&b, true);
 		/* FEATURES_OK is not yet a driver that can be told */
 		assert_int_equal(rte_vduse_net_set_link(net, false), 0);
 		assert_int_equal(fk_config_irqs(b.dev), 0);
-		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), 0);
+		assert_int_equal(fk_set_status(b.dev, RIG_DRIVER_OK), 0);
 	}
 	assert_int_equal(rte_vduse_net_set_speed(net, UINT32_MAX), 0);
 	fk_fail(VDUSE_IOC_CONFIG_IRQ, 0, 1, -EIO);
 	assert_int_equal(rte_vduse_net_set_link(net, true), -EIO);
 	fk_fail(VDUSE_IOC_SET_CONFIG, 0, 1, -EIO);
 	assert_int_equal(rte_vduse_net_set_speed(net, 1), -EIO);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static struct rte_mbuf *
 tso_mbuf(void)
 {
 	static const uint8_t ipv4[] = { 0x45, 0, 0x0f, 0xa0, 0, 0, 0, 0, 64, 6 };
-	struct rte_mbuf *m = bench_mbuf(1, 14 + 4000, 2000);
+	struct rte_mbuf *m = rig_mbuf(1, 14 + 4000, 2000);
 
 	memcpy(rte_pktmbuf_mtod_offset(m, void *, 14), ipv4, sizeof(ipv4));
 	*rte_pktmbuf_mtod_offset(m, uint8_t *, 0) = 2;
@@ -282,7 +282,7 @@ static void
 test_guest_offloads(void **state)
 {
 	const uint64_t on = BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4);
-	const struct bench_conf bench_conf = {
+	const struct rig_conf rig_conf = {
 		.variant.mergeable = true,
 		.pairs = 4,
 		.features = on | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS),
@@ -291,7 +291,7 @@ test_guest_offloads(void **state)
 	struct rte_vduse_net_conf conf = good_conf;
 	struct rte_vduse_net *net;
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
@@ -299,26 +299,26 @@ test_guest_offloads(void **state)
 	conf.queue_pairs = 4;
 	conf.profile = RTE_VDUSE_NET_PROFILE_BULK;
 	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
-	bench_take(&b, &bench_conf, net);
+	rig_take(&b, &rig_conf, net);
 	m = tso_mbuf();
 	assert_int_equal(rte_vduse_net_check(net, m), -ENOTSUP);
-	bench_drive(&b);
+	rig_drive(&b);
 	assert_int_equal(rte_vduse_net_check(net, m), 0);
 	for (i = 0; i < RTE_DIM(words); i++) {
 		const bool refused = words[i] & BIT(8), tso = words[i] == on;
-		const uint64_t dropped = bench_stats(&b, false).drop_offload;
+		const uint64_t dropped = rig_stats(&b, false).drop_offload;
 
 		/* refused: as it was before, which is without segmentation */
 		assert_int_equal(ctrlq_ask(&b, VIRTIO_NET_CTRL_GUEST_OFFLOADS,
 						 VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET, &words[i], 8),
 				refused ? VIRTIO_NET_ERR : VIRTIO_NET_OK);
 		assert_int_equal(rte_vduse_net_check(net, m), tso ? 0 : -ENOTSUP);
-		bench_offer(&b, BENCH_BUFFERS, 8000);
+		rig_offer(&b, RIG_BUFFERS, 8000);
 		assert_int_equal(rte_vduse_net_enqueue(net, 0, &m, 1), 1);
-		assert_int_equal(bench_stats(&b, false).drop_offload, dropped + !tso);
+		assert_int_equal(rig_stats(&b, false).drop_offload, dropped + !tso);
 	}
 	rte_pktmbuf_free(m);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 int

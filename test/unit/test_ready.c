@@ -14,8 +14,8 @@
 
 #include <rte_malloc.h>
 
-#include "bench.h"
 #include "life/serve.h"
+#include "rig.h"
 
 /* Turns of the control thread that serve whatever it waits for. */
 #define TURNS 4
@@ -49,8 +49,7 @@ hasty_start(void)
 static void
 hasty_ask(struct fk_dev *dev)
 {
-	static const uint8_t status[] = { BENCH_ACK, BENCH_DRIVER, BENCH_FEATURES_OK,
-		BENCH_DRIVER_OK };
+	static const uint8_t status[] = { RIG_ACK, RIG_DRIVER, RIG_FEATURES_OK, RIG_DRIVER_OK };
 	unsigned int i;
 
 	fk_set_features(dev, 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ACCESS_PLATFORM);
@@ -149,31 +148,31 @@ hasty_kernel(void)
 
 /* The driver resets the device and begins again. */
 static void
-driver_again(struct bench *b)
+driver_again(struct rig *b)
 {
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_drive(b);
-	bench_assert_traffic(b);
+	rig_drive(b);
+	rig_assert_traffic(b);
 }
 
 static void
 test_created(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	unsigned int v;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	for (v = 0; v < 4; v++) {
 		hasty_kernel();
-		conf.variant = bench_variants[v * 4];
+		conf.variant = rig_variants[v * 4];
 		conf.call_thread = v % 2 != 0;
 		conf.zero_copy_min = v / 2 != 0 ? 512 : 0;
-		bench_create(&b, &conf);
+		rig_create(&b, &conf);
 		assert_int_equal(hasty.early, 0);
 		hasty_assert_answered();
 		driver_again(&b);
-		bench_down(&b);
+		rig_down(&b);
 	}
 }
 
@@ -181,28 +180,28 @@ test_created(void **state)
 static void
 test_recreated(void **state)
 {
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 
 	(void)state;
 	hasty_kernel();
 	hasty.wanted = false;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	unit_log_clear();
 	hasty_start();
 	__atomic_store_n(&hasty.constructed, true, __ATOMIC_RELAXED);
 	fk_break(b.dev);
 	while (unit_log_count("unit: recreated") == 0)
 		sched_yield();
-	bench_find(&b);
+	rig_find(&b);
 	hasty_assert_answered();
 	driver_again(&b);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* As by a kill: the descriptor is closed, and nothing is said to anybody. */
 static void
-die(struct bench *b)
+die(struct rig *b)
 {
 	vduse_serve_end(b->net->dev);
 	assert_true(vduse_phase_set(b->net->dev, VDUSE_PHASE_LEFT));
@@ -215,12 +214,12 @@ die(struct bench *b)
 static void
 resumed_run(bool adopt)
 {
-	struct bench_conf conf = { .variant = bench_variants[0] };
+	struct rig_conf conf = { .variant = rig_variants[0] };
 	struct rte_vduse_net_conf again = { .dev.adopt_fd = -1,
 		.dev.tuning.msg_timeout = -1,
 		.dev.name = "unit",
 		.queue_pairs = 1,
-		.dev.queue_size = BENCH_QUEUE_SIZE,
+		.dev.queue_size = RIG_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 		.dev.adopt = adopt };
@@ -228,7 +227,7 @@ resumed_run(bool adopt)
 		.iova = { .start = 0, .last = UINT64_MAX } };
 	struct vduse_abi_response resp;
 	struct fk_msg *msg;
-	struct bench b;
+	struct rig b;
 
 	strcpy(dir, "/dev/shm/ready.XXXXXX");
 	assert_non_null(mkdtemp(dir));
@@ -236,8 +235,8 @@ resumed_run(bool adopt)
 	hasty.wanted = false;
 	conf.state_dir = dir;
 	again.dev.state_dir = adopt ? NULL : dir;
-	bench_up(&b, &conf);
-	bench_assert_traffic(&b);
+	rig_up(&b, &conf);
+	rig_assert_traffic(&b);
 	die(&b);
 	msg = fk_msg_send(b.dev, &req, sizeof(req));
 	hasty_start();
@@ -246,10 +245,10 @@ resumed_run(bool adopt)
 	assert_int_equal(fk_msg_wait(msg, &resp), 0);
 	assert_int_equal(resp.result, VDUSE_MSG_OK);
 	/* the recovery came first: the queues were served when it was answered */
-	assert_true(bench_info(&b).dev.started);
-	assert_true(bench_is_served(&b, 0) && bench_is_served(&b, 1));
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	assert_true(rig_info(&b).dev.started);
+	assert_true(rig_is_served(&b, 0) && rig_is_served(&b, 1));
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 static void
@@ -283,8 +282,8 @@ test_adopted(void **state)
 static void
 test_successor(void **state)
 {
-	struct bench_conf conf = { .state_dir = dir };
-	struct bench b;
+	struct rig_conf conf = { .state_dir = dir };
+	struct rig b;
 
 	(void)state;
 	strcpy(dir, "/dev/shm/ready.XXXXXX");
@@ -292,13 +291,13 @@ test_successor(void **state)
 	snprintf(path, sizeof(path), "%s/unit.sock", dir);
 	hasty_kernel();
 	hasty.socket = path;
-	bench_create(&b, &conf);
+	rig_create(&b, &conf);
 	assert_int_equal(hasty.asked, 0);
 	hasty_assert_answered();
 	successor_asks();
 	assert_int_equal(hasty.asked, 1);
 	driver_again(&b);
-	bench_down(&b);
+	rig_down(&b);
 	assert_int_equal(rmdir(dir), 0);
 }
 
@@ -335,7 +334,7 @@ test_never_ready(void **state)
 		.dev.tuning.msg_timeout = -1,
 		.dev.name = "unit",
 		.queue_pairs = 1,
-		.dev.queue_size = BENCH_QUEUE_SIZE,
+		.dev.queue_size = RIG_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500 };
 	struct rte_vduse_net *net;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
+#include "rig.h"
 
 /* Another guest memory with the same rings at the same IOVAs, and other contents. */
 static void
@@ -20,9 +20,9 @@ copy_rings(const struct guest *from, const struct guest *to)
 	memcpy(to->va[0], from->va[0], 8ull << 20);
 }
 
-/* Swap the bench's memory for the other one, as the kernel sees it. */
+/* Swap the rig's memory for the other one, as the kernel sees it. */
 static void
-swap_memory(struct bench *b, struct guest *other)
+swap_memory(struct rig *b, struct guest *other)
 {
 	struct guest was = b->guest;
 	uint16_t i;
@@ -38,27 +38,27 @@ swap_memory(struct bench *b, struct guest *other)
 }
 
 static void
-remap_run(const struct bench_variant *variant)
+remap_run(const struct rig_variant *variant)
 {
-	const struct bench_conf conf = { .variant = *variant };
+	const struct rig_conf conf = { .variant = *variant };
 	uint8_t *before;
 	struct guest other;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	before = malloc(GUEST_MAIN_SIZE);
 	assert_non_null(before);
 	guest_init(&other);
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	for (i = 0; i < 10; i++) {
-		bench_assert_traffic(&b);
+		rig_assert_traffic(&b);
 		swap_memory(&b, &other);
 		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
 		memcpy(before, other.va[0], GUEST_MAIN_SIZE);
-		bench_assert_traffic(&b);
+		rig_assert_traffic(&b);
 		assert_memory_equal(before, other.va[0], GUEST_MAIN_SIZE);
 	}
-	bench_down(&b);
+	rig_down(&b);
 	guest_fini(&other);
 	free(before);
 }
@@ -69,42 +69,42 @@ test_remap(void **state)
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 3)
-		remap_run(&bench_variants[v]);
+	for (v = 0; v < RIG_VARIANTS; v += 3)
+		remap_run(&rig_variants[v]);
 }
 
 /* Everything is unmapped: bursts find nothing, no memory is held; the next mapping wakes them. */
 static void
 test_unmap(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct fk_ledger ledger;
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 3) {
-		conf.variant = bench_variants[v];
-		bench_up(&b, &conf);
-		bench_send(&b, BENCH_BUFFERS, 5, 100);
+	for (v = 0; v < RIG_VARIANTS; v += 3) {
+		conf.variant = rig_variants[v];
+		rig_up(&b, &conf);
+		rig_send(&b, RIG_BUFFERS, 5, 100);
 		fk_unmap_all(b.dev);
 		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
 		fk_ledger(&ledger);
 		assert_int_equal(ledger.maps, 0);
-		assert_null(bench_dequeue(&b));
-		assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 100)), 0);
-		assert_false(bench_info(&b).dev.broken);
-		assert_true(bench_info(&b).dev.started);
+		assert_null(rig_dequeue(&b));
+		assert_int_equal(rig_enqueue(&b, rig_mbuf(1, 100, 100)), 0);
+		assert_false(rig_info(&b).dev.broken);
+		assert_true(rig_info(&b).dev.started);
 		guest_map(&b.guest, b.dev);
 		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
-		m = bench_dequeue(&b);
+		m = rig_dequeue(&b);
 		assert_non_null(m);
-		bench_mbuf_check(m, 5, 100);
+		rig_mbuf_check(m, 5, 100);
 		rte_pktmbuf_free(m);
-		assert_true(mock_vq_get(bench_tx(&b), &(struct mock_used){ 0 }));
-		bench_assert_traffic(&b);
-		bench_down(&b);
+		assert_true(mock_vq_get(rig_tx(&b), &(struct mock_used){ 0 }));
+		rig_assert_traffic(&b);
+		rig_down(&b);
 	}
 }
 
@@ -113,12 +113,12 @@ static void
 test_unmap_said_once(void **state)
 {
 	const char *said = "its ring is not mapped any more";
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	unsigned int i, k;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	for (i = 1; i <= 2; i++) {
 		fk_unmap_all(b.dev);
 		for (k = 0; k < 3; k++)
@@ -126,72 +126,72 @@ test_unmap_said_once(void **state)
 		assert_int_equal(unit_log_count(said), i * b.nb_vqs);
 		guest_map(&b.guest, b.dev);
 		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
-		bench_assert_traffic(&b);
+		rig_assert_traffic(&b);
 	}
 	/* another driver, another wait */
 	fk_unmap_all(b.dev);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
 	assert_int_equal(fk_reset(b.dev), 0);
 	guest_map(&b.guest, b.dev);
-	bench_drive(&b);
+	rig_drive(&b);
 	unit_log_clear();
 	fk_unmap_all(b.dev);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
 	assert_int_equal(unit_log_count(said), b.nb_vqs);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* Only the buffers went: the ring runs on, and a buffer that is not mapped is a fault. */
 static void
 test_unmap_part(void **state)
 {
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
-	bench_send(&b, GUEST_PATCH, 5, 100);
-	rte_pktmbuf_free(bench_dequeue(&b));
-	assert_true(mock_vq_get(bench_tx(&b), &(struct mock_used){ 0 }));
+	rig_up(&b, &conf);
+	rig_send(&b, GUEST_PATCH, 5, 100);
+	rte_pktmbuf_free(rig_dequeue(&b));
+	assert_true(mock_vq_get(rig_tx(&b), &(struct mock_used){ 0 }));
 	fk_unmap(b.dev, GUEST_PATCH);
 	assert_int_equal(fk_update_iotlb(b.dev, GUEST_PATCH, GUEST_PATCH), 0);
-	bench_assert_traffic(&b);
-	bench_send(&b, GUEST_PATCH, 5, 100);
-	assert_null(bench_dequeue(&b));
-	bench_wait(&b, bench_is_link_down, 0);
+	rig_assert_traffic(&b);
+	rig_send(&b, GUEST_PATCH, 5, 100);
+	assert_null(rig_dequeue(&b));
+	rig_wait(&b, rig_is_link_down, 0);
 	unit_assert_logged_once("malformed ring: address outside of every IOVA region");
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* Mapped without a message, as virtio_vdpa does with its rings: found at the first miss. */
 static void
 test_mapped_later(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 3) {
-		conf.variant = bench_variants[v];
-		bench_create(&b, &conf);
+	for (v = 0; v < RIG_VARIANTS; v += 3) {
+		conf.variant = rig_variants[v];
+		rig_create(&b, &conf);
 		fk_unmap_all(b.dev);
 		fk_map(b.dev, &b.guest.regions[0]);
-		bench_drive(&b);
-		bench_assert_traffic(&b);
+		rig_drive(&b);
+		rig_assert_traffic(&b);
 		fk_unmap_all(b.dev);
 		guest_map(&b.guest, b.dev);
-		bench_send(&b, GUEST_PATCH + 0x1000, 5, 5000);
-		assert_null(bench_dequeue(&b)); /* the miss */
-		m = bench_dequeue(&b);
+		rig_send(&b, GUEST_PATCH + 0x1000, 5, 5000);
+		assert_null(rig_dequeue(&b)); /* the miss */
+		m = rig_dequeue(&b);
 		assert_non_null(m);
-		bench_mbuf_check(m, 5, 5000);
+		rig_mbuf_check(m, 5, 5000);
 		rte_pktmbuf_free(m);
-		assert_int_equal(bench_stats(&b, true).iotlb_misses, 1);
-		assert_int_equal(bench_stats(&b, true).faults, 0);
-		assert_true(mock_vq_get(bench_tx(&b), &(struct mock_used){ 0 }));
-		bench_down(&b);
+		assert_int_equal(rig_stats(&b, true).iotlb_misses, 1);
+		assert_int_equal(rig_stats(&b, true).faults, 0);
+		assert_true(mock_vq_get(rig_tx(&b), &(struct mock_used){ 0 }));
+		rig_down(&b);
 	}
 }
 
@@ -199,22 +199,22 @@ test_mapped_later(void **state)
 static void
 test_update_fails(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct fk_ledger ledger;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	fk_fail(FK_MAP, 3, 1, -ENOMEM);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), -EIO);
 	assert_true(fk_fail_done());
 	fk_ledger(&ledger);
 	assert_int_equal(ledger.maps, 0);
-	assert_null(bench_dequeue(&b));
-	assert_false(bench_info(&b).dev.broken);
+	assert_null(rig_dequeue(&b));
+	assert_false(rig_info(&b).dev.broken);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 /* An lcore is about to resolve a miss when the driver resets the device: the next has other memory.
@@ -222,29 +222,29 @@ test_update_fails(void **state)
 static void
 test_miss_after_reset(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct fk_ledger ledger;
 	struct guest other;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	guest_init(&other);
-	bench_up(&b, &conf);
-	bench_assert_traffic(&b);
+	rig_up(&b, &conf);
+	rig_assert_traffic(&b);
 	assert_int_equal(fk_reset(b.dev), 0);
-	assert_int_equal(vduse_iotlb_load(bench_lib_vq(&b, 1)->map.tlb), -ESHUTDOWN);
+	assert_int_equal(vduse_iotlb_load(rig_lib_vq(&b, 1)->map.tlb), -ESHUTDOWN);
 	fk_ledger(&ledger);
 	assert_int_equal(ledger.maps, 0);
 	swap_memory(&b, &other);
-	bench_drive(&b);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 	guest_fini(&other);
 }
 
 /* An lcore that polls all the while. */
 struct poller {
-	struct bench *b;
+	struct rig *b;
 	bool stop;
 	uint64_t received;
 	uint64_t wrong;
@@ -260,7 +260,7 @@ poller_main(void *arg)
 	uint32_t i;
 
 	while (!__atomic_load_n(&p->stop, __ATOMIC_RELAXED)) {
-		m = bench_dequeue(p->b);
+		m = rig_dequeue(p->b);
 		if (m == NULL)
 			continue;
 		bytes = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -273,32 +273,32 @@ poller_main(void *arg)
 }
 
 static void
-send_numbered(struct bench *b, uint8_t n)
+send_numbered(struct rig *b, uint8_t n)
 {
-	const struct mock_desc desc = { .iova = BENCH_BUFFERS + 4096 * (n % 16),
-		.len = BENCH_HDR_LEN + 1000 };
-	uint8_t frame[BENCH_HDR_LEN + 1000] = { 0 };
+	const struct mock_desc desc = { .iova = RIG_BUFFERS + 4096 * (n % 16),
+		.len = RIG_HDR_LEN + 1000 };
+	uint8_t frame[RIG_HDR_LEN + 1000] = { 0 };
 
-	memset(frame + BENCH_HDR_LEN, n, 1000);
+	memset(frame + RIG_HDR_LEN, n, 1000);
 	guest_write(&b->guest, desc.iova, frame, sizeof(frame));
-	assert_int_equal(mock_vq_add(bench_tx(b), &desc, 1, NULL), 0);
+	assert_int_equal(mock_vq_add(rig_tx(b), &desc, 1, NULL), 0);
 }
 
 /* Frames before and behind every swap arrive, each once, in order, from the memory of its time. */
 static void
 test_traffic(void **state)
 {
-	const struct bench_conf conf = { .variant.packed = true };
+	const struct rig_conf conf = { .variant.packed = true };
 	struct poller p = { 0 };
 	struct guest other;
 	pthread_t thread;
-	struct bench b;
+	struct rig b;
 	uint64_t sent = 0;
 	unsigned int i, k;
 
 	(void)state;
 	guest_init(&other);
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	p.b = &b;
 	unit_thread(&thread, poller_main, &p);
 	for (i = 0; i < 100; i++) {
@@ -308,8 +308,8 @@ test_traffic(void **state)
 		while (__atomic_load_n(&p.received, __ATOMIC_ACQUIRE) < sent)
 			sched_yield();
 		/* the last burst may be writing its used descriptors still */
-		while (bench_tx(&b)->nb_free < BENCH_QUEUE_SIZE)
-			if (!mock_vq_get(bench_tx(&b), &(struct mock_used){ 0 }))
+		while (rig_tx(&b)->nb_free < RIG_QUEUE_SIZE)
+			if (!mock_vq_get(rig_tx(&b), &(struct mock_used){ 0 }))
 				sched_yield();
 		swap_memory(&b, &other);
 		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
@@ -318,8 +318,8 @@ test_traffic(void **state)
 	pthread_join(thread, NULL);
 	assert_int_equal(p.received, sent);
 	assert_int_equal(p.wrong, 0);
-	assert_int_equal(bench_stats(&b, true).faults, 0);
-	bench_down(&b);
+	assert_int_equal(rig_stats(&b, true).faults, 0);
+	rig_down(&b);
 	guest_fini(&other);
 }
 

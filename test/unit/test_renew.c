@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "bench.h"
+#include "rig.h"
 #include "ring/notify.h"
 
 static void
@@ -24,38 +24,38 @@ wait_renewed(void)
 
 /* The kernel gave the device up: said once; it is recreated and serves. */
 static void
-broken_run(void (*break_it)(struct bench *b))
+broken_run(void (*break_it)(struct rig *b))
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct rte_ether_addr mac;
 	struct rte_vduse_net_info info;
-	struct bench b;
+	struct rig b;
 
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	unit_log_clear();
 	break_it(&b);
-	bench_wait(&b, bench_is_link_down, 0);
-	assert_null(bench_dequeue(&b));
+	rig_wait(&b, rig_is_link_down, 0);
+	assert_null(rig_dequeue(&b));
 	wait_renewed();
 	unit_assert_logged_once("the kernel has given the device up");
 	/* with the same address, and as good as new */
-	bench_find(&b);
+	rig_find(&b);
 	fk_config(b.dev, 0, &mac, sizeof(mac));
-	info = bench_info(&b);
+	info = rig_info(&b);
 	assert_memory_equal(&mac, &info.mac, sizeof(mac));
-	bench_drive(&b);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 static void
-break_timeout(struct bench *b)
+break_timeout(struct rig *b)
 {
 	fk_break(b->dev);
 }
 
 static void
-break_read_eio(struct bench *b)
+break_read_eio(struct rig *b)
 {
 	const struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS, .s.status = 15 };
 
@@ -64,7 +64,7 @@ break_read_eio(struct bench *b)
 }
 
 static void
-break_read_eperm(struct bench *b)
+break_read_eperm(struct rig *b)
 {
 	const struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS, .s.status = 15 };
 
@@ -136,14 +136,14 @@ gate_close(int fd)
 static bool
 destroy_at(unsigned int at)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	bool reached;
-	struct bench b;
+	struct rig b;
 
 	gate.owner = pthread_self();
 	gate.reached = gate.go_on = false;
 	gate.at = UINT_MAX;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	gate.at = at;
 	gate.calls = 0;
 	unit_log_clear();
@@ -153,7 +153,7 @@ destroy_at(unsigned int at)
 		reached = __atomic_load_n(&gate.reached, __ATOMIC_ACQUIRE);
 	} while (!reached && unit_log_count("unit: recreated") == 0);
 	__atomic_store_n(&gate.go_on, true, __ATOMIC_RELEASE);
-	bench_destroy(&b);
+	rig_destroy(&b);
 	assert_null(fk_find("unit"));
 	return reached;
 }
@@ -162,18 +162,18 @@ destroy_at(unsigned int at)
 static void
 test_broken_destroy(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	const unsigned int fds = unit_count_fds();
 	struct vduse_sys sys = fk_sys;
-	struct bench b;
+	struct rig b;
 	unsigned int at;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	fk_fail(VDUSE_IOC_DESTROY, 0, 1, -EBUSY);
 	fk_break(b.dev);
 	assert_true(fk_fail_wait());
-	bench_destroy(&b);
+	rig_destroy(&b);
 	assert_null(fk_find("unit"));
 	sys.ioctl = gate_ioctl;
 	sys.open_device = gate_open;
@@ -199,13 +199,13 @@ stray_calls(void)
 static void
 test_gone(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct vduse_vq *vq;
 	uint16_t mtu;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	vq = b.net->dev->vqs[0];
 	fk_fail(VDUSE_IOC_DESTROY, 0, 100, -EBUSY);
 	fk_break(b.dev);
@@ -219,33 +219,33 @@ test_gone(void **state)
 	assert_int_equal(stray_calls(), 0);
 	assert_false(fk_fail_done());
 	wait_renewed();
-	bench_find(&b);
+	rig_find(&b);
 	fk_config(b.dev, offsetof(struct virtio_net_config, mtu), &mtu, sizeof(mtu));
 	assert_int_equal(mtu, 1234);
-	bench_drive(&b);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 /* A driver kept its MTU: the device that is recreated has the one that was set meanwhile. */
 static void
 test_next_mtu(void **state)
 {
-	const struct bench_conf conf = { .features = 1ULL << VIRTIO_NET_F_MTU };
+	const struct rig_conf conf = { .features = 1ULL << VIRTIO_NET_F_MTU };
 	uint16_t mtu;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	assert_int_equal(rte_vduse_net_set_mtu(b.net, 1234), 0);
 	fk_break(b.dev);
 	wait_renewed();
-	bench_find(&b);
+	rig_find(&b);
 	fk_config(b.dev, offsetof(struct virtio_net_config, mtu), &mtu, sizeof(mtu));
 	assert_int_equal(mtu, 1234);
-	bench_drive(&b);
+	rig_drive(&b);
 	assert_int_equal(b.net->driver_mtu, 1234);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* The kernel takes its time with the calls of some threads: all changes meanwhile that may. */
@@ -261,7 +261,7 @@ slow_ioctl(int fd, unsigned long request, void *arg)
 
 /* A thread that sets, calls and resolves misses all the while. */
 struct setter {
-	struct bench *b;
+	struct rig *b;
 	bool stop;
 	unsigned int wrong;
 };
@@ -290,32 +290,32 @@ setter_main(void *arg)
 static void
 test_gone_race(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct setter s = { 0 };
 	struct vduse_sys sys = fk_sys;
 	pthread_t thread;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
 	sys.ioctl = slow_ioctl;
 	vduse_sys_set(&sys);
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	s.b = &b;
 	unit_thread(&thread, setter_main, &s);
 	for (i = 0; i < 50; i++) {
 		unit_log_clear();
 		fk_break(b.dev);
 		wait_renewed();
-		bench_find(&b);
-		bench_drive(&b);
+		rig_find(&b);
+		rig_drive(&b);
 	}
 	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	assert_int_equal(s.wrong, 0);
 	assert_int_equal(stray_calls(), 0);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 /* The bus: how often it was asked, and whether it lets the next one wait. */
@@ -352,12 +352,12 @@ __wrap_vduse_bus_detach(const char *name)
 static void
 test_stays_off(void **state)
 {
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 
 	(void)state;
 	memset(&bus, 0, sizeof(bus));
-	bench_create(&b, &conf);
+	rig_create(&b, &conf);
 	assert_int_equal(rte_vduse_net_attach(b.net, RTE_VDUSE_ATTACH_VHOST), 0);
 	fk_break(b.dev);
 	wait_renewed();
@@ -366,13 +366,13 @@ test_stays_off(void **state)
 	assert_int_equal(__atomic_load_n(&bus.detached, __ATOMIC_RELAXED), 1);
 	unit_log_clear();
 	assert_int_equal(rte_vduse_net_detach(b.net), 0);
-	bench_find(&b);
+	rig_find(&b);
 	fk_break(b.dev);
 	wait_renewed();
 	unit_assert_logged_once("put it on the vDPA bus again");
 	assert_int_equal(__atomic_load_n(&bus.attached, __ATOMIC_RELAXED), 2);
-	bench_find(&b);
-	bench_destroy(&b);
+	rig_find(&b);
+	rig_destroy(&b);
 }
 
 /* Given up again while the bus keeps the thread: others are served, and then it is recreated again.
@@ -380,14 +380,14 @@ test_stays_off(void **state)
 static void
 test_given_up_twice(void **state)
 {
-	const struct bench_conf conf = { 0 }, other = { .name = "other" };
-	struct bench b, o;
+	const struct rig_conf conf = { 0 }, other = { .name = "other" };
+	struct rig b, o;
 	struct fk_dev *dev;
 	unsigned int i;
 
 	(void)state;
 	memset(&bus, 0, sizeof(bus));
-	bench_create(&b, &conf);
+	rig_create(&b, &conf);
 	assert_int_equal(rte_vduse_net_attach(b.net, RTE_VDUSE_ATTACH_VHOST), 0);
 	bus.held = false;
 	bus.hold = true;
@@ -403,16 +403,16 @@ test_given_up_twice(void **state)
 	for (i = 0; i < 3; i++)
 		while (!rte_vduse_control_alive())
 			sched_yield();
-	bench_up(&o, &other);
-	bench_assert_traffic(&o);
-	bench_down(&o);
+	rig_up(&o, &other);
+	rig_assert_traffic(&o);
+	rig_down(&o);
 	__atomic_store_n(&bus.hold, false, __ATOMIC_RELEASE);
 	while (unit_log_count("unit: recreated") < 2)
 		sched_yield();
-	bench_find(&b);
-	bench_drive(&b);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_find(&b);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 int

@@ -21,26 +21,26 @@
 
 /* Frames from one process to the next, whatever the new one's options say. */
 static void
-go_on(const struct bench_variant *variant)
+go_on(const struct rig_variant *variant)
 {
-	struct bench_conf conf = { .variant = *variant };
+	struct rig_conf conf = { .variant = *variant };
 	const uint8_t mac[] = { 2, 0, 0, 0, 0, 1 };
 	struct rte_vduse_net_info info;
-	struct bench b;
+	struct rig b;
 
 	resume_up(&b, &conf);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	resume_die(&b);
 	resume_again(&b);
 	unit_assert_logged_once("not what was asked for");
 	resume_wait(&b, resume_is_served);
-	info = bench_info(&b);
+	info = rig_info(&b);
 	assert_memory_equal(&info.mac, mac, sizeof(mac));
 	assert_int_equal(info.mtu, 1500);
 	assert_true(info.dev.resumed);
-	assert_int_equal(info.dev.driver_features, bench_features(&conf));
-	assert_int_equal(bench_lib_vq(&b, 0)->ctl.max_size, BENCH_QUEUE_SIZE);
-	bench_assert_traffic(&b);
+	assert_int_equal(info.dev.driver_features, rig_features(&conf));
+	assert_int_equal(rig_lib_vq(&b, 0)->ctl.max_size, RIG_QUEUE_SIZE);
+	rig_assert_traffic(&b);
 	resume_down(&b);
 }
 
@@ -50,8 +50,8 @@ test_go_on(void **state)
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v++)
-		go_on(&bench_variants[v]);
+	for (v = 0; v < RIG_VARIANTS; v++)
+		go_on(&rig_variants[v]);
 }
 
 /* The record of a queue says that it was elsewhere when it took its last buffer. */
@@ -69,14 +69,14 @@ damage_take(uint16_t index)
 
 /* Buffers that the driver gets back, until there are `expected`: recovery is another thread's. */
 static unsigned int
-collect(struct bench *b, unsigned int expected)
+collect(struct rig *b, unsigned int expected)
 {
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 	struct mock_used used;
 	unsigned int n = 0;
 
 	do {
-		while (mock_vq_get(bench_tx(b), &used))
+		while (mock_vq_get(rig_tx(b), &used))
 			n++;
 		sched_yield();
 	} while (n < expected && time(NULL) < until);
@@ -85,33 +85,33 @@ collect(struct bench *b, unsigned int expected)
 
 /* Frames handed on without a copy: their buffers go back, the frames do not come again. */
 static void
-zero_copy_frames(const struct bench_variant *variant)
+zero_copy_frames(const struct rig_variant *variant)
 {
-	struct bench_conf conf = { .variant = *variant, .zero_copy_min = 512 };
+	struct rig_conf conf = { .variant = *variant, .zero_copy_min = 512 };
 	struct rte_mbuf *pkts[8], *more[8];
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	resume_up(&b, &conf);
 	for (i = 0; i < RTE_DIM(pkts); i++)
-		bench_send(&b, BENCH_BUFFERS + i * 4096, i, i % 2 ? 1500 : 100);
-	assert_int_equal(bench_dequeue_burst(&b, pkts, 8), 8);
+		rig_send(&b, RIG_BUFFERS + i * 4096, i, i % 2 ? 1500 : 100);
+	assert_int_equal(rig_dequeue_burst(&b, pkts, 8), 8);
 	rte_pktmbuf_free(pkts[1]);
-	assert_null(bench_dequeue(&b));
+	assert_null(rig_dequeue(&b));
 	assert_int_equal(collect(&b, 5), 5); /* 4 copied, 1 freed */
-	bench_send(&b, BENCH_BUFFERS + 8 * 4096, 8, 1500);
-	bench_send(&b, BENCH_BUFFERS + 9 * 4096, 9, 100);
+	rig_send(&b, RIG_BUFFERS + 8 * 4096, 8, 1500);
+	rig_send(&b, RIG_BUFFERS + 9 * 4096, 9, 100);
 	resume_die(&b);
 	resume_again(&b);
 	resume_wait(&b, resume_is_served);
 	assert_int_equal(collect(&b, 3), 3);
-	assert_int_equal(bench_dequeue_burst(&b, more, 8), 2);
-	bench_mbuf_check(more[0], 8, 1500);
-	bench_mbuf_check(more[1], 9, 100);
+	assert_int_equal(rig_dequeue_burst(&b, more, 8), 2);
+	rig_mbuf_check(more[0], 8, 1500);
+	rig_mbuf_check(more[1], 9, 100);
 	rte_pktmbuf_free_bulk(more, 2);
 	assert_int_equal(collect(&b, 2), 2);
-	assert_int_equal(bench_tx(&b)->nb_free, BENCH_QUEUE_SIZE);
-	bench_assert_traffic(&b);
+	assert_int_equal(rig_tx(&b)->nb_free, RIG_QUEUE_SIZE);
+	rig_assert_traffic(&b);
 	for (i = 0; i < RTE_DIM(pkts); i++)
 		if (i != 1)
 			rte_pktmbuf_free(pkts[i]);
@@ -125,8 +125,8 @@ test_zero_copy_frames(void **state)
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v++)
-		zero_copy_frames(&bench_variants[v]);
+	for (v = 0; v < RIG_VARIANTS; v++)
+		zero_copy_frames(&rig_variants[v]);
 }
 
 /* What the control queue has set, and an API 1 device with two address spaces. */
@@ -134,10 +134,10 @@ static void
 test_control_state(void **state)
 {
 	const struct fk_conf kernel = { .api_newest = 1, .allow_ctrl_vq = true };
-	struct bench_conf conf = { .pairs = 4,
+	struct rig_conf conf = { .pairs = 4,
 		.features = 1ULL << VIRTIO_NET_F_MQ | 1ULL << VIRTIO_NET_F_CTRL_VQ |
 			    1ULL << VIRTIO_NET_F_CTRL_RX };
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	unit_kernel(&kernel);
@@ -150,17 +150,17 @@ test_control_state(void **state)
 	resume_die(&b);
 	resume_again(&b);
 	resume_wait(&b, resume_is_served);
-	assert_int_equal(bench_info(&b).dev.api_version, 1);
-	assert_int_equal(bench_info(&b).queue_pairs, 4);
-	assert_int_equal(bench_info(&b).active_pairs, 3);
+	assert_int_equal(rig_info(&b).dev.api_version, 1);
+	assert_int_equal(rig_info(&b).queue_pairs, 4);
+	assert_int_equal(rig_info(&b).active_pairs, 3);
 	assert_int_equal(b.net->dev->nb_spaces, 2);
 	assert_true(b.net->steers && b.net->filter.active && b.net->filter.allmulti);
 	assert_false(b.net->filter.promisc);
 	assert_int_equal(b.net->rss->types, 5);
 	/* and a new driver begins afresh */
 	assert_int_equal(fk_reset(b.dev), 0);
-	bench_drive(&b);
-	assert_int_equal(bench_info(&b).active_pairs, 1);
+	rig_drive(&b);
+	assert_int_equal(rig_info(&b).active_pairs, 1);
 	assert_true(b.net->filter.promisc);
 	resume_down(&b);
 }
@@ -168,39 +168,39 @@ test_control_state(void **state)
 /* All memory is unmapped when the process comes, and mapped later: it waits, and takes nothing for
  * granted. */
 static void
-unmapped(const struct bench_variant *variant)
+unmapped(const struct rig_variant *variant)
 {
-	struct bench_conf conf = { .variant = *variant };
+	struct rig_conf conf = { .variant = *variant };
 	struct vduse_abi_vq_state position;
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 
 	resume_up(&b, &conf);
-	bench_assert_traffic(&b);
-	bench_send(&b, BENCH_BUFFERS, 7, 100);
+	rig_assert_traffic(&b);
+	rig_send(&b, RIG_BUFFERS, 7, 100);
 	resume_die(&b);
 	fk_unmap_all(b.dev);
 	resume_again(&b);
 	resume_wait(&b, resume_is_started);
-	assert_null(bench_dequeue(&b));
-	assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 100)), 0);
+	assert_null(rig_dequeue(&b));
+	assert_int_equal(rig_enqueue(&b, rig_mbuf(1, 100, 100)), 0);
 	/* where it is cannot be told, nor is it forgotten; answered behind what is logged */
 	assert_int_equal(fk_get_vq_state(b.dev, 1, &position), -EIO);
 	assert_int_equal(unit_log_count("is not mapped; it waits for the next mapping"), 2);
 	unit_log_clear();
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
-	assert_null(bench_dequeue(&b));
-	assert_false(bench_info(&b).dev.broken);
+	assert_null(rig_dequeue(&b));
+	assert_false(rig_info(&b).dev.broken);
 	assert_int_equal(unit_log_count("\n"), 0);
 	guest_map(&b.guest, b.dev);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
-	m = bench_dequeue(&b);
+	m = rig_dequeue(&b);
 	assert_non_null(m);
-	bench_mbuf_check(m, 7, 100);
+	rig_mbuf_check(m, 7, 100);
 	rte_pktmbuf_free(m);
-	assert_true(mock_vq_get(bench_tx(&b), &(struct mock_used){ 0 }));
-	assert_null(bench_dequeue(&b)); /* once */
-	bench_assert_traffic(&b);
+	assert_true(mock_vq_get(rig_tx(&b), &(struct mock_used){ 0 }));
+	assert_null(rig_dequeue(&b)); /* once */
+	rig_assert_traffic(&b);
 	assert_int_equal(fk_get_vq_state(b.dev, 1, &position), 0);
 	resume_down(&b);
 }
@@ -211,20 +211,20 @@ test_unmapped(void **state)
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 3)
-		unmapped(&bench_variants[v]);
+	for (v = 0; v < RIG_VARIANTS; v += 3)
+		unmapped(&rig_variants[v]);
 }
 
 /* It is killed again while it waits: the one that follows knows where the first was. */
 static void
 test_unmapped_twice(void **state)
 {
-	struct bench_conf conf = { .variant.packed = true };
-	struct bench b;
+	struct rig_conf conf = { .variant.packed = true };
+	struct rig b;
 
 	(void)state;
 	resume_up(&b, &conf);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	resume_die(&b);
 	fk_unmap_all(b.dev);
 	resume_again(&b);
@@ -234,7 +234,7 @@ test_unmapped_twice(void **state)
 	resume_again(&b);
 	resume_wait(&b, resume_is_started);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	resume_down(&b);
 }
 
@@ -243,14 +243,14 @@ static void
 test_unmapped_disabled(void **state)
 {
 	const struct fk_conf kernel = { .vduse_features = 1ULL << VDUSE_ABI_F_QUEUE_READY };
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct vduse_abi_vq_state position;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	unit_kernel(&kernel);
 	resume_up(&b, &conf);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	resume_die(&b);
 	fk_unmap_all(b.dev);
 	resume_again(&b);
@@ -259,8 +259,8 @@ test_unmapped_disabled(void **state)
 	assert_int_equal(fk_get_vq_state(b.dev, 1, &position), -EIO);
 	guest_map(&b.guest, b.dev);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
-	assert_true(bench_is_served(&b, 0));
-	assert_false(bench_is_served(&b, 1));
+	assert_true(rig_is_served(&b, 0));
+	assert_false(rig_is_served(&b, 1));
 	assert_int_equal(fk_get_vq_state(b.dev, 1, &position), 0);
 	assert_int_equal(position.split.avail_index, 1);
 	resume_down(&b);
@@ -270,14 +270,14 @@ test_unmapped_disabled(void **state)
 static void
 test_unmapped_damaged(void **state)
 {
-	struct bench_conf conf = { .variant.packed = true, .zero_copy_min = 512 };
+	struct rig_conf conf = { .variant.packed = true, .zero_copy_min = 512 };
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	resume_up(&b, &conf);
-	bench_send(&b, BENCH_BUFFERS, 1, 1500);
-	m = bench_dequeue(&b);
+	rig_send(&b, RIG_BUFFERS, 1, 1500);
+	m = rig_dequeue(&b);
 	assert_non_null(m);
 	resume_die(&b);
 	rte_pktmbuf_free(m);
@@ -286,14 +286,14 @@ test_unmapped_damaged(void **state)
 	damage_take(1);
 	resume_again(&b);
 	resume_wait(&b, resume_is_started);
-	assert_false(bench_info(&b).dev.broken);
+	assert_false(rig_info(&b).dev.broken);
 	guest_map(&b.guest, b.dev);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
-	assert_true(bench_info(&b).dev.broken);
+	assert_true(rig_info(&b).dev.broken);
 	unit_assert_logged_once("the ring is not as the process before left it");
 	assert_int_equal(fk_reset(b.dev), 0);
-	bench_drive(&b);
-	bench_assert_traffic(&b);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
 	resume_down(&b);
 	assert_int_equal(vduse_deferred_reap(), 0);
 }
@@ -304,14 +304,14 @@ test_asked_meanwhile(void **state)
 {
 	const struct vduse_abi_request req = { .type = VDUSE_MSG_GET_VQ_STATE,
 		.vq_state.index = 1 };
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct vduse_abi_response resp;
 	struct fk_msg *msg;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	resume_up(&b, &conf);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	resume_die(&b);
 	msg = fk_msg_send(b.dev, &req, sizeof(req));
 	resume_again(&b);
@@ -326,23 +326,23 @@ static void
 test_reset_meanwhile(void **state)
 {
 	const struct vduse_abi_request req = { .type = VDUSE_MSG_SET_STATUS };
-	struct bench_conf conf = { .variant.packed = true };
+	struct rig_conf conf = { .variant.packed = true };
 	struct vduse_abi_response resp;
 	struct fk_msg *msg;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	resume_up(&b, &conf);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	resume_die(&b);
 	msg = fk_msg_send(b.dev, &req, sizeof(req));
 	resume_again(&b);
 	assert_int_equal(fk_msg_wait(msg, &resp), 0);
 	assert_int_equal(resp.result, VDUSE_MSG_OK);
-	assert_int_equal(bench_info(&b).dev.status, 0);
-	assert_false(bench_info(&b).dev.started);
-	bench_drive(&b);
-	bench_assert_traffic(&b);
+	assert_int_equal(rig_info(&b).dev.status, 0);
+	assert_false(rig_info(&b).dev.started);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
 	resume_down(&b);
 }
 
@@ -351,9 +351,9 @@ static void
 test_other_life(void **state)
 {
 	struct rte_vduse_net_conf plain = resume_conf();
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct rte_vduse_net *other, *net;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	resume_up(&b, &conf);
@@ -368,7 +368,7 @@ test_other_life(void **state)
 	assert_int_equal(rte_vduse_net_destroy(other), 0);
 	assert_int_equal(rte_vduse_net_create(&plain, &net), 0);
 	assert_int_equal(rte_vduse_net_destroy(net), 0);
-	bench_give_back(&b);
+	rig_give_back(&b);
 	assert_int_equal(rmdir(resume_dir), 0);
 }
 
@@ -376,9 +376,9 @@ test_other_life(void **state)
 static void
 test_mtu_stays(void **state)
 {
-	struct bench_conf conf = { .features = 1ULL << VIRTIO_NET_F_MTU };
+	struct rig_conf conf = { .features = 1ULL << VIRTIO_NET_F_MTU };
 	struct virtio_net_config config;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	resume_up(&b, &conf);
@@ -411,10 +411,10 @@ static void
 test_set_before(void **state)
 {
 	const int fd = eventfd(1, EFD_CLOEXEC);
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct virtio_net_config config;
 	vduse_ctl_id_t id;
-	struct bench b;
+	struct rig b;
 	sem_t hold[2];
 
 	(void)state;
@@ -430,13 +430,13 @@ test_set_before(void **state)
 	assert_false(resume_is_started(&b));
 	sem_post(&hold[1]);
 	resume_wait(&b, resume_is_served);
-	bench_settle();
+	rig_settle();
 	assert_int_equal(fk_config_irqs(b.dev), 1);
 	fk_config(b.dev, 0, &config, sizeof(config));
 	assert_int_equal(config.status, VIRTIO_NET_S_LINK_UP);
 	vduse_ctl_del(id);
 	close(fd);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	resume_down(&b);
 }
 

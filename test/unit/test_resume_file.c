@@ -57,10 +57,10 @@ other_version_run(bool version)
 {
 	char aside[32] = "unit.state.bad";
 	const struct rte_vduse_net_conf again = resume_conf();
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct rte_vduse_net *net;
 	char path[128];
-	struct bench b;
+	struct rig b;
 
 	if (version)
 		snprintf(aside, sizeof(aside), "unit.state.v%d", VDUSE_STATEFILE_VERSION + 1);
@@ -83,13 +83,13 @@ other_version_run(bool version)
 	assert_true(is_file("unit.state") && !is_file(aside));
 	/* a clean start; the file waits for who knows it */
 	unit_log_clear();
-	bench_give_back(&b);
+	rig_give_back(&b);
 	conf.state_dir = resume_dir;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	unit_assert_logged_once(aside);
 	assert_true(is_file("unit.state") && is_file(aside));
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 	assert_false(is_file("unit.state"));
 	snprintf(path, sizeof(path), "%s/%s", resume_dir, aside);
 	assert_int_equal(unlink(path), 0);
@@ -117,12 +117,12 @@ static void
 described(const struct other_desc *other)
 {
 	const struct rte_vduse_net_conf conf = resume_conf();
-	struct bench_conf plain = { .variant.event_idx = true };
+	struct rig_conf plain = { .variant.event_idx = true };
 	struct vduse_statefile_desc desc;
 	struct vduse_statefile_id id;
 	struct vduse_statefile *store;
 	struct rte_vduse_net *net;
-	struct bench b;
+	struct rig b;
 	uint8_t status;
 
 	resume_up(&b, &plain);
@@ -146,7 +146,7 @@ described(const struct other_desc *other)
 	assert_int_equal(rte_vduse_dev_remove("unit"), 0);
 	assert_int_equal(rte_vduse_net_create(&conf, &net), 0);
 	assert_int_equal(rte_vduse_net_destroy(net), 0);
-	bench_give_back(&b);
+	rig_give_back(&b);
 	assert_int_equal(rmdir(resume_dir), 0);
 }
 
@@ -176,8 +176,8 @@ test_described_otherwise(void **state)
 static void
 test_asked_for_more(void **state)
 {
-	struct bench_conf conf = { 0 };
-	struct bench b;
+	struct rig_conf conf = { 0 };
+	struct rig b;
 
 	(void)state;
 	resume_up(&b, &conf);
@@ -186,8 +186,8 @@ test_asked_for_more(void **state)
 	resume_die(&b);
 	resume_again(&b);
 	assert_int_equal(fk_reset(b.dev), 0);
-	bench_drive(&b);
-	bench_assert_traffic(&b);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
 	resume_down(&b);
 }
 
@@ -195,10 +195,10 @@ test_asked_for_more(void **state)
 static void
 owner_state(size_t offset, uint8_t value)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct vduse_statefile *store;
 	uint8_t steer;
-	struct bench b;
+	struct rig b;
 
 	resume_up(&b, &conf);
 	resume_die(&b);
@@ -207,12 +207,12 @@ owner_state(size_t offset, uint8_t value)
 	vduse_statefile_close(store, false);
 	resume_again(&b);
 	resume_wait(&b, resume_is_served);
-	assert_true(b.net->queues[0].features == bench_features(&conf));
+	assert_true(b.net->queues[0].features == rig_features(&conf));
 	memcpy(&steer, &b.net->rss->steer, sizeof(steer));
 	assert_int_equal(steer, 0);
 	memcpy(&steer, &b.net->filter.active, sizeof(steer));
 	assert_int_equal(steer, 0);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	resume_down(&b);
 }
 
@@ -255,9 +255,9 @@ static void
 test_look(void **state)
 {
 	char longer[RTE_VDUSE_NAME_MAX + 2];
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct rte_vduse_look other;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	memset(longer, 'x', sizeof(longer) - 1);
@@ -265,7 +265,7 @@ test_look(void **state)
 	assert_int_equal(rte_vduse_dev_look(longer, NULL, &other), -EINVAL);
 	resume_up(&b, &conf);
 	assert_look("served", "taken over");
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	resume_die(&b);
 	assert_look("served", "resumed");
 	other = look("unit", NULL);
@@ -281,7 +281,7 @@ test_look(void **state)
 	assert_look("served", "resumed");
 	resume_again(&b);
 	resume_wait(&b, resume_is_served);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	resume_die(&b);
 	spoil_description();
 	assert_look("unreadable", "adopted");
@@ -296,9 +296,9 @@ test_look(void **state)
 static void
 test_look_half_made(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct vduse_statefile *store;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	resume_up(&b, &conf);
@@ -311,7 +311,7 @@ test_look_half_made(void **state)
 	assert_int_equal(ftruncate(store->fd, 0), 0);
 	vduse_statefile_close(store, false);
 	assert_look("none", "adopted");
-	bench_give_back(&b);
+	rig_give_back(&b);
 	rte_vduse_state_remove(resume_dir, "unit");
 	fk_attach(b.dev, false);
 	assert_int_equal(rte_vduse_dev_remove("unit"), 0);

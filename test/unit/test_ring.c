@@ -10,7 +10,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "bench.h"
+#include "rig.h"
 
 #define TX 1
 #define RX 0
@@ -20,7 +20,7 @@
 #define BOTH   3u
 
 /* An indirect table of the tests. */
-#define TABLE (BENCH_BUFFERS + (1ull << 20))
+#define TABLE (RIG_BUFFERS + (1ull << 20))
 
 #define NEXT     VRING_DESC_F_NEXT
 #define WRITE    VRING_DESC_F_WRITE
@@ -33,7 +33,7 @@ static const char text_outside[] =
 
 /* Write descriptor `slot` by hand; packed: as available, on the first lap. */
 static void
-raw(struct bench *b, unsigned int q, uint16_t slot, struct vring_desc d)
+raw(struct rig *b, unsigned int q, uint16_t slot, struct vring_desc d)
 {
 	struct mock_vq *vq = &b->vq[q];
 
@@ -49,7 +49,7 @@ raw(struct bench *b, unsigned int q, uint16_t slot, struct vring_desc d)
 
 /* Write entry `i` of the indirect table. */
 static void
-raw_table(struct bench *b, uint16_t i, struct vring_desc d)
+raw_table(struct rig *b, uint16_t i, struct vring_desc d)
 {
 	const struct vring_packed_desc packed = { .addr = d.addr, .len = d.len, .flags = d.flags };
 
@@ -59,7 +59,7 @@ raw_table(struct bench *b, uint16_t i, struct vring_desc d)
 
 /* Split: descriptor `head` is the first one available. */
 static void
-raw_publish(struct bench *b, unsigned int q, uint16_t head)
+raw_publish(struct rig *b, unsigned int q, uint16_t head)
 {
 	struct mock_vq *vq = &b->vq[q];
 
@@ -70,201 +70,201 @@ raw_publish(struct bench *b, unsigned int q, uint16_t head)
 }
 
 static void
-bad_one(struct bench *b, unsigned int q, struct vring_desc d)
+bad_one(struct rig *b, unsigned int q, struct vring_desc d)
 {
 	raw(b, q, 0, d);
 	raw_publish(b, q, 0);
 }
 
 static void
-bad_index_jump(struct bench *b)
+bad_index_jump(struct rig *b)
 {
-	b->vq[TX].avail->idx = BENCH_QUEUE_SIZE + 1;
+	b->vq[TX].avail->idx = RIG_QUEUE_SIZE + 1;
 }
 
 static void
-bad_index_jump_back(struct bench *b)
+bad_index_jump_back(struct rig *b)
 {
 	b->vq[TX].avail->idx = UINT16_MAX;
 }
 
 static void
-bad_head(struct bench *b)
+bad_head(struct rig *b)
 {
-	raw_publish(b, TX, BENCH_QUEUE_SIZE);
+	raw_publish(b, TX, RIG_QUEUE_SIZE);
 }
 
 static void
-bad_next(struct bench *b)
+bad_next(struct rig *b)
 {
-	bad_one(b, TX, (struct vring_desc){ BENCH_BUFFERS, 100, NEXT, BENCH_QUEUE_SIZE });
+	bad_one(b, TX, (struct vring_desc){ RIG_BUFFERS, 100, NEXT, RIG_QUEUE_SIZE });
 }
 
 static void
-bad_loop(struct bench *b)
+bad_loop(struct rig *b)
 {
 	uint16_t i;
 
 	/* split: 0 to 1 to 0; packed: all around the ring */
-	for (i = 0; i < BENCH_QUEUE_SIZE; i++)
-		raw(b, TX, i, (struct vring_desc){ BENCH_BUFFERS, 1, NEXT, i ^ 1 });
+	for (i = 0; i < RIG_QUEUE_SIZE; i++)
+		raw(b, TX, i, (struct vring_desc){ RIG_BUFFERS, 1, NEXT, i ^ 1 });
 	raw_publish(b, TX, 0);
 }
 
 static void
-bad_nested(struct bench *b)
+bad_nested(struct rig *b)
 {
 	raw_table(b, 0, (struct vring_desc){ TABLE, 16, INDIRECT, 0 });
 	bad_one(b, TX, (struct vring_desc){ TABLE, 16, INDIRECT, 0 });
 }
 
 static void
-bad_table_empty(struct bench *b)
+bad_table_empty(struct rig *b)
 {
 	bad_one(b, TX, (struct vring_desc){ TABLE, 0, INDIRECT, 0 });
 }
 
 static void
-bad_table_odd(struct bench *b)
+bad_table_odd(struct rig *b)
 {
 	bad_one(b, TX, (struct vring_desc){ TABLE, 17, INDIRECT, 0 });
 }
 
 static void
-bad_table_overflow(struct bench *b)
+bad_table_overflow(struct rig *b)
 {
 	bad_one(b, TX, (struct vring_desc){ LAST_PAGE, 8192, INDIRECT, 0 });
 }
 
 static void
-bad_table_outside(struct bench *b)
+bad_table_outside(struct rig *b)
 {
 	bad_one(b, TX, (struct vring_desc){ 0x1000, 32, INDIRECT, 0 });
 }
 
 static void
-bad_table_write_only(struct bench *b)
+bad_table_write_only(struct rig *b)
 {
 	bad_one(b, TX, (struct vring_desc){ GUEST_WO, 32, INDIRECT, 0 });
 }
 
 static void
-bad_table_next(struct bench *b)
+bad_table_next(struct rig *b)
 {
-	raw_table(b, 0, (struct vring_desc){ BENCH_BUFFERS, 20, NEXT, 2 });
+	raw_table(b, 0, (struct vring_desc){ RIG_BUFFERS, 20, NEXT, 2 });
 	bad_one(b, TX, (struct vring_desc){ TABLE, 32, INDIRECT, 0 });
 }
 
 static void
-bad_table_loop(struct bench *b)
+bad_table_loop(struct rig *b)
 {
-	raw_table(b, 0, (struct vring_desc){ BENCH_BUFFERS, 1, NEXT, 0 });
+	raw_table(b, 0, (struct vring_desc){ RIG_BUFFERS, 1, NEXT, 0 });
 	bad_one(b, TX, (struct vring_desc){ TABLE, 32, INDIRECT, 0 });
 }
 
 static void
-bad_table_long(struct bench *b)
+bad_table_long(struct rig *b)
 {
 	bad_one(b, TX, (struct vring_desc){ TABLE, 16 * (VDUSE_SEGS_MAX + 1), INDIRECT, 0 });
 }
 
 static void
-bad_indirect_next(struct bench *b)
+bad_indirect_next(struct rig *b)
 {
-	raw(b, TX, 1, (struct vring_desc){ BENCH_BUFFERS, 100, 0, 0 });
+	raw(b, TX, 1, (struct vring_desc){ RIG_BUFFERS, 100, 0, 0 });
 	bad_one(b, TX, (struct vring_desc){ TABLE, 16, INDIRECT | NEXT, 1 });
 }
 
 static void
-bad_indirect_second(struct bench *b)
+bad_indirect_second(struct rig *b)
 {
 	raw(b, TX, 1, (struct vring_desc){ TABLE, 16, INDIRECT, 0 });
-	bad_one(b, TX, (struct vring_desc){ BENCH_BUFFERS, 100, NEXT, 1 });
+	bad_one(b, TX, (struct vring_desc){ RIG_BUFFERS, 100, NEXT, 1 });
 }
 
 static void
-bad_read_after_write(struct bench *b)
+bad_read_after_write(struct rig *b)
 {
-	raw(b, RX, 1, (struct vring_desc){ BENCH_BUFFERS + 4096, 100, 0, 0 });
-	bad_one(b, RX, (struct vring_desc){ BENCH_BUFFERS, 100, NEXT | WRITE, 1 });
+	raw(b, RX, 1, (struct vring_desc){ RIG_BUFFERS + 4096, 100, 0, 0 });
+	bad_one(b, RX, (struct vring_desc){ RIG_BUFFERS, 100, NEXT | WRITE, 1 });
 }
 
 static void
-bad_length_0(struct bench *b)
+bad_length_0(struct rig *b)
 {
-	bad_one(b, TX, (struct vring_desc){ BENCH_BUFFERS, 0, 0, 0 });
+	bad_one(b, TX, (struct vring_desc){ RIG_BUFFERS, 0, 0, 0 });
 }
 
 static void
-bad_overflow(struct bench *b)
+bad_overflow(struct rig *b)
 {
 	bad_one(b, TX, (struct vring_desc){ LAST_PAGE, 4097, 0, 0 });
 }
 
 static void
-bad_outside(struct bench *b)
+bad_outside(struct rig *b)
 {
 	bad_one(b, TX, (struct vring_desc){ 0x1000, 100, 0, 0 });
 }
 
 static void
-bad_outside_rx(struct bench *b)
+bad_outside_rx(struct rig *b)
 {
 	bad_one(b, RX, (struct vring_desc){ 0x1000, 2000, WRITE, 0 });
 }
 
 /* The last byte is behind the region. */
 static void
-bad_over_end(struct bench *b)
+bad_over_end(struct rig *b)
 {
 	bad_one(b, TX, (struct vring_desc){ GUEST_MAIN + GUEST_MAIN_SIZE - 100, 101, 0, 0 });
 }
 
 static void
-bad_read_of_wo(struct bench *b)
+bad_read_of_wo(struct rig *b)
 {
 	bad_one(b, TX, (struct vring_desc){ GUEST_WO, 100, 0, 0 });
 }
 
 static void
-bad_write_to_ro(struct bench *b)
+bad_write_to_ro(struct rig *b)
 {
 	bad_one(b, RX, (struct vring_desc){ GUEST_RO, 2000, WRITE, 0 });
 }
 
 /* Its first half may be read, the other not. */
 static void
-bad_into_wo(struct bench *b)
+bad_into_wo(struct rig *b)
 {
 	bad_one(b, TX, (struct vring_desc){ GUEST_WO - 100, 200, 0, 0 });
 }
 
 static void
-bad_writable_tx(struct bench *b)
+bad_writable_tx(struct rig *b)
 {
-	bad_one(b, TX, (struct vring_desc){ BENCH_BUFFERS, 100, WRITE, 0 });
+	bad_one(b, TX, (struct vring_desc){ RIG_BUFFERS, 100, WRITE, 0 });
 }
 
 static void
-bad_readable_rx(struct bench *b)
+bad_readable_rx(struct rig *b)
 {
-	bad_one(b, RX, (struct vring_desc){ BENCH_BUFFERS, 2000, 0, 0 });
+	bad_one(b, RX, (struct vring_desc){ RIG_BUFFERS, 2000, 0, 0 });
 }
 
 static void
-bad_short_tx(struct bench *b)
+bad_short_tx(struct rig *b)
 {
-	bad_one(b, TX, (struct vring_desc){ BENCH_BUFFERS, BENCH_HDR_LEN - 1, 0, 0 });
+	bad_one(b, TX, (struct vring_desc){ RIG_BUFFERS, RIG_HDR_LEN - 1, 0, 0 });
 }
 
 static void
-bad_short_rx(struct bench *b)
+bad_short_rx(struct rig *b)
 {
-	bad_one(b, RX, (struct vring_desc){ BENCH_BUFFERS, BENCH_HDR_LEN - 1, WRITE, 0 });
+	bad_one(b, RX, (struct vring_desc){ RIG_BUFFERS, RIG_HDR_LEN - 1, WRITE, 0 });
 }
 
 static const struct bad_case {
-	void (*make)(struct bench *b);
+	void (*make)(struct rig *b);
 	const char *text;
 	unsigned int formats;
 	bool no_indirect; /* the feature is not negotiated */
@@ -308,50 +308,50 @@ static const struct bad_case {
 };
 
 static void
-bad_run(const struct bad_case *c, bool packed, struct bench *good)
+bad_run(const struct bad_case *c, bool packed, struct rig *good)
 {
-	const struct bench_conf conf = {
+	const struct rig_conf conf = {
 		.name = "bad",
 		.variant = { .packed = packed, .indirect = !c->no_indirect },
 	};
-	struct bench b;
+	struct rig b;
 	int again;
 
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	unit_log_clear();
 	c->make(&b);
 	/* a second burst must not count or log again */
 	for (again = 0; again < 2; again++) {
 		if (c->queue == TX)
-			assert_null(bench_dequeue(&b));
+			assert_null(rig_dequeue(&b));
 		else
-			assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 100, 100)), 0);
+			assert_int_equal(rig_enqueue(&b, rig_mbuf(1, 100, 100)), 0);
 	}
-	bench_wait(&b, bench_is_link_down, 0);
-	assert_non_null(bench_lib_vq(&b, c->queue)->fault);
-	assert_string_equal(bench_lib_vq(&b, c->queue)->fault, c->text);
-	assert_int_equal(bench_stats(&b, c->queue == TX).faults, 1);
-	assert_true(bench_info(&b).dev.broken);
-	assert_false(bench_info(&b).dev.started);
-	bench_assert_traffic(good);
+	rig_wait(&b, rig_is_link_down, 0);
+	assert_non_null(rig_lib_vq(&b, c->queue)->fault);
+	assert_string_equal(rig_lib_vq(&b, c->queue)->fault, c->text);
+	assert_int_equal(rig_stats(&b, c->queue == TX).faults, 1);
+	assert_true(rig_info(&b).dev.broken);
+	assert_false(rig_info(&b).dev.started);
+	rig_assert_traffic(good);
 	assert_int_equal(fk_reset(b.dev), 0);
 	unit_assert_logged_once(c->text);
 	unit_assert_logged_once("malformed ring");
-	assert_false(bench_info(&b).dev.broken);
-	bench_drive(&b);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	assert_false(rig_info(&b).dev.broken);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 static void
 test_malformed(void **state)
 {
-	const struct bench_conf conf = { .name = "good" };
-	struct bench good;
+	const struct rig_conf conf = { .name = "good" };
+	struct rig good;
 	size_t i;
 
 	(void)state;
-	bench_up(&good, &conf);
+	rig_up(&good, &conf);
 	for (i = 0; i < RTE_DIM(bad_cases); i++) {
 		print_message("%s\n", bad_cases[i].text);
 		if (bad_cases[i].formats & SPLIT)
@@ -359,44 +359,44 @@ test_malformed(void **state)
 		if (bad_cases[i].formats & PACKED)
 			bad_run(&bad_cases[i], true, &good);
 	}
-	bench_down(&good);
+	rig_down(&good);
 }
 
 /* A chain of more pieces than a burst holds is dropped; what follows comes. */
 static void
 long_chain(bool packed, uint16_t pieces, bool dropped)
 {
-	const struct bench_conf conf = { .variant.packed = packed, .queue_size = 2048 };
+	const struct rig_conf conf = { .variant.packed = packed, .queue_size = 2048 };
 	static struct mock_desc descs[VDUSE_SEGS_MAX + 1];
 	struct mock_used used;
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	uint16_t i;
 
-	bench_up(&b, &conf);
-	bench_frame_write(&b, BENCH_BUFFERS, 1, 2 * pieces - BENCH_HDR_LEN);
+	rig_up(&b, &conf);
+	rig_frame_write(&b, RIG_BUFFERS, 1, 2 * pieces - RIG_HDR_LEN);
 	for (i = 0; i < pieces; i++)
-		descs[i] = (struct mock_desc){ .iova = BENCH_BUFFERS + 2 * i, .len = 2 };
-	assert_int_equal(mock_vq_add(bench_tx(&b), descs, pieces, NULL), 0);
-	bench_send(&b, BENCH_BUFFERS + 8192, 2, 100);
-	m = bench_dequeue(&b);
+		descs[i] = (struct mock_desc){ .iova = RIG_BUFFERS + 2 * i, .len = 2 };
+	assert_int_equal(mock_vq_add(rig_tx(&b), descs, pieces, NULL), 0);
+	rig_send(&b, RIG_BUFFERS + 8192, 2, 100);
+	m = rig_dequeue(&b);
 	assert_non_null(m);
 	if (!dropped) {
-		bench_mbuf_check(m, 1, 2 * pieces - BENCH_HDR_LEN);
+		rig_mbuf_check(m, 1, 2 * pieces - RIG_HDR_LEN);
 		rte_pktmbuf_free(m);
-		m = bench_dequeue(&b);
+		m = rig_dequeue(&b);
 		assert_non_null(m);
 	}
-	bench_mbuf_check(m, 2, 100);
+	rig_mbuf_check(m, 2, 100);
 	rte_pktmbuf_free(m);
-	assert_int_equal(bench_stats(&b, true).drop_segments, dropped);
-	assert_int_equal(bench_stats(&b, true).faults, 0);
-	assert_true(mock_vq_get(bench_tx(&b), &used));
+	assert_int_equal(rig_stats(&b, true).drop_segments, dropped);
+	assert_int_equal(rig_stats(&b, true).faults, 0);
+	assert_true(mock_vq_get(rig_tx(&b), &used));
 	assert_int_equal(used.descs, pieces);
-	assert_true(mock_vq_get(bench_tx(&b), &used));
+	assert_true(mock_vq_get(rig_tx(&b), &used));
 	assert_int_equal(used.descs, 1);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 static void
@@ -413,35 +413,35 @@ test_long_chain(void **state)
 
 /* Every ring size, many times round its end, with chains of one and more. */
 static void
-wrap_run(const struct bench_conf *conf, unsigned int rounds)
+wrap_run(const struct rig_conf *conf, unsigned int rounds)
 {
 	struct unit_rng rng = { .state = 3 };
 	struct mock_desc descs[3];
 	struct mock_used used;
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 	uint16_t n, d;
 
-	bench_up(&b, conf);
-	mock_vq_calls(bench_tx(&b), false);
-	bench_frame_write(&b, BENCH_BUFFERS, 5, 60);
+	rig_up(&b, conf);
+	mock_vq_calls(rig_tx(&b), false);
+	rig_frame_write(&b, RIG_BUFFERS, 5, 60);
 	for (i = 0; i < rounds; i++) {
-		n = unit_random(&rng, 1, RTE_MIN(bench_tx(&b)->nb_free, 3));
+		n = unit_random(&rng, 1, RTE_MIN(rig_tx(&b)->nb_free, 3));
 		for (d = 0; d < n; d++)
-			descs[d] = (struct mock_desc){ .iova = BENCH_BUFFERS + 24 * d,
-				.len = d + 1 < n ? 24 : BENCH_HDR_LEN + 60 - 24 * d };
-		assert_int_equal(mock_vq_add(bench_tx(&b), descs, n, &descs[n - 1]), 0);
-		m = bench_dequeue(&b);
+			descs[d] = (struct mock_desc){ .iova = RIG_BUFFERS + 24 * d,
+				.len = d + 1 < n ? 24 : RIG_HDR_LEN + 60 - 24 * d };
+		assert_int_equal(mock_vq_add(rig_tx(&b), descs, n, &descs[n - 1]), 0);
+		m = rig_dequeue(&b);
 		assert_non_null(m);
 		if (i % 256 == 0)
-			bench_mbuf_check(m, 5, 60);
+			rig_mbuf_check(m, 5, 60);
 		rte_pktmbuf_free(m);
-		assert_true(mock_vq_get(bench_tx(&b), &used));
+		assert_true(mock_vq_get(rig_tx(&b), &used));
 		assert_ptr_equal(used.cookie, &descs[n - 1]);
 	}
-	assert_null(bench_dequeue(&b));
-	bench_down(&b);
+	assert_null(rig_dequeue(&b));
+	rig_down(&b);
 }
 
 static void
@@ -452,7 +452,7 @@ test_wrap(void **state)
 		bool packed;
 	} rings[] = { { 1, false }, { 2, false }, { 64, false }, { 256, false }, { 1, true },
 		{ 2, true }, { 3, true }, { 100, true }, { 255, true }, { 256, true } };
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	size_t i;
 
 	(void)state;
@@ -471,26 +471,26 @@ test_wrap(void **state)
 static void
 test_full_ring(void **state)
 {
-	struct rte_mbuf *pkts[BENCH_QUEUE_SIZE + 1];
-	struct bench_conf conf = { 0 };
+	struct rte_mbuf *pkts[RIG_QUEUE_SIZE + 1];
+	struct rig_conf conf = { 0 };
 	struct mock_used used;
 	unsigned int v, i;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v++) {
-		conf.variant = bench_variants[v];
-		bench_up(&b, &conf);
-		for (i = 0; i < BENCH_QUEUE_SIZE; i++)
-			bench_send(&b, BENCH_BUFFERS + 256 * i, i, 60);
-		assert_int_equal(bench_dequeue_burst(&b, pkts, RTE_DIM(pkts)), BENCH_QUEUE_SIZE);
-		for (i = 0; i < BENCH_QUEUE_SIZE; i++) {
-			bench_mbuf_check(pkts[i], i, 60);
-			assert_true(mock_vq_get(bench_tx(&b), &used));
+	for (v = 0; v < RIG_VARIANTS; v++) {
+		conf.variant = rig_variants[v];
+		rig_up(&b, &conf);
+		for (i = 0; i < RIG_QUEUE_SIZE; i++)
+			rig_send(&b, RIG_BUFFERS + 256 * i, i, 60);
+		assert_int_equal(rig_dequeue_burst(&b, pkts, RTE_DIM(pkts)), RIG_QUEUE_SIZE);
+		for (i = 0; i < RIG_QUEUE_SIZE; i++) {
+			rig_mbuf_check(pkts[i], i, 60);
+			assert_true(mock_vq_get(rig_tx(&b), &used));
 		}
-		rte_pktmbuf_free_bulk(pkts, BENCH_QUEUE_SIZE);
-		bench_assert_traffic(&b);
-		bench_down(&b);
+		rte_pktmbuf_free_bulk(pkts, RIG_QUEUE_SIZE);
+		rig_assert_traffic(&b);
+		rig_down(&b);
 	}
 }
 
@@ -530,30 +530,30 @@ endless_main(void *arg)
 static void
 test_endless(void **state)
 {
-	const struct bench_conf conf = { .queue_size = ENDLESS_SIZE };
+	const struct rig_conf conf = { .queue_size = ENDLESS_SIZE };
 	const uint8_t bad_flags = 0xff;
 	struct endless e = { .limit = 6 * ENDLESS_SIZE };
 	pthread_t thread;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	/* every ring entry is descriptor 0: a long frame, copied before its header is found bad */
-	bench_frame_write(&b, BENCH_BUFFERS, 1, 60000);
-	guest_write(&b.guest, BENCH_BUFFERS, &bad_flags, 1);
-	b.vq[TX].desc[0] = (struct vring_desc){ BENCH_BUFFERS, BENCH_HDR_LEN + 60000, 0, 0 };
+	rig_frame_write(&b, RIG_BUFFERS, 1, 60000);
+	guest_write(&b.guest, RIG_BUFFERS, &bad_flags, 1);
+	b.vq[TX].desc[0] = (struct vring_desc){ RIG_BUFFERS, RIG_HDR_LEN + 60000, 0, 0 };
 	e.vq = &b.vq[TX];
 	for (i = 0; i < ENDLESS_SIZE; i++)
 		b.vq[TX].used->ring[i].id = UNUSED_ID;
 	unit_thread(&thread, endless_main, &e);
 	while (__atomic_load_n(&b.vq[TX].avail->idx, __ATOMIC_ACQUIRE) == 0)
 		sched_yield();
-	assert_null(bench_dequeue(&b));
+	assert_null(rig_dequeue(&b));
 	__atomic_store_n(&e.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	assert_in_range(bench_stats(&b, true).drop_header, 1, 2 * ENDLESS_SIZE);
-	bench_down(&b);
+	assert_in_range(rig_stats(&b, true).drop_header, 1, 2 * ENDLESS_SIZE);
+	rig_down(&b);
 }
 
 int

@@ -242,20 +242,20 @@ config_hash(uint32_t types)
 }
 
 static uint8_t
-ask_rss(struct bench *b, const struct config *c)
+ask_rss(struct rig *b, const struct config *c)
 {
 	return ctrlq_ask(b, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_RSS_CONFIG, c->data, c->len);
 }
 
 static uint8_t
-ask_hash(struct bench *b, const struct config *c)
+ask_hash(struct rig *b, const struct config *c)
 {
 	return ctrlq_ask(b, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_HASH_CONFIG, c->data, c->len);
 }
 
 /* Which pair the frame comes out of, whichever the caller names. */
 static uint16_t
-steered(struct bench *b, struct rte_mbuf *m, uint16_t from)
+steered(struct rig *b, struct rte_mbuf *m, uint16_t from)
 {
 	uint16_t pair, at = CTRLQ_PAIRS;
 	uint32_t len;
@@ -280,13 +280,13 @@ steer_run(unsigned int variant)
 	const struct frame_spec tcp = { .protocol = FRAME_TCP, .payload = 10 };
 	struct config c = config_rss(NET_RSS_TYPES, 128, 3, CTRLQ_PAIRS, 2);
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	uint16_t from;
 	size_t i;
 
 	ctrlq_up(&b, variant, FEATURES);
 	assert_int_equal(ask_rss(&b, &c), VIRTIO_NET_OK);
-	assert_int_equal(bench_info(&b).active_pairs, 2);
+	assert_int_equal(rig_info(&b).active_pairs, 2);
 	for (i = 0; i < RTE_DIM(suite4); i++) {
 		m = suite_mbuf(&suite4[i], &tcp, 2000);
 		for (from = 0; from < CTRLQ_PAIRS; from++)
@@ -295,7 +295,7 @@ steer_run(unsigned int variant)
 		rte_pktmbuf_free(m);
 	}
 	/* no type fits */
-	m = bench_mbuf(1, 100, 100);
+	m = rig_mbuf(1, 100, 100);
 	frame_put16(rte_pktmbuf_mtod_offset(m, uint8_t *, 12), 0x88b5);
 	assert_int_equal(steered(&b, m, 0), 3);
 	/* pairs by number again: the caller's choice counts */
@@ -308,13 +308,13 @@ steer_run(unsigned int variant)
 	/* a reset forgets the table */
 	assert_int_equal(ask_rss(&b, &c), VIRTIO_NET_OK);
 	assert_int_equal(fk_reset(b.dev), 0);
-	assert_int_equal(bench_info(&b).active_pairs, 2);
-	bench_drive(&b);
-	m = bench_mbuf(1, 100, 100);
-	assert_int_equal(bench_info(&b).active_pairs, 1);
+	assert_int_equal(rig_info(&b).active_pairs, 2);
+	rig_drive(&b);
+	m = rig_mbuf(1, 100, 100);
+	assert_int_equal(rig_info(&b).active_pairs, 1);
 	assert_int_equal(steered(&b, m, 3), 0);
 	rte_pktmbuf_free(m);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void
@@ -332,7 +332,7 @@ test_malformed(void **state)
 {
 	static const uint16_t bad_masks[] = { 2, 4, 5, 126, 128, 255, 0x7fff, 0xffff };
 	struct config c = config_rss(NET_RSS_TYPES, 8, 1, CTRLQ_PAIRS, 3), bad;
-	struct bench b;
+	struct rig b;
 	uint32_t len;
 	size_t i;
 
@@ -374,8 +374,8 @@ test_malformed(void **state)
 	bad.data[bad.len - 41] = 41;
 	bad.len++;
 	assert_int_equal(ask_rss(&b, &bad), VIRTIO_NET_ERR);
-	assert_int_equal(bench_info(&b).active_pairs, 3);
-	bench_down(&b);
+	assert_int_equal(rig_info(&b).active_pairs, 3);
+	rig_down(&b);
 }
 
 static void
@@ -383,17 +383,17 @@ test_not_negotiated(void **state)
 {
 	struct config rss = config_rss(NET_RSS_TYPES, 8, 0, CTRLQ_PAIRS, 3);
 	struct config hash = config_hash(IPV4);
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	ctrlq_up(&b, 0, 1ULL << VIRTIO_NET_F_HASH_REPORT);
 	assert_int_equal(ask_rss(&b, &rss), VIRTIO_NET_ERR);
 	assert_int_equal(ask_hash(&b, &hash), VIRTIO_NET_OK);
-	bench_down(&b);
+	rig_down(&b);
 	ctrlq_up(&b, 0, 1ULL << VIRTIO_NET_F_RSS);
 	assert_int_equal(ask_rss(&b, &rss), VIRTIO_NET_OK);
 	assert_int_equal(ask_hash(&b, &hash), VIRTIO_NET_ERR);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* struct virtio_net_hdr_v1_hash, both ways. */
@@ -402,17 +402,17 @@ report_run(unsigned int variant)
 {
 	const struct frame_spec tcp = { .protocol = FRAME_TCP, .payload = 10 };
 	struct config c = config_hash(NET_RSS_TYPES);
-	const struct mock_desc desc = { .iova = BENCH_BUFFERS, .len = 20 + 60 };
+	const struct mock_desc desc = { .iova = RIG_BUFFERS, .len = 20 + 60 };
 	uint8_t hdr[20] = { 0 }, byte;
 	struct rte_mbuf *m;
 	const uint8_t *at;
-	struct bench b;
+	struct rig b;
 	uint32_t len, i;
 
 	ctrlq_up(&b, variant, FEATURES);
 	assert_int_equal(ask_hash(&b, &c), VIRTIO_NET_OK);
 	for (i = 0; i < RTE_DIM(suite4) + 1; i++) {
-		m = i < RTE_DIM(suite4) ? suite_mbuf(&suite4[i], &tcp, 30) : bench_mbuf(1, 80, 80);
+		m = i < RTE_DIM(suite4) ? suite_mbuf(&suite4[i], &tcp, 30) : rig_mbuf(1, 80, 80);
 		ctrlq_offer(&b, 0);
 		assert_int_equal(rte_vduse_net_enqueue(b.net, 0, &m, 1), 1);
 		at = ctrlq_got(&b, 0, &len);
@@ -430,17 +430,17 @@ report_run(unsigned int variant)
 		rte_pktmbuf_free(m);
 	}
 	memset(hdr, 0, sizeof(hdr));
-	guest_write(&b.guest, BENCH_BUFFERS, hdr, sizeof(hdr));
+	guest_write(&b.guest, RIG_BUFFERS, hdr, sizeof(hdr));
 	for (i = 0; i < 60; i++) {
 		byte = unit_byte(9, i);
-		guest_write(&b.guest, BENCH_BUFFERS + 20 + i, &byte, 1);
+		guest_write(&b.guest, RIG_BUFFERS + 20 + i, &byte, 1);
 	}
-	assert_int_equal(mock_vq_add(bench_tx(&b), &desc, 1, NULL), 0);
-	m = bench_dequeue(&b);
+	assert_int_equal(mock_vq_add(rig_tx(&b), &desc, 1, NULL), 0);
+	m = rig_dequeue(&b);
 	assert_non_null(m);
-	bench_mbuf_check(m, 9, 60);
+	rig_mbuf_check(m, 9, 60);
 	rte_pktmbuf_free(m);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void
@@ -449,7 +449,7 @@ test_report(void **state)
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 3)
+	for (v = 0; v < RIG_VARIANTS; v += 3)
 		report_run(v);
 }
 
@@ -475,7 +475,7 @@ steering_main(void *arg)
 
 /* What came, and where: only to the pairs that some table has. */
 static unsigned int
-collect(struct bench *b)
+collect(struct rig *b)
 {
 	unsigned int n = 0;
 	uint16_t pair;
@@ -500,7 +500,7 @@ test_changed_meanwhile(void **state)
 		config_rss(NET_RSS_TYPES, 128, 2, 1, 4) };
 	struct steering s = { 0 };
 	pthread_t thread;
-	struct bench b;
+	struct rig b;
 	uint32_t seen, i, got = 0;
 	uint16_t pair;
 
@@ -527,7 +527,7 @@ test_changed_meanwhile(void **state)
 	pthread_join(thread, NULL);
 	assert_true(got > 0);
 	rte_pktmbuf_free(s.m);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 int

@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "bench.h"
 #include "mem/iotlb.h"
+#include "rig.h"
 
 #define PAGE    4096ull
 #define MANY    64000
@@ -211,31 +211,31 @@ test_address_space(void **state)
 static void
 test_device(void **state)
 {
-	struct bench_conf conf = { .max_regions = GUEST_REGIONS - 1 };
+	struct rig_conf conf = { .max_regions = GUEST_REGIONS - 1 };
 	struct fk_ledger ledger;
-	struct bench b, other;
+	struct rig b, other;
 	unsigned int i;
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
-		bench_up(&other, &(struct bench_conf){ .name = "other" });
+		rig_up(&other, &(struct rig_conf){ .name = "other" });
 		unit_log_clear();
-		bench_create(&b, &conf);
-		bench_negotiate(&b);
-		bench_rings(&b, true);
-		assert_int_equal(fk_set_status(b.dev, BENCH_DRIVER_OK), -EIO);
+		rig_create(&b, &conf);
+		rig_negotiate(&b);
+		rig_rings(&b, true);
+		assert_int_equal(fk_set_status(b.dev, RIG_DRIVER_OK), -EIO);
 		unit_assert_logged_once("allow more (max-regions, max-memory)");
 		fk_unmap(b.dev, GUEST_RO);
 		fk_unmap(b.dev, GUEST_PATCH);
-		conf = (struct bench_conf){ .max_memory = GUEST_MAIN_SIZE };
+		conf = (struct rig_conf){ .max_memory = GUEST_MAIN_SIZE };
 		if (i == 0) {
 			assert_int_equal(fk_reset(b.dev), 0);
-			bench_drive(&b);
-			bench_assert_traffic(&b);
+			rig_drive(&b);
+			rig_assert_traffic(&b);
 		}
-		bench_assert_traffic(&other);
-		bench_destroy(&b);
-		bench_down(&other);
+		rig_assert_traffic(&other);
+		rig_destroy(&b);
+		rig_down(&other);
 		fk_ledger(&ledger);
 		assert_int_equal(ledger.maps, 0);
 	}

@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench.h"
 #include "mem/sigbus.h"
+#include "rig.h"
 
 #define HUGE_PAGE (2ul << 20)
 
@@ -167,84 +167,84 @@ test_locked(void **state)
 
 /* The rings and buffers of a running device are gone, between two bursts. */
 static void
-lose_run(struct bench *b, struct bench *other, size_t size)
+lose_run(struct rig *b, struct rig *other, size_t size)
 {
-	bench_assert_traffic(b);
-	bench_send(b, BENCH_BUFFERS, 3, 100);
-	bench_offer(b, BENCH_BUFFERS + 4096, 1000);
+	rig_assert_traffic(b);
+	rig_send(b, RIG_BUFFERS, 3, 100);
+	rig_offer(b, RIG_BUFFERS + 4096, 1000);
 	unit_log_clear();
 	cut(b->guest.files[0], size);
-	rte_pktmbuf_free(bench_dequeue(b));
-	bench_enqueue(b, bench_mbuf(1, 100, 100));
-	bench_wait(b, bench_is_link_down, 0);
-	assert_true(bench_info(b).dev.broken);
+	rte_pktmbuf_free(rig_dequeue(b));
+	rig_enqueue(b, rig_mbuf(1, 100, 100));
+	rig_wait(b, rig_is_link_down, 0);
+	assert_true(rig_info(b).dev.broken);
 	unit_assert_logged_once("the driver's memory is gone");
-	assert_null(bench_dequeue(b));
-	assert_int_equal(bench_enqueue(b, bench_mbuf(1, 100, 100)), 0);
-	bench_assert_traffic(other);
+	assert_null(rig_dequeue(b));
+	assert_int_equal(rig_enqueue(b, rig_mbuf(1, 100, 100)), 0);
+	rig_assert_traffic(other);
 	/* the memory is there again, and so is the device after a reset */
 	cut(b->guest.files[0], GUEST_MAIN_SIZE);
 	b->link_events = 0;
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_drive(b);
-	bench_assert_traffic(b);
+	rig_drive(b);
+	rig_assert_traffic(b);
 }
 
 static void
 test_device(void **state)
 {
-	struct bench_conf conf = { 0 };
-	struct bench b, other;
+	struct rig_conf conf = { 0 };
+	struct rig b, other;
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v++) {
-		bench_up(&other, &(struct bench_conf){ .name = "other" });
-		conf.variant = bench_variants[v];
-		bench_up(&b, &conf);
+	for (v = 0; v < RIG_VARIANTS; v++) {
+		rig_up(&other, &(struct rig_conf){ .name = "other" });
+		conf.variant = rig_variants[v];
+		rig_up(&b, &conf);
 		lose_run(&b, &other, 0);
 		lose_run(&b, &other, 8 << 20); /* the buffers only */
 		lose_run(&b, &other, 4096);
-		bench_down(&b);
-		bench_down(&other);
+		rig_down(&b);
+		rig_down(&other);
 	}
 }
 
 static bool
-is_broken(struct bench *b, unsigned int unused)
+is_broken(struct rig *b, unsigned int unused)
 {
 	(void)unused;
-	return bench_info(b).dev.broken;
+	return rig_info(b).dev.broken;
 }
 
 /* It is gone before the driver starts: the control thread meets it. */
 static void
 test_start(void **state)
 {
-	struct bench_conf conf = { 0 };
-	struct bench b;
+	struct rig_conf conf = { 0 };
+	struct rig b;
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 5) {
-		conf.variant = bench_variants[v];
-		bench_create(&b, &conf);
-		bench_negotiate(&b);
-		bench_rings(&b, true);
+	for (v = 0; v < RIG_VARIANTS; v += 5) {
+		conf.variant = rig_variants[v];
+		rig_create(&b, &conf);
+		rig_negotiate(&b);
+		rig_rings(&b, true);
 		cut(b.guest.files[0], 0);
-		(void)fk_set_status(b.dev, BENCH_DRIVER_OK);
-		rte_pktmbuf_free(bench_dequeue(&b));
-		bench_wait(&b, is_broken, 0);
+		(void)fk_set_status(b.dev, RIG_DRIVER_OK);
+		rte_pktmbuf_free(rig_dequeue(&b));
+		rig_wait(&b, is_broken, 0);
 		cut(b.guest.files[0], GUEST_MAIN_SIZE);
 		assert_int_equal(fk_reset(b.dev), 0);
-		bench_drive(&b);
-		bench_assert_traffic(&b);
-		bench_down(&b);
+		rig_drive(&b);
+		rig_assert_traffic(&b);
+		rig_down(&b);
 	}
 }
 
 struct poller {
-	struct bench *b;
+	struct rig *b;
 	bool stop;
 	uint64_t bursts;
 };
@@ -253,7 +253,7 @@ struct poller {
 static void *
 poll_main(void *arg)
 {
-	struct rte_mbuf *pkts[32], *m = bench_mbuf(1, 1000, 1000);
+	struct rte_mbuf *pkts[32], *m = rig_mbuf(1, 1000, 1000);
 	struct poller *poller = arg;
 	uint16_t n;
 
@@ -279,50 +279,50 @@ poll_some(struct poller *poller)
 
 /* The rings are full while the file behind them goes. */
 static void
-loaded_run(struct bench *b, struct poller *poller, size_t size)
+loaded_run(struct rig *b, struct poller *poller, size_t size)
 {
-	const struct mock_desc rx = { .iova = BENCH_BUFFERS, .len = 2000, .write = true };
-	const struct mock_desc tx = { .iova = BENCH_BUFFERS + 4096, .len = 1012 };
+	const struct mock_desc rx = { .iova = RIG_BUFFERS, .len = 2000, .write = true };
+	const struct mock_desc tx = { .iova = RIG_BUFFERS + 4096, .len = 1012 };
 	unsigned int n;
 
-	while (mock_vq_add(bench_rx(b), &rx, 1, NULL) == 0)
+	while (mock_vq_add(rig_rx(b), &rx, 1, NULL) == 0)
 		;
-	for (n = 0; n < BENCH_QUEUE_SIZE / 2; n++)
-		assert_int_equal(mock_vq_add(bench_tx(b), &tx, 1, NULL), 0);
+	for (n = 0; n < RIG_QUEUE_SIZE / 2; n++)
+		assert_int_equal(mock_vq_add(rig_tx(b), &tx, 1, NULL), 0);
 	cut(b->guest.files[0], size);
 	/* the rings are left: something is there to be sent, however fast the poller was */
-	while (size > 0 && mock_vq_add(bench_tx(b), &tx, 1, NULL) == 0)
+	while (size > 0 && mock_vq_add(rig_tx(b), &tx, 1, NULL) == 0)
 		;
-	bench_wait(b, bench_is_link_down, 0);
+	rig_wait(b, rig_is_link_down, 0);
 	poll_some(poller);
 	cut(b->guest.files[0], GUEST_MAIN_SIZE);
 	b->link_events = 0;
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_drive(b);
+	rig_drive(b);
 }
 
 static void
 test_loaded(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	struct poller poller = { 0 };
 	pthread_t thread;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
 	for (i = 0; i < 200; i++) {
 		if (i % 20 == 0) {
-			conf.variant = bench_variants[i / 20 * 3 % BENCH_VARIANTS];
+			conf.variant = rig_variants[i / 20 * 3 % RIG_VARIANTS];
 			poller = (struct poller){ .b = &b };
-			bench_up(&b, &conf);
+			rig_up(&b, &conf);
 			unit_thread(&thread, poll_main, &poller);
 		}
 		loaded_run(&b, &poller, i % 3 * (4 << 20));
 		if (i % 20 == 19) {
 			__atomic_store_n(&poller.stop, true, __ATOMIC_RELAXED);
 			pthread_join(thread, NULL);
-			bench_down(&b);
+			rig_down(&b);
 		}
 	}
 }
@@ -360,12 +360,12 @@ touch_foreign(void)
 static void
 assert_passed_on(const struct sigaction *action)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct sigaction now, old;
-	struct bench b;
+	struct rig b;
 
 	assert_int_equal(sigaction(SIGBUS, action, &old), 0);
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	sigaction(SIGBUS, NULL, &now);
 	assert_ptr_not_equal(now.sa_sigaction, action->sa_sigaction);
 	jumped = 0;
@@ -376,8 +376,8 @@ assert_passed_on(const struct sigaction *action)
 	if (sigsetjmp(jump, 1) == 0)
 		raise(SIGBUS);
 	assert_int_equal(jumped, SIGBUS);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 	/* nothing is mapped, and the next SIGBUS is the application's as ever */
 	jumped = 0;
 	if (sigsetjmp(jump, 1) == 0)

@@ -13,31 +13,31 @@ kernel_api(uint64_t newest)
 }
 
 static void
-space_up(struct bench *b, unsigned int variant)
+space_up(struct rig *b, unsigned int variant)
 {
-	const struct bench_conf conf = {
-		.variant = bench_variants[variant],
+	const struct rig_conf conf = {
+		.variant = rig_variants[variant],
 		.pairs = CTRLQ_PAIRS,
 		.features = (1ULL << VIRTIO_NET_F_CTRL_VQ) | (1ULL << VIRTIO_NET_F_MQ),
 	};
 
-	bench_up(b, &conf);
+	rig_up(b, &conf);
 }
 
 static void
-assert_ctrl(struct bench *b, uint16_t pairs)
+assert_ctrl(struct rig *b, uint16_t pairs)
 {
 	const uint8_t data[] = { pairs, 0 };
 
 	assert_int_equal(ctrlq_ask(b, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, data,
 					 sizeof(data)),
 			VIRTIO_NET_OK);
-	assert_int_equal(bench_info(b).active_pairs, pairs);
+	assert_int_equal(rig_info(b).active_pairs, pairs);
 }
 
 /* The whole guest's memory in this space. */
 static void
-map_space(struct bench *b, uint32_t asid)
+map_space(struct rig *b, uint32_t asid)
 {
 	struct fk_region r;
 	unsigned int i;
@@ -52,7 +52,7 @@ map_space(struct bench *b, uint32_t asid)
 static void
 test_groups(void **state)
 {
-	struct bench b;
+	struct rig b;
 	uint64_t api;
 	uint16_t i;
 
@@ -68,49 +68,49 @@ test_groups(void **state)
 		assert_int_equal(fk_map_reads(b.dev, api == 0), 0);
 		assert_true(fk_map_reads(b.dev, api == 1) > 0);
 		assert_ctrl(&b, 2);
-		bench_assert_traffic(&b);
-		bench_down(&b);
+		rig_assert_traffic(&b);
+		rig_down(&b);
 	}
 	/* without a control queue there is one space */
-	bench_create(&b, &(struct bench_conf){ .pairs = 1 });
+	rig_create(&b, &(struct rig_conf){ .pairs = 1 });
 	assert_int_equal(fk_nb_spaces(b.dev), 1);
-	bench_destroy(&b);
+	rig_destroy(&b);
 }
 
 /* The control queue moves away and back; it is served from where it is only. */
 static void
 test_move(void **state)
 {
-	struct bench b;
+	struct rig b;
 	unsigned int v;
 
 	(void)state;
 	kernel_api(1);
-	for (v = 0; v < BENCH_VARIANTS; v += 5) {
+	for (v = 0; v < RIG_VARIANTS; v += 5) {
 		space_up(&b, v);
 		assert_ctrl(&b, 2);
 		map_space(&b, 1);
 		assert_int_equal(fk_update_space(b.dev, 1, 0, UINT64_MAX), 0);
 		assert_int_equal(fk_set_group_asid(b.dev, 1, 1), 0);
 		assert_ctrl(&b, 3);
-		bench_assert_traffic(&b);
+		rig_assert_traffic(&b);
 		/* data queues are in space 0 still: what happens there is nothing to this one */
 		fk_unmap_all(b.dev);
 		map_space(&b, 1);
 		assert_int_equal(fk_update_space(b.dev, 0, 0, UINT64_MAX), 0);
-		assert_false(bench_is_served(&b, 0));
-		assert_true(bench_is_served(&b, CTRLQ_INDEX));
+		assert_false(rig_is_served(&b, 0));
+		assert_true(rig_is_served(&b, CTRLQ_INDEX));
 		assert_ctrl(&b, 1);
 		map_space(&b, 0);
 		assert_int_equal(fk_update_space(b.dev, 0, 0, UINT64_MAX), 0);
-		bench_assert_traffic(&b);
+		rig_assert_traffic(&b);
 		assert_int_equal(fk_set_group_asid(b.dev, 1, 0), 0);
 		assert_ctrl(&b, 4);
 		/* all of them in space 1 */
 		assert_int_equal(fk_set_group_asid(b.dev, 0, 1), 0);
-		bench_assert_traffic(&b);
+		rig_assert_traffic(&b);
 		assert_ctrl(&b, 2);
-		bench_down(&b);
+		rig_down(&b);
 	}
 }
 
@@ -119,7 +119,7 @@ static void
 test_one_space(void **state)
 {
 	const uint8_t data[] = { 4, 0 };
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	kernel_api(1);
@@ -130,44 +130,44 @@ test_one_space(void **state)
 	fk_unmap_all(b.dev);
 	map_space(&b, 0);
 	assert_int_equal(fk_update_space(b.dev, 1, 0, UINT64_MAX), 0);
-	assert_false(bench_is_served(&b, CTRLQ_INDEX));
-	bench_assert_traffic(&b);
+	assert_false(rig_is_served(&b, CTRLQ_INDEX));
+	rig_assert_traffic(&b);
 	ctrlq_add(&b, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, data, sizeof(data));
 	fk_kick(b.dev, CTRLQ_INDEX);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	map_space(&b, 1);
 	assert_int_equal(fk_update_space(b.dev, 1, 0, UINT64_MAX), 0);
 	assert_true(ctrlq_wait(&b));
-	assert_int_equal(bench_info(&b).active_pairs, 4);
-	bench_down(&b);
+	assert_int_equal(rig_info(&b).active_pairs, 4);
+	rig_down(&b);
 }
 
 /* Moved before the driver is up. */
 static void
 test_move_early(void **state)
 {
-	const struct bench_conf conf = {
+	const struct rig_conf conf = {
 		.pairs = CTRLQ_PAIRS,
 		.features = (1ULL << VIRTIO_NET_F_CTRL_VQ) | (1ULL << VIRTIO_NET_F_MQ),
 	};
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	kernel_api(1);
-	bench_create(&b, &conf);
+	rig_create(&b, &conf);
 	map_space(&b, 1);
 	assert_int_equal(fk_set_group_asid(b.dev, 1, 1), 0);
-	bench_drive(&b);
+	rig_drive(&b);
 	assert_ctrl(&b, 2);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 static void
 test_out_of_range(void **state)
 {
 	static const uint32_t bad[] = { 2, 3, 0xffff, UINT32_MAX };
-	struct bench b;
+	struct rig b;
 	size_t i;
 
 	(void)state;
@@ -180,15 +180,15 @@ test_out_of_range(void **state)
 		assert_int_equal(fk_update_space(b.dev, 1, 1, 0), -EIO);
 	}
 	assert_ctrl(&b, 2);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 	/* API 0 knows neither groups nor the field */
 	kernel_api(0);
 	space_up(&b, 0);
 	assert_int_equal(fk_set_group_asid(b.dev, 0, 0), -EIO);
 	assert_int_equal(fk_update_space(b.dev, 7, 0, UINT64_MAX), 0);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 int

@@ -105,18 +105,18 @@ run_variants(bool receive, void (*prepare)(struct crash *c), void (*body)(struct
 		void (*check)(struct crash *c))
 {
 	static const unsigned int passed[] = { CRASH_QUEUE_SIZE - 3, CRASH_QUEUE_SIZE };
-	struct bench_conf conf;
+	struct rig_conf conf;
 	struct crash c;
 	unsigned int v, s;
 	struct run r;
 
-	for (v = 0; v < BENCH_VARIANTS; v++) {
+	for (v = 0; v < RIG_VARIANTS; v++) {
 		/* what has no part in it */
-		if (bench_variants[v].event_idx || (bench_variants[v].mergeable && !receive) ||
-				(bench_variants[v].indirect && receive))
+		if (rig_variants[v].event_idx || (rig_variants[v].mergeable && !receive) ||
+				(rig_variants[v].indirect && receive))
 			continue;
 		for (s = 0; s < RTE_DIM(passed); s++) {
-			conf = (struct bench_conf){ .variant = bench_variants[v] };
+			conf = (struct rig_conf){ .variant = rig_variants[v] };
 			/* a split ring's indices go round as well */
 			if (!conf.variant.packed)
 				conf.start = UINT16_MAX - CRASH_QUEUE_SIZE;
@@ -154,7 +154,7 @@ collect(struct crash *c, unsigned int n)
 	bool seen[CRASH_QUEUE_SIZE] = { false };
 	struct mock_used used;
 
-	while (mock_vq_get(bench_tx(&c->b), &used)) {
+	while (mock_vq_get(rig_tx(&c->b), &used)) {
 		assert_true(n-- > 0);
 		assert_false(seen[used.id]);
 		seen[used.id] = true;
@@ -196,7 +196,7 @@ enqueue_prepare(struct crash *c)
 	unsigned int i;
 
 	for (i = 0; i < BUFFERS; i++)
-		bench_offer(&c->b, BENCH_BUFFERS + 256 * i, ROOM);
+		rig_offer(&c->b, RIG_BUFFERS + 256 * i, ROOM);
 }
 
 static void
@@ -217,21 +217,21 @@ enqueue_body(struct crash *c)
 static uint32_t
 driver_receive(struct crash *c, unsigned int *buffers)
 {
-	uint8_t frame[BENCH_HDR_LEN + 512];
+	uint8_t frame[RIG_HDR_LEN + 512];
 	struct mock_used used;
 	uint32_t len, more;
 	uint16_t n;
 
-	if (!mock_vq_get(bench_rx(&c->b), &used))
+	if (!mock_vq_get(rig_rx(&c->b), &used))
 		return CRASH_NONE;
-	guest_read(&c->b.guest, BENCH_BUFFERS + 256 * (*buffers)++, frame, used.len);
+	guest_read(&c->b.guest, RIG_BUFFERS + 256 * (*buffers)++, frame, used.len);
 	memcpy(&n, frame + 10, sizeof(n));
 	for (len = used.len; n > 1; n--, len += more) {
-		assert_true(mock_vq_get(bench_rx(&c->b), &used));
+		assert_true(mock_vq_get(rig_rx(&c->b), &used));
 		more = used.len;
-		guest_read(&c->b.guest, BENCH_BUFFERS + 256 * (*buffers)++, frame + len, more);
+		guest_read(&c->b.guest, RIG_BUFFERS + 256 * (*buffers)++, frame + len, more);
 	}
-	return crash_seed(frame + BENCH_HDR_LEN, len - BENCH_HDR_LEN);
+	return crash_seed(frame + RIG_HDR_LEN, len - RIG_HDR_LEN);
 }
 
 /* The driver sees all of the burst or nothing, and the next frame behind it. */

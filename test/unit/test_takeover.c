@@ -322,32 +322,32 @@ test_state_is_none(void **state)
 }
 
 static void
-up(struct bench *b, bool keep)
+up(struct rig *b, bool keep)
 {
-	const struct bench_conf conf = { .state_dir = takeover_dir, .keep = keep };
+	const struct rig_conf conf = { .state_dir = takeover_dir, .keep = keep };
 
 	takeover_folder();
-	bench_up(b, &conf);
+	rig_up(b, &conf);
 	assert_int_equal(rte_vduse_net_attach(b->net, RTE_VDUSE_ATTACH_NONE), 0);
-	bench_assert_traffic(b);
+	rig_assert_traffic(b);
 }
 
 static void
-wait_served(struct bench *b)
+wait_served(struct rig *b)
 {
 	const time_t until = time(NULL) + PATIENCE_S;
 
-	while (!(bench_is_served(b, 0) && bench_is_served(b, 1)) && time(NULL) < until)
+	while (!(rig_is_served(b, 0) && rig_is_served(b, 1)) && time(NULL) < until)
 		sched_yield();
-	assert_true(bench_is_served(b, 0) && bench_is_served(b, 1));
+	assert_true(rig_is_served(b, 0) && rig_is_served(b, 1));
 }
 
 static void
-down(struct bench *b)
+down(struct rig *b)
 {
 	assert_int_equal(fk_reset(b->dev), 0);
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
-	bench_give_back(b);
+	rig_give_back(b);
 	assert_int_equal(rmdir(takeover_dir), 0);
 }
 
@@ -375,7 +375,7 @@ poll_run(void *arg)
 static void
 poll_begin(struct poller *p, struct rte_vduse_net *net)
 {
-	*p = (struct poller){ .net = net, .m = bench_mbuf(1, 100, 100) };
+	*p = (struct poller){ .net = net, .m = rig_mbuf(1, 100, 100) };
 	unit_thread(&p->thread, poll_run, p);
 	while (__atomic_load_n(&p->polls, __ATOMIC_RELAXED) == 0)
 		sched_yield();
@@ -396,19 +396,19 @@ test_taken_over(void **state)
 	struct rte_vduse_net_info info;
 	struct rte_vduse_net *net;
 	struct poller poller;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	up(&b, false);
 	assert_int_equal(takeover_create(&net, true, false), 0);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	assert_int_equal(rte_vduse_net_set_mtu(net, 1400), 0);
 	assert_int_equal(rte_vduse_net_set_link(net, true), 0);
 	assert_int_equal(rte_vduse_net_attach(net, RTE_VDUSE_ATTACH_NONE), 0);
 	/* the process before goes on, and sets other things */
 	assert_int_equal(rte_vduse_net_set_speed(b.net, 4711), 0);
 	assert_int_equal(b.net->dev->store->head->desc.nb_queues, 2);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	poll_begin(&poller, net);
 	assert_int_equal(rte_vduse_net_claim(net), 0);
 	assert_int_equal(rte_vduse_net_claim(net), 0); /* claimed already */
@@ -422,7 +422,7 @@ test_taken_over(void **state)
 	assert_int_equal(b.successors, 1);
 	b.net = net;
 	wait_served(&b);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	rte_vduse_net_info(net, &info);
 	assert_int_equal(info.mtu, 1400);
 	assert_int_equal(net->config.speed, 4711);
@@ -435,7 +435,7 @@ test_state_is_unknown(void **state)
 {
 	struct vduse_statefile_head *head;
 	struct rte_vduse_net *net;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
@@ -451,7 +451,7 @@ test_state_is_unknown(void **state)
 					       : "damaged; stop that process");
 		assert_int_equal(unit_log_count("ignored"), 0);
 		unit_log_clear();
-		bench_assert_traffic(&b);
+		rig_assert_traffic(&b);
 		if (i == 0)
 			head->version--;
 		else
@@ -460,7 +460,7 @@ test_state_is_unknown(void **state)
 	/* it is the same file all the time */
 	assert_int_equal(takeover_create(&net, true, false), 0);
 	assert_int_equal(rte_vduse_net_destroy(net), 0);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	down(&b);
 }
 
@@ -469,7 +469,7 @@ static void
 test_start_fails(void **state)
 {
 	struct rte_vduse_net *net;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
@@ -478,14 +478,14 @@ test_start_fails(void **state)
 		assert_int_equal(takeover_create(&net, true, false), 0);
 		assert_int_equal(rte_vduse_net_set_mtu(net, 1400), 0);
 		assert_int_equal(rte_vduse_net_destroy(net), 0);
-		bench_assert_traffic(&b);
+		rig_assert_traffic(&b);
 	}
 	/* it has the device, and does not keep it */
 	assert_int_equal(takeover_create(&net, true, false), 0);
 	assert_int_equal(rte_vduse_net_claim(net), 0);
 	assert_int_equal(rte_vduse_net_destroy(net), 0);
 	wait_served(&b);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	assert_int_equal(b.successors, 0);
 	/* that it is what was promised is found out with the device in hand */
 	assert_int_equal(takeover_create(&net, true, false), 0);
@@ -494,7 +494,7 @@ test_start_fails(void **state)
 	unit_assert_logged_once("another device than was asked for");
 	assert_int_equal(rte_vduse_net_destroy(net), 0);
 	wait_served(&b);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	assert_int_equal(b.successors, 0);
 	assert_int_equal(rte_vduse_net_hand_over(b.net), -ENOENT);
 	down(&b);
@@ -505,7 +505,7 @@ static void
 test_before_ends_meanwhile(void **state)
 {
 	struct rte_vduse_net *net;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	up(&b, true);
@@ -516,13 +516,13 @@ test_before_ends_meanwhile(void **state)
 	assert_int_equal(rte_vduse_net_take_over(net), 0);
 	unit_assert_logged_once("resumed after the previous process");
 	wait_served(&b);
-	bench_assert_traffic(&b);
+	rig_assert_traffic(&b);
 	assert_int_equal(rte_vduse_net_attach(net, RTE_VDUSE_ATTACH_NONE), 0);
 	down(&b);
 
 	up(&b, false);
 	assert_int_equal(takeover_create(&net, true, false), 0);
-	bench_down(&b);
+	rig_down(&b);
 	assert_int_equal(rte_vduse_net_take_over(net), -ENOENT);
 	unit_assert_logged_once("start this one again to create it");
 	assert_int_equal(rte_vduse_net_destroy(net), 0);
@@ -533,7 +533,7 @@ test_before_ends_meanwhile(void **state)
 static void
 test_kept(void **state)
 {
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
@@ -548,7 +548,7 @@ test_kept(void **state)
 		assert_int_equal(takeover_create(&b.net, false, true), 0);
 		unit_assert_logged_once("resumed after the previous process");
 		wait_served(&b);
-		bench_assert_traffic(&b);
+		rig_assert_traffic(&b);
 		assert_int_equal(rte_vduse_net_attach(b.net, RTE_VDUSE_ATTACH_NONE), 0);
 	}
 	assert_int_equal(rte_vduse_net_destroy(b.net), 0);

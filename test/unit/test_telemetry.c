@@ -155,8 +155,8 @@ static void
 test_info(void **state)
 {
 	struct rte_vduse_net *net = create("one");
-	const struct bench_conf conf = { .name = "one", .variant.packed = true };
-	struct bench b;
+	const struct rig_conf conf = { .name = "one", .variant.packed = true };
+	struct rig b;
 
 	(void)state;
 	ASSERT_ANSWER("/vduse/info,one", "\"name\":\"one\"", "\"api_version\":0",
@@ -164,29 +164,29 @@ test_info(void **state)
 			"\"link_up\":0", "\"queue_pairs\":1", "\"started\":0", "\"broken\":0",
 			"\"phase\":\"idle\"", "\"origin\":\"created\"", "\"status\":[]",
 			"\"VIRTIO_NET_F_SPEED_DUPLEX\"", "\"negotiated\":[]");
-	bench_take(&b, &conf, net);
+	rig_take(&b, &conf, net);
 	assert_int_equal(rte_vduse_net_set_link(net, true), 0);
-	bench_drive(&b);
+	rig_drive(&b);
 	ASSERT_ANSWER("/vduse/info,one", "\"link_up\":1", "\"started\":1", "\"phase\":\"running\"",
 			"\"status\":[\"ACKNOWLEDGE\",\"DRIVER\",\"DRIVER_OK\",\"FEATURES_OK\"]",
 			"\"negotiated\":[\"VIRTIO_F_VERSION_1\",\"VIRTIO_F_ACCESS_PLATFORM\","
 			"\"VIRTIO_F_RING_PACKED\"]");
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void
 test_queues(void **state)
 {
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
 	ctrlq_up(&b, 0, 0);
 	for (i = 0; i < 7; i++)
-		bench_send(&b, BENCH_BUFFERS + 256 * i, i, 60);
+		rig_send(&b, RIG_BUFFERS + 256 * i, i, 60);
 	for (i = 0; i < 3; i++) {
-		m = bench_dequeue(&b);
+		m = rig_dequeue(&b);
 		assert_non_null(m);
 		rte_pktmbuf_free(m);
 	}
@@ -200,13 +200,13 @@ test_queues(void **state)
 	ASSERT_ANSWER("/vduse/queues,unit",
 			"\"size\":0,\"phase\":\"off\",\"ready\":0,\"running\":0", "\"fill\":-1");
 	/* a fault has a name */
-	bench_drive(&b);
-	assert_int_equal(mock_vq_add(bench_tx(&b), &(struct mock_desc){ .iova = 1, .len = 99 }, 1,
+	rig_drive(&b);
+	assert_int_equal(mock_vq_add(rig_tx(&b), &(struct mock_desc){ .iova = 1, .len = 99 }, 1,
 					 NULL),
 			0);
-	assert_null(bench_dequeue(&b));
+	assert_null(rig_dequeue(&b));
 	ASSERT_ANSWER("/vduse/queues,unit", "\"fault\":\"address outside of every IOVA region");
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* The queue that is looked at; looks at its ring, and those that a restart could have come into. */
@@ -236,19 +236,19 @@ __wrap_vduse_iotlb_linear_locked(
 static void
 test_restarted(void **state)
 {
-	const struct bench_conf conf = { .variant.packed = true, .ring_size = 8 };
+	const struct rig_conf conf = { .variant.packed = true, .ring_size = 8 };
 	struct vduse_vq_view view;
 	struct vduse_vq *vq;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	vq = vduse_dev_vq(b.net->dev, 1);
 	looked_at = vq;
 	/* available as far as the memory goes, by a driver that does not heed the ring's size */
 	for (i = 0; i < 64; i++)
-		bench_tx(&b)->pdesc[i].flags = rte_cpu_to_le_16(1 << VRING_PACKED_DESC_F_AVAIL);
+		rig_tx(&b)->pdesc[i].flags = rte_cpu_to_le_16(1 << VRING_PACKED_DESC_F_AVAIL);
 	vduse_vq_look(vq, &view);
 	looked_at = NULL;
 	assert_int_equal(looks, 2);
@@ -260,18 +260,18 @@ test_restarted(void **state)
 	vduse_vq_look(vq, &view);
 	assert_int_equal(view.fill, -1);
 	vq->pos.avail.idx = 0;
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void
 test_iotlb(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct fk_region bounce = { .iova = 0, .size = 4096, .perm = VDUSE_ABI_RW, .bounce = true };
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_create(&b, &conf);
+	rig_create(&b, &conf);
 	ASSERT_ANSWER("/vduse/iotlb,unit", "\"umem_capable\":0");
 	bounce.file = memfd_create("bounce", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(bounce.file, bounce.size), 0);
@@ -281,47 +281,47 @@ test_iotlb(void **state)
 	close(bounce.file);
 	ASSERT_ANSWER("/vduse/iotlb,unit", "\"misses\":0", "\"asid0\":{\"regions\":0,\"extents\":0",
 			"\"map\":[]");
-	bench_drive(&b);
+	rig_drive(&b);
 	ASSERT_ANSWER("/vduse/iotlb,unit", "\"regions\":67", "\"0x40000000-0x40ffffff rw\"",
 			"\"0x90000000-0x9000ffff r\"", "\"0x90010000-0x9001ffff w\"");
 	fk_unmap(b.dev, GUEST_RO);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
 	ASSERT_ANSWER("/vduse/iotlb,unit", "\"regions\":66");
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* Memory of ours is told from the kernel's. */
 static void
 test_umem(void **state)
 {
-	const struct bench_conf conf = { .umem = true };
+	const struct rig_conf conf = { .umem = true };
 	struct fk_region bounce = { .size = 1 << 20, .perm = VDUSE_ABI_RW, .bounce = true };
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_create(&b, &conf);
+	rig_create(&b, &conf);
 	bounce.file = memfd_create("bounce", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(bounce.file, bounce.size), 0);
 	fk_map(b.dev, &bounce);
-	bench_drive(&b);
+	rig_drive(&b);
 	ASSERT_ANSWER("/vduse/iotlb,unit", "\"0x0-0xfffff rw umem\"",
 			"\"0x40000000-0x40ffffff rw\"");
 	assert_int_equal(fk_reset(b.dev), 0);
 	ASSERT_ANSWER("/vduse/iotlb,unit", "\"map\":[]");
 	fk_unmap(b.dev, 0);
 	close(bounce.file);
-	bench_destroy(&b);
+	rig_destroy(&b);
 }
 
 static void
 test_messages(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct vduse_abi_vq_state s;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
 	assert_int_equal(fk_update_iotlb(b.dev, 5, 4), -EIO);
 	assert_int_equal(fk_get_vq_state(b.dev, 0, &s), 0);
@@ -331,7 +331,7 @@ test_messages(void **state)
 	ASSERT_ANSWER("/vduse/messages,unit", "\"get_vq_state\":1", "\"set_status\":4",
 			"\"update_iotlb\":2,\"update_iotlb_refused\":1", "\"unknown\":0",
 			"\"latency_ns_average\":", "\"latency_ns_max\":");
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void

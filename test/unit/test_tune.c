@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bench.h"
+#include "rig.h"
 
 static const struct rte_vduse_net_conf good_conf = {
 	.dev.adopt_fd = -1,
@@ -121,9 +121,9 @@ test_refused(void **state)
 		"vq0/irq_cb_affinity stays as it is: cannot write 1",
 		"vq1/irq_cb_affinity stays as it is: cannot write 1",
 	};
-	const struct bench_conf bench_conf = { 0 };
+	const struct rig_conf rig_conf = { 0 };
 	struct rte_vduse_net *net;
-	struct bench b;
+	struct rig b;
 	size_t i, k;
 
 	(void)state;
@@ -141,10 +141,10 @@ test_refused(void **state)
 	for (k = 0; k < RTE_DIM(lines); k++)
 		unit_assert_logged_once(lines[k]);
 	/* it is a device like any other */
-	bench_take(&b, &bench_conf, net);
-	bench_drive(&b);
-	bench_assert_traffic(&b);
-	bench_down(&b);
+	rig_take(&b, &rig_conf, net);
+	rig_drive(&b);
+	rig_assert_traffic(&b);
+	rig_down(&b);
 }
 
 int

@@ -10,9 +10,9 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
-#include "bench.h"
+#include "rig.h"
 
-#define BOUNCE_SIZE  BENCH_BOUNCE_SIZE
+#define BOUNCE_SIZE  RIG_BOUNCE_SIZE
 #define SENT_AT      0x3000u
 #define RECEIVED_AT  0x47800u /* of no page */
 #define FRAME        100u
@@ -74,7 +74,7 @@ bounce_file(size_t size)
 
 /* The driver maps its first buffer. */
 static struct fk_region
-bounce_map(struct bench *b, size_t size, bool bounce)
+bounce_map(struct rig *b, size_t size, bool bounce)
 {
 	struct fk_region region = {
 		.size = size, .file = bounce_file(size), .perm = VDUSE_ABI_RW, .bounce = bounce
@@ -85,72 +85,72 @@ bounce_map(struct bench *b, size_t size, bool bounce)
 }
 
 static void
-bounce_unmap(struct bench *b, const struct fk_region *region)
+bounce_unmap(struct rig *b, const struct fk_region *region)
 {
 	fk_unmap(b->dev, region->iova);
 	close(region->file);
 }
 
 static void
-send_frame(struct bench *b, uint64_t iova, uint32_t seed, uint32_t len)
+send_frame(struct rig *b, uint64_t iova, uint32_t seed, uint32_t len)
 {
-	const struct mock_desc desc = { .iova = iova, .len = BENCH_HDR_LEN + len };
-	uint8_t buf[BENCH_HDR_LEN + LONG_FRAME] = { 0 };
+	const struct mock_desc desc = { .iova = iova, .len = RIG_HDR_LEN + len };
+	uint8_t buf[RIG_HDR_LEN + LONG_FRAME] = { 0 };
 	uint32_t i;
 
 	for (i = 0; i < len; i++)
-		buf[BENCH_HDR_LEN + i] = unit_byte(seed, i);
+		buf[RIG_HDR_LEN + i] = unit_byte(seed, i);
 	fk_bounce_write(b->dev, iova, buf, desc.len);
-	assert_int_equal(mock_vq_add(bench_tx(b), &desc, 1, NULL), 0);
+	assert_int_equal(mock_vq_add(rig_tx(b), &desc, 1, NULL), 0);
 }
 
 /* The queue rests while the region is mapped again: not every burst finds the frame. */
 static void
-take_frame(struct bench *b, uint32_t seed)
+take_frame(struct rig *b, uint32_t seed)
 {
 	const uint64_t until = rte_get_timer_cycles() + UNIT_LIMIT_S * rte_get_timer_hz();
 	struct rte_mbuf *m = NULL;
 
 	while (m == NULL && rte_get_timer_cycles() < until)
-		m = bench_dequeue(b);
+		m = rig_dequeue(b);
 	assert_non_null(m);
-	bench_mbuf_check(m, seed, FRAME);
+	rig_mbuf_check(m, seed, FRAME);
 	rte_pktmbuf_free(m);
 }
 
 /* The same towards the driver: a burst that comes while the queue rests takes nothing. */
 static void
-give_frame(struct bench *b, uint32_t seed)
+give_frame(struct rig *b, uint32_t seed)
 {
 	const uint64_t until = rte_get_timer_cycles() + UNIT_LIMIT_S * rte_get_timer_hz();
 
-	while (bench_enqueue(b, bench_mbuf(seed, FRAME, FRAME)) == 0)
+	while (rig_enqueue(b, rig_mbuf(seed, FRAME, FRAME)) == 0)
 		assert_true(rte_get_timer_cycles() < until);
 }
 
 /* One frame each way through the bounce region. */
 static void
-traffic(struct bench *b, uint32_t seed)
+traffic(struct rig *b, uint32_t seed)
 {
-	uint8_t buf[BENCH_HDR_LEN + FRAME];
+	uint8_t buf[RIG_HDR_LEN + FRAME];
 	struct mock_used used;
 	uint32_t i;
 
 	send_frame(b, SENT_AT, seed, FRAME);
 	take_frame(b, seed);
-	assert_true(mock_vq_get(bench_tx(b), &used));
-	bench_offer(b, RECEIVED_AT, sizeof(buf));
+	assert_true(mock_vq_get(rig_tx(b), &used));
+	rig_offer(b, RECEIVED_AT, sizeof(buf));
 	give_frame(b, seed + 1);
-	assert_true(mock_vq_get(bench_rx(b), &used));
+	assert_true(mock_vq_get(rig_rx(b), &used));
 	assert_int_equal(used.len, sizeof(buf));
 	fk_bounce_read(b->dev, RECEIVED_AT, buf, sizeof(buf));
 	for (i = 0; i < FRAME; i++)
-		assert_int_equal(buf[BENCH_HDR_LEN + i], unit_byte(seed + 1, i));
+		assert_int_equal(buf[RIG_HDR_LEN + i], unit_byte(seed + 1, i));
 }
 
 /* The extent at 0: 1 memory of ours, 0 the kernel's, -1 none. */
 static int
-extent_dma(const struct bench *b)
+extent_dma(const struct rig *b)
 {
 	struct vduse_iotlb *tlb = &b->net->dev->tlbs[0];
 	uint32_t i;
@@ -165,16 +165,16 @@ extent_dma(const struct bench *b)
 }
 
 static void
-wait_umem(struct bench *b)
+wait_umem(struct rig *b)
 {
 	const uint64_t until = rte_get_timer_cycles() + UNIT_LIMIT_S * rte_get_timer_hz();
 
-	while (extent_dma(b) != 1 || !bench_is_served(b, 0) || !bench_is_served(b, 1))
+	while (extent_dma(b) != 1 || !rig_is_served(b, 0) || !rig_is_served(b, 1))
 		assert_true(rte_get_timer_cycles() < until);
 }
 
 static void
-assert_calls(struct bench *b, unsigned int regs, unsigned int deregs)
+assert_calls(struct rig *b, unsigned int regs, unsigned int deregs)
 {
 	unsigned int did[2];
 
@@ -188,17 +188,17 @@ test_traffic(void **state)
 {
 	const struct fk_conf kernels[] = { { 0 }, { .api_newest = 1 } };
 	struct fk_region bounce;
-	struct bench b;
+	struct rig b;
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < 2 * BENCH_VARIANTS; i++) {
-		const struct bench_conf conf = { .umem = true, .variant = bench_variants[i / 2] };
+	for (i = 0; i < 2 * RIG_VARIANTS; i++) {
+		const struct rig_conf conf = { .umem = true, .variant = rig_variants[i / 2] };
 
 		unit_kernel(&kernels[i % 2]);
-		bench_create(&b, &conf);
-		bench_drive(&b);
-		bench_assert_traffic(&b);
+		rig_create(&b, &conf);
+		rig_drive(&b);
+		rig_assert_traffic(&b);
 		assert_calls(&b, 0, 0);
 		/* two frames are there when the region is found; the second is read from our memory
 		 */
@@ -211,11 +211,11 @@ test_traffic(void **state)
 		assert_int_equal((uintptr_t)fk_umem(b.dev) % RTE_PGSIZE_2M, 0);
 		take_frame(&b, 6);
 		traffic(&b, 10);
-		bench_assert_traffic(&b);
+		rig_assert_traffic(&b);
 		assert_int_equal(fk_reset(b.dev), 0);
 		assert_calls(&b, 1, 1);
 		bounce_unmap(&b, &bounce);
-		bench_destroy(&b);
+		rig_destroy(&b);
 	}
 }
 
@@ -223,13 +223,13 @@ test_traffic(void **state)
 static void
 test_remap(void **state)
 {
-	const struct bench_conf conf = { .umem = true };
+	const struct rig_conf conf = { .umem = true };
 	struct fk_region bounce, other;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_create(&b, &conf);
-	bench_drive(&b);
+	rig_create(&b, &conf);
+	rig_drive(&b);
 	bounce = bounce_map(&b, BOUNCE_SIZE, true);
 	traffic(&b, 1);
 	wait_umem(&b);
@@ -244,23 +244,23 @@ test_remap(void **state)
 	assert_int_equal(extent_dma(&b), 0);
 	fk_unmap(b.dev, 0);
 	close(other.file);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void
 test_again(void **state)
 {
-	const struct bench_conf conf = { .umem = true };
+	const struct rig_conf conf = { .umem = true };
 	struct fk_region bounce;
 	unsigned int allocs, during, i;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	allocs = heap_allocs();
-	bench_create(&b, &conf);
+	rig_create(&b, &conf);
 	during = heap_allocs();
 	for (i = 0; i < 20; i++) {
-		bench_drive(&b);
+		rig_drive(&b);
 		bounce = bounce_map(&b, BOUNCE_SIZE, true);
 		traffic(&b, i);
 		wait_umem(&b);
@@ -271,27 +271,27 @@ test_again(void **state)
 		assert_int_equal(heap_allocs(), during);
 		assert_calls(&b, i + 1, i + 1);
 	}
-	bench_destroy(&b);
+	rig_destroy(&b);
 	assert_int_equal(heap_allocs(), allocs);
 }
 
 static void
 test_not_wanted(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct fk_region bounce;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_create(&b, &conf);
-	bench_drive(&b);
+	rig_create(&b, &conf);
+	rig_drive(&b);
 	bounce = bounce_map(&b, BOUNCE_SIZE, true);
 	traffic(&b, 1);
-	bench_settle();
+	rig_settle();
 	assert_calls(&b, 0, 0);
 	assert_int_equal(extent_dma(&b), 0);
 	bounce_unmap(&b, &bounce);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* Without: the device works all the same, and one line says why. */
@@ -313,10 +313,10 @@ test_refused(void **state)
 		{ { 0 }, 0, 0, BOUNCE_SIZE, "without hugepages (--no-huge)" },
 		{ { 0 }, 0, 1, 256 << 20, "DPDK has no 262144 KiB of hugepage memory left" },
 	};
-	const struct bench_conf conf = { .umem = true };
+	const struct rig_conf conf = { .umem = true };
 	struct fk_region bounce;
 	unsigned int allocs;
-	struct bench b;
+	struct rig b;
 	size_t i;
 
 	(void)state;
@@ -325,14 +325,14 @@ test_refused(void **state)
 		unit_log_clear();
 		has_hugepages = cases[i].hugepages;
 		allocs = heap_allocs();
-		bench_create(&b, &conf);
-		bench_drive(&b);
+		rig_create(&b, &conf);
+		rig_drive(&b);
 		/* before the region: the control thread may still be about to look for it */
 		if (cases[i].reg != 0)
 			fk_fail(VDUSE_IOC_REG_UMEM, 0, 1, cases[i].reg);
 		bounce = bounce_map(&b, cases[i].size, true);
 		traffic(&b, 1);
-		bench_settle();
+		rig_settle();
 		unit_assert_logged_once(cases[i].line);
 		assert_true(fk_fail_done());
 		assert_int_equal(extent_dma(&b), 0);
@@ -340,11 +340,11 @@ test_refused(void **state)
 		/* it is not tried again for this driver */
 		assert_int_equal(fk_update_iotlb(b.dev, 0, UINT64_MAX), 0);
 		traffic(&b, 5);
-		bench_settle();
+		rig_settle();
 		unit_assert_logged_once("no umem");
 		assert_calls(&b, 0, 0);
 		bounce_unmap(&b, &bounce);
-		bench_down(&b);
+		rig_down(&b);
 		assert_int_equal(heap_allocs(), allocs);
 	}
 	has_hugepages = 1;
@@ -354,14 +354,14 @@ test_refused(void **state)
 static void
 test_kept(void **state)
 {
-	const struct bench_conf conf = { .umem = true };
+	const struct rig_conf conf = { .umem = true };
 	unsigned int allocs = heap_allocs();
 	struct fk_region bounce;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_create(&b, &conf);
-	bench_drive(&b);
+	rig_create(&b, &conf);
+	rig_drive(&b);
 	bounce = bounce_map(&b, BOUNCE_SIZE, true);
 	traffic(&b, 1);
 	wait_umem(&b);
@@ -369,7 +369,7 @@ test_kept(void **state)
 	assert_int_equal(fk_reset(b.dev), 0);
 	unit_assert_logged_once("stays in hugepage memory: Operation not permitted");
 	assert_non_null(fk_umem(b.dev));
-	bench_drive(&b);
+	rig_drive(&b);
 	traffic(&b, 7);
 	assert_int_equal(extent_dma(&b), 1);
 	assert_calls(&b, 1, 0);
@@ -381,7 +381,7 @@ test_kept(void **state)
 	assert_int_equal(heap_allocs(), allocs);
 	fk_attach(b.dev, false);
 	bounce_unmap(&b, &bounce);
-	bench_give_back(&b);
+	rig_give_back(&b);
 	unit_kernel(&(struct fk_conf){ 0 });
 }
 
@@ -389,28 +389,28 @@ test_kept(void **state)
 static void
 test_zero_copy(void **state)
 {
-	const struct bench_conf conf = { .umem = true, .zero_copy_min = 256 };
-	uint8_t buf[BENCH_HDR_LEN + LONG_FRAME];
+	const struct rig_conf conf = { .umem = true, .zero_copy_min = 256 };
+	uint8_t buf[RIG_HDR_LEN + LONG_FRAME];
 	unsigned int allocs = heap_allocs();
 	struct fk_region bounce;
 	struct rte_mbuf *m;
 	const void *before;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_create(&b, &conf);
-	bench_drive(&b);
+	rig_create(&b, &conf);
+	rig_drive(&b);
 	bounce = bounce_map(&b, BOUNCE_SIZE, true);
 	traffic(&b, 1);
 	wait_umem(&b);
 	send_frame(&b, SENT_AT, 9, LONG_FRAME);
-	m = bench_dequeue(&b);
+	m = rig_dequeue(&b);
 	before = fk_umem(b.dev);
 	/* it is in our memory, where a NIC reads it */
 	assert_true((uintptr_t)m->next->buf_addr - (uintptr_t)before < BOUNCE_SIZE);
 	assert_int_equal(m->next->buf_iova, (uintptr_t)m->next->buf_addr);
 	assert_int_equal(fk_reset(b.dev), 0);
-	bench_drive(&b);
+	rig_drive(&b);
 	traffic(&b, 3);
 	wait_umem(&b);
 	assert_ptr_not_equal(fk_umem(b.dev), before);
@@ -418,8 +418,8 @@ test_zero_copy(void **state)
 	fk_bounce_write(b.dev, SENT_AT, buf, sizeof(buf));
 	assert_int_equal(fk_reset(b.dev), 0);
 	bounce_unmap(&b, &bounce);
-	bench_destroy(&b);
-	bench_mbuf_check(m, 9, LONG_FRAME);
+	rig_destroy(&b);
+	rig_mbuf_check(m, 9, LONG_FRAME);
 	rte_pktmbuf_free(m);
 	vduse_deferred_reap();
 	assert_int_equal(heap_allocs(), allocs);
@@ -429,25 +429,25 @@ test_zero_copy(void **state)
 static void
 test_device(void **state)
 {
-	const struct bench_conf conf = { .umem = true, .zero_copy_min = 256 };
+	const struct rig_conf conf = { .umem = true, .zero_copy_min = 256 };
 	struct fk_region bounce;
 	struct rte_mbuf *m;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
 	for (i = 0; i < 3; i++) {
 		iova_mode = i == 2 ? RTE_IOVA_VA : RTE_IOVA_PA;
 		pages_apart = i == 1;
-		bench_create(&b, &conf);
+		rig_create(&b, &conf);
 		rte_vduse_net_set_reader(b.net, RTE_VDUSE_NET_READER_DEVICE);
-		bench_drive(&b);
+		rig_drive(&b);
 		bounce = bounce_map(&b, BOUNCE_SIZE, true);
 		traffic(&b, 1);
 		wait_umem(&b);
 		send_frame(&b, SENT_AT, 9, LONG_FRAME);
-		m = bench_dequeue(&b);
-		bench_mbuf_check(m, 9, LONG_FRAME);
+		m = rig_dequeue(&b);
+		rig_mbuf_check(m, 9, LONG_FRAME);
 		assert_true((m->next != NULL) == !pages_apart);
 		if (m->next != NULL)
 			assert_int_equal(m->next->buf_iova,
@@ -455,7 +455,7 @@ test_device(void **state)
 		rte_pktmbuf_free(m);
 		assert_int_equal(fk_reset(b.dev), 0);
 		bounce_unmap(&b, &bounce);
-		bench_destroy(&b);
+		rig_destroy(&b);
 	}
 }
 
@@ -467,16 +467,16 @@ test_adopted(void **state)
 		.dev.tuning = { -1, BOUNCE_SIZE / 2, NULL }, /* its creator chose another */
 		.dev.name = "unit",
 		.queue_pairs = 1,
-		.dev.queue_size = BENCH_QUEUE_SIZE,
+		.dev.queue_size = RIG_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 		.dev.adopt = true,
 	};
-	const struct bench_conf bench_conf = { .umem = true };
+	const struct rig_conf rig_conf = { .umem = true };
 	struct fk_region bounce = { .size = BOUNCE_SIZE, .perm = VDUSE_ABI_RW, .bounce = true };
 	struct rte_vduse_net *before;
 	struct vduse_abi_umem umem = { .size = BOUNCE_SIZE };
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 	void *memory = NULL;
 	int fd;
@@ -498,8 +498,8 @@ test_adopted(void **state)
 		assert_int_equal(rte_vduse_net_create(&conf, &before), 0);
 		assert_null(fk_umem(fk_find("unit")));
 		free(memory);
-		bench_take(&b, &bench_conf, before);
-		bench_drive(&b);
+		rig_take(&b, &rig_conf, before);
+		rig_drive(&b);
 		traffic(&b, 1);
 		if (i == 1)
 			wait_umem(&b);
@@ -508,7 +508,7 @@ test_adopted(void **state)
 		assert_calls(&b, 1 + i, 1 + i);
 		bounce_unmap(&b, &bounce);
 		assert_int_equal(rte_vduse_net_destroy(b.net), 0);
-		bench_give_back(&b);
+		rig_give_back(&b);
 		unit_kernel(&(struct fk_conf){ 0 });
 	}
 }
@@ -516,12 +516,12 @@ test_adopted(void **state)
 static void *
 poll_both(void *arg)
 {
-	struct bench *b = arg;
+	struct rig *b = arg;
 	struct rte_mbuf *m = NULL;
 
 	while (__atomic_load_n(&b->conf.umem, __ATOMIC_RELAXED)) {
 		if (m == NULL)
-			m = bench_dequeue(b);
+			m = rig_dequeue(b);
 		/* refused while the queue rests */
 		if (m == NULL || rte_vduse_net_enqueue(b->net, 0, &m, 1) == 0)
 			continue;
@@ -546,27 +546,27 @@ wait_used(struct mock_vq *vq)
 static void
 test_stress(void **state)
 {
-	const struct bench_conf conf = { .umem = true };
-	uint8_t buf[BENCH_HDR_LEN + FRAME];
+	const struct rig_conf conf = { .umem = true };
+	uint8_t buf[RIG_HDR_LEN + FRAME];
 	struct fk_region bounce;
 	unsigned int run, i, at, calls[2];
 	pthread_t lcore;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
-	bench_create(&b, &conf);
+	rig_create(&b, &conf);
 	unit_thread(&lcore, poll_both, &b);
 	for (run = 0; run < STRESS_RUNS; run++) {
-		bench_drive(&b);
+		rig_drive(&b);
 		bounce = bounce_map(&b, BOUNCE_SIZE, true);
 		for (i = 0; i < STRESS_SENDS; i++) {
-			bench_offer(&b, RECEIVED_AT, sizeof(buf));
+			rig_offer(&b, RECEIVED_AT, sizeof(buf));
 			send_frame(&b, SENT_AT, run + i, FRAME);
-			wait_used(bench_tx(&b));
-			wait_used(bench_rx(&b));
+			wait_used(rig_tx(&b));
+			wait_used(rig_rx(&b));
 			fk_bounce_read(b.dev, RECEIVED_AT, buf, sizeof(buf));
 			for (at = 0; at < FRAME; at++)
-				assert_int_equal(buf[BENCH_HDR_LEN + at], unit_byte(run + i, at));
+				assert_int_equal(buf[RIG_HDR_LEN + at], unit_byte(run + i, at));
 		}
 		if (run % 5 == 0)
 			wait_umem(&b);
@@ -577,7 +577,7 @@ test_stress(void **state)
 	pthread_join(lcore, NULL);
 	fk_umem_calls(b.dev, &calls[0], &calls[1]);
 	assert_true(calls[0] >= STRESS_RUNS / 5 && calls[0] == calls[1]);
-	bench_destroy(&b);
+	rig_destroy(&b);
 }
 
 int

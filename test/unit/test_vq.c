@@ -75,7 +75,7 @@ create(const char *dir)
 }
 
 static void
-up(struct owner *o, const struct bench_variant *variant)
+up(struct owner *o, const struct rig_variant *variant)
 {
 	create(NULL);
 	owner_up(o, NAME, variant, 0);
@@ -90,13 +90,13 @@ down(struct owner *o)
 
 /* In all ring formats, with event indices and tables and without. */
 static void
-in_variants(void (*body)(const struct bench_variant *variant))
+in_variants(void (*body)(const struct rig_variant *variant))
 {
 	unsigned int v;
 
-	for (v = 0; v < BENCH_VARIANTS; v++)
-		if (!bench_variants[v].mergeable)
-			body(&bench_variants[v]);
+	for (v = 0; v < RIG_VARIANTS; v++)
+		if (!rig_variants[v].mergeable)
+			body(&rig_variants[v]);
 }
 
 static bool
@@ -104,7 +104,7 @@ is_broken(void)
 {
 	struct rte_vduse_info info;
 
-	bench_settle();
+	rig_settle();
 	rte_vduse_dev_info(dev, &info);
 	return info.broken;
 }
@@ -141,7 +141,7 @@ fetch_word(struct rte_vduse_vq_burst *burst, struct rte_vduse_vq_chain *chain, u
 
 /* Bytes both ways, across regions that are not neighbours in memory. */
 static void
-request(const struct bench_variant *variant)
+request(const struct rig_variant *variant)
 {
 	const uint64_t cross = GUEST_PATCH + GUEST_PATCH_SIZE - 3;
 	const struct mock_desc descs[] = { { cross, 8, false }, { BUFFER, 4, true },
@@ -189,7 +189,7 @@ test_request(void **state)
 
 /* Several at once go back in their order; what is not given back comes again, the ring wraps. */
 static void
-order(const struct bench_variant *variant)
+order(const struct rig_variant *variant)
 {
 	struct rte_vduse_vq_chain chain[3], none;
 	struct rte_vduse_vq_burst burst;
@@ -234,7 +234,7 @@ test_order(void **state)
 
 /* A process dies in the middle of a burst: the next one has what its driver has not seen back. */
 static void
-killed(const struct bench_variant *variant)
+killed(const struct rig_variant *variant)
 {
 	char dir[] = "/dev/shm/vq.XXXXXX";
 	struct rte_vduse_vq_chain chain[3];
@@ -264,7 +264,7 @@ killed(const struct bench_variant *variant)
 	create(dir);
 	unit_assert_logged_once("resumed after the previous process");
 	while (!rte_vduse_vq_burst_begin(dev, 0, &burst))
-		bench_settle();
+		rig_settle();
 	fetch_word(&burst, &chain[1], 1);
 	fetch_word(&burst, &chain[2], 2);
 	assert_int_equal(rte_vduse_vq_put(&burst, &chain[1], 1), 0);
@@ -287,7 +287,7 @@ test_killed(void **state)
 
 /* A chain of more segments than the owner has room for, or anybody. */
 static void
-too_long(const struct bench_variant *variant)
+too_long(const struct rig_variant *variant)
 {
 	static struct mock_desc descs[2 * RTE_VDUSE_VQ_SEGS_MAX];
 	const uint16_t n = variant->indirect ? RTE_VDUSE_VQ_SEGS_MAX : SIZE - 2;
@@ -342,7 +342,7 @@ static void
 test_work(void **state)
 {
 	static struct mock_desc descs[RTE_VDUSE_VQ_SEGS_MAX];
-	const struct bench_variant *variant = &bench_variants[2];
+	const struct rig_variant *variant = &rig_variants[2];
 	struct rte_vduse_vq_chain chain;
 	struct rte_vduse_vq_burst burst;
 	unsigned int i, n, total = 0;
@@ -369,7 +369,7 @@ test_work(void **state)
 
 /* What is malformed stops this device, once said; what was put before is given back. */
 static void
-malformed(const struct bench_variant *variant)
+malformed(const struct rig_variant *variant)
 {
 	const struct mock_desc empty = { BUFFER, 0, false };
 	struct rte_vduse_vq_chain chain;
@@ -411,7 +411,7 @@ test_fail(void **state)
 	struct owner o;
 
 	(void)state;
-	up(&o, &bench_variants[0]);
+	up(&o, &rig_variants[0]);
 	unit_log_clear();
 	ask(&o, 1, 0);
 	ask(&o, 2, 1);
@@ -424,7 +424,7 @@ test_fail(void **state)
 	unit_assert_logged_once("malformed ring: a word that nobody knows");
 	owner_got_none(&o);
 	owner_down(&o);
-	owner_up(&o, NAME, &bench_variants[8], 0);
+	owner_up(&o, NAME, &rig_variants[8], 0);
 	assert_false(is_broken());
 	ask(&o, 3, 0);
 	assert_true(rte_vduse_vq_burst_begin(dev, 0, &burst));
@@ -447,7 +447,7 @@ test_miss(void **state)
 	struct owner o;
 
 	(void)state;
-	up(&o, &bench_variants[0]);
+	up(&o, &rig_variants[0]);
 	owner_add(&o, &desc, 1, 0);
 	region.file = o.guest.files[0];
 	fk_map(o.dev, &region);
@@ -455,7 +455,7 @@ test_miss(void **state)
 	assert_int_equal(fetch(&burst, &chain), 0);
 	rte_vduse_vq_burst_end(&burst);
 	while (!rte_vduse_vq_burst_begin(dev, 0, &burst))
-		bench_settle();
+		rig_settle();
 	assert_int_equal(fetch(&burst, &chain), 1);
 	assert_int_equal(rte_vduse_vq_put(&burst, &chain, 0), 0);
 	rte_vduse_vq_burst_end(&burst);
@@ -474,7 +474,7 @@ is_readable(void)
 
 /* Who sleeps is woken by a kick, and does not fall asleep where something waits. */
 static void
-wake(const struct bench_variant *variant)
+wake(const struct rig_variant *variant)
 {
 	struct rte_vduse_vq_chain chain;
 	struct rte_vduse_vq_burst burst;
@@ -526,9 +526,9 @@ test_required(void **state)
 	create(NULL);
 	for (i = 0; i < RTE_DIM(required); i++) {
 		unit_log_clear();
-		owner_begin(&o, NAME, &bench_variants[0], 0);
+		owner_begin(&o, NAME, &rig_variants[0], 0);
 		fk_set_features(o.dev, o.features & ~required[i]);
-		assert_int_equal(fk_set_status(o.dev, BENCH_FEATURES_OK), -EIO);
+		assert_int_equal(fk_set_status(o.dev, RIG_FEATURES_OK), -EIO);
 		unit_assert_logged_once("the driver takes no VIRTIO_F_VERSION_1");
 		owner_down(&o);
 	}
@@ -543,7 +543,7 @@ test_detach(void **state)
 
 	(void)state;
 	memset(&bus, 0, sizeof(bus));
-	up(&o, &bench_variants[0]);
+	up(&o, &rig_variants[0]);
 	assert_int_equal(rte_vduse_dev_detach(dev), 0);
 	assert_int_equal(bus.detached, 0);
 	fk_attach(o.dev, true);

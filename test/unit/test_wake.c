@@ -10,7 +10,7 @@
 
 #include <rte_pause.h>
 
-#include "bench.h"
+#include "rig.h"
 
 #define TX 1
 #define RX 0
@@ -18,7 +18,7 @@
 #define WAIT_MS (UNIT_LIMIT_S * 1000)
 
 static bool
-readable(const struct bench *b, int ms)
+readable(const struct rig *b, int ms)
 {
 	struct pollfd fd = { .fd = rte_vduse_net_wake_fd(b->net, 0), .events = POLLIN };
 
@@ -27,34 +27,34 @@ readable(const struct bench *b, int ms)
 
 /* One frame; a kick where the ring asks for it. Return: whether it did. */
 static bool
-driver_sends(struct bench *b)
+driver_sends(struct rig *b)
 {
-	bench_send(b, BENCH_BUFFERS, 1, 60);
-	if (!mock_vq_need_kick(bench_tx(b)))
+	rig_send(b, RIG_BUFFERS, 1, 60);
+	if (!mock_vq_need_kick(rig_tx(b)))
 		return false;
 	fk_kick(b->dev, TX);
 	return true;
 }
 
 static void
-device_takes(struct bench *b)
+device_takes(struct rig *b)
 {
-	struct rte_mbuf *m = bench_dequeue(b);
+	struct rte_mbuf *m = rig_dequeue(b);
 	struct mock_used used;
 
 	assert_non_null(m);
 	rte_pktmbuf_free(m);
-	assert_true(mock_vq_get(bench_tx(b), &used));
+	assert_true(mock_vq_get(rig_tx(b), &used));
 }
 
 /* Asleep, awake, asleep: kicks are asked for only then, and each is counted. */
 static void
-wake_run(const struct bench_conf *conf)
+wake_run(const struct rig_conf *conf)
 {
 	unsigned int i, kicks = 0;
-	struct bench b;
+	struct rig b;
 
-	bench_up(&b, conf);
+	rig_up(&b, conf);
 	for (i = 0; i < 300; i++) {
 		rte_vduse_net_wake_enable(b.net, 0);
 		assert_false(readable(&b, 0));
@@ -75,19 +75,19 @@ wake_run(const struct bench_conf *conf)
 	}
 	rte_vduse_net_wake_enable(b.net, 0);
 	assert_false(readable(&b, 0));
-	assert_int_equal(bench_stats(&b, true).kicks, kicks);
-	bench_down(&b);
+	assert_int_equal(rig_stats(&b, true).kicks, kicks);
+	rig_down(&b);
 }
 
 static void
 test_wake(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v++) {
-		conf.variant = bench_variants[v];
+	for (v = 0; v < RIG_VARIANTS; v++) {
+		conf.variant = rig_variants[v];
 		wake_run(&conf);
 	}
 }
@@ -96,37 +96,37 @@ test_wake(void **state)
 static void
 test_counters(void **state)
 {
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	rte_vduse_net_wake_enable(b.net, 0);
 	assert_true(driver_sends(&b));
-	bench_stats(&b, true);
+	rig_stats(&b, true);
 	assert_true(readable(&b, 0));
 	rte_vduse_net_wake_disable(b.net, 0);
-	assert_int_equal(bench_stats(&b, true).kicks, 1);
+	assert_int_equal(rig_stats(&b, true).kicks, 1);
 	assert_false(readable(&b, 0));
 	device_takes(&b);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* Asleep without a driver, and while its memory changes. */
 static void
 test_driver_comes(void **state)
 {
-	struct bench_conf conf = { 0 };
-	struct bench b;
+	struct rig_conf conf = { 0 };
+	struct rig b;
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 4) {
-		conf.variant = bench_variants[v];
-		bench_create(&b, &conf);
+	for (v = 0; v < RIG_VARIANTS; v += 4) {
+		conf.variant = rig_variants[v];
+		rig_create(&b, &conf);
 		rte_vduse_net_wake_enable(b.net, 0);
 		assert_false(readable(&b, 0));
-		bench_drive(&b);
+		rig_drive(&b);
 		assert_true(readable(&b, WAIT_MS));
 		rte_vduse_net_wake_disable(b.net, 0);
 		rte_vduse_net_wake_enable(b.net, 0);
@@ -136,9 +136,9 @@ test_driver_comes(void **state)
 		/* that was no kick, and the driver is still to send one */
 		assert_true(driver_sends(&b));
 		rte_vduse_net_wake_disable(b.net, 0);
-		assert_int_equal(bench_stats(&b, true).kicks, 1);
+		assert_int_equal(rig_stats(&b, true).kicks, 1);
 		device_takes(&b);
-		bench_down(&b);
+		rig_down(&b);
 	}
 }
 
@@ -146,52 +146,52 @@ test_driver_comes(void **state)
 static void
 test_malformed(void **state)
 {
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
-	bench_tx(&b)->avail->idx = 5000;
+	rig_up(&b, &conf);
+	rig_tx(&b)->avail->idx = 5000;
 	rte_vduse_net_wake_enable(b.net, 0);
-	bench_wait(&b, bench_is_link_down, 0);
-	assert_int_equal(bench_stats(&b, true).faults, 1);
-	bench_down(&b);
+	rig_wait(&b, rig_is_link_down, 0);
+	assert_int_equal(rig_stats(&b, true).faults, 1);
+	rig_down(&b);
 }
 
 /* Calls of both directions that were held back are sent: nobody looks after them. */
 static void
 test_held_calls(void **state)
 {
-	const struct bench_conf conf = { 0 };
+	const struct rig_conf conf = { 0 };
 	struct mock_used used;
-	struct bench b;
+	struct rig b;
 
 	(void)state;
 	unit_clock_stop();
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 100, 1000000), 0);
 	assert_int_equal(rte_vduse_net_set_coalesce(b.net, false, 100, 1000000), 0);
 	driver_sends(&b);
 	device_takes(&b);
-	bench_offer(&b, BENCH_BUFFERS, 256);
-	assert_int_equal(bench_enqueue(&b, bench_mbuf(1, 60, 60)), 1);
-	assert_true(mock_vq_get(bench_rx(&b), &used));
+	rig_offer(&b, RIG_BUFFERS, 256);
+	assert_int_equal(rig_enqueue(&b, rig_mbuf(1, 60, 60)), 1);
+	assert_true(mock_vq_get(rig_rx(&b), &used));
 	assert_int_equal(fk_irqs(b.dev, TX) + fk_irqs(b.dev, RX), 0);
 	rte_vduse_net_wake_enable(b.net, 0);
 	assert_int_equal(fk_irqs(b.dev, TX), 1);
 	assert_int_equal(fk_irqs(b.dev, RX), 1);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 /* The kernel refuses a call until it has noted DRIVER_OK: no sleep before it is made. */
 static void
 test_call_refused(void **state)
 {
-	const struct bench_conf conf = { 0 };
-	struct bench b;
+	const struct rig_conf conf = { 0 };
+	struct rig b;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	fk_fail(VDUSE_IOC_VQ_IRQ, 0, 2, -EINVAL);
 	driver_sends(&b);
 	device_takes(&b);
@@ -200,11 +200,11 @@ test_call_refused(void **state)
 	rte_vduse_net_wake_enable(b.net, 0);
 	assert_false(readable(&b, 0));
 	assert_int_equal(fk_irqs(b.dev, TX), 1);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 struct sender {
-	struct bench *b;
+	struct rig *b;
 	unsigned int frames;
 };
 
@@ -222,23 +222,23 @@ sender_main(void *arg)
 		for (n = unit_random(&rng, 0, 60); n > 0; n--)
 			rte_pause();
 		driver_sends(s->b);
-		while (!mock_vq_get(bench_tx(s->b), &used))
+		while (!mock_vq_get(rig_tx(s->b), &used))
 			sched_yield();
 	}
 	return NULL;
 }
 
 static void
-race_run(const struct bench_conf *conf)
+race_run(const struct rig_conf *conf)
 {
 	unsigned int taken = 0, sleeps = 0;
 	struct rte_mbuf *pkts[32];
 	struct sender s;
 	pthread_t thread;
-	struct bench b;
+	struct rig b;
 	uint16_t n;
 
-	bench_up(&b, conf);
+	rig_up(&b, conf);
 	s = (struct sender){ .b = &b, .frames = 500 };
 	unit_thread(&thread, sender_main, &s);
 	while (taken < s.frames) {
@@ -255,18 +255,18 @@ race_run(const struct bench_conf *conf)
 	}
 	pthread_join(thread, NULL);
 	assert_true(sleeps > 0);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 static void
 test_race(void **state)
 {
-	struct bench_conf conf = { 0 };
+	struct rig_conf conf = { 0 };
 	unsigned int v;
 
 	(void)state;
-	for (v = 0; v < BENCH_VARIANTS; v += 4) {
-		conf.variant = bench_variants[v];
+	for (v = 0; v < RIG_VARIANTS; v += 4) {
+		conf.variant = rig_variants[v];
 		race_run(&conf);
 	}
 }

@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-#include "bench.h"
 #include "ctrlq.h"
+#include "rig.h"
 
 #define BURST 32
 
@@ -17,8 +17,8 @@
 #define BOUND (VDUSE_BURST_WORK + BURST * VDUSE_FRAME_WORK + 2 * (VDUSE_SEGS_MAX + 1))
 
 /* A table that all ring entries share, and what its entries name. */
-#define TABLE (BENCH_BUFFERS + (1ull << 20))
-#define BYTES BENCH_BUFFERS
+#define TABLE (RIG_BUFFERS + (1ull << 20))
+#define BYTES RIG_BUFFERS
 
 #define POLLS 12
 
@@ -26,7 +26,7 @@
 enum kind { FRAMES, BAD_HEADER, TOO_SHORT, TOO_LONG, KINDS };
 
 struct work {
-	struct bench b;
+	struct rig b;
 	uint16_t size;
 	bool packed;
 	bool indirect;
@@ -37,7 +37,7 @@ struct work {
 static const struct vduse_vq_stats *
 stats(const struct work *w)
 {
-	return &bench_lib_vq(&w->b, !w->receive)->stats;
+	return &rig_lib_vq(&w->b, !w->receive)->stats;
 }
 
 /* Descriptors of a chain: as many as may be, or more. */
@@ -45,7 +45,7 @@ static uint32_t
 chain_len(const struct work *w)
 {
 	if (w->kind == TOO_SHORT)
-		return BENCH_HDR_LEN + 13;
+		return RIG_HDR_LEN + 13;
 	if (!w->indirect)
 		return w->kind == TOO_LONG ? w->size : RTE_MIN(w->size, VDUSE_SEGS_MAX);
 	if (w->kind != TOO_LONG)
@@ -112,7 +112,7 @@ fill(struct work *w)
 {
 	const struct virtio_net_hdr bad = { .gso_type = 0x7f };
 	const struct virtio_net_hdr good = { 0 };
-	struct mock_vq *vq = w->receive ? bench_rx(&w->b) : bench_tx(&w->b);
+	struct mock_vq *vq = w->receive ? rig_rx(&w->b) : rig_tx(&w->b);
 	uint16_t i;
 
 	guest_write(&w->b.guest, BYTES, w->kind == BAD_HEADER ? &bad : &good, sizeof(good));
@@ -137,7 +137,7 @@ poll_once(struct work *w)
 
 	if (w->receive) {
 		for (i = 0; i < BURST; i++)
-			pkts[i] = bench_mbuf(i, 40, 40);
+			pkts[i] = rig_mbuf(i, 40, 40);
 		n = rte_vduse_net_enqueue(w->b.net, 0, pkts, BURST);
 		rte_pktmbuf_free_bulk(pkts, BURST);
 	} else {
@@ -156,7 +156,7 @@ poll_once(struct work *w)
 static unsigned int
 given_back(const struct work *w)
 {
-	const struct rte_vduse_net_queue_stats s = bench_stats(&w->b, !w->receive);
+	const struct rte_vduse_net_queue_stats s = rig_stats(&w->b, !w->receive);
 
 	return s.packets + s.drop_segments + s.drop_header + s.drop_short;
 }
@@ -164,13 +164,13 @@ given_back(const struct work *w)
 static void
 work_run(struct work *w)
 {
-	struct bench_conf conf = {
+	struct rig_conf conf = {
 		.variant = { .packed = w->packed, .indirect = w->indirect, .mergeable = true },
 		.queue_size = w->size,
 	};
 	unsigned int i, before;
 
-	bench_up(&w->b, &conf);
+	rig_up(&w->b, &conf);
 	fill(w);
 	for (i = 0; i < POLLS; i++) {
 		before = given_back(w);
@@ -179,9 +179,9 @@ work_run(struct work *w)
 		if (i == 0 && !(w->packed && w->kind == TOO_LONG))
 			assert_true(given_back(w) > before);
 	}
-	if (bench_stats(&w->b, !w->receive).faults != 0)
-		bench_wait(&w->b, bench_is_link_down, 0);
-	bench_down(&w->b);
+	if (rig_stats(&w->b, !w->receive).faults != 0)
+		rig_wait(&w->b, rig_is_link_down, 0);
+	rig_down(&w->b);
 }
 
 static void
@@ -207,38 +207,38 @@ test_every_ring(void **state)
 static void
 test_packed_passed(void **state)
 {
-	const struct mock_desc desc = { .iova = BYTES, .len = BENCH_HDR_LEN + 60 };
+	const struct mock_desc desc = { .iova = BYTES, .len = RIG_HDR_LEN + 60 };
 	struct work w = { .size = 32768, .packed = true, .kind = TOO_LONG };
 	unsigned int receive, polls;
 
 	(void)state;
 	for (receive = 0; receive < 2; receive++) {
-		struct bench_conf conf = { .variant.packed = true, .queue_size = w.size };
+		struct rig_conf conf = { .variant.packed = true, .queue_size = w.size };
 		struct mock_vq *vq;
 
 		w.receive = receive;
-		bench_up(&w.b, &conf);
-		vq = receive ? bench_rx(&w.b) : bench_tx(&w.b);
+		rig_up(&w.b, &conf);
+		vq = receive ? rig_rx(&w.b) : rig_tx(&w.b);
 		fill(&w);
 		vq->pdesc[w.size - 1].id = 77;
 		for (polls = 1; given_back(&w) == 0; polls++) {
 			assert_true(polls < 100);
 			poll_once(&w);
-			assert_int_equal(bench_stats(&w.b, !receive).faults, 0);
+			assert_int_equal(rig_stats(&w.b, !receive).faults, 0);
 		}
 		/* each but the first passed as many as may be */
 		assert_in_range(polls, w.size / VDUSE_SEGS_MAX - 1, w.size / VDUSE_SEGS_MAX + 1);
-		assert_int_equal(bench_stats(&w.b, !receive).drop_segments, 1);
+		assert_int_equal(rig_stats(&w.b, !receive).drop_segments, 1);
 		assert_int_equal(vq->pdesc[0].id, 77);
 		/* the next lap begins behind it */
 		vq->avail_wrap = !vq->avail_wrap;
 		vq->used_wrap = !vq->used_wrap;
 		if (!receive) {
-			bench_frame_write(&w.b, BYTES, 3, 60);
+			rig_frame_write(&w.b, BYTES, 3, 60);
 			assert_int_equal(mock_vq_add(vq, &desc, 1, NULL), 0);
 			assert_int_equal(poll_once(&w), 1);
 		}
-		bench_down(&w.b);
+		rig_down(&w.b);
 	}
 }
 
@@ -247,18 +247,18 @@ static void
 test_many_regions(void **state)
 {
 	struct work w = { .size = 256 };
-	const struct bench_conf conf = { .queue_size = w.size };
+	const struct rig_conf conf = { .queue_size = w.size };
 	const struct mock_desc all = { .iova = GUEST_PATCH,
 		.len = GUEST_PATCHES * GUEST_PATCH_SIZE };
 	uint64_t work;
 
 	(void)state;
-	bench_up(&w.b, &conf);
-	assert_int_equal(mock_vq_add(bench_tx(&w.b), &all, 1, NULL), 0);
+	rig_up(&w.b, &conf);
+	assert_int_equal(mock_vq_add(rig_tx(&w.b), &all, 1, NULL), 0);
 	work = stats(&w)->work;
 	poll_once(&w);
 	assert_int_equal(stats(&w)->work - work, GUEST_PATCHES);
-	bench_down(&w.b);
+	rig_down(&w.b);
 }
 
 /* So do commands; one turn of the control queue ends as well, and the rest has its turn later. */
@@ -269,7 +269,7 @@ test_commands(void **state)
 	const struct vduse_vq_stats *s;
 	struct vduse_abi_vq_state vq_state;
 	struct mock_vq *vq;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
@@ -281,11 +281,11 @@ test_commands(void **state)
 	__atomic_store_n(&vq->avail->idx, vq->conf.size, __ATOMIC_RELEASE);
 	fk_kick(b.dev, CTRLQ_INDEX);
 	/* all of them, though nobody kicks again; requests are answered meanwhile */
-	s = &bench_lib_vq(&b, CTRLQ_INDEX)->stats;
+	s = &rig_lib_vq(&b, CTRLQ_INDEX)->stats;
 	while (__atomic_load_n(&vq->used->idx, __ATOMIC_ACQUIRE) != vq->conf.size)
 		assert_int_equal(fk_get_vq_state(b.dev, 0, &vq_state), 0);
 	assert_true(s->work >= vq->conf.size);
-	bench_down(&b);
+	rig_down(&b);
 }
 
 int

@@ -11,15 +11,15 @@
 
 #include <linux/virtio_net.h>
 
-#include "bench.h"
 #include "mem/deferred.h"
 #include "net/zc.h"
+#include "rig.h"
 
 #define ZC_MIN   512
 #define BUFFER   4096
 #define LONG     1500
 #define HELD     8
-#define OWED_MAX (BENCH_QUEUE_SIZE / 4 * 3)
+#define OWED_MAX (RIG_QUEUE_SIZE / 4 * 3)
 
 /* Ring formats, without and with the chains that come along. */
 static const unsigned int variants[] = { 0, 2, 4, 6, 8, 10, 12, 14 };
@@ -27,21 +27,21 @@ static const unsigned int variants[] = { 0, 2, 4, 6, 8, 10, 12, 14 };
 static uint64_t
 place(unsigned int i)
 {
-	return BENCH_BUFFERS + (uint64_t)i * BUFFER;
+	return RIG_BUFFERS + (uint64_t)i * BUFFER;
 }
 
 static void
-with_variants(void (*one)(struct bench *b))
+with_variants(void (*one)(struct rig *b))
 {
-	struct bench_conf conf = { .zero_copy_min = ZC_MIN };
-	struct bench b;
+	struct rig_conf conf = { .zero_copy_min = ZC_MIN };
+	struct rig b;
 	unsigned int v;
 
 	for (v = 0; v < RTE_DIM(variants); v++) {
-		conf.variant = bench_variants[variants[v]];
-		bench_up(&b, &conf);
+		conf.variant = rig_variants[variants[v]];
+		rig_up(&b, &conf);
 		one(&b);
-		bench_down(&b);
+		rig_down(&b);
 		assert_int_equal(vduse_deferred_reap(), 0);
 	}
 }
@@ -75,73 +75,73 @@ used_count(struct mock_vq *vq)
 
 /* Dequeue what is there, one frame; the buffers that this returns are counted. */
 static void
-poll_once(struct bench *b)
+poll_once(struct rig *b)
 {
-	assert_null(bench_dequeue(b));
+	assert_null(rig_dequeue(b));
 }
 
 /* Send and take n long frames, seeds from 1; none is copied. */
 static void
-take_long(struct bench *b, struct rte_mbuf **pkts, unsigned int n)
+take_long(struct rig *b, struct rte_mbuf **pkts, unsigned int n)
 {
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		bench_send(b, place(i), i + 1, LONG);
-	assert_int_equal(bench_dequeue_burst(b, pkts, n), n);
+		rig_send(b, place(i), i + 1, LONG);
+	assert_int_equal(rig_dequeue_burst(b, pkts, n), n);
 	for (i = 0; i < n; i++) {
 		assert_true(is_attached(pkts[i]));
-		bench_mbuf_check(pkts[i], i + 1, LONG);
+		rig_mbuf_check(pkts[i], i + 1, LONG);
 		/* the driver's memory, which no device was told of */
 		assert_int_equal(pkts[i]->next->buf_iova, RTE_BAD_IOVA);
 	}
 }
 
 static void
-scribble(struct bench *b, unsigned int n)
+scribble(struct rig *b, unsigned int n)
 {
 	uint8_t junk[LONG];
 	unsigned int i;
 
 	memset(junk, 0xee, sizeof(junk));
 	for (i = 0; i < n; i++)
-		guest_write(&b->guest, place(i) + BENCH_HDR_LEN, junk, sizeof(junk));
+		guest_write(&b->guest, place(i) + RIG_HDR_LEN, junk, sizeof(junk));
 }
 
 /* The length decides; a head is copied, so that what was looked at cannot change. */
 static void
-long_ones_stay(struct bench *b)
+long_ones_stay(struct rig *b)
 {
 	struct rte_mbuf *m;
 
-	bench_send(b, place(0), 1, ZC_MIN - 1);
-	m = bench_dequeue(b);
-	bench_mbuf_check(m, 1, ZC_MIN - 1);
+	rig_send(b, place(0), 1, ZC_MIN - 1);
+	m = rig_dequeue(b);
+	rig_mbuf_check(m, 1, ZC_MIN - 1);
 	assert_false(is_attached(m));
 	rte_pktmbuf_free(m);
-	assert_int_equal(used_count(bench_tx(b)), 1);
+	assert_int_equal(used_count(rig_tx(b)), 1);
 
-	bench_send(b, place(0), 2, ZC_MIN);
-	m = bench_dequeue(b);
+	rig_send(b, place(0), 2, ZC_MIN);
+	m = rig_dequeue(b);
 	assert_true(is_attached(m));
-	bench_mbuf_check(m, 2, ZC_MIN);
+	rig_mbuf_check(m, 2, ZC_MIN);
 	assert_int_equal(m->data_len, NET_ZC_HEAD);
 	scribble(b, 1);
 	assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[NET_ZC_HEAD - 1],
 			unit_byte(2, NET_ZC_HEAD - 1));
 	assert_int_equal(rte_pktmbuf_mtod(m->next, uint8_t *)[0], 0xee);
-	assert_int_equal(used_count(bench_tx(b)), 0);
+	assert_int_equal(used_count(rig_tx(b)), 0);
 	rte_pktmbuf_free(m);
 	poll_once(b);
-	assert_int_equal(used_count(bench_tx(b)), 1);
-	assert_int_equal(bench_stats(b, true).zero_copy, 1);
-	assert_int_equal(bench_stats(b, true).packets, 2);
+	assert_int_equal(used_count(rig_tx(b)), 1);
+	assert_int_equal(rig_stats(b, true).zero_copy, 1);
+	assert_int_equal(rig_stats(b, true).packets, 2);
 }
 ZC_TEST(long_ones_stay)
 
 /* Memory that who reads does not reach is copied. */
 static void
-out_of_reach(struct bench *b)
+out_of_reach(struct rig *b)
 {
 	enum rte_vduse_net_reader reader;
 	struct rte_mbuf *out, *m;
@@ -149,28 +149,28 @@ out_of_reach(struct bench *b)
 	take_long(b, &out, 1);
 	for (reader = RTE_VDUSE_NET_READER_DEVICE; reader <= RTE_VDUSE_NET_READER_NONE; reader++) {
 		rte_vduse_net_set_reader(b->net, reader);
-		bench_send(b, place(1), 7, LONG);
-		m = bench_dequeue(b);
-		bench_mbuf_check(m, 7, LONG);
+		rig_send(b, place(1), 7, LONG);
+		m = rig_dequeue(b);
+		rig_mbuf_check(m, 7, LONG);
 		assert_false(is_attached(m));
 		rte_pktmbuf_free(m);
-		assert_int_equal(used_count(bench_tx(b)), 1);
+		assert_int_equal(used_count(rig_tx(b)), 1);
 	}
-	bench_mbuf_check(out, 1, LONG);
+	rig_mbuf_check(out, 1, LONG);
 	/* read, and not freed */
 	rte_vduse_net_frames_read(b->net, 0);
 	poll_once(b);
-	assert_int_equal(used_count(bench_tx(b)), 1);
+	assert_int_equal(used_count(rig_tx(b)), 1);
 	assert_int_equal(rte_vduse_net_owed(b->net, 0), 0);
 	rte_pktmbuf_free(out);
 	poll_once(b);
-	assert_int_equal(used_count(bench_tx(b)), 0);
+	assert_int_equal(used_count(rig_tx(b)), 0);
 }
 ZC_TEST(out_of_reach)
 
 /* A buffer goes back when its frame was freed, whatever the others do. */
 static void
-out_of_order(struct bench *b)
+out_of_order(struct rig *b)
 {
 	static const unsigned int order[HELD] = { 5, 0, 7, 3, 1, 2, 6, 4 };
 	struct rte_mbuf *pkts[HELD];
@@ -178,52 +178,51 @@ out_of_order(struct bench *b)
 	unsigned int i;
 
 	for (i = 0; i < HELD; i++) {
-		const struct mock_desc desc = { .iova = place(i), .len = BENCH_HDR_LEN + LONG };
+		const struct mock_desc desc = { .iova = place(i), .len = RIG_HDR_LEN + LONG };
 
-		bench_frame_write(b, place(i), i + 1, LONG);
-		assert_int_equal(mock_vq_add(bench_tx(b), &desc, 1, (void *)(uintptr_t)(i + 100)),
-				0);
+		rig_frame_write(b, place(i), i + 1, LONG);
+		assert_int_equal(mock_vq_add(rig_tx(b), &desc, 1, (void *)(uintptr_t)(i + 100)), 0);
 	}
-	assert_int_equal(bench_dequeue_burst(b, pkts, HELD), HELD);
+	assert_int_equal(rig_dequeue_burst(b, pkts, HELD), HELD);
 	for (i = 0; i < HELD; i++) {
 		rte_pktmbuf_free(pkts[order[i]]);
 		poll_once(b);
-		assert_true(mock_vq_get(bench_tx(b), &used));
+		assert_true(mock_vq_get(rig_tx(b), &used));
 		assert_int_equal((uintptr_t)used.cookie, order[i] + 100);
-		assert_false(mock_vq_get(bench_tx(b), &used));
+		assert_false(mock_vq_get(rig_tx(b), &used));
 	}
 }
 ZC_TEST(out_of_order)
 
 /* Frames that nobody frees do not stop the ring: what is left of it is copied. */
 static void
-ring_goes_on(struct bench *b)
+ring_goes_on(struct rig *b)
 {
-	struct rte_mbuf *held[BENCH_QUEUE_SIZE], *m;
+	struct rte_mbuf *held[RIG_QUEUE_SIZE], *m;
 	unsigned int i, n = 0;
 
-	for (i = 0; i < 2 * BENCH_QUEUE_SIZE; i++) {
-		bench_send(b, place(i % BENCH_QUEUE_SIZE), i, LONG);
-		m = bench_dequeue(b);
+	for (i = 0; i < 2 * RIG_QUEUE_SIZE; i++) {
+		rig_send(b, place(i % RIG_QUEUE_SIZE), i, LONG);
+		m = rig_dequeue(b);
 		assert_non_null(m);
-		bench_mbuf_check(m, i, LONG);
+		rig_mbuf_check(m, i, LONG);
 		if (is_attached(m))
 			held[n++] = m;
 		else
 			rte_pktmbuf_free(m);
-		used_count(bench_tx(b));
+		used_count(rig_tx(b));
 	}
 	assert_int_equal(n, OWED_MAX);
 	rte_pktmbuf_free_bulk(held, n);
 	poll_once(b);
-	assert_int_equal(used_count(bench_tx(b)), OWED_MAX);
-	assert_int_equal(bench_tx(b)->nb_free, BENCH_QUEUE_SIZE);
+	assert_int_equal(used_count(rig_tx(b)), OWED_MAX);
+	assert_int_equal(rig_tx(b)->nb_free, RIG_QUEUE_SIZE);
 }
 ZC_TEST(ring_goes_on)
 
 /* Many pieces, also across a border of regions; and more than can be attached. */
 static void
-pieces(struct bench *b)
+pieces(struct rig *b)
 {
 	struct mock_desc descs[NET_ZC_PIECES + 21];
 	const uint64_t at = GUEST_PATCH + 100;
@@ -234,34 +233,34 @@ pieces(struct bench *b)
 
 	for (k = 0; k < RTE_DIM(nb); k++) {
 		len = nb[k] * each + 2000;
-		bench_frame_write(b, at, k, len);
-		descs[0] = (struct mock_desc){ .iova = at, .len = BENCH_HDR_LEN + 2000 };
+		rig_frame_write(b, at, k, len);
+		descs[0] = (struct mock_desc){ .iova = at, .len = RIG_HDR_LEN + 2000 };
 		for (i = 1; i <= nb[k]; i++)
 			descs[i] = (struct mock_desc){
-				.iova = at + BENCH_HDR_LEN + 2000 + (i - 1) * each,
+				.iova = at + RIG_HDR_LEN + 2000 + (i - 1) * each,
 				.len = each,
 			};
 		if (b->conf.variant.indirect)
-			assert_int_equal(mock_vq_add_indirect(bench_tx(b), descs, nb[k] + 1,
-							 place(0), NULL),
+			assert_int_equal(mock_vq_add_indirect(rig_tx(b), descs, nb[k] + 1, place(0),
+							 NULL),
 					0);
 		else
-			assert_int_equal(mock_vq_add(bench_tx(b), descs, nb[k] + 1, NULL), 0);
-		m = bench_dequeue(b);
+			assert_int_equal(mock_vq_add(rig_tx(b), descs, nb[k] + 1, NULL), 0);
+		m = rig_dequeue(b);
 		assert_non_null(m);
-		bench_mbuf_check(m, k, len);
+		rig_mbuf_check(m, k, len);
 		assert_int_equal(is_attached(m), nb[k] < NET_ZC_PIECES);
 		rte_pktmbuf_free(m);
 		poll_once(b);
-		assert_int_equal(used_count(bench_tx(b)), 1);
+		assert_int_equal(used_count(rig_tx(b)), 1);
 	}
-	assert_int_equal(bench_tx(b)->nb_free, BENCH_QUEUE_SIZE);
+	assert_int_equal(rig_tx(b)->nb_free, RIG_QUEUE_SIZE);
 }
 ZC_TEST(pieces)
 
 /* A clone keeps the buffer, too. */
 static void
-clones(struct bench *b)
+clones(struct rig *b)
 {
 	struct rte_mbuf *m, *clone;
 
@@ -270,17 +269,17 @@ clones(struct bench *b)
 	assert_non_null(clone);
 	rte_pktmbuf_free(m);
 	poll_once(b);
-	assert_int_equal(used_count(bench_tx(b)), 0);
-	bench_mbuf_check(clone, 1, LONG);
+	assert_int_equal(used_count(rig_tx(b)), 0);
+	rig_mbuf_check(clone, 1, LONG);
 	rte_pktmbuf_free(clone);
 	poll_once(b);
-	assert_int_equal(used_count(bench_tx(b)), 1);
+	assert_int_equal(used_count(rig_tx(b)), 1);
 }
 ZC_TEST(clones)
 
 /* The kernel takes the memory away: frames keep their bytes, mappings go with the last one. */
 static void
-unmapped(struct bench *b)
+unmapped(struct rig *b)
 {
 	struct rte_mbuf *pkts[HELD];
 	struct fk_ledger ledger;
@@ -295,16 +294,16 @@ unmapped(struct bench *b)
 	assert_int_equal(ledger.maps, 1); /* of the region that they are in */
 	scribble(b, HELD);
 	for (i = 0; i < HELD; i++)
-		bench_mbuf_check(pkts[i], i + 1, LONG);
+		rig_mbuf_check(pkts[i], i + 1, LONG);
 	guest_map(&b->guest, b->dev);
 	assert_int_equal(fk_update_iotlb(b->dev, 0, UINT64_MAX), 0);
 	rte_pktmbuf_free_bulk(pkts, HELD);
 	poll_once(b);
-	assert_int_equal(used_count(bench_tx(b)), HELD);
+	assert_int_equal(used_count(rig_tx(b)), HELD);
 	assert_int_equal(vduse_deferred_reap(), 0);
 	fk_ledger(&ledger);
 	assert_int_equal(ledger.maps, maps);
-	bench_assert_traffic(b);
+	rig_assert_traffic(b);
 }
 ZC_TEST(unmapped)
 
@@ -313,7 +312,7 @@ ZC_TEST(unmapped)
  * The process lives, and the loss is not the next driver's.
  */
 static void
-cut_short(struct bench *b)
+cut_short(struct rig *b)
 {
 	struct rte_mbuf *pkts[HELD];
 	const struct rte_mbuf *tail;
@@ -327,11 +326,11 @@ cut_short(struct bench *b)
 		assert_int_equal(*rte_pktmbuf_mtod_offset(tail, uint8_t *, tail->data_len - 1), 0);
 	}
 	assert_int_equal(ftruncate(b->guest.files[0], GUEST_MAIN_SIZE), 0);
-	bench_drive(b);
-	bench_wait(b, bench_is_served, 1);
+	rig_drive(b);
+	rig_wait(b, rig_is_served, 1);
 	rte_pktmbuf_free_bulk(pkts, HELD);
-	bench_assert_traffic(b);
-	assert_int_equal(bench_info(b).dev.broken, false);
+	rig_assert_traffic(b);
+	assert_int_equal(rig_info(b).dev.broken, false);
 }
 ZC_TEST(cut_short)
 
@@ -340,16 +339,16 @@ ZC_TEST(cut_short)
 static void
 test_waits_as_it_is(void **state)
 {
-	const struct bench_conf conf = { .zero_copy_min = ZC_MIN };
+	const struct rig_conf conf = { .zero_copy_min = ZC_MIN };
 	struct rte_mbuf *pkts[HELD], *tail;
 	struct rlimit limit, none;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
 	if (VDUSE_TSAN)
 		skip(); /* it needs memory for itself, and ends where there is none */
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	take_long(&b, pkts, HELD);
 	assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
 	none = (struct rlimit){ .rlim_max = limit.rlim_max };
@@ -366,12 +365,12 @@ test_waits_as_it_is(void **state)
 	assert_int_equal(ftruncate(b.guest.files[0], GUEST_MAIN_SIZE), 0);
 	rte_pktmbuf_free_bulk(pkts, HELD);
 	assert_int_equal(vduse_deferred_reap(), 0);
-	bench_give_back(&b);
+	rig_give_back(&b);
 }
 
 /* A reset: the frames keep their bytes, and nothing of them shows in the ring that comes. */
 static void
-was_reset(struct bench *b)
+was_reset(struct rig *b)
 {
 	struct rte_mbuf *pkts[HELD];
 	unsigned int i;
@@ -380,23 +379,23 @@ was_reset(struct bench *b)
 	assert_int_equal(fk_reset(b->dev), 0);
 	scribble(b, HELD);
 	for (i = 0; i < HELD; i++)
-		bench_mbuf_check(pkts[i], i + 1, LONG);
-	bench_drive(b);
-	bench_wait(b, bench_is_served, 1);
+		rig_mbuf_check(pkts[i], i + 1, LONG);
+	rig_drive(b);
+	rig_wait(b, rig_is_served, 1);
 	rte_pktmbuf_free_bulk(pkts, HELD / 2);
 	poll_once(b);
-	assert_int_equal(used_count(bench_tx(b)), 0);
-	bench_assert_traffic(b);
+	assert_int_equal(used_count(rig_tx(b)), 0);
+	rig_assert_traffic(b);
 	rte_pktmbuf_free_bulk(&pkts[HELD / 2], HELD / 2);
 	poll_once(b);
-	assert_int_equal(used_count(bench_tx(b)), 0);
-	bench_assert_traffic(b);
+	assert_int_equal(used_count(rig_tx(b)), 0);
+	rig_assert_traffic(b);
 }
 ZC_TEST(was_reset)
 
 /* The position that is told has nothing outstanding before it. */
 static void
-state_is_asked(struct bench *b)
+state_is_asked(struct rig *b)
 {
 	struct rte_mbuf *pkts[HELD];
 	struct vduse_abi_vq_state state;
@@ -404,70 +403,70 @@ state_is_asked(struct bench *b)
 
 	take_long(b, pkts, HELD);
 	assert_int_equal(fk_get_vq_state(b->dev, 1, &state), 0);
-	assert_int_equal(used_count(bench_tx(b)), HELD);
+	assert_int_equal(used_count(rig_tx(b)), HELD);
 	if (!b->conf.variant.packed)
 		assert_int_equal(state.split.avail_index, HELD);
 	else
 		assert_int_equal(state.packed.last_used_idx, HELD);
 	scribble(b, HELD);
 	for (i = 0; i < HELD; i++)
-		bench_mbuf_check(pkts[i], i + 1, LONG);
+		rig_mbuf_check(pkts[i], i + 1, LONG);
 	rte_pktmbuf_free_bulk(pkts, HELD);
 	poll_once(b);
-	assert_int_equal(used_count(bench_tx(b)), 0);
-	bench_assert_traffic(b);
+	assert_int_equal(used_count(rig_tx(b)), 0);
+	rig_assert_traffic(b);
 }
 ZC_TEST(state_is_asked)
 
 /* mbufs run out in the middle: nothing is lost, nothing comes twice. */
 static void
-pool_ends(struct bench *b)
+pool_ends(struct rig *b)
 {
 	struct rte_mbuf *taken[UNIT_MBUFS], *pkts[HELD];
 	unsigned int i, left = 7;
 	uint16_t n, more;
 
 	for (i = 0; i < HELD; i++)
-		bench_send(b, place(i), i + 1, LONG);
+		rig_send(b, place(i), i + 1, LONG);
 	assert_int_equal(rte_pktmbuf_alloc_bulk(unit_pool, taken, UNIT_MBUFS - left), 0);
-	n = bench_dequeue_burst(b, pkts, HELD);
+	n = rig_dequeue_burst(b, pkts, HELD);
 	assert_in_range(n, 1, HELD - 1);
 	rte_pktmbuf_free_bulk(taken, UNIT_MBUFS - left);
-	more = bench_dequeue_burst(b, &pkts[n], HELD - n);
+	more = rig_dequeue_burst(b, &pkts[n], HELD - n);
 	assert_int_equal(n + more, HELD);
 	for (i = 0; i < HELD; i++)
-		bench_mbuf_check(pkts[i], i + 1, LONG);
+		rig_mbuf_check(pkts[i], i + 1, LONG);
 	rte_pktmbuf_free_bulk(pkts, HELD);
 	poll_once(b);
-	assert_int_equal(used_count(bench_tx(b)), HELD);
+	assert_int_equal(used_count(rig_tx(b)), HELD);
 }
 ZC_TEST(pool_ends)
 
 /* A checksum that may be completed here is never written to the driver's memory. */
 static void
-checksum_far_behind(struct bench *b)
+checksum_far_behind(struct rig *b)
 {
 	struct virtio_net_hdr hdr = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
 		.csum_start = NET_ZC_HEAD - 10,
 		.csum_offset = 9 };
 	struct rte_mbuf *m;
 
-	bench_send(b, place(0), 1, LONG);
+	rig_send(b, place(0), 1, LONG);
 	guest_write(&b->guest, place(0), &hdr, sizeof(hdr));
-	m = bench_dequeue(b);
+	m = rig_dequeue(b);
 	/* not negotiated here: dropped; a copy was made of it first, so nothing is owed */
 	assert_null(m);
-	assert_int_equal(used_count(bench_tx(b)), 1);
-	assert_int_equal(bench_stats(b, true).drop_header, 1);
-	assert_int_equal(bench_stats(b, true).zero_copy, 0);
+	assert_int_equal(used_count(rig_tx(b)), 1);
+	assert_int_equal(rig_stats(b, true).drop_header, 1);
+	assert_int_equal(rig_stats(b, true).zero_copy, 0);
 
 	hdr.csum_offset = 8;
-	bench_send(b, place(0), 1, LONG);
+	rig_send(b, place(0), 1, LONG);
 	guest_write(&b->guest, place(0), &hdr, sizeof(hdr));
-	assert_null(bench_dequeue(b));
+	assert_null(rig_dequeue(b));
 	poll_once(b);
-	assert_int_equal(used_count(bench_tx(b)), 1);
-	assert_int_equal(bench_stats(b, true).drop_header, 2);
+	assert_int_equal(used_count(rig_tx(b)), 1);
+	assert_int_equal(rig_stats(b, true).drop_header, 2);
 }
 ZC_TEST(checksum_far_behind)
 
@@ -475,14 +474,14 @@ ZC_TEST(checksum_far_behind)
 static void
 test_device_is_gone(void **state)
 {
-	const struct bench_conf conf = { .zero_copy_min = ZC_MIN };
+	const struct rig_conf conf = { .zero_copy_min = ZC_MIN };
 	struct rte_mbuf *pkts[HELD];
 	struct fk_ledger ledger;
-	struct bench b;
+	struct rig b;
 	unsigned int i;
 
 	(void)state;
-	bench_up(&b, &conf);
+	rig_up(&b, &conf);
 	take_long(&b, pkts, HELD);
 	assert_int_equal(fk_reset(b.dev), 0);
 	assert_int_equal(rte_vduse_net_destroy(b.net), 0);
@@ -491,29 +490,29 @@ test_device_is_gone(void **state)
 	assert_int_equal(ledger.devices, 0);
 	scribble(&b, HELD);
 	for (i = 0; i < HELD; i++)
-		bench_mbuf_check(pkts[i], i + 1, LONG);
+		rig_mbuf_check(pkts[i], i + 1, LONG);
 	rte_pktmbuf_free_bulk(pkts, HELD - 1);
 	assert_int_equal(vduse_deferred_reap(), 2);
-	bench_mbuf_check(pkts[HELD - 1], HELD, LONG);
+	rig_mbuf_check(pkts[HELD - 1], HELD, LONG);
 	rte_pktmbuf_free(pkts[HELD - 1]);
 	assert_int_equal(vduse_deferred_reap(), 0);
-	bench_give_back(&b);
+	rig_give_back(&b);
 }
 
 /* Completion out of order is not what VIRTIO_F_IN_ORDER promises. */
 static void
 test_not_in_order(void **state)
 {
-	const struct bench_conf copied = { 0 }, conf = { .zero_copy_min = ZC_MIN };
-	struct bench b;
+	const struct rig_conf copied = { 0 }, conf = { .zero_copy_min = ZC_MIN };
+	struct rig b;
 
 	(void)state;
-	bench_create(&b, &copied);
+	rig_create(&b, &copied);
 	assert_true(fk_offered(b.dev) & RTE_BIT64(VIRTIO_F_IN_ORDER));
-	bench_destroy(&b);
-	bench_create(&b, &conf);
+	rig_destroy(&b);
+	rig_create(&b, &conf);
 	assert_false(fk_offered(b.dev) & RTE_BIT64(VIRTIO_F_IN_ORDER));
-	bench_destroy(&b);
+	rig_destroy(&b);
 }
 
 /* Frees by another thread while this one takes, at random, with remaps between. */
@@ -537,7 +536,7 @@ freer_main(void *arg)
 }
 
 static void
-freed_elsewhere(struct bench *b)
+freed_elsewhere(struct rig *b)
 {
 	struct freer freer = { .ring = rte_ring_create("freer", 1024, SOCKET_ID_ANY, 0) };
 	struct unit_rng rng = { .state = 5 };
@@ -549,27 +548,27 @@ freed_elsewhere(struct bench *b)
 	assert_non_null(freer.ring);
 	unit_thread(&thread, freer_main, &freer);
 	for (round = 0; round < 300; round++) {
-		for (i = unit_random(&rng, 1, 32); i > 0 && bench_tx(b)->nb_free > 0; i--, next++)
-			bench_send(b, place(next % BENCH_QUEUE_SIZE), 7,
+		for (i = unit_random(&rng, 1, 32); i > 0 && rig_tx(b)->nb_free > 0; i--, next++)
+			rig_send(b, place(next % RIG_QUEUE_SIZE), 7,
 					unit_random(&rng, 0, 3) ? LONG : 100);
-		n = bench_dequeue_burst(b, pkts, 32);
+		n = rig_dequeue_burst(b, pkts, 32);
 		for (i = 0; i < n; i++) {
-			bench_mbuf_check(pkts[i], 7, pkts[i]->pkt_len);
+			rig_mbuf_check(pkts[i], 7, pkts[i]->pkt_len);
 			while (rte_ring_enqueue(freer.ring, pkts[i]) < 0)
 				rte_pause();
 		}
 		if (round % 50 == 49)
 			assert_int_equal(fk_update_iotlb(b->dev, 0, UINT64_MAX), 0);
-		used_count(bench_tx(b));
+		used_count(rig_tx(b));
 	}
 	__atomic_store_n(&freer.stop, true, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
-	while ((n = bench_dequeue_burst(b, pkts, 32)) > 0)
+	while ((n = rig_dequeue_burst(b, pkts, 32)) > 0)
 		rte_pktmbuf_free_bulk(pkts, n);
 	poll_once(b);
-	used_count(bench_tx(b));
-	assert_int_equal(bench_tx(b)->nb_free, BENCH_QUEUE_SIZE);
-	assert_true(bench_stats(b, true).zero_copy > 0);
+	used_count(rig_tx(b));
+	assert_int_equal(rig_tx(b)->nb_free, RIG_QUEUE_SIZE);
+	assert_true(rig_stats(b, true).zero_copy > 0);
 	rte_ring_free(freer.ring);
 }
 ZC_TEST(freed_elsewhere)

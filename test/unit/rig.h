@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef BENCH_H
-#define BENCH_H
+#ifndef RIG_H
+#define RIG_H
 
 #include <pthread.h>
 
@@ -11,24 +11,24 @@
 
 /* A network device on the fake kernel with a mock driver at its queues. */
 
-#define BENCH_QUEUE_SIZE 256
-#define BENCH_VQS_MAX    9
+#define RIG_QUEUE_SIZE 256
+#define RIG_VQS_MAX    9
 
 /* Of the bounce region, with umem. */
-#define BENCH_BOUNCE_SIZE (1u << 20)
+#define RIG_BOUNCE_SIZE (1u << 20)
 
-#define BENCH_HDR_LEN 12 /* virtio_net_hdr with num_buffers */
+#define RIG_HDR_LEN 12 /* virtio_net_hdr with num_buffers */
 
 /* Buffers of the tests, one behind the other from here; the rings are before. */
-#define BENCH_BUFFERS (GUEST_MAIN + (8ull << 20))
+#define RIG_BUFFERS (GUEST_MAIN + (8ull << 20))
 
-#define BENCH_ACK         1 /* ACKNOWLEDGE | DRIVER make 3 */
-#define BENCH_DRIVER      3
-#define BENCH_FEATURES_OK 11
-#define BENCH_DRIVER_OK   15
+#define RIG_ACK         1 /* ACKNOWLEDGE | DRIVER make 3 */
+#define RIG_DRIVER      3
+#define RIG_FEATURES_OK 11
+#define RIG_DRIVER_OK   15
 
 /* Ring formats and features that a case runs with. */
-struct bench_variant {
+struct rig_variant {
 	const char *name;
 	bool packed;
 	bool event_idx;
@@ -37,14 +37,14 @@ struct bench_variant {
 };
 
 /* All sixteen. */
-#define BENCH_VARIANTS 16
-extern const struct bench_variant bench_variants[BENCH_VARIANTS];
+#define RIG_VARIANTS 16
+extern const struct rig_variant rig_variants[RIG_VARIANTS];
 
-struct bench_conf {
-	struct bench_variant variant;
+struct rig_conf {
+	struct rig_variant variant;
 	const char *name;
 	uint16_t pairs;      /* 0: 1 */
-	uint16_t queue_size; /* the device's; 0: BENCH_QUEUE_SIZE */
+	uint16_t queue_size; /* the device's; 0: RIG_QUEUE_SIZE */
 	uint16_t ring_size;  /* the driver's; 0: as the device's */
 	uint16_t start;      /* position of the rings, as mock_vq_conf */
 	bool start_wrap;
@@ -58,14 +58,14 @@ struct bench_conf {
 	uint64_t max_memory;
 };
 
-struct bench {
-	struct bench_conf conf;
+struct rig {
+	struct rig_conf conf;
 	struct guest guest;
 	struct fk_dev *dev;
 	struct rte_vduse_net *net;
-	struct mock_vq vq[BENCH_VQS_MAX]; /* 2n: the driver receives, 2n + 1: it transmits */
+	struct mock_vq vq[RIG_VQS_MAX]; /* 2n: the driver receives, 2n + 1: it transmits */
 	uint16_t nb_vqs;
-	uint64_t settled_misses; /* bench_settle_misses() has waited for */
+	uint64_t settled_misses; /* rig_settle_misses() has waited for */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* an event came */
@@ -76,90 +76,89 @@ struct bench {
 };
 
 /* Create the device, with memory mapped; nothing is negotiated. */
-void bench_create(struct bench *b, const struct bench_conf *conf);
+void rig_create(struct rig *b, const struct rig_conf *conf);
 
-/* The same around a device that somebody else created and destroys (bench_give_back()). */
-void bench_take(struct bench *b, const struct bench_conf *conf, struct rte_vduse_net *net);
-void bench_give_back(struct bench *b);
+/* The same around a device that somebody else created and destroys (rig_give_back()). */
+void rig_take(struct rig *b, const struct rig_conf *conf, struct rte_vduse_net *net);
+void rig_give_back(struct rig *b);
 
 /* The device was recreated under its name: meet it there. */
-void bench_find(struct bench *b);
+void rig_find(struct rig *b);
 
 /* Features of the variant, as the driver negotiates them. */
-uint64_t bench_features(const struct bench_conf *conf);
+uint64_t rig_features(const struct rig_conf *conf);
 
 /* ACKNOWLEDGE to FEATURES_OK. */
-void bench_negotiate(struct bench *b);
+void rig_negotiate(struct rig *b);
 
 /* Lay out the rings; ready: tell the kernel that they are. */
-void bench_rings(struct bench *b, bool ready);
+void rig_rings(struct rig *b, bool ready);
 
 /* A driver comes: it negotiates, sets up its rings, and is ready. */
-void bench_drive(struct bench *b);
+void rig_drive(struct rig *b);
 
 /* All of the above and DRIVER_OK. */
-void bench_up(struct bench *b, const struct bench_conf *conf);
+void rig_up(struct rig *b, const struct rig_conf *conf);
 
 /* Reset and destroy. The kernel must be clean then, but for other devices. */
-void bench_down(struct bench *b);
+void rig_down(struct rig *b);
 
 /* Destroy, in whatever state it is. */
-void bench_destroy(struct bench *b);
+void rig_destroy(struct rig *b);
 
 /* Wait for the condition, looked at after every event; fails the test after UNIT_LIMIT_S. */
-void bench_wait(struct bench *b, bool (*reached)(struct bench *b, unsigned int arg),
-		unsigned int arg);
-bool bench_is_link_down(struct bench *b, unsigned int unused);
-bool bench_is_served(struct bench *b, unsigned int index);
+void rig_wait(struct rig *b, bool (*reached)(struct rig *b, unsigned int arg), unsigned int arg);
+bool rig_is_link_down(struct rig *b, unsigned int unused);
+bool rig_is_served(struct rig *b, unsigned int index);
 
 /* The library's virtqueue; peeked at only. */
-const struct vduse_vq *bench_lib_vq(const struct bench *b, uint16_t index);
+const struct vduse_vq *rig_lib_vq(const struct rig *b, uint16_t index);
 
 /*
  * Wait until no call of the virtqueue is the thread's (ring/notify.h) any more: what it had taken
  * is made or given up. For queues whose calls are held back, or the thread's anyway.
  */
-void bench_settle_calls(struct bench *b, uint16_t index);
+void rig_settle_calls(struct rig *b, uint16_t index);
 
-struct mock_vq *bench_rx(struct bench *b);
-struct mock_vq *bench_tx(struct bench *b);
+struct mock_vq *rig_rx(struct rig *b);
+struct mock_vq *rig_tx(struct rig *b);
 
 /* Put a frame of the pattern behind an empty header at iova. */
-void bench_frame_write(struct bench *b, uint64_t iova, uint32_t seed, uint32_t len);
+void rig_frame_write(struct rig *b, uint64_t iova, uint32_t seed, uint32_t len);
 
 /* The driver sends a frame in one piece from iova. */
-void bench_send(struct bench *b, uint64_t iova, uint32_t seed, uint32_t len);
+void rig_send(struct rig *b, uint64_t iova, uint32_t seed, uint32_t len);
 
 /* The driver offers a buffer to receive into. */
-void bench_offer(struct bench *b, uint64_t iova, uint32_t len);
+void rig_offer(struct rig *b, uint64_t iova, uint32_t len);
 
 /* An mbuf chain of the pattern; each segment up to seg_len bytes. */
-struct rte_mbuf *bench_mbuf(uint32_t seed, uint32_t len, uint32_t seg_len);
+struct rte_mbuf *rig_mbuf(uint32_t seed, uint32_t len, uint32_t seg_len);
 
 /* Frame and pattern agree. */
-void bench_mbuf_check(const struct rte_mbuf *m, uint32_t seed, uint32_t len);
+void rig_mbuf_check(const struct rte_mbuf *m, uint32_t seed, uint32_t len);
 
 /*
  * All that the control thread was woken for is done: it takes descriptors in
  * the order in which they became readable. A message of the kernel would not
  * do, for those that come while one is answered are answered at once.
  */
-void bench_settle(void);
+void rig_settle(void);
 
 /* The control thread has resolved what bursts have missed, and those queues run again. */
-void bench_settle_misses(struct bench *b);
+void rig_settle_misses(struct rig *b);
 
 /* Dequeue once. */
-uint16_t bench_dequeue_burst(struct bench *b, struct rte_mbuf **pkts, uint16_t n);
+uint16_t rig_dequeue_burst(struct rig *b, struct rte_mbuf **pkts, uint16_t n);
 
 /* The same and enqueue once, one frame; the enqueued mbuf is freed. */
-struct rte_mbuf *bench_dequeue(struct bench *b);
-uint16_t bench_enqueue(struct bench *b, struct rte_mbuf *m);
+struct rte_mbuf *rig_dequeue(struct rig *b);
+uint16_t rig_enqueue(struct rig *b, struct rte_mbuf *m);
 
-struct rte_vduse_net_queue_stats bench_stats(const struct bench *b, bool dequeue);
-struct rte_vduse_net_info bench_info(const struct bench *b);
+struct rte_vduse_net_queue_stats rig_stats(const struct rig *b, bool dequeue);
+struct rte_vduse_net_info rig_info(const struct rig *b);
 
 /* One frame each way works. */
-void bench_assert_traffic(struct bench *b);
+void rig_assert_traffic(struct rig *b);
 
-#endif /* BENCH_H */
+#endif /* RIG_H */

@@ -9,8 +9,8 @@
 
 #include <linux/virtio_config.h>
 
-#include "bench.h"
 #include "os/ctl.h"
+#include "rig.h"
 #include "ring/notify.h"
 
 #define BIT(name) (1ULL << (name))
@@ -24,7 +24,7 @@
 		.mergeable = m                                                                \
 	}
 
-const struct bench_variant bench_variants[BENCH_VARIANTS] = {
+const struct rig_variant rig_variants[RIG_VARIANTS] = {
 	V(0, 0, 0, 0),
 	V(0, 0, 0, 1),
 	V(0, 0, 1, 0),
@@ -44,9 +44,9 @@ const struct bench_variant bench_variants[BENCH_VARIANTS] = {
 };
 
 uint64_t
-bench_features(const struct bench_conf *conf)
+rig_features(const struct rig_conf *conf)
 {
-	const struct bench_variant *v = &conf->variant;
+	const struct rig_variant *v = &conf->variant;
 
 	return BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) |
 	       (v->packed ? BIT(VIRTIO_F_RING_PACKED) : 0) |
@@ -57,10 +57,10 @@ bench_features(const struct bench_conf *conf)
 
 /* On the control thread. */
 static void
-bench_event(void *arg, enum rte_vduse_net_event event, uint16_t pair)
+rig_event(void *arg, enum rte_vduse_net_event event, uint16_t pair)
 {
 	struct rte_vduse_net_info info;
-	struct bench *b = arg;
+	struct rig *b = arg;
 
 	(void)pair;
 	rte_vduse_net_info(b->net, &info);
@@ -78,13 +78,13 @@ bench_event(void *arg, enum rte_vduse_net_event event, uint16_t pair)
 }
 
 static const char *
-bench_name(const struct bench_conf *conf)
+rig_name(const struct rig_conf *conf)
 {
 	return conf->name != NULL ? conf->name : "unit";
 }
 
 static void
-bench_init(struct bench *b, const struct bench_conf *conf)
+rig_init(struct rig *b, const struct rig_conf *conf)
 {
 	memset(b, 0, sizeof(*b));
 	b->conf = *conf;
@@ -94,24 +94,24 @@ bench_init(struct bench *b, const struct bench_conf *conf)
 }
 
 void
-bench_find(struct bench *b)
+rig_find(struct rig *b)
 {
-	b->dev = fk_find(bench_name(&b->conf));
+	b->dev = fk_find(rig_name(&b->conf));
 	assert_non_null(b->dev);
 	guest_map(&b->guest, b->dev);
 	b->nb_vqs = fk_nb_vqs(b->dev);
-	assert_true(b->nb_vqs <= BENCH_VQS_MAX);
+	assert_true(b->nb_vqs <= RIG_VQS_MAX);
 }
 
 void
-bench_create(struct bench *b, const struct bench_conf *conf)
+rig_create(struct rig *b, const struct rig_conf *conf)
 {
 	struct rte_vduse_net_conf net_conf = {
 		.dev.adopt_fd = -1,
 		.dev.tuning.msg_timeout = -1,
-		.dev.name = bench_name(conf),
+		.dev.name = rig_name(conf),
 		.queue_pairs = conf->pairs != 0 ? conf->pairs : 1,
-		.dev.queue_size = conf->queue_size != 0 ? conf->queue_size : BENCH_QUEUE_SIZE,
+		.dev.queue_size = conf->queue_size != 0 ? conf->queue_size : RIG_QUEUE_SIZE,
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500,
 		.zero_copy_min = conf->zero_copy_min,
@@ -119,29 +119,29 @@ bench_create(struct bench *b, const struct bench_conf *conf)
 		.dev.umem = conf->umem,
 		.dev.max_regions = conf->max_regions,
 		.dev.max_memory = conf->max_memory,
-		.dev.tuning.bounce_size = conf->umem ? BENCH_BOUNCE_SIZE : 0,
-		.event = bench_event,
+		.dev.tuning.bounce_size = conf->umem ? RIG_BOUNCE_SIZE : 0,
+		.event = rig_event,
 		.event_arg = b,
 		.dev.state_dir = conf->state_dir,
 		.dev.keep = conf->keep,
 	};
 
-	bench_init(b, conf);
+	rig_init(b, conf);
 	assert_int_equal(rte_vduse_net_create(&net_conf, &b->net), 0);
 	assert_int_equal(rte_vduse_net_set_link(b->net, true), 0);
-	bench_find(b);
+	rig_find(b);
 }
 
 void
-bench_take(struct bench *b, const struct bench_conf *conf, struct rte_vduse_net *net)
+rig_take(struct rig *b, const struct rig_conf *conf, struct rte_vduse_net *net)
 {
-	bench_init(b, conf);
+	rig_init(b, conf);
 	b->net = net;
-	bench_find(b);
+	rig_find(b);
 }
 
 void
-bench_give_back(struct bench *b)
+rig_give_back(struct rig *b)
 {
 	uint16_t i;
 
@@ -153,16 +153,16 @@ bench_give_back(struct bench *b)
 }
 
 void
-bench_negotiate(struct bench *b)
+rig_negotiate(struct rig *b)
 {
-	assert_int_equal(fk_set_status(b->dev, BENCH_ACK), 0);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER), 0);
-	fk_set_features(b->dev, bench_features(&b->conf));
-	assert_int_equal(fk_set_status(b->dev, BENCH_FEATURES_OK), 0);
+	assert_int_equal(fk_set_status(b->dev, RIG_ACK), 0);
+	assert_int_equal(fk_set_status(b->dev, RIG_DRIVER), 0);
+	fk_set_features(b->dev, rig_features(&b->conf));
+	assert_int_equal(fk_set_status(b->dev, RIG_FEATURES_OK), 0);
 }
 
 static void
-bench_ring(struct bench *b, uint16_t index, bool ready)
+rig_ring(struct rig *b, uint16_t index, bool ready)
 {
 	const uint16_t device_size = fk_vq_max(b->dev, index);
 	const struct mock_vq_conf conf = {
@@ -193,7 +193,7 @@ bench_ring(struct bench *b, uint16_t index, bool ready)
 }
 
 void
-bench_rings(struct bench *b, bool ready)
+rig_rings(struct rig *b, bool ready)
 {
 	uint16_t i;
 
@@ -201,40 +201,40 @@ bench_rings(struct bench *b, bool ready)
 	if (b->conf.start == 0)
 		b->conf.start_wrap = true;
 	for (i = 0; i < b->nb_vqs; i++)
-		bench_ring(b, i, ready);
+		rig_ring(b, i, ready);
 }
 
 void
-bench_drive(struct bench *b)
+rig_drive(struct rig *b)
 {
-	bench_negotiate(b);
-	bench_rings(b, true);
-	assert_int_equal(fk_set_status(b->dev, BENCH_DRIVER_OK), 0);
+	rig_negotiate(b);
+	rig_rings(b, true);
+	assert_int_equal(fk_set_status(b->dev, RIG_DRIVER_OK), 0);
 }
 
 void
-bench_up(struct bench *b, const struct bench_conf *conf)
+rig_up(struct rig *b, const struct rig_conf *conf)
 {
-	bench_create(b, conf);
-	bench_drive(b);
+	rig_create(b, conf);
+	rig_drive(b);
 }
 
 void
-bench_destroy(struct bench *b)
+rig_destroy(struct rig *b)
 {
 	assert_int_equal(rte_vduse_net_destroy(b->net), 0);
-	bench_give_back(b);
+	rig_give_back(b);
 }
 
 void
-bench_down(struct bench *b)
+rig_down(struct rig *b)
 {
 	assert_int_equal(fk_reset(b->dev), 0);
-	bench_destroy(b);
+	rig_destroy(b);
 }
 
 void
-bench_wait(struct bench *b, bool (*reached)(struct bench *b, unsigned int arg), unsigned int arg)
+rig_wait(struct rig *b, bool (*reached)(struct rig *b, unsigned int arg), unsigned int arg)
 {
 	struct timespec until;
 	int ret = 0;
@@ -249,20 +249,20 @@ bench_wait(struct bench *b, bool (*reached)(struct bench *b, unsigned int arg), 
 }
 
 bool
-bench_is_link_down(struct bench *b, unsigned int unused)
+rig_is_link_down(struct rig *b, unsigned int unused)
 {
 	(void)unused;
 	return b->link_events > 0 && !b->link_up;
 }
 
 bool
-bench_is_served(struct bench *b, unsigned int index)
+rig_is_served(struct rig *b, unsigned int index)
 {
-	return __atomic_load_n(&bench_lib_vq(b, index)->poll.running, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&rig_lib_vq(b, index)->poll.running, __ATOMIC_ACQUIRE);
 }
 
 const struct vduse_vq *
-bench_lib_vq(const struct bench *b, uint16_t index)
+rig_lib_vq(const struct rig *b, uint16_t index)
 {
 	return vduse_dev_vq(b->net->dev, index);
 }
@@ -285,7 +285,7 @@ call_round_ends(struct vduse_vq *vq)
 }
 
 void
-bench_settle_calls(struct bench *b, uint16_t index)
+rig_settle_calls(struct rig *b, uint16_t index)
 {
 	struct vduse_vq *vq = vduse_dev_vq(b->net->dev, index);
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
@@ -300,21 +300,21 @@ bench_settle_calls(struct bench *b, uint16_t index)
 }
 
 struct mock_vq *
-bench_rx(struct bench *b)
+rig_rx(struct rig *b)
 {
 	return &b->vq[0];
 }
 
 struct mock_vq *
-bench_tx(struct bench *b)
+rig_tx(struct rig *b)
 {
 	return &b->vq[1];
 }
 
 void
-bench_frame_write(struct bench *b, uint64_t iova, uint32_t seed, uint32_t len)
+rig_frame_write(struct rig *b, uint64_t iova, uint32_t seed, uint32_t len)
 {
-	const uint8_t hdr[BENCH_HDR_LEN] = { 0 };
+	const uint8_t hdr[RIG_HDR_LEN] = { 0 };
 	uint8_t byte;
 	uint32_t i;
 
@@ -326,24 +326,24 @@ bench_frame_write(struct bench *b, uint64_t iova, uint32_t seed, uint32_t len)
 }
 
 void
-bench_send(struct bench *b, uint64_t iova, uint32_t seed, uint32_t len)
+rig_send(struct rig *b, uint64_t iova, uint32_t seed, uint32_t len)
 {
-	const struct mock_desc desc = { .iova = iova, .len = BENCH_HDR_LEN + len };
+	const struct mock_desc desc = { .iova = iova, .len = RIG_HDR_LEN + len };
 
-	bench_frame_write(b, iova, seed, len);
-	assert_int_equal(mock_vq_add(bench_tx(b), &desc, 1, NULL), 0);
+	rig_frame_write(b, iova, seed, len);
+	assert_int_equal(mock_vq_add(rig_tx(b), &desc, 1, NULL), 0);
 }
 
 void
-bench_offer(struct bench *b, uint64_t iova, uint32_t len)
+rig_offer(struct rig *b, uint64_t iova, uint32_t len)
 {
 	const struct mock_desc desc = { .iova = iova, .len = len, .write = true };
 
-	assert_int_equal(mock_vq_add(bench_rx(b), &desc, 1, NULL), 0);
+	assert_int_equal(mock_vq_add(rig_rx(b), &desc, 1, NULL), 0);
 }
 
 struct rte_mbuf *
-bench_mbuf(uint32_t seed, uint32_t len, uint32_t seg_len)
+rig_mbuf(uint32_t seed, uint32_t len, uint32_t seg_len)
 {
 	struct rte_mbuf *head = rte_pktmbuf_alloc(unit_pool), *tail = head;
 	uint32_t done, n, i;
@@ -366,7 +366,7 @@ bench_mbuf(uint32_t seed, uint32_t len, uint32_t seg_len)
 }
 
 void
-bench_mbuf_check(const struct rte_mbuf *m, uint32_t seed, uint32_t len)
+rig_mbuf_check(const struct rte_mbuf *m, uint32_t seed, uint32_t len)
 {
 	uint32_t at = 0, i;
 
@@ -380,7 +380,7 @@ bench_mbuf_check(const struct rte_mbuf *m, uint32_t seed, uint32_t len)
 }
 
 static void
-bench_on_settle(void *arg, uint32_t events)
+rig_on_settle(void *arg, uint32_t events)
 {
 	eventfd_t value;
 
@@ -390,7 +390,7 @@ bench_on_settle(void *arg, uint32_t events)
 }
 
 void
-bench_settle(void)
+rig_settle(void)
 {
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 	const int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -398,7 +398,7 @@ bench_settle(void)
 	int seen = fd;
 
 	assert_true(fd >= 0);
-	assert_int_equal(vduse_ctl_add(fd, EPOLLIN, bench_on_settle, &seen, &id), 0);
+	assert_int_equal(vduse_ctl_add(fd, EPOLLIN, rig_on_settle, &seen, &id), 0);
 	while (__atomic_load_n(&seen, __ATOMIC_ACQUIRE) >= 0) {
 		assert_true(time(NULL) < until);
 		sched_yield();
@@ -408,14 +408,14 @@ bench_settle(void)
 }
 
 void
-bench_settle_misses(struct bench *b)
+rig_settle_misses(struct rig *b)
 {
 	const time_t until = time(NULL) + UNIT_LIMIT_S;
 	uint64_t misses = 0;
 	uint16_t i;
 
 	for (i = 0; i < b->nb_vqs; i++) {
-		const struct vduse_vq *vq = bench_lib_vq(b, i);
+		const struct vduse_vq *vq = rig_lib_vq(b, i);
 
 		while (__atomic_load_n(&vq->map.missed, __ATOMIC_ACQUIRE)) {
 			assert_true(time(NULL) < until);
@@ -425,39 +425,39 @@ bench_settle_misses(struct bench *b)
 	}
 	/* the answer is there, the queue goes on behind it */
 	if (misses != b->settled_misses)
-		bench_settle();
+		rig_settle();
 	b->settled_misses = misses;
 }
 
 uint16_t
-bench_dequeue_burst(struct bench *b, struct rte_mbuf **pkts, uint16_t n)
+rig_dequeue_burst(struct rig *b, struct rte_mbuf **pkts, uint16_t n)
 {
 	const uint16_t taken = rte_vduse_net_dequeue(b->net, 0, unit_pool, pkts, n);
 
-	bench_settle_misses(b);
+	rig_settle_misses(b);
 	return taken;
 }
 
 struct rte_mbuf *
-bench_dequeue(struct bench *b)
+rig_dequeue(struct rig *b)
 {
 	struct rte_mbuf *m = NULL;
 
-	return bench_dequeue_burst(b, &m, 1) == 1 ? m : NULL;
+	return rig_dequeue_burst(b, &m, 1) == 1 ? m : NULL;
 }
 
 uint16_t
-bench_enqueue(struct bench *b, struct rte_mbuf *m)
+rig_enqueue(struct rig *b, struct rte_mbuf *m)
 {
 	const uint16_t n = rte_vduse_net_enqueue(b->net, 0, &m, 1);
 
-	bench_settle_misses(b);
+	rig_settle_misses(b);
 	rte_pktmbuf_free(m);
 	return n;
 }
 
 struct rte_vduse_net_queue_stats
-bench_stats(const struct bench *b, bool dequeue)
+rig_stats(const struct rig *b, bool dequeue)
 {
 	struct rte_vduse_net_queue_stats stats;
 
@@ -466,7 +466,7 @@ bench_stats(const struct bench *b, bool dequeue)
 }
 
 struct rte_vduse_net_info
-bench_info(const struct bench *b)
+rig_info(const struct rig *b)
 {
 	struct rte_vduse_net_info info;
 
@@ -475,28 +475,28 @@ bench_info(const struct bench *b)
 }
 
 void
-bench_assert_traffic(struct bench *b)
+rig_assert_traffic(struct rig *b)
 {
-	const uint64_t at = BENCH_BUFFERS + (4ull << 20);
-	uint8_t frame[BENCH_HDR_LEN + 100];
+	const uint64_t at = RIG_BUFFERS + (4ull << 20);
+	uint8_t frame[RIG_HDR_LEN + 100];
 	struct mock_used used;
 	struct rte_mbuf *m;
 	uint32_t i;
 
-	bench_send(b, at, 77, 100);
-	m = bench_dequeue(b);
+	rig_send(b, at, 77, 100);
+	m = rig_dequeue(b);
 	assert_non_null(m);
-	bench_mbuf_check(m, 77, 100);
+	rig_mbuf_check(m, 77, 100);
 	rte_pktmbuf_free(m);
-	assert_true(mock_vq_get(bench_tx(b), &used));
+	assert_true(mock_vq_get(rig_tx(b), &used));
 	assert_int_equal(used.len, 0);
 
-	bench_offer(b, at, sizeof(frame));
-	assert_int_equal(bench_enqueue(b, bench_mbuf(78, 100, 60)), 1);
-	assert_true(mock_vq_get(bench_rx(b), &used));
+	rig_offer(b, at, sizeof(frame));
+	assert_int_equal(rig_enqueue(b, rig_mbuf(78, 100, 60)), 1);
+	assert_true(mock_vq_get(rig_rx(b), &used));
 	assert_int_equal(used.len, sizeof(frame));
 	guest_read(&b->guest, at, frame, sizeof(frame));
 	assert_int_equal(frame[10], 1); /* num_buffers */
 	for (i = 0; i < 100; i++)
-		assert_int_equal(frame[BENCH_HDR_LEN + i], unit_byte(78, i));
+		assert_int_equal(frame[RIG_HDR_LEN + i], unit_byte(78, i));
 }

@@ -15,17 +15,17 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
-#include "offload_bench.h"
+#include "offload_rig.h"
 
 /* A port that no driver has. */
 #define EGRESS_PORT (RTE_MAX_ETHPORTS - 1)
 
-struct bench bench;
+struct rig rig;
 
 static uint16_t
 prepare(void *queue, struct rte_mbuf **pkts, uint16_t n)
 {
-	struct bench_egress *e = queue;
+	struct rig_egress *e = queue;
 
 	(void)pkts;
 	assert_int_equal(n, 1);
@@ -38,40 +38,40 @@ prepare(void *queue, struct rte_mbuf **pkts, uint16_t n)
 }
 
 int
-bench_open(char *program)
+rig_open(char *program)
 {
 	char *eal[] = { program, (char[]){ "-l0" }, (char[]){ "--no-huge" },
 		(char[]){ "--no-shconf" }, (char[]){ "--no-pci" }, (char[]){ "--no-telemetry" },
 		(char[]){ "-m" }, (char[]){ "128" }, NULL };
-	static void *queues[] = { &bench.egress };
+	static void *queues[] = { &rig.egress };
 
 	if (rte_eal_init(RTE_DIM(eal) - 1, eal) < 0)
 		return -1;
-	bench.pool = rte_pktmbuf_pool_create("pool", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
-	bench.small = rte_pktmbuf_pool_create("small", 4095, 0, 0, 256 + RTE_PKTMBUF_HEADROOM, 0);
-	bench.indirect = rte_pktmbuf_pool_create("indirect", 4095, 0, 0, 0, 0);
+	rig.pool = rte_pktmbuf_pool_create("pool", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+	rig.small = rte_pktmbuf_pool_create("small", 4095, 0, 0, 256 + RTE_PKTMBUF_HEADROOM, 0);
+	rig.indirect = rte_pktmbuf_pool_create("indirect", 4095, 0, 0, 0, 0);
 	rte_eth_fp_ops[EGRESS_PORT].tx_pkt_prepare = prepare;
 	rte_eth_fp_ops[EGRESS_PORT].txq.data = queues;
-	return bench.pool == NULL || bench.small == NULL || bench.indirect == NULL;
+	return rig.pool == NULL || rig.small == NULL || rig.indirect == NULL;
 }
 
 void
-bench_egress(uint64_t tx)
+rig_egress(uint64_t tx)
 {
-	offload_init(&bench.offload, tx, bench.pool, bench.indirect);
-	bench.offload.port = EGRESS_PORT;
-	bench.offload.queue = 0;
-	memset(&bench.egress, 0, sizeof(bench.egress));
+	offload_init(&rig.offload, tx, rig.pool, rig.indirect);
+	rig.offload.port = EGRESS_PORT;
+	rig.offload.queue = 0;
+	memset(&rig.egress, 0, sizeof(rig.egress));
 }
 
 struct rte_mbuf *
-bench_mbuf(const uint8_t *bytes, uint32_t len, const uint16_t *cuts)
+rig_mbuf(const uint8_t *bytes, uint32_t len, const uint16_t *cuts)
 {
 	struct rte_mbuf *head = NULL, *m;
 	uint32_t n;
 
 	while (head == NULL || len != 0) {
-		m = rte_pktmbuf_alloc(bench.pool);
+		m = rte_pktmbuf_alloc(rig.pool);
 		assert_non_null(m);
 		n = cuts != NULL && *cuts != 0 ? *cuts++ : rte_pktmbuf_tailroom(m);
 		n = RTE_MIN(n, len);
@@ -87,13 +87,13 @@ bench_mbuf(const uint8_t *bytes, uint32_t len, const uint16_t *cuts)
 }
 
 struct rte_mbuf *
-bench_receive(const struct ref *r, const uint16_t *cuts)
+rig_receive(const struct ref *r, const uint16_t *cuts)
 {
 	static const uint32_t types[REF_TUNNELS] = { 0, RTE_PTYPE_TUNNEL_VXLAN,
 		RTE_PTYPE_TUNNEL_GENEVE, RTE_PTYPE_TUNNEL_GRE, RTE_PTYPE_TUNNEL_NVGRE,
 		RTE_PTYPE_TUNNEL_IP };
 	static uint8_t bytes[REF_MAX];
-	struct rte_mbuf *m = bench_mbuf(bytes, ref_whole(r, 0x1bad, bytes), cuts);
+	struct rte_mbuf *m = rig_mbuf(bytes, ref_whole(r, 0x1bad, bytes), cuts);
 
 	struct ref_offsets at;
 
@@ -112,18 +112,18 @@ static void
 collect(struct offload_out *out)
 {
 	assert_true(out->n > 0 && out->n <= OFFLOAD_OUT);
-	assert_true(bench.n + out->n <= BENCH_FRAMES);
-	memcpy(&bench.frames[bench.n], out->pkts, out->n * sizeof(out->pkts[0]));
-	bench.n += out->n;
-	bench.flushes++;
+	assert_true(rig.n + out->n <= RIG_FRAMES);
+	memcpy(&rig.frames[rig.n], out->pkts, out->n * sizeof(out->pkts[0]));
+	rig.n += out->n;
+	rig.flushes++;
 	out->n = 0;
 }
 
 int
-bench_run(struct rte_mbuf *m)
+rig_run(struct rte_mbuf *m)
 {
 	struct offload_out out = { .flush = collect };
-	int ret = offload_frame(&bench.offload, m, &out);
+	int ret = offload_frame(&rig.offload, m, &out);
 
 	if (out.n != 0)
 		collect(&out);
@@ -131,40 +131,40 @@ bench_run(struct rte_mbuf *m)
 }
 
 void
-bench_expect(const char *what, unsigned int i, const uint8_t *bytes, uint32_t len)
+rig_expect(const char *what, unsigned int i, const uint8_t *bytes, uint32_t len)
 {
 	static uint8_t copy[REF_MAX];
 	const uint8_t *got;
 	uint32_t at;
 
-	assert_true(i < bench.n);
-	rte_mbuf_sanity_check(bench.frames[i], 1);
-	got = rte_pktmbuf_read(bench.frames[i], 0, bench.frames[i]->pkt_len, copy);
-	for (at = 0; at < len && at < bench.frames[i]->pkt_len; at++)
+	assert_true(i < rig.n);
+	rte_mbuf_sanity_check(rig.frames[i], 1);
+	got = rte_pktmbuf_read(rig.frames[i], 0, rig.frames[i]->pkt_len, copy);
+	for (at = 0; at < len && at < rig.frames[i]->pkt_len; at++)
 		if (got[at] != bytes[at])
 			fail_msg("%s, frame %u: byte %u is %02x, not %02x", what, i, at, got[at],
 					bytes[at]);
-	if (bench.frames[i]->pkt_len != len)
-		fail_msg("%s, frame %u: %u bytes, not %u", what, i, bench.frames[i]->pkt_len, len);
+	if (rig.frames[i]->pkt_len != len)
+		fail_msg("%s, frame %u: %u bytes, not %u", what, i, rig.frames[i]->pkt_len, len);
 }
 
 void
-bench_clear(void)
+rig_clear(void)
 {
-	rte_pktmbuf_free_bulk(bench.frames, bench.n);
-	bench.n = 0;
-	bench.flushes = 0;
-	assert_int_equal(rte_mempool_in_use_count(bench.pool), 0);
-	assert_int_equal(rte_mempool_in_use_count(bench.small), 0);
-	assert_int_equal(rte_mempool_in_use_count(bench.indirect), 0);
+	rte_pktmbuf_free_bulk(rig.frames, rig.n);
+	rig.n = 0;
+	rig.flushes = 0;
+	assert_int_equal(rte_mempool_in_use_count(rig.pool), 0);
+	assert_int_equal(rte_mempool_in_use_count(rig.small), 0);
+	assert_int_equal(rte_mempool_in_use_count(rig.indirect), 0);
 }
 
 int
-bench_fresh(void **state)
+rig_fresh(void **state)
 {
 	(void)state;
-	rte_pktmbuf_free_bulk(bench.frames, bench.n);
-	bench.n = 0;
-	bench.flushes = 0;
+	rte_pktmbuf_free_bulk(rig.frames, rig.n);
+	rig.n = 0;
+	rig.flushes = 0;
 	return 0;
 }
