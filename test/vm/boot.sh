@@ -16,7 +16,7 @@ boot_qemu() {
 	exec timeout -k 5 "$2" "${nic_qemu[@]}" -machine "$nic_machine" -accel "${VDUSE_VM_ACCEL:-tcg,thread=multi}" \
 		-cpu max -smp "$3" -m "$4" -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel_dir/vmlinuz" -initrd "$work/initrd" \
-		-append "console=ttyS0 panic=-1 oops=panic net.ifnames=0 vm_hugepages=$5${vm_manager:+ vm_manager=$vm_manager}$nic_append" \
+		-append "console=ttyS0 panic=-1 oops=panic net.ifnames=0 init_on_alloc=0 vm_hugepages=$5${vm_manager:+ vm_manager=$vm_manager}$nic_append" \
 		-serial "file:$logs/console" ${serial[@]+"${serial[@]}"} -device virtio-serial \
 		-chardev "file,id=output,path=$work/fifo" \
 		-device virtserialport,chardev=output,name=output \
