@@ -7,6 +7,11 @@
 
 frames=1000
 
+# DPDK's driver has a vector path for packed rings where the processor has AVX-512 only.
+can_vectorise() {
+	[ "$packed" = 0 ] || grep -qw avx512f /proc/cpuinfo || [ "$(uname -m)" != x86_64 ]
+}
+
 # matrix_case PAIRS RING MERGEABLE IN-ORDER VECTOR
 matrix_case() {
 	local pairs=$1 ring=$2 mrg=$3 order=$4 vector=$5 packed=0 options path
@@ -27,7 +32,8 @@ matrix_case() {
 	[ "$(bit 34)$(bit 15)$(bit 35)" = "$packed$mrg$order" ] || fail "other features: $(emu show)"
 	path=$(grep -oE 'using .* Rx path' "$work/front.log" | tail -n 1)
 	say "front end: $path"
-	[[ $vector$mrg != 10 || $packed$order = 10 || $path = *vectorized* ]] || fail "the front end is not vectorised"
+	[[ $vector$mrg != 10 || $packed$order = 10 ]] || ! can_vectorise || [[ $path = *vectorized* ]] ||
+		fail "the front end is not vectorised"
 	back_ok run 64 $frames
 	back_ok run 1518 $frames
 	back_ok run 9000 $frames
