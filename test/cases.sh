@@ -26,6 +26,15 @@ skip() {
 	exit 77
 }
 
+# fresh FILE...: empty, before a command in the background writes there. The shell that becomes the command
+# empties its file when it gets to it, and until then who looks finds what an earlier command has left.
+fresh() {
+	local file
+	for file; do
+		: >"$file"
+	done
+}
+
 # wait_for SECONDS COMMAND...: until the command succeeds.
 wait_for() {
 	local deadline=$((SECONDS + $1))

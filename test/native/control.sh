@@ -15,7 +15,7 @@ serve() {
 	mkdir -m 0700 -p "$run"
 	rm -f "$work/net.conf"
 	# not that of the case before
-	: >"$work/server.log"
+	fresh "$work/server.log"
 	"$subject/test/unit/app/control_server" "$run/control" "$work/net.conf" >"$work/server.log" 2>&1 &
 	server=$!
 	background+=("$server")
@@ -83,6 +83,7 @@ case_more() {
 	local monitor
 	need_varlinkctl
 	serve
+	fresh "$work/events.log"
 	varlinkctl --json=short --timeout=infinity call --more "unix:$run/control" "$interface.Monitor" '{}' \
 		>"$work/events.log" 2>&1 &
 	monitor=$!
@@ -147,6 +148,7 @@ node_listens() {
 node_start() {
 	mkdir -m 0700 -p "$run"
 	rm -f "$run/control"
+	fresh "$work/node.log"
 	RUNTIME_DIRECTORY=$run LD_PRELOAD=$preload "$app" -d "$pmd" -l 0,1 --no-pci --no-huge --no-shconf -m 256 \
 		--iova-mode=va --vdev net_null0 --vdev net_null1 -- --config "$work/node.conf" "$@" \
 		>"$work/node.log" 2>&1 &
@@ -249,6 +251,7 @@ case_events() {
 	END
 	node_start
 	has_all c1
+	fresh "$work/events.log"
 	node monitor >"$work/events.log" 2>&1 &
 	monitor=$!
 	background+=("$monitor")

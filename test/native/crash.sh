@@ -11,7 +11,7 @@ kills=${CRASH_KILLS:-15}
 app_start() {
 	local name=$1
 	shift
-	: >"$work/app.log"
+	fresh "$work/app.log"
 	# shellcheck disable=SC2086
 	LD_PRELOAD=$preload RUNTIME_DIRECTORY=$run "$app" -l 0 --no-pci --no-telemetry --no-huge \
 		--no-shconf -m 128 --vdev net_ring0 ${more:-} -- --port net_ring0 --name "$name" \
@@ -42,6 +42,7 @@ echo_start() {
 	rm -f "$work/echo.in" "$work/echo.out"
 	mkfifo "$work/echo.in" "$work/echo.out"
 	wait_for "$patience" emu_has_vhost || fail "no vhost-vdpa device: $(emu show)"
+	fresh "$work/echo.log"
 	LD_PRELOAD=$preload "$tools/echo" /dev/vhost-vdpa-0 "$1" \
 		<"$work/echo.in" >"$work/echo.out" 2>"$work/echo.log" &
 	echo_pid=$!
@@ -174,7 +175,7 @@ case_stale() {
 
 # A second process, which is to fail: $more is of EAL, $as what runs it. Its log is second.log.
 second() {
-	: >"$work/second.log"
+	fresh "$work/second.log"
 	# shellcheck disable=SC2086
 	LD_PRELOAD=$preload RUNTIME_DIRECTORY=$run ${as:-} "$app" -l 0 --no-pci --no-telemetry \
 		--no-huge --no-shconf -m 128 --vdev net_ring0 ${more:-} -- --port "${port:-net_ring0}" \

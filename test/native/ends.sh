@@ -14,7 +14,7 @@ own_start() {
 	done
 	shift
 	mkdir -m 0700 -p "$run"
-	: >"$work/app.log"
+	fresh "$work/app.log" "$work/app.err.log"
 	RUNTIME_DIRECTORY=$run LD_PRELOAD=$preload ${app_as[@]+"${app_as[@]}"} "$app" -d "$pmd" \
 		-l 0,1 --no-pci --iova-mode=va ${eal[@]+"${eal[@]}"} --vdev net_null0 -- \
 		--port net_null0 --name "$name" --attach vhost --keep 0 "$@" >"${app_out:-$work/app.log}" \
@@ -120,6 +120,7 @@ case_command() {
 	wait "$app_pid" 2>/dev/null || true
 	# it waits for a front end, until a signal says that it shall not
 	small_start 8
+	fresh "$work/destroy.log"
 	LD_PRELOAD=$preload "$app" --destroy c1 >"$work/destroy.log" 2>&1 &
 	app_pid=$!
 	background+=("$app_pid")

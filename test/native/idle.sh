@@ -7,7 +7,7 @@
 app_start() {
 	local cores=$1 vdev=$2 port=$3
 	shift 3
-	rm -f "$work/app.log"
+	fresh "$work/app.log"
 	LD_PRELOAD=$preload "$app" -l "$cores" --no-pci --no-telemetry --no-huge --no-shconf -m 128 \
 		--vdev "$vdev" -- --port "$port" --name i1 --attach vhost "$@" \
 		>"$work/app.log" 2>&1 </dev/null &

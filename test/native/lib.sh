@@ -124,6 +124,7 @@ back_start() {
 	back_name=$name
 	rm -f "$work/back.in" "$work/back.out"
 	mkfifo "$work/back.in" "$work/back.out"
+	fresh "$work/back.log"
 	# shellcheck disable=SC2086
 	LD_PRELOAD=$preload "$loopback" -d "$pmd" -l 0 "${eal[@]}" -m 128 \
 		--file-prefix "nb$$" ${TEST_EAL:-} "$@" \
@@ -186,7 +187,7 @@ front_start() {
 	rm -f "$work/front.in"
 	mkfifo "$work/front.in"
 	[ "${front_from:-here}" = here ] || testpmd=("$emu_dir/peer-testpmd")
-	: >"$work/front.log"
+	fresh "$work/front.log"
 	LD_PRELOAD=$preload "${testpmd[@]}" -l 0-1 "${eal[@]}" --no-telemetry -m 160 \
 		--single-file-segments --force-max-simd-bitwidth=512 "--log-level=pmd.net.virtio.*:info" \
 		--file-prefix "nf$$" \
@@ -235,6 +236,7 @@ front_end() {
 small_start() {
 	rm -f "$work/small.in" "$work/small.out"
 	mkfifo "$work/small.in" "$work/small.out"
+	fresh "$work/small.log"
 	LD_PRELOAD=$preload "$tools/front" /dev/vhost-vdpa-0 ${1:+"$1"} \
 		<"$work/small.in" >"$work/small.out" 2>"$work/small.log" &
 	small_pid=$!
@@ -270,7 +272,7 @@ app_start() {
 	local name=$1 port=${app_port:-net_null0}
 	shift
 	mkdir -m 0700 -p "$run"
-	: >"$work/app.log"
+	fresh "$work/app.log"
 	RUNTIME_DIRECTORY=$run LD_PRELOAD=$preload ${app_as[@]+"${app_as[@]}"} "$app" \
 		-d "$pmd" -l 0,1 --no-pci --no-huge --no-shconf -m 128 --iova-mode=va \
 		${app_eal[@]+"${app_eal[@]}"} --vdev "$port" -- --port "${port%%,*}" --name "$name" --keep 0 "$@" \
@@ -337,6 +339,7 @@ hold() {
 	[ -x "$tools/inject" ] || skip "no tool to hold a thread of another process here"
 	rm -f "$work/hold.in" "$work/hold.out"
 	mkfifo "$work/hold.in" "$work/hold.out"
+	fresh "$work/hold.log"
 	"$tools/inject" "$(app_thread "$1")" hold <"$work/hold.in" >"$work/hold.out" 2>"$work/hold.log" &
 	hold_pid=$!
 	background+=("$hold_pid")

@@ -6,7 +6,7 @@
 
 # manager_start: takes what services tell it, each line into manager.log.
 manager_start() {
-	: >"$work/manager.log"
+	fresh "$work/manager.log"
 	/usr/bin/python3 -u - "vduse-notify-$$" <<'PYTHON' >"$work/manager.log" 2>&1 &
 import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

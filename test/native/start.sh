@@ -14,7 +14,7 @@ serve() {
 	done
 	[ $# = 0 ] || eal=("${@:2}")
 	mkdir -m 0700 -p "$run" "$run/state"
-	: >"$work/$log.log"
+	fresh "$work/$log.log"
 	RUNTIME_DIRECTORY=$run LD_PRELOAD=$preload "$app" -d "$pmd" --no-pci -l 0,1 --no-huge -m 64 \
 		${eal[@]+"${eal[@]}"} --vdev net_null0 -- --port net_null0 --name "$name" \
 		--mac 02:00:00:00:00:01 --attach vhost --state-dir "$run/state" --keep 0 \

@@ -182,6 +182,7 @@ case_documented() {
 	mkdir -p /tmp/clone/build/examples/vduse-blk
 	ln -sf /vm/tools/vduse-blk /tmp/clone/build/examples/vduse-blk/vduse-blk
 	doc_command doc/device.md 'build/examples/vduse-blk/vduse-blk'
+	fresh "$VM_RESULT/blk-documented.log"
 	(cd /tmp/clone && exec bash -c "exec $documented") >"$VM_RESULT/blk-documented.log" 2>&1 </dev/null &
 	pid=$!
 	background+=("$pid")

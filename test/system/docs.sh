@@ -8,6 +8,7 @@
 
 # behind NAME: the command that doc_command found, in the background.
 behind() {
+	fresh "$VM_RESULT/$1.log"
 	bash -c "exec $documented" >"$VM_RESULT/$1.log" 2>&1 <"${2:-/dev/null}" &
 	pid=$!
 	background+=("$pid")
@@ -91,6 +92,7 @@ case_node() {
 		say "$line"
 		case $line in
 		*'&')
+			fresh "$VM_RESULT/node.log"
 			bash -c "exec ${line%&}" >"$VM_RESULT/node.log" 2>&1 </dev/null &
 			pid=$!
 			background+=("$pid")

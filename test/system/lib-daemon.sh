@@ -28,6 +28,7 @@ tcp() {
 		dd if=/dev/urandom of=/tmp/data bs=1000000 count=5 2>/dev/null
 		sha256sum </tmp/data >/tmp/sum
 	fi
+	fresh /tmp/received
 	at "$2" timeout "$patience" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
 	receiver=$!
 	wait_for "$patience" listening "$2" 5001
@@ -163,6 +164,7 @@ lying() {
 	: >/tmp/front.out
 	rm -f /tmp/front.in
 	mkfifo /tmp/front.in
+	fresh /tmp/front.out
 	"$tools/front" /dev/vhost-vdpa-0 </tmp/front.in >/tmp/front.out 2>&1 &
 	background+=($!)
 	exec 9>/tmp/front.in

@@ -55,6 +55,7 @@ run() {
 	shift
 	with_options "$@"
 	say "run ${command[*]}"
+	fresh "$VM_RESULT/$name.log"
 	"${command[@]}" >"$VM_RESULT/$name.log" 2>&1 </dev/null &
 	pid=$!
 	background+=("$pid")
@@ -158,6 +159,7 @@ in_ns() {
 ping_ok() {
 	local ns=$1 address=$2 count=$3 answered=true pinger
 	shift 3
+	fresh /tmp/ping-ok
 	ip netns exec "$ns" ping -n -i 0.05 "$@" "$address" >/tmp/ping-ok 2>&1 &
 	pinger=$!
 	wait_for "$patience" pinged "$count" || answered=false
@@ -179,6 +181,7 @@ ping_back() {
 
 # pings_start NAMESPACE ADDRESS: one process that pings until it is stopped; sets pings.
 pings_start() {
+	fresh /tmp/pings
 	in_ns "$1" ping -n -D -i 0.2 "$2" >/tmp/pings &
 	pings=$!
 	background+=("$pings")
@@ -202,12 +205,14 @@ pings_go_on() {
 stream_start() {
 	rm -f /tmp/stop /tmp/sent /tmp/received /tmp/fifo /tmp/endless
 	mkfifo /tmp/fifo /tmp/endless
+	fresh /tmp/received
 	# an input that never ends: with it, the receiver would end the connection
 	in_ns "$2" sh -c 'busybox nc -l -p 5001 <>/tmp/endless | sha256sum >/tmp/received' &
 	receiver=$!
 	background+=("$receiver")
 	wait_for "$patience" tcp_listens "$2" 5001
 	in_ns "$1" bash -c '
+		fresh /tmp/sent
 		sha256sum </tmp/fifo >/tmp/sent &
 		n=0
 		until [ -e /tmp/stop ]; do

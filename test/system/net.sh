@@ -66,6 +66,7 @@ case_jumbo() {
 # tcp FROM TO ADDRESS: send the file, compare its SHA-256 at the other end.
 tcp() {
 	local receiver sum
+	fresh /tmp/received
 	# An input that never ends: with it, the receiver would end the connection.
 	in_ns "$2" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
 	receiver=$!

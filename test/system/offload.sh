@@ -68,6 +68,7 @@ listening() {
 transfer() {
 	local receiver start=$EPOCHREALTIME
 	[ -p /tmp/silence ] || mkfifo /tmp/silence
+	fresh /tmp/received
 	# An input that never ends: with it, the receiver would end the connection.
 	$2 busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
 	receiver=$!

@@ -67,6 +67,7 @@ state_is() {
 # tcp FROM TO ADDRESS: send the file, compare its SHA-256 at the other end.
 tcp() {
 	local receiver
+	fresh /tmp/received
 	in_ns "$2" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
 	receiver=$!
 	wait_for "$patience" listening "$2" 5001
