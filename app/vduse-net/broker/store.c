@@ -325,21 +325,39 @@ to_json(const struct store *store)
 			"networks", networks, "containers", containers);
 }
 
+static int
+write_all(int fd, const char *text)
+{
+	size_t left = strlen(text);
+	ssize_t n;
+
+	for (; left > 0; text += n, left -= (size_t)n) {
+		n = write(fd, text, left);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		else if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+	}
+	return 0;
+}
+
 /* All of it is on the disk, or the error says why not. */
 static int
 write_file(const char *path, const json_t *root)
 {
-	int fd, ret = 0;
+	/* json_dumpfd() makes a system call for each word and comma */
+	char *text = json_dumps(root, JSON_INDENT(1));
+	int fd = -1, ret = text != NULL ? 0 : -ENOMEM;
 
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	if (json_dumpfd(root, fd, JSON_INDENT(1)) != 0)
-		ret = errno != 0 ? -errno : -EIO;
-	else if (fsync(fd) < 0)
+	if (ret == 0) {
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+		ret = fd < 0 ? -errno : write_all(fd, text);
+	}
+	if (ret == 0 && fsync(fd) < 0)
 		ret = -errno;
-	if (close(fd) < 0 && ret == 0)
+	if (fd >= 0 && close(fd) < 0 && ret == 0)
 		ret = -errno;
+	free(text);
 	return ret;
 }
 
