@@ -96,10 +96,19 @@ case_wanted() {
 
 # case_long NAME FUNCTION [ARGUMENT...]: as case_run, of "test/run all" and where it was named.
 case_long() {
-	if [ "${TEST_LEVEL:-all}" = all ] || [ -n "${TEST_CASES:-}" ]; then
+	if [ "$(often all once)" = all ]; then
 		case_run "$@"
 	else
 		say "$1: in test/run all"
+	fi
+}
+
+# often ALL ONCE: how many times, in "test/run all" or what was named, and else.
+often() {
+	if [ "${TEST_LEVEL:-all}" = all ] || [ -n "${TEST_CASES:-}" ]; then
+		echo "$1"
+	else
+		echo "$2"
 	fi
 }
 

@@ -5,7 +5,7 @@
 #   CRASH_KILLS=1000 test/emu/vduse-emu run ctrl_vq=1 -- test/native/crash.sh BUILD
 . "$(dirname "$0")/lib.sh"
 
-kills=${CRASH_KILLS:-15}
+kills=${CRASH_KILLS:-$(often 15 5)}
 
 # app_start NAME OPTION...: dpdk-vduse-net with a port that gives back what it is sent; sets app_pid. $more is of EAL.
 app_start() {

@@ -261,6 +261,9 @@ after_case() {
 }
 
 for name in no_module options permission late_driver name_in_use memory queues signals crash unprivileged confined files namespace; do
-	case_run "app/$name" "case_$name"
+	case $name in
+	signals) case_long "app/$name" "case_$name" ;;
+	*) case_run "app/$name" "case_$name" ;;
+	esac
 done
 exit 0

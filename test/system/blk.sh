@@ -6,7 +6,7 @@
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 
-kills=${BLK_KILLS:-${1:-6}}
+kills=${BLK_KILLS:-${1:-$(often 6 2)}}
 state=/run/vduse-blk
 image=/tmp/disk
 mount=/mnt/disk

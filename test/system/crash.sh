@@ -8,7 +8,7 @@
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 
-kills=${CRASH_KILLS:-${1:-6}}
+kills=${CRASH_KILLS:-${1:-$(often 6 2)}}
 state=/run/vduse
 
 # The same command each time; the second argument: more of the port's devargs.

@@ -6,7 +6,7 @@
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 
-times=${DRIVER_TIMES:-15}
+times=${DRIVER_TIMES:-$(often 15 5)}
 bus=/sys/bus/vdpa/drivers/virtio_vdpa
 
 setup() {

@@ -144,6 +144,9 @@ case_stop() {
 
 case_first net/start start || exit 1
 for name in ping arp ipv6 frames jumbo tcp flood iperf stop; do
-	case_run "net/$name" "case_$name"
+	case $name in
+	flood | iperf) case_long "net/$name" "case_$name" ;;
+	*) case_run "net/$name" "case_$name" ;;
+	esac
 done
 exit 0

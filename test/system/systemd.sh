@@ -125,8 +125,8 @@ resumed_lines() {
 }
 
 case_crash() {
-	local main before n at kills=3
-	[ "${TEST_LEVEL:-all}" = all ] || kills=1
+	local main before n at kills
+	kills=$(often 3 1)
 	traffic
 	for ((n = 1; n <= kills; n++)); do
 		main=$(main_pid "$unit")

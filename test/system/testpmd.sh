@@ -228,7 +228,7 @@ after_case() {
 
 for name in life link stats hotplug devargs; do
 	case $name in
-	life | hotplug) case_run "testpmd/$name" "case_$name" ;;
+	life) case_run "testpmd/$name" "case_$name" ;;
 	*) case_long "testpmd/$name" "case_$name" ;;
 	esac
 done
