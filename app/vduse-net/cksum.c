@@ -127,6 +127,24 @@ cksum_ip(struct rte_mbuf *m, const struct rte_vduse_net_l3 *l3)
 }
 
 bool
+cksum_ip_is_good(const struct rte_mbuf *m, const struct rte_vduse_net_l3 *l3)
+{
+	return l3->ipv6 || rte_raw_cksum(frame_at(m, l3->at), l3->len) == UINT16_MAX;
+}
+
+bool
+cksum_l4_is_good(const struct rte_mbuf *m, const struct rte_vduse_net_l3 *l3, uint16_t l4)
+{
+	const uint32_t len = payload_len(m, l3);
+	uint32_t sum;
+
+	if (len == 0)
+		return false;
+	sum = sum_bytes(m, l4, len) + sum_pseudo(m, l3, l3->proto);
+	return (sum & UINT16_MAX) + (sum >> 16) == UINT16_MAX;
+}
+
+bool
 cksum_has_outer_udp(const struct rte_mbuf *m, const struct rte_vduse_net_headers *f)
 {
 	const struct rte_udp_hdr *udp = frame_at(m, f->outer.at + f->outer.len);

@@ -8,6 +8,9 @@
 #ifndef CKSUM_H
 #define CKSUM_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <rte_mbuf.h>
 
 #include "frame.h"
@@ -21,6 +24,12 @@ int cksum_l4(struct rte_mbuf *m, const struct rte_vduse_net_headers *f);
 
 /* Write the IPv4 header's checksum; nothing for IPv6. */
 void cksum_ip(struct rte_mbuf *m, const struct rte_vduse_net_l3 *ip);
+
+/* Whether the IPv4 header's checksum is right; IPv6 has none. */
+bool cksum_ip_is_good(const struct rte_mbuf *m, const struct rte_vduse_net_l3 *ip);
+
+/* Whether the whole checksum of TCP or UDP at offset l4 is right. */
+bool cksum_l4_is_good(const struct rte_mbuf *m, const struct rte_vduse_net_l3 *ip, uint16_t l4);
 
 /*
  * Write the checksum of the UDP header below a tunnel, when there was one: 0 is

@@ -40,6 +40,7 @@ static const struct {
 	{ CONTAINER_ISOLATED, NODE_SET_ISOLATED },
 	{ CONTAINER_LINK, NODE_SET_LINK },
 	{ CONTAINER_MIRROR, NODE_SET_MIRROR },
+	{ CONTAINER_GRO, NODE_SET_GRO },
 	{ CONTAINER_QUEUES, NODE_SET_QUEUES },
 	{ CONTAINER_QUEUE_SIZE, NODE_SET_QUEUE_SIZE },
 	{ CONTAINER_PROFILE, NODE_SET_PROFILE },
@@ -163,6 +164,7 @@ fill_container(const struct control_container *from, struct node_container_conf 
 	to->bum_rate = from->bum_rate;
 	to->isolated = from->isolated;
 	to->link = link_of(from->link);
+	to->gro = from->gro;
 	to->queues = (uint16_t)from->queues;
 	to->queue_size = (uint16_t)from->queue_size;
 	to->profile = profile_of(from->profile);

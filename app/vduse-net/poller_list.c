@@ -101,15 +101,15 @@ rules_of(const struct node_container_conf *conf)
 	json_t *rules;
 
 	rte_ether_format_addr(mac, sizeof(mac), &conf->mac);
-	rules = json_pack("{ss ss ss si si sb sb si si si si si sb ss si si ss so so}", "name",
+	rules = json_pack("{ss ss ss si si sb sb si si si si si sb ss sb si si ss so so}", "name",
 			conf->name, "network", conf->network, "mac", mac, "vlan", conf->vlan, "qos",
 			conf->qos, "spoofchk", conf->spoofchk, "trust", conf->trust, "max_macs",
 			conf->max_macs, "max_tx_rate", (int)conf->max_tx_rate, "max_rx_rate",
 			(int)conf->max_rx_rate, "burst", (int)conf->burst, "bum_rate",
 			(int)conf->bum_rate, "isolated", conf->isolated, "link",
-			node_links[conf->link], "queues", conf->queues, "queue_size",
-			conf->queue_size, "profile", profile_words[conf->profile], "trunk",
-			list_vlans(&conf->trunk), "ip", list_prefixes(conf));
+			node_links[conf->link], "gro", conf->gro, "queues", conf->queues,
+			"queue_size", conf->queue_size, "profile", profile_words[conf->profile],
+			"trunk", list_vlans(&conf->trunk), "ip", list_prefixes(conf));
 	if (conf->mirror[0] != '\0')
 		json_object_set_new(rules, "mirror", json_string(conf->mirror));
 	return rules;
@@ -119,11 +119,12 @@ static json_t *
 statistics_of(const struct veb_stats *stats)
 {
 	/* as the container counts */
-	json_t *all = json_pack("{sI sI sI sI sI sI}", "tx_packets", (json_int_t)stats->in,
+	json_t *all = json_pack("{sI sI sI sI sI sI sI sI}", "tx_packets", (json_int_t)stats->in,
 			"tx_bytes", (json_int_t)stats->in_bytes, "rx_packets",
 			(json_int_t)stats->out, "rx_bytes", (json_int_t)stats->out_bytes,
-			"learn_full", (json_int_t)stats->learn_full, "macs",
-			(json_int_t)stats->macs);
+			"gro_packets", (json_int_t)stats->merged, "gro_bytes",
+			(json_int_t)stats->merged_bytes, "learn_full",
+			(json_int_t)stats->learn_full, "macs", (json_int_t)stats->macs);
 	char name[64];
 	unsigned int i;
 

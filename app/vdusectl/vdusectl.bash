@@ -38,6 +38,10 @@ _vdusectl() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto up down' -- "$cur" || true)
 		return
 		;;
+	gro)
+		mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$cur" || true)
+		return
+		;;
 	profile)
 		mapfile -t COMPREPLY < <(compgen -W 'latency bulk xdp tx none' -- "$cur" || true)
 		return
@@ -63,8 +67,8 @@ _vdusectl() {
 	2,container,show) words=$(_vdusectl_names container "$socket") ;;
 	*,network,add) words='uplinks mtu' ;;
 	*,network,set) words='uplinks mtu' ;;
-	*,container,add) words='network mac vlan qos trunk spoofchk ip trust max-macs max-tx-rate max-rx-rate burst bum-rate isolated link mirror queues queue-size profile attach netns ifname address route' ;;
-	*,container,set) words='network mac vlan qos trunk spoofchk ip trust max-macs max-tx-rate max-rx-rate burst bum-rate isolated link mirror queues queue-size profile attach netns ifname address route force' ;;
+	*,container,add) words='network mac vlan qos trunk spoofchk ip trust max-macs max-tx-rate max-rx-rate burst bum-rate isolated link mirror gro queues queue-size profile attach netns ifname address route' ;;
+	*,container,set) words='network mac vlan qos trunk spoofchk ip trust max-macs max-tx-rate max-rx-rate burst bum-rate isolated link mirror gro queues queue-size profile attach netns ifname address route force' ;;
 	*,container,show) words='network statistics' ;;
 	*,fdb,show) words='network' ;;
 	esac

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Frames to one member: rate, mirror, and what it does not take. */
+/* Frames to one member: rate, mirror, what it gets as one, and what it does not take. */
+
+#include <string.h>
 
 #include "forward.h"
 
@@ -64,43 +66,100 @@ lose(const struct veb_member *to, struct veb_queue_out *out, struct rte_mbuf **p
 		rte_pktmbuf_free_bulk(pkts, n);
 }
 
-/* Send those that are not beyond its rate. Locked. */
-static void
-push_within_rate(const struct burst *b, const struct veb_member *to, uint16_t queue,
+/* Those beyond its rate are lost, and last. Locked. Return: how many are not. */
+static uint16_t
+within_rate(const struct burst *b, const struct veb_member *to, struct veb_queue_out *out,
 		struct rte_mbuf **pkts, uint16_t n)
 {
 	struct rate *rx = (struct rate *)(uintptr_t)&veb_policy(to)->rx;
-	struct veb_queue_out *out = &to->out[queue];
-	struct rte_mbuf *pass[VEB_BURST];
+	struct rte_mbuf *beyond[VEB_BURST];
 	uint16_t i, kept = 0;
 
 	for (i = 0; i < n; i++) {
 		if (rate_take(rx, b->lcore->now, pkts[i]->pkt_len))
-			pass[kept++] = pkts[i];
+			pkts[kept++] = pkts[i];
 		else
-			lose(to, out, &pkts[i], 1, VEB_DROP_RX_RATE);
+			beyond[i - kept] = pkts[i];
 	}
-	if (kept != 0)
-		push(to, out, queue, pass, kept);
+	if (kept == n)
+		return n;
+	memcpy(&pkts[kept], beyond, (n - kept) * sizeof(struct rte_mbuf *));
+	lose(to, out, beyond, n - kept, VEB_DROP_RX_RATE);
+	return kept;
+}
+
+static bool
+is_up(const struct veb_member *to)
+{
+	return __atomic_load_n(&to->up, __ATOMIC_RELAXED);
+}
+
+static uint16_t
+queue_of(const struct burst *b, const struct veb_member *to)
+{
+	return to->nb_out == 1 ? 0 : b->lcore->index % to->nb_out;
+}
+
+static void
+lock(const struct veb_member *to, struct veb_queue_out *out)
+{
+	if (to->shared)
+		rte_spinlock_lock(&out->lock);
+}
+
+static void
+unlock(const struct veb_member *to, struct veb_queue_out *out)
+{
+	if (to->shared)
+		rte_spinlock_unlock(&out->lock);
 }
 
 /* Without a look at who mirrors it. */
 static void
 deliver(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts, uint16_t n)
 {
-	const uint16_t queue = to->nb_out == 1 ? 0 : b->lcore->index % to->nb_out;
+	const uint16_t queue = queue_of(b, to);
 	struct veb_queue_out *out = &to->out[queue];
+	struct rte_mbuf *sorted[VEB_BURST];
 
-	if (to->shared)
-		rte_spinlock_lock(&out->lock);
-	if (unlikely(!__atomic_load_n(&to->up, __ATOMIC_RELAXED)))
+	lock(to, out);
+	if (unlikely(!is_up(to))) {
 		lose(to, out, pkts, n, VEB_DROP_LINK);
-	else if (unlikely(veb_policy(to)->rx.on))
-		push_within_rate(b, to, queue, pkts, n);
-	else
+	} else if (unlikely(veb_policy(to)->rx.on)) {
+		memcpy(sorted, pkts, n * sizeof(struct rte_mbuf *));
+		n = within_rate(b, to, out, sorted, n);
+		if (n != 0)
+			push(to, out, queue, sorted, n);
+	} else {
 		push(to, out, queue, pkts, n);
-	if (to->shared)
-		rte_spinlock_unlock(&out->lock);
+	}
+	unlock(to, out);
+}
+
+/* The same, put together where they belong together. Return: how many are left. */
+static uint16_t
+deliver_merged(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts,
+		uint16_t n)
+{
+	const uint16_t queue = queue_of(b, to);
+	struct veb_queue_out *out = &to->out[queue];
+	uint16_t left = n;
+	uint64_t bytes = 0;
+
+	if (unlikely(veb_policy(to)->rx.on)) {
+		lock(to, out);
+		n = within_rate(b, to, out, pkts, n);
+		unlock(to, out);
+		egress_done(b, &pkts[n], left - n);
+	}
+	left = n > 1 ? to->ops->gro(to->priv, pkts, n, &bytes) : n;
+	lock(to, out);
+	veb_count(&out->merged, n - left);
+	veb_count(&out->merged_bytes, bytes);
+	if (left != 0)
+		push(to, out, queue, pkts, left);
+	unlock(to, out);
+	return left;
 }
 
 void
@@ -134,9 +193,21 @@ egress_mirror(const struct burst *b, const struct veb_member *of, const struct v
 	egress_copy(b, to, pkts, n);
 }
 
-void
+/* Whether frames to it are put together: those of an uplink, for one who copies what it is given.
+ */
+static bool
+merges(const struct burst *b, const struct veb_member *to)
+{
+	return b->src->uplink && to->ops->gro != NULL && to->ops->copies &&
+	       (veb_policy(to)->flags & POLICY_GRO) != 0 && is_up(to);
+}
+
+uint16_t
 egress_send(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts, uint16_t n)
 {
 	egress_mirror(b, to, b->src, pkts, n);
+	if (n > 1 && merges(b, to))
+		return deliver_merged(b, to, pkts, n);
 	deliver(b, to, pkts, n);
+	return to->ops->copies ? n : 0;
 }

@@ -223,9 +223,8 @@ to_member(const struct burst *b, uint16_t index, struct rte_mbuf **pkts, uint16_
 	if (flood_retags(b, to))
 		n = flood_retag(b, to, pkts, n);
 	if (n != 0)
-		egress_send(b, to, pkts, n);
-	if (to->ops->copies)
-		egress_done(b, pkts, n);
+		n = egress_send(b, to, pkts, n);
+	egress_done(b, pkts, n);
 }
 
 /* Sort the frames that go to one member each. Return: frames that go to many, first in pkts. */

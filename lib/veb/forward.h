@@ -6,8 +6,11 @@
 
 #include "priv.h"
 
-/* Give frames to a member. Where it copies they stay the caller's; else none of them does. */
-void egress_send(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts,
+/*
+ * Give frames that are nobody else's to a member. Return: how many, first in pkts, stay the
+ * caller's: all, or those that others were put behind, where it copies; else none.
+ */
+uint16_t egress_send(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts,
 		uint16_t n);
 
 /* The same; they stay the caller's in any case. */

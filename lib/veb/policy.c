@@ -84,6 +84,8 @@ set_rules(struct policy *p, const struct veb_rules *rules, uint64_t now)
 	}
 	if (rules->trust)
 		p->flags |= POLICY_TRUST;
+	if (rules->gro)
+		p->flags |= POLICY_GRO;
 	set_rate(&p->tx, rules, rules->max_tx_rate, now);
 	set_rate(&p->rx, rules, rules->max_rx_rate, now);
 	rate_init(&p->bum, rules->bum_rate,

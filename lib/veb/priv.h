@@ -22,6 +22,7 @@
 #define POLICY_TRUST 0x8
 #define POLICY_MAC   0x10 /* spoofchk */
 #define POLICY_TAGS  0x20 /* its frames have tags: a trunk, an uplink */
+#define POLICY_GRO   0x40 /* frames to it from uplinks are put together */
 #define POLICY_SLOW  (POLICY_GUARD | POLICY_TX)
 
 /* The rules of a member as lcores read them; replaced as a whole, but for the meters. */
@@ -54,7 +55,7 @@ struct __rte_cache_aligned veb_queue_in {
 /* One queue that frames go to: written under its lock, where lcores share it. */
 struct __rte_cache_aligned veb_queue_out {
 	rte_spinlock_t lock;
-	uint64_t out, out_bytes;
+	uint64_t out, out_bytes, merged, merged_bytes;
 	uint64_t drops[VEB_DROPS];
 };
 

@@ -192,6 +192,8 @@ veb_member_stats(const struct veb_member *member, struct veb_stats *stats)
 	for (out = member->out; out < member->out + member->nb_out; out++) {
 		stats->out += read_count(&out->out);
 		stats->out_bytes += read_count(&out->out_bytes);
+		stats->merged += read_count(&out->merged);
+		stats->merged_bytes += read_count(&out->merged_bytes);
 		for (why = 0; why < VEB_DROPS; why++)
 			stats->drops[why] += read_count(&out->drops[why]);
 	}

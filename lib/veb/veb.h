@@ -67,6 +67,15 @@ struct veb_ops {
 	 *   dropped as VEB_DROP_FULL
 	 */
 	uint16_t (*send)(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n);
+	/**
+	 * Put together what belongs together, of frames that came from one uplink, are about to be
+	 * sent, and are nobody else's (GRO). Those that become a part of another are that one's.
+	 * NULL: cannot.
+	 *
+	 * @param[in,out] bytes those of frames that were put behind another are added
+	 * @return how many are left, first in pkts, in their order
+	 */
+	uint16_t (*gro)(void *priv, struct rte_mbuf **pkts, uint16_t n, uint64_t *bytes);
 	/** Make wake_fd() readable once there is something to receive. NULL: cannot. */
 	void (*wake_enable)(void *priv, uint16_t queue);
 	/** It is polled again. */
@@ -105,13 +114,18 @@ enum veb_drop {
 	VEB_DROPS,
 };
 
-/** Counters of a member: in is from it, out is to it. in + more = out + drops, over all members. */
+/**
+ * Counters of a member: in is from it, out is to it. in + more = out + merged + drops, over all
+ * members.
+ */
 struct veb_stats {
 	uint64_t in;               /**< frames that it sent */
 	uint64_t in_bytes;         /**< of these */
 	uint64_t more;             /**< copies of its frames, beyond those frames */
 	uint64_t out;              /**< frames that it was given */
 	uint64_t out_bytes;        /**< of these */
+	uint64_t merged;           /**< frames that it was given as a part of another */
+	uint64_t merged_bytes;     /**< of these, without their headers; in out_bytes, too */
 	uint64_t drops[VEB_DROPS]; /**< frames dropped, by reason */
 	uint64_t learn_full;       /**< frames whose source was not learned: max_macs */
 	uint64_t moves;            /**< addresses that moved here from another member */
@@ -155,6 +169,7 @@ struct veb_rules {
 	bool isolated;     /**< speaks with uplinks only */
 	enum veb_link link;
 	const struct veb_member *mirror; /**< gets a copy of what goes in and out; NULL: none */
+	bool gro; /**< what it gets from uplinks is put together, as far as it takes that */
 };
 
 /** A member to add. */

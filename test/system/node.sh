@@ -3,6 +3,8 @@
 # A node: networks and containers are added and removed by vdusectl, and come back after a kill.
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
+# shellcheck source=lib-daemon.sh
+. /vm/system/lib-daemon.sh
 
 folder=/run/dpdk-vduse-net
 ctl=$tools/vdusectl
@@ -12,9 +14,10 @@ listens() {
 	[ -S $folder/control ]
 }
 
+# node_start [EAL-OPTION...]
 node_start() {
 	modules virtio_vdpa virtio_net
-	run node "$app" "${eal[@]}" "${huge[@]}" -m 512
+	run node "$app" "${eal[@]}" "${huge[@]}" -m 512 "$@"
 	node_pid=$pid
 	wait_for "$patience" listens || fail "nobody listens at $folder/control"
 	$ctl network add net0 || fail "no network"
@@ -122,6 +125,50 @@ case_undone() {
 	node_end c1
 }
 
+# sent TO ADDRESS: from outside, by TCP; sets size, of a frame that the container got on the average, and
+# merged, frames that were put together with others.
+sent() {
+	local before frames
+	before=$(counter c1 gro_packets)
+	frames=$(frames_of c1 rx)
+	tcp far "$1" "$2" || fail "other bytes than were sent"
+	size=$(size_since "$frames" "$(frames_of c1 rx)")
+	merged=$(($(counter c1 gro_packets) - before))
+	say "$size bytes a frame, $merged put together with others"
+}
+
+# What comes from outside has 1500 bytes a packet; the container gets more at once, and the same bytes. The
+# uplink is a device whose driver cuts its frames itself.
+case_gro() {
+	dd if=/dev/urandom of=/tmp/data bs=100000 count=10 2>/dev/null
+	sha256sum </tmp/data >/tmp/sum
+	node_start --vdev net_vduse_up,name=up,profile=none
+	$ctl network set net0 uplinks net_vduse_up || fail "no uplink"
+	vdpa dev add name up mgmtdev vduse
+	need_netdev up node "$node_pid"
+	container far "$dev" 9
+	add c1 1
+	$ctl container set c1 address 10.0.0.1/24,fd00::1/64 || fail "no second address"
+	ping_ok c1 10.0.0.9 3
+	ping_back c1 fd00::9
+	sent c1 10.0.0.1
+	[ "$merged" -gt 0 ] && [ "$size" -gt 1514 ] || fail "nothing is put together"
+	sent c1 fd00::1
+	[ "$merged" -gt 0 ] && [ "$size" -gt 1514 ] || fail "nothing of IPv6 is put together"
+	tcp c1 far 10.0.0.9 || fail "other bytes than were sent"
+	$ctl container set c1 gro off || fail "it cannot be switched off"
+	sent c1 10.0.0.1
+	[ "$merged" = 0 ] && [ "$size" -le 1514 ] || fail "it is not switched off"
+	# a driver that does not take it gets frames as they came
+	$ctl container set c1 gro on profile latency force || fail "it cannot be set"
+	ping_back c1 10.0.0.9
+	sent c1 10.0.0.1
+	[ "$merged" = 0 ] && [ "$size" -le 1514 ] || fail "it is for a driver that does not take it"
+	vdpa dev del up
+	ip netns del far
+	node_end c1
+}
+
 # Either process, and both, are killed: interfaces stay, and frames go on.
 case_killed() {
 	local was
@@ -161,5 +208,6 @@ case_run node/containers case_containers
 case_run node/vlan case_vlan
 case_run node/spoofed case_spoofed
 case_run node/undone case_undone
+case_long node/gro case_gro
 case_run node/killed case_killed
 exit 0

@@ -291,6 +291,14 @@ node_rig_run(struct node_rig *r)
 bool
 node_rig_get(struct node_rig *r, unsigned int n, struct rig_bytes *frame)
 {
+	uint8_t hdr[RIG_HDR_LEN];
+
+	return node_rig_get_hdr(r, n, hdr, frame);
+}
+
+bool
+node_rig_get_hdr(struct node_rig *r, unsigned int n, void *hdr, struct rig_bytes *frame)
+{
 	struct rig *b = &r->drivers[n].rig;
 	struct mock_desc desc = { .len = BUFFER, .write = true };
 	struct mock_used used;
@@ -300,6 +308,7 @@ node_rig_get(struct node_rig *r, unsigned int n, struct rig_bytes *frame)
 	desc.iova = (uintptr_t)used.cookie;
 	frame->len = used.len - RIG_HDR_LEN;
 	assert_true(frame->len <= sizeof(frame->data));
+	guest_read(&b->guest, desc.iova, hdr, RIG_HDR_LEN);
 	guest_read(&b->guest, desc.iova + RIG_HDR_LEN, frame->data, frame->len);
 	assert_int_equal(mock_vq_add(rig_rx(b), &desc, 1, used.cookie), 0);
 	return true;

@@ -81,6 +81,8 @@ void node_rig_run(struct node_rig *r);
 /* What container n, or the wire, got next. False: nothing. */
 bool node_rig_get(struct node_rig *r, unsigned int n, struct rig_bytes *frame);
 bool node_rig_get_wire(struct node_rig *r, struct rig_bytes *frame);
+/* The same with its virtio_net_hdr, of RIG_HDR_LEN bytes. */
+bool node_rig_get_hdr(struct node_rig *r, unsigned int n, void *hdr, struct rig_bytes *frame);
 /* It is this. */
 void node_rig_expect(struct node_rig *r, unsigned int n, const struct rig_bytes *frame);
 void node_rig_expect_wire(struct node_rig *r, const struct rig_bytes *frame);

@@ -345,7 +345,8 @@ test_containers(void **state)
 			DONE);
 	expect("ListContainers", "'statistics':true",
 			"{'parameters':{'containers':[{'address':['10.0.0.1/24'],'attach':'virtio',"
-			"'attached':true,'bum_rate':0,'burst':0,'device':'eth0','ifname':'eth0',"
+			"'attached':true,'bum_rate':0,'burst':0,'device':'eth0','gro':true,'ifname'"
+			":'eth0',"
 			"'ip':['10.0.0.1'],'isolated':false,'link':'auto','link_state':'up',"
 			"'mac':'02:00:00:00:00:11','max_macs':64,'max_rx_rate':0,'max_tx_rate':100,"
 			"'name':'c1','netns':'/run/netns/c1','network':'net0',"

@@ -51,6 +51,7 @@ each_difference_is_named(void **state)
 	DIFFERS(isolated, true, "isolated", "off, not on");
 	DIFFERS(link, VEB_LINK_DOWN, "link", "auto, not down");
 	DIFFERS(mirror[0], 'm', "mirror", "none, not m");
+	DIFFERS(gro, false, "gro", "on, not off");
 	DIFFERS(queues, 2, "queues", "1, not 2");
 	DIFFERS(queue_size, 128, "queue_size", "256, not 128");
 	DIFFERS(profile, RTE_VDUSE_NET_PROFILE_TX, "profile", "latency, not tx");
@@ -104,6 +105,7 @@ each_word_is_set(void **state)
 	SETS(NODE_SET_BUM_RATE, bum_rate, 7);
 	SETS(NODE_SET_ISOLATED, isolated, true);
 	SETS(NODE_SET_LINK, link, VEB_LINK_UP);
+	SETS(NODE_SET_GRO, gro, false);
 	conf = was;
 	snprintf(conf.mirror, sizeof(conf.mirror), "c2");
 	assert_int_equal(node_container_set(r->node, &conf, NODE_SET_MIRROR, &error), 0);

@@ -329,7 +329,8 @@ test_usage(void **state)
 	usage("container add c1 network net0 max 5",
 			"vdusectl: max: more than one begins so: give network, mac, vlan, qos, "
 			"trunk, spoofchk, ip, trust, max-macs, max-tx-rate, max-rx-rate, burst, "
-			"bum-rate, isolated, link, mirror, queues, queue-size, profile, attach, "
+			"bum-rate, isolated, link, mirror, gro, queues, queue-size, profile, "
+			"attach, "
 			"netns, ifname, address or route\n");
 	usage("container add c1 network net0 trust yes", "vdusectl: trust yes: give on or off\n");
 	usage("container add c1 network net0 link odd",

@@ -69,6 +69,7 @@ add_up(struct veb_stats *sum, const struct veb_stats *one)
 	sum->in += one->in;
 	sum->more += one->more;
 	sum->out += one->out;
+	sum->merged += one->merged;
 	for (why = 0; why < VEB_DROPS; why++)
 		sum->drops[why] += one->drops[why];
 }
@@ -85,7 +86,7 @@ veb_rig_teardown(void **state)
 			rig_remove(r, &r->ports[i]);
 	for (i = 0; i < VEB_DROPS; i++)
 		drops += r->gone.drops[i];
-	assert_int_equal(r->gone.in + r->gone.more, r->gone.out + drops);
+	assert_int_equal(r->gone.in + r->gone.more, r->gone.out + r->gone.merged + drops);
 	veb_lcore_destroy(r->lcore);
 	veb_destroy(r->veb);
 	free(r->qsbr);

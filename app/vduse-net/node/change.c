@@ -33,6 +33,7 @@ merge(struct node_container_conf *to, const struct node_container_conf *from, ui
 	MERGE(NODE_SET_BUM_RATE, bum_rate);
 	MERGE(NODE_SET_ISOLATED, isolated);
 	MERGE(NODE_SET_LINK, link);
+	MERGE(NODE_SET_GRO, gro);
 #undef MERGE
 	if ((which & NODE_SET_IP) != 0) {
 		to->nb_prefixes = from->nb_prefixes;

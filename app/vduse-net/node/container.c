@@ -11,6 +11,7 @@
 
 #include <rte_ethdev.h>
 
+#include "gro.h"
 #include "node_priv.h"
 #include "request.h"
 #include "say.h"
@@ -145,6 +146,17 @@ container_send(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
 	return send_asking(c, queue, pkts, n);
 }
 
+/* Only what its driver takes as it is: to be cut here again it would be for nothing. */
+static uint16_t
+container_gro(void *priv, struct rte_mbuf **pkts, uint16_t n, uint64_t *bytes)
+{
+	const struct container *c = priv;
+	const uint32_t types = (rte_vduse_net_takes_tso(c->net, false) ? GRO_TCP4 : 0) |
+			       (rte_vduse_net_takes_tso(c->net, true) ? GRO_TCP6 : 0);
+
+	return types != 0 ? gro_burst(pkts, n, types, bytes) : n;
+}
+
 static void
 container_wake_enable(void *priv, uint16_t queue)
 {
@@ -184,9 +196,9 @@ container_set_link(void *priv, bool up)
 
 #define CONTAINER_OPS(how)                                                                    \
 	{                                                                                     \
-		.receive = how, .send = container_send, .wake_enable = container_wake_enable, \
-		.wake_disable = container_wake_disable, .wake_fd = container_wake_fd,         \
-		.set_link = container_set_link, .copies = true                                \
+		.receive = how, .send = container_send, .gro = container_gro,                 \
+		.wake_enable = container_wake_enable, .wake_disable = container_wake_disable, \
+		.wake_fd = container_wake_fd, .set_link = container_set_link, .copies = true  \
 	}
 
 static const struct veb_ops plain_ops = CONTAINER_OPS(container_receive);
@@ -337,6 +349,7 @@ make_rules(const struct container *c, const struct node_container_conf *conf, bo
 		.bum_rate = conf->bum_rate,
 		.isolated = conf->isolated,
 		.link = conf->link,
+		.gro = conf->gro,
 	};
 	if (conf->mirror[0] == '\0')
 		return 0;
@@ -528,6 +541,7 @@ node_container_defaults(struct node_container_conf *conf)
 	memset(conf, 0, sizeof(*conf));
 	conf->spoofchk = true;
 	conf->max_macs = NODE_MACS_DEFAULT;
+	conf->gro = true;
 	conf->queues = 1;
 	conf->queue_size = 1024;
 	conf->attach = RTE_VDUSE_ATTACH_VIRTIO;

@@ -67,11 +67,12 @@ struct node_network_conf {
 #define NODE_SET_ISOLATED RTE_BIT64(12)
 #define NODE_SET_LINK     RTE_BIT64(13)
 #define NODE_SET_MIRROR   RTE_BIT64(14)
+#define NODE_SET_GRO      RTE_BIT64(15)
 /* These make the device anew: NeedsReattach. */
-#define NODE_SET_NETWORK    RTE_BIT64(15)
-#define NODE_SET_QUEUES     RTE_BIT64(16)
-#define NODE_SET_QUEUE_SIZE RTE_BIT64(17)
-#define NODE_SET_PROFILE    RTE_BIT64(18)
+#define NODE_SET_NETWORK    RTE_BIT64(16)
+#define NODE_SET_QUEUES     RTE_BIT64(17)
+#define NODE_SET_QUEUE_SIZE RTE_BIT64(18)
+#define NODE_SET_PROFILE    RTE_BIT64(19)
 #define NODE_SET_REATTACH \
 	(NODE_SET_NETWORK | NODE_SET_QUEUES | NODE_SET_QUEUE_SIZE | NODE_SET_PROFILE)
 
@@ -96,6 +97,8 @@ struct node_container_conf {
 	enum veb_link link;
 	char mirror[NODE_NAME_SIZE]; /* a container or an uplink of the network; "": none */
 	bool mirror_waits;           /* one that is not there is no fault: it is to come */
+	bool gro;                    /* segments from uplinks are put together, where its driver
+					takes that */
 	uint16_t queues;
 	uint16_t queue_size;
 	enum rte_vduse_net_profile profile;

@@ -71,6 +71,8 @@ print_container(void *arg, const struct node_container *container)
 			container->up ? "up" : "down", container->stats.out, container->stats.in,
 			drops_of(&container->stats));
 	print_reasons(out, &container->stats);
+	if (container->stats.merged != 0)
+		fprintf(out, ", %" PRIu64 " put together with others", container->stats.merged);
 	fputc('\n', out);
 }
 

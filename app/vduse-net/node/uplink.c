@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_bus.h>
+#include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
 
 #include "node_priv.h"
 
-#define TAP_DRIVER "net_tap"
+#define TAP_DRIVER    "net_tap"
+#define VIRTIO_DRIVER "net_virtio"
 
 static uint16_t
 uplink_receive(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
@@ -232,6 +235,23 @@ fail_uplink(struct node_error *error, int ret, const char *name, const char *wha
 			strerror(-ret));
 }
 
+/*
+ * Checksums that the port's hardware looks at: frames are put together of which it says that they
+ * are right. Where it is software's work it is done here, of those that need it.
+ */
+static uint64_t
+checks_of(uint16_t id)
+{
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(id, &info) != 0 || info.device == NULL ||
+			strcmp(rte_bus_name(rte_dev_bus(info.device)), "pci") != 0 ||
+			strcmp(info.driver_name, VIRTIO_DRIVER) == 0)
+		return 0;
+	return info.rx_offload_capa &
+	       (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
+}
+
 /* Return: 0 or -errno, nothing started. */
 static int
 plan(struct uplink *u, const char *name, struct node_error *error)
@@ -249,6 +269,7 @@ plan(struct uplink *u, const char *name, struct node_error *error)
 	ret = port_plan(&u->port, id, &want);
 	if (ret != 0)
 		return fail_uplink(error, ret, name, "it cannot be an uplink");
+	u->port.conf.rxmode.offloads |= checks_of(id);
 	u->buffers = nb_buffers(&u->port);
 	ret = buffers_take(&node->buffers, u->buffers, pool_room(u->port.frame), &u->pool);
 	if (ret != 0)

@@ -91,6 +91,7 @@ static const struct row rows[] = {
 	{ "isolated", SWITCH, FIELD(isolated) },
 	{ "link", LINK, FIELD(link) },
 	{ "mirror", TEXT, FIELD(mirror) },
+	{ "gro", SWITCH, FIELD(gro) },
 	{ "queues", NUMBER, FIELD(queues) },
 	{ "queue_size", NUMBER, FIELD(queue_size) },
 	{ "profile", PROFILE, FIELD(profile) },

@@ -81,6 +81,9 @@ static const struct varlink_param container_rows[] = {
 			.check = control_check_port, .value = "MEMBER",
 			.help = "container or uplink of the network that gets a copy of its "
 				"frames" },
+	[CONTAINER_GRO] = { CONTAINER(VARLINK_BOOL, gro), .fallback = "on", .value = "on|off",
+			.help = "TCP segments from uplinks are put together, where its driver "
+				"takes that (profiles bulk and tx)" },
 	[CONTAINER_QUEUES] = { CONTAINER(VARLINK_INT, queues), .min = 1, .max = 128,
 			.fallback = "1", .value = "N", .help = "queue pairs" },
 	[CONTAINER_QUEUE_SIZE] = { CONTAINER(VARLINK_INT, queue_size), .min = 64, .max = 32768,

@@ -55,6 +55,7 @@ enum control_container_word {
 	CONTAINER_ISOLATED,
 	CONTAINER_LINK,
 	CONTAINER_MIRROR,
+	CONTAINER_GRO,
 	CONTAINER_QUEUES,
 	CONTAINER_QUEUE_SIZE,
 	CONTAINER_PROFILE,
@@ -86,6 +87,7 @@ struct control_container {
 	bool isolated;
 	char link[8];
 	char mirror[CONTROL_NAME_MAX + 1];
+	bool gro;
 	uint32_t queues;
 	uint32_t queue_size;
 	char profile[8];

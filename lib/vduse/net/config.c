@@ -357,6 +357,16 @@ rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *m)
 			&hdr);
 }
 
+bool
+rte_vduse_net_takes_tso(const struct rte_vduse_net *net, bool ipv6)
+{
+	/* of the driver that was there last, where there is none */
+	const uint64_t features = __atomic_load_n(&net->queues[0].features, __ATOMIC_RELAXED);
+
+	return (features & RTE_BIT64(ipv6 ? VIRTIO_NET_F_GUEST_TSO6 : VIRTIO_NET_F_GUEST_TSO4)) !=
+	       0;
+}
+
 int
 rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac)
 {

@@ -406,6 +406,12 @@ void rte_vduse_net_set_port(struct rte_vduse_net *net, uint16_t port);
  */
 int rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *m);
 
+/**
+ * Whether the driver that is there takes TCP frames that are to be segmented
+ * (RTE_MBUF_F_TX_TCP_SEG). Any thread; it may be another driver the next moment.
+ */
+bool rte_vduse_net_takes_tso(const struct rte_vduse_net *net, bool ipv6);
+
 /** Show another MAC address; a Linux driver reads it when it next probes. @return 0 or -errno */
 int rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac);
 

@@ -88,6 +88,7 @@ static const struct {
 	{ "isolated", "true", true },
 	{ "link", "\"down\"", true },
 	{ "mirror", "\"c2\"", true },
+	{ "gro", "false", true },
 	{ "queues", "2", false },
 	{ "queue_size", "512", false },
 	{ "profile", "\"tx\"", false },
