@@ -111,8 +111,6 @@ fuzz_dev_up(struct fuzz_dev *fd, const struct fuzz_rec *rec, uint64_t features)
 	uint16_t q;
 
 	fd->features = dev_features(rec) | features;
-	if (fd->zero_copy) /* buffers come back in any order */
-		fd->features &= ~BIT(VIRTIO_F_IN_ORDER);
 	fd->packed = rec->a & FUZZ_PACKED;
 	fd->thread = rec->a & FUZZ_THREAD;
 	fd->size = 1 + rec->b % FUZZ_QUEUE_SIZE;

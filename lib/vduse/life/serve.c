@@ -46,7 +46,28 @@ serve_faults(struct rte_vduse_dev *dev)
 	}
 }
 
-/* A lcore met a malformed ring, memory that is gone, or new regions. */
+/* Buffers that have been out for too long, of queues that run. */
+static void
+serve_overdue(struct rte_vduse_dev *dev)
+{
+	struct vduse_vq *vq;
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_queues && vduse_dev_is_started(dev); i++) {
+		vq = dev->vqs[i];
+		if (!__atomic_load_n(&vq->overdue, __ATOMIC_ACQUIRE))
+			continue;
+		__atomic_store_n(&vq->overdue, false, __ATOMIC_RELAXED);
+		if (vq->ctl.phase != VDUSE_VQ_PHASE_SERVED || vq->ctl.rests)
+			continue;
+		vduse_vq_rest(vq);
+		dev->ops.settle(dev->priv, i);
+		vduse_vq_rest_end(vq);
+		vduse_remap_resume(dev, i);
+	}
+}
+
+/* A lcore met a malformed ring, memory that is gone, or new regions; or waits for buffers. */
 static void
 serve_on_fault(void *arg, __rte_unused uint32_t events)
 {
@@ -71,6 +92,7 @@ serve_on_fault(void *arg, __rte_unused uint32_t events)
 	}
 	serve_misses(dev);
 	serve_faults(dev);
+	serve_overdue(dev);
 	vduse_remap_umem(dev);
 }
 

@@ -176,6 +176,27 @@ dequeue_bad_id(struct net_queue *q, struct rte_mbuf *m)
 	return 0;
 }
 
+/* Before a buffer is to stay out: what was put in this burst and is not noted is published. */
+static __rte_always_inline void
+dequeue_note_begin(struct vduse_vq *vq, const bool packed)
+{
+	if (!vq->journal.takes && vq->pos.used_pending > 0)
+		vduse_ring_flush(vq, packed);
+}
+
+/* A buffer that was copied goes back, or waits for those before it. @return false: no id */
+static __rte_always_inline bool
+dequeue_put(struct net_queue *q, uint16_t id, uint16_t slots, const bool packed, const bool zc)
+{
+	if (zc && q->vq->journal.takes && unlikely(!vduse_journal_inflight_set(q->vq, id, slots)))
+		return false;
+	if (zc && unlikely(net_zc_waits(q->zc)))
+		net_zc_turn(q->zc, id, slots, true);
+	else
+		vduse_ring_put(q->vq, id, slots, 0, packed);
+	return true;
+}
+
 /*
  * The next buffer, whatever it is.
  * Returns 1 and a frame in *m, or NULL for one that was dropped; 0: none that
@@ -188,6 +209,7 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 	struct vduse_vq *vq = q->vq;
 	struct vduse_pos pos = vq->pos.avail;
 	struct vduse_chain chain;
+	bool ok;
 	int ret;
 
 	*m = NULL;
@@ -215,11 +237,15 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 		if (likely(*m != NULL))
 			net_count(&q->stats, *m);
 	}
-	if (zc && unlikely(!vduse_journal_inflight_set(vq, chain.id, chain.slots)))
+	if (zc && ret > 0) {
+		dequeue_note_begin(vq, packed);
+		ok = vduse_journal_inflight_set(vq, chain.id, chain.slots);
+	} else {
+		ok = dequeue_put(q, chain.id, chain.slots, packed, zc);
+	}
+	if (unlikely(!ok))
 		return dequeue_bad_id(q, *m);
 	vduse_vq_set_avail(vq, pos);
-	if (!zc || ret <= 0)
-		vduse_ring_put(vq, chain.id, chain.slots, 0, packed);
 	return 1;
 }
 
@@ -267,6 +293,17 @@ dequeue_plain_max(const struct net_queue *q, uint16_t data_room, const bool zc)
 	return q->hdr_len + (zc && q->zc->reaches ? RTE_MIN(room, q->zc->min - 1) : room);
 }
 
+/* As dequeue_put(), of a batch, while others are out. */
+static void
+dequeue_put_batch(
+		struct net_queue *q, const struct vduse_batch *batch, uint16_t n, const bool packed)
+{
+	uint16_t i;
+
+	for (i = 0; i < n; i++)
+		dequeue_put(q, batch->id[i], 1, packed, true);
+}
+
 /*
  * Plain frames from the ring, as many as follow each other.
  * Returns the buffers taken; *n grows by the frames, fewer where some were dropped.
@@ -295,7 +332,7 @@ dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	for (i = 0; i < taken; i++) {
 		struct rte_mbuf *m = pkts[i];
 
-		if (zc && unlikely(!vduse_journal_inflight_set(q->vq, batch.id[i], 1)))
+		if (zc && unlikely(batch.id[i] > q->vq->journal.mask))
 			break;
 		if (i + VDUSE_BATCH_AHEAD < taken)
 			vduse_batch_prefetch(&batch, i + VDUSE_BATCH_AHEAD,
@@ -313,7 +350,10 @@ dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 		rte_mempool_put_bulk(pool, (void **)&pkts[i], taken - i);
 		vduse_ring_untake(q->vq, taken, i, packed);
 	}
-	vduse_ring_put_batch(q->vq, &batch, i, packed);
+	if (zc && unlikely(q->vq->journal.takes))
+		dequeue_put_batch(q, &batch, i, packed);
+	else
+		vduse_ring_put_batch(q->vq, &batch, i, packed);
 	*n += kept;
 	return i;
 }
@@ -370,6 +410,7 @@ dequeue_attached(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf 
 		rte_mempool_put_bulk(pool, (void **)tails, taken);
 		goto untake;
 	}
+	dequeue_note_begin(q->vq, packed);
 	for (i = 0; i < taken; i++) {
 		struct rte_mbuf *m = pkts[i];
 
@@ -399,6 +440,27 @@ untake:
 	return 0;
 }
 
+/* What was freed goes back; and nothing is noted for a successor where nothing is out. */
+static __rte_always_inline void
+dequeue_collect(struct net_queue *q, const bool packed)
+{
+	net_zc_meet(q->zc, q->vq);
+	if (q->zc->nb_free < q->zc->nb_slots)
+		net_zc_collect(q->zc, q->vq, packed);
+	if (q->vq->journal.takes && q->zc->owed == 0) {
+		vduse_ring_flush(q->vq, packed);
+		vduse_journal_settled(q->vq);
+	}
+}
+
+/* As many are out as the ring has descriptors; and there is one more? */
+static __rte_noinline void
+dequeue_too_many(struct vduse_vq *vq, const bool packed)
+{
+	if (vduse_ring_ready(vq, &vq->pos.avail, packed) > 0)
+		vduse_chain_bad(vq, "more buffers available than the ring has descriptors");
+}
+
 static __rte_always_inline uint16_t
 dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **pkts,
 		uint16_t nb_pkts, const bool packed, const bool zc)
@@ -406,13 +468,10 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	const uint64_t work_end = vduse_vq_work_end(q->vq, nb_pkts);
 	const uint32_t taken_max = nb_pkts + DEQUEUE_DROPS_MAX;
 	uint32_t taken = 0;
-	uint16_t n = 0, plain;
+	uint16_t n = 0, plain, room;
 
-	if (zc) {
-		net_zc_meet(q->zc, q->vq);
-		if (q->zc->nb_free < q->zc->nb_slots)
-			net_zc_collect(q->zc, q->vq, packed);
-	}
+	if (zc)
+		dequeue_collect(q, packed);
 	if (vduse_ring_ready(q->vq, &q->vq->pos.avail, packed) == 0)
 		goto flush; /* idle: nothing else is touched */
 	vduse_vq_burst_map(q->vq);
@@ -421,9 +480,17 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 	/* drops count as well, and what is read for a frame: no driver keeps a burst from its end
 	 */
 	while (n < nb_pkts && taken < taken_max && q->vq->stats.work < work_end) {
-		plain = dequeue_plain(q, pool, &pkts[n], nb_pkts - n, &n, packed, zc);
+		room = (uint16_t)(nb_pkts - n);
 		if (zc)
-			plain += dequeue_attached(q, pool, &pkts[n], nb_pkts - n, &n, packed);
+			room = net_zc_room(q->zc, q->vq, room);
+		if (zc && unlikely(room == 0)) {
+			dequeue_too_many(q->vq, packed);
+			break;
+		}
+		plain = dequeue_plain(q, pool, &pkts[n], room, &n, packed, zc);
+		if (zc && plain < room && !vduse_backoff_is_empty(q->vq, packed))
+			plain += dequeue_attached(
+					q, pool, &pkts[n], (uint16_t)(room - plain), &n, packed);
 		taken += plain;
 		if (plain > 0)
 			continue;
@@ -434,7 +501,7 @@ dequeue_burst(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 			n++;
 	}
 	/* before any of it is published or handed on */
-	if (zc && taken > 0)
+	if (zc && taken > 0 && q->vq->journal.takes)
 		vduse_journal_take(q->vq, packed);
 	vduse_backoff_decide(q->vq, taken, packed);
 flush:

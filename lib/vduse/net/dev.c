@@ -143,6 +143,8 @@ net_start(void *priv, uint64_t features)
 			net->queues[i].burst = net->bodies->enqueue(plan.features);
 		else
 			net->queues[i].burst = net->bodies->dequeue(plan.features, plan.zero_copy);
+		if (net->queues[i].zc != NULL)
+			net_zc_set_order(net->queues[i].zc, plan.in_order);
 	}
 	net_start_limits(net, features);
 	net_start_ctrl(net, features);
@@ -209,7 +211,7 @@ net_settle(void *priv, uint16_t index)
 		VDUSE_LOG(ERR,
 				"%s: queue %u: %u of its buffers are in use and cannot be given "
 				"back, as its memory cannot be mapped: %s; its position is not "
-				"known, the driver has to reset the device",
+				"known: a driver that asks for it has to reset the device",
 				net->dev->name, index, q->zc->owed, strerror(-ret));
 		return ret;
 	}
@@ -330,9 +332,6 @@ net_conf_dev(struct rte_vduse_net *net, const struct rte_vduse_net_conf *conf, u
 	dev_conf->hold = net->zc;
 	if (conf->ring == RTE_VDUSE_NET_RING_SPLIT)
 		dev_conf->features &= ~RTE_BIT64(VIRTIO_F_RING_PACKED);
-	/* buffers of frames that are not copied come back as those are freed */
-	if (conf->zero_copy_min > 0)
-		dev_conf->features &= ~RTE_BIT64(VIRTIO_F_IN_ORDER);
 	if (conf->standby)
 		dev_conf->features |= RTE_BIT64(VIRTIO_NET_F_STANDBY);
 	if (pairs > 1) {
@@ -444,7 +443,7 @@ net_alloc(const struct rte_vduse_net_conf *conf)
 	net->wish.fewer_pairs = conf->mq_fallback;
 	net_init_config(net, conf);
 	if (conf->zero_copy_min > 0) {
-		net->zc = net_zc_set_alloc(conf->zero_copy_min);
+		net->zc = net_zc_set_alloc(conf->zero_copy_min, conf->zero_copy_pieces);
 		if (net->zc == NULL) {
 			net_free(net);
 			return NULL;

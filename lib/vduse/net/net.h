@@ -31,6 +31,7 @@ struct net_plan {
 	uint64_t features; /**< negotiated */
 	uint16_t hdr_len;  /**< bytes of the virtio_net_hdr */
 	bool zero_copy;    /**< frames towards the host may stay in the driver's memory */
+	bool in_order;     /**< buffers go back in the order they were taken */
 };
 
 /** A buffer taken for a frame and not given back yet. */

@@ -16,7 +16,6 @@ static const struct {
 	uint64_t features;
 } plan_options[] = {
 	{ "ring", RTE_BIT64(VIRTIO_F_RING_PACKED) },
-	{ "zero-copy", RTE_BIT64(VIRTIO_F_IN_ORDER) },
 	{ "standby", RTE_BIT64(VIRTIO_NET_F_STANDBY) },
 	{ "profile", NET_FEATURES_PROFILES },
 };
@@ -83,20 +82,14 @@ net_plan_check(const struct rte_vduse_net *net, uint64_t features)
 struct net_plan
 net_plan(const struct rte_vduse_net *net, uint64_t features)
 {
-	const bool in_order = features & RTE_BIT64(VIRTIO_F_IN_ORDER);
 	const bool hash = features & RTE_BIT64(VIRTIO_NET_F_HASH_REPORT);
 	const struct net_plan plan = {
 		.features = features,
 		.hdr_len = hash ? NET_HDR_HASH_LEN : NET_HDR_LEN,
-		.zero_copy = net->wish.zero_copy && !in_order,
+		.zero_copy = net->wish.zero_copy,
+		.in_order = features & RTE_BIT64(VIRTIO_F_IN_ORDER),
 	};
 
-	if (net->wish.zero_copy && in_order)
-		VDUSE_LOG(NOTICE,
-				"%s: the driver negotiated VIRTIO_F_IN_ORDER, which was offered "
-				"when the device was made, and zero-copy cannot keep that order: "
-				"frames are copied until a driver comes that does not use it",
-				net->dev->name);
 	if (net->wish.packed_only && !(features & RTE_BIT64(VIRTIO_F_RING_PACKED)))
 		VDUSE_LOG(NOTICE,
 				"%s: the driver uses split rings, which were offered when the "

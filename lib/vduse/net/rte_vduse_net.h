@@ -146,6 +146,8 @@ struct rte_vduse_net_conf {
 	 * copied.
 	 */
 	uint32_t zero_copy_min;
+	/** Pieces of such frames of a queue pair that are out at once; 0: 4 a descriptor. */
+	uint16_t zero_copy_pieces;
 	uint32_t speed;               /**< of the link, Mbit/s; UINT32_MAX: unknown */
 	rte_vduse_net_event_cb event; /**< may be NULL */
 	void *event_arg;

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include <rte_common.h>
+#include <rte_cycles.h>
 #include <rte_malloc.h>
 
+#include "clock.h"
 #include "log.h"
 #include "mem/deferred.h"
 #include "net/net.h"
@@ -30,14 +32,17 @@ net_zc_on_free(void *addr, void *opaque)
 }
 
 static struct net_zc *
-zc_alloc(uint16_t queue_size, uint32_t min)
+zc_alloc(uint16_t queue_size, uint32_t min, uint16_t pieces)
 {
-	const uint16_t nb = vduse_len_min16(ZC_SLOTS_EACH * (uint32_t)queue_size, ZC_SLOTS_MAX) &
-			    0xfff8u;
+	const uint32_t wanted = pieces != 0 ? pieces : ZC_SLOTS_EACH * (uint32_t)queue_size;
+	const uint16_t nb = vduse_len_min16(RTE_MAX(wanted, 8u), ZC_SLOTS_MAX) & 0xfff8u;
+	const uint32_t nb_turns = rte_align32pow2(queue_size);
 	struct net_zc *zc;
 	uint32_t i;
 
-	zc = rte_zmalloc("vduse_zc", sizeof(*zc) + nb * (sizeof(zc->slots[0]) + 1),
+	zc = rte_zmalloc("vduse_zc",
+			sizeof(*zc) + nb * (sizeof(zc->slots[0]) + 1) +
+					nb_turns * sizeof(zc->turns[0]),
 			RTE_CACHE_LINE_SIZE);
 	if (zc == NULL)
 		return NULL;
@@ -46,8 +51,13 @@ zc_alloc(uint16_t queue_size, uint32_t min)
 	zc->nb_free = nb;
 	zc->free = NET_ZC_NONE;
 	zc->map_generation = UINT64_MAX;
+	zc->hold_cycles = NET_ZC_HOLD_MS * rte_get_tsc_hz() / MS_PER_S;
+	zc->rest_cycles = NET_ZC_REST_MS * rte_get_tsc_hz() / MS_PER_S;
 	zc->iova_as_va = rte_eal_iova_mode() == RTE_IOVA_VA;
+	/* slots are a multiple of 8, and so the bytes end where a turn may begin */
 	zc->freed = (uint8_t *)&zc->slots[nb];
+	zc->turns = (struct net_zc_turn *)&zc->freed[nb];
+	zc->turn_mask = (uint16_t)(nb_turns - 1);
 	for (i = 0; i < nb; i++) {
 		zc->slots[i].zc = zc;
 		zc->slots[i].shinfo.free_cb = net_zc_on_free;
@@ -75,6 +85,12 @@ net_zc_iova(const uint8_t *addr, uint32_t len)
 	return last == first + len - 1 ? first : RTE_BAD_IOVA;
 }
 
+bool
+net_zc_has_rested(const struct net_zc *zc)
+{
+	return vduse_clock() - zc->rest_began > zc->rest_cycles;
+}
+
 /* Memory of ours is one piece, and so is its extent. */
 void
 net_zc_see_map(struct net_zc *zc, const struct vduse_iotlb_map *map)
@@ -94,6 +110,30 @@ net_zc_see_map(struct net_zc *zc, const struct vduse_iotlb_map *map)
 	}
 	zc->reaches = zc->reader_seen == RTE_VDUSE_NET_READER_PROCESSOR ||
 		      (zc->reader_seen == RTE_VDUSE_NET_READER_DEVICE && zc->dma_len != 0);
+	if (zc->rests && net_zc_has_rested(zc))
+		zc->rests = false;
+	zc->reaches &= !zc->rests;
+}
+
+/* In order: whether the oldest buffer holds back others for too long. */
+static void
+zc_watch(struct net_zc *zc, struct vduse_vq *vq)
+{
+	uint64_t now;
+
+	if (likely(zc->held == 0) || zc->rests)
+		return;
+	now = vduse_clock();
+	if (zc->held_since == 0 || zc->held_turn != zc->turn) {
+		zc->held_turn = zc->turn;
+		zc->held_since = now | 1;
+	} else if (now - zc->held_since > zc->hold_cycles) {
+		zc->held_since = 0;
+		zc->rests = true;
+		zc->rest_began = now;
+		zc->reaches = false;
+		vduse_vq_set_overdue(vq);
+	}
 }
 
 static void
@@ -114,21 +154,23 @@ zc_set_used(void *arg)
 }
 
 struct net_zc_set *
-net_zc_set_alloc(uint32_t min)
+net_zc_set_alloc(uint32_t min, uint16_t pieces)
 {
 	struct net_zc_set *set;
 
 	vduse_deferred_reap();
 	set = calloc(1, sizeof(*set));
-	if (set != NULL)
-		set->min = min;
+	if (set == NULL)
+		return NULL;
+	set->min = min;
+	set->pieces = pieces;
 	return set;
 }
 
 struct net_zc *
 net_zc_set_add(struct net_zc_set *set, uint16_t queue_size)
 {
-	struct net_zc *zc = zc_alloc(queue_size, set->min);
+	struct net_zc *zc = zc_alloc(queue_size, set->min, set->pieces);
 
 	if (zc != NULL)
 		set->zc[set->nb++] = zc;
@@ -199,8 +241,31 @@ net_zc_next_life(struct net_zc *zc, const struct vduse_vq *vq)
 
 	while ((slot = zc_next_owed(zc, &i)) != NULL)
 		slot->owed = false;
+	zc->turn = zc->next_turn;
+	zc->held = 0;
+	zc->held_since = 0;
+	zc->rests = false;
+	zc->map_generation = UINT64_MAX;
 	zc->owed = 0;
 	zc->life = vq->journal.life;
+}
+
+/* Those whose turn it is, up to one that is out; or all. */
+static void
+zc_put_turns(struct net_zc *zc, struct vduse_vq *vq, bool all, const bool packed)
+{
+	const struct net_zc_turn *turn;
+
+	for (; net_zc_waits(zc); zc->turn++) {
+		turn = &zc->turns[zc->turn & zc->turn_mask];
+		if (!turn->done && !all)
+			break;
+		vduse_ring_put(vq, turn->id, turn->ring_slots, 0, packed);
+		zc->owed -= turn->ring_slots;
+		zc->held -= turn->done;
+	}
+	if (zc->held == 0)
+		zc->held_since = 0;
 }
 
 static void
@@ -209,8 +274,10 @@ zc_put_owed(struct net_zc *zc, struct vduse_vq *vq, const bool packed)
 	struct net_zc_slot *slot;
 	uint16_t i = 0;
 
+	zc_put_turns(zc, vq, true, packed);
 	while ((slot = zc_next_owed(zc, &i)) != NULL) {
-		vduse_ring_put(vq, slot->id, slot->ring_slots, 0, packed);
+		if (!zc->in_order)
+			vduse_ring_put(vq, slot->id, slot->ring_slots, 0, packed);
 		slot->owed = false;
 	}
 	zc->owed = 0;
@@ -230,11 +297,14 @@ zc_frame_done(struct net_zc *zc, struct vduse_vq *vq, uint16_t first, const bool
 	struct net_zc_slot *slot = &zc->slots[first];
 	uint16_t i, next;
 
-	if (slot->owed) {
+	if (slot->owed && zc->in_order) {
+		zc->turns[slot->turn & zc->turn_mask].done = true;
+		zc->held++;
+	} else if (slot->owed) {
 		vduse_ring_put(vq, slot->id, slot->ring_slots, 0, packed);
 		zc->owed -= slot->ring_slots;
-		slot->owed = false;
 	}
+	slot->owed = false;
 	for (i = first; i != NET_ZC_NONE; i = next) {
 		next = zc->slots[i].next;
 		__atomic_store_n(&zc->slots[i].len, 0, __ATOMIC_RELAXED);
@@ -274,6 +344,8 @@ net_zc_collect(struct net_zc *zc, struct vduse_vq *vq, const bool packed)
 				zc_frame_done(zc, vq, first, packed);
 		}
 	}
+	zc_put_turns(zc, vq, false, packed);
+	zc_watch(zc, vq);
 }
 
 struct zc_piece {

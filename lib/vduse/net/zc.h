@@ -40,10 +40,26 @@ struct net_zc_slot {
 	uint16_t left;       /**< first: pieces that are not freed */
 	uint16_t id;         /**< first: of the buffer to be given back */
 	uint16_t ring_slots; /**< first: of that buffer */
+	uint16_t turn;       /**< first: its place in the order, where there is one */
 	bool owed;           /**< first: the driver waits for it */
 };
 
 #define NET_ZC_NONE UINT16_MAX
+
+/** A buffer that is out, or waits behind one that is. */
+struct net_zc_turn {
+	uint16_t id;
+	uint16_t ring_slots;
+	bool done; /**< nobody reads it any more */
+};
+
+/**
+ * A buffer may hold back others for so long, milliseconds. Beyond it the frames that are out
+ * are copied by the control thread, and all buffers go back.
+ */
+#define NET_ZC_HOLD_MS 10
+/** Frames are copied for so long then: who reads keeps them. */
+#define NET_ZC_REST_MS 10000
 
 /** Of one queue. Lives until the last piece was freed. */
 struct net_zc {
@@ -51,32 +67,45 @@ struct net_zc {
 	uint32_t min;
 	uint16_t nb_slots; /**< a multiple of 8 */
 	uint16_t nb_free;
-	uint16_t free;           /**< first free slot */
-	uint16_t high;           /**< slots from here on were never used; atomic */
-	uint8_t reader;          /**< enum rte_vduse_net_reader, as the owner says; atomic */
-	uint8_t reader_seen;     /**< the same, as the next ones are of */
-	bool reaches;            /**< who reads reaches some of the memory */
-	bool iova_as_va;         /**< for a device, DPDK's memory is where it is for the process */
-	uint64_t map_generation; /**< of the map that these and the next two are of */
-	const uint8_t *dma_addr; /**< of the driver's memory, what is DPDK's own (umem) */
-	size_t dma_len;          /**< bytes, 0: nothing */
-	bool all_read;           /**< nobody reads what is owed: the next burst gives it back */
-	uint16_t owed;           /**< descriptors that the driver waits for */
-	uint64_t life;           /**< of the queue, that they are owed to: vq->journal.life */
-	uint8_t *freed;          /**< by slot: 1 when the mbuf was freed; atomic */
+	uint16_t free;            /**< first free slot */
+	uint16_t high;            /**< slots from here on were never used; atomic */
+	uint8_t reader;           /**< enum rte_vduse_net_reader, as the owner says; atomic */
+	uint8_t reader_seen;      /**< the same, as the next ones are of */
+	bool reaches;             /**< who reads reaches some of the memory */
+	bool iova_as_va;          /**< for a device, DPDK's memory is where it is for the process */
+	uint64_t map_generation;  /**< of the map that these and the next two are of */
+	const uint8_t *dma_addr;  /**< of the driver's memory, what is DPDK's own (umem) */
+	size_t dma_len;           /**< bytes, 0: nothing */
+	bool all_read;            /**< nobody reads what is owed: the next burst gives it back */
+	bool in_order;            /**< buffers go back in the order of turns */
+	bool rests;               /**< frames are copied, as who reads kept some for too long, */
+	uint64_t rest_began;      /**< from then on, cycles of vduse_clock(), */
+	uint64_t rest_cycles;     /**< for so long */
+	uint16_t held;            /**< in order: buffers that nobody reads, behind the oldest, */
+	uint16_t held_turn;       /**< whose turn this is, */
+	uint64_t held_since;      /**< for so long, cycles; 0: it is new */
+	uint64_t hold_cycles;     /**< that it may last */
+	uint16_t owed;            /**< descriptors that the driver waits for */
+	uint16_t turn, next_turn; /**< in order: the oldest, and behind the last; free running */
+	uint16_t turn_mask;
+	uint64_t life;             /**< of the queue, that they are owed to: vq->journal.life */
+	struct net_zc_turn *turns; /**< one for each descriptor of the ring */
+	uint8_t *freed;            /**< by slot: 1 when the mbuf was freed; atomic */
 	struct net_zc_slot slots[] __rte_cache_aligned;
 };
 
 /** All of a device: the argument of ops->held. */
 struct net_zc_set {
-	uint32_t min; /**< see struct net_zc */
+	uint32_t min;    /**< see struct net_zc */
+	uint16_t pieces; /**< that are out at once, of each; 0: by the queue's size */
 	uint16_t nb;
 	struct net_zc *zc[RTE_VDUSE_NET_PAIRS_MAX]; /**< by queue pair */
 };
 
-/** An empty one. @param min see struct net_zc. @return NULL: no memory. Mirror: net_zc_set_free()
+/** An empty one. @param min, pieces see the struct. @return NULL: no memory. Mirror:
+ * net_zc_set_free()
  */
-struct net_zc_set *net_zc_set_alloc(uint32_t min);
+struct net_zc_set *net_zc_set_alloc(uint32_t min, uint16_t pieces);
 
 /** For one more queue pair. @return owned by the set; NULL: no memory */
 struct net_zc *net_zc_set_add(struct net_zc_set *set, uint16_t queue_size);
@@ -99,6 +128,41 @@ net_zc_meet(struct net_zc *zc, const struct vduse_vq *vq)
 		net_zc_next_life(zc, vq);
 }
 
+/** Buffers in order from the next life on, or not. The queue does not run. */
+static inline void
+net_zc_set_order(struct net_zc *zc, bool in_order)
+{
+	zc->in_order = in_order;
+}
+
+/** Whether a buffer that is copied has to wait for those before it. */
+static __rte_always_inline bool
+net_zc_waits(const struct net_zc *zc)
+{
+	return zc->turn != zc->next_turn;
+}
+
+/** Buffers that can be taken now, up to max: who makes more available has made them up. */
+static __rte_always_inline uint16_t
+net_zc_room(const struct net_zc *zc, const struct vduse_vq *vq, uint16_t max)
+{
+	/* a driver has as many buffers as the ring has descriptors, at most */
+	return vduse_len_min16(
+			max, (uint16_t)(vq->ring.size - (uint16_t)(zc->next_turn - zc->turn)));
+}
+
+/** The next buffer in order. @return its turn */
+static __rte_always_inline uint16_t
+net_zc_turn(struct net_zc *zc, uint16_t id, uint16_t ring_slots, bool done)
+{
+	const uint16_t turn = zc->next_turn++;
+
+	zc->turns[turn & zc->turn_mask] = (struct net_zc_turn){ id, ring_slots, done };
+	zc->owed += ring_slots;
+	zc->held += done;
+	return turn;
+}
+
 /** Give back what is owed, as all of it was copied meanwhile. The queue rests, its ring is mapped.
  */
 void net_zc_give_back(struct net_zc *zc, struct vduse_vq *vq);
@@ -119,12 +183,16 @@ void net_zc_on_free(void *addr, void *opaque);
 /** See what of a map is DPDK's own memory, and what the one who reads reaches. */
 void net_zc_see_map(struct net_zc *zc, const struct vduse_iotlb_map *map);
 
+/** Whether frames were copied for long enough. */
+bool net_zc_has_rested(const struct net_zc *zc);
+
 /** Whether the map, or who reads, is another than was looked at. */
 static __rte_always_inline bool
 net_zc_is_stale(const struct net_zc *zc, const struct vduse_iotlb_map *map)
 {
 	return zc->map_generation != map->generation ||
-	       zc->reader_seen != __atomic_load_n(&zc->reader, __ATOMIC_RELAXED);
+	       zc->reader_seen != __atomic_load_n(&zc->reader, __ATOMIC_RELAXED) ||
+	       (unlikely(zc->rests) && net_zc_has_rested(zc));
 }
 
 /**
@@ -193,7 +261,10 @@ net_zc_owe(struct net_zc *zc, uint16_t first, uint16_t nb, uint16_t id, uint16_t
 	slot->id = id;
 	slot->ring_slots = ring_slots;
 	slot->owed = true;
-	zc->owed += ring_slots;
+	if (zc->in_order)
+		slot->turn = net_zc_turn(zc, id, ring_slots, false);
+	else
+		zc->owed += ring_slots;
 }
 
 /** What is behind the head of a frame in one piece. @return false: none that one mbuf can hold */

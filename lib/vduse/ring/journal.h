@@ -146,7 +146,8 @@ vduse_journal_commit(struct vduse_vq *vq, const bool packed)
 
 /**
  * A buffer is taken that may stay out when the burst ends. Where one buffer of
- * a queue is, all are from then on, those too that go back in the same burst.
+ * a queue is, all are from then on, those too that go back in the same burst,
+ * until vduse_journal_settled(); and what was put before it is published.
  * Before vduse_journal_take() and before it is put.
  *
  * @param id the buffer's: chain.id
@@ -187,6 +188,16 @@ vduse_journal_take(struct vduse_vq *vq, const bool packed)
 					VDUSE_JOURNAL_TAKE_USED | which,
 			__ATOMIC_RELAXED);
 	rte_compiler_barrier();
+}
+
+/** Nothing is out any more, and all of it is published: what is put from here on is not noted. */
+static __rte_always_inline void
+vduse_journal_settled(struct vduse_vq *vq)
+{
+	rte_compiler_barrier();
+	__atomic_store_n(&vq->journal.record->take, 0, __ATOMIC_RELAXED);
+	rte_compiler_barrier();
+	vq->journal.takes = false;
 }
 
 /**

@@ -285,6 +285,7 @@ vduse_vq_stop(struct vduse_vq *vq, bool unsettled)
 	/* another lcore may look after a call that is held */
 	__atomic_store_n(&vq->poll.coal_deadline, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&vq->map.missed, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->overdue, false, __ATOMIC_RELAXED);
 	if (vduse_vq_is_ready(vq))
 		vduse_vq_phase_set(vq, unsettled ? VDUSE_VQ_PHASE_UNSETTLED : VDUSE_VQ_PHASE_OFF);
 	vq->ctl.rests = false;

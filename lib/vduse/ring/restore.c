@@ -147,6 +147,17 @@ recover_inflight(struct vduse_vq *vq)
 	return 0;
 }
 
+/* What a burst noted that it died in, and that it did not come to take. */
+static void
+recover_forget(struct vduse_vq *vq)
+{
+	uint32_t i;
+	uint16_t id;
+
+	for (i = 0; i <= vq->journal.mask && vduse_len16(i, &id); i++)
+		vduse_journal_inflight_clear(vq, id);
+}
+
 /* Nothing is out any more: the queue need not keep the table until it takes again. */
 static int
 recover_taken(struct vduse_vq *vq, uint64_t take)
@@ -160,8 +171,7 @@ recover_taken(struct vduse_vq *vq, uint64_t take)
 	if (packed ? vduse_journal_pos(vq->pos.used_idx, vq->pos.used_wrap) != (uint16_t)take
 		   : vq->pos.used_idx != (uint16_t)take)
 		return -EBADMSG;
-	__atomic_store_n(&vq->journal.record->take, 0, __ATOMIC_RELAXED);
-	vq->journal.takes = false;
+	vduse_journal_settled(vq);
 	vq->journal.taken = 0;
 	return 0;
 }
@@ -177,6 +187,8 @@ vduse_restore_ring(struct vduse_vq *vq)
 	ret = vq->ring.is_packed ? recover_packed(vq) : recover_split(vq);
 	if (ret == 0 && vq->journal.takes)
 		ret = recover_taken(vq, take);
+	else if (ret == 0)
+		recover_forget(vq);
 	vduse_vq_set_avail(vq, (struct vduse_pos){ vq->pos.used_idx, vq->pos.used_wrap });
 	vq->pos.avail_cached = vq->pos.avail.idx;
 	vq->notify.signalled = vq->pos.used_idx;

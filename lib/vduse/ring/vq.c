@@ -72,6 +72,13 @@ vduse_vq_set_miss(struct vduse_vq *vq)
 	vq_wake(vq);
 }
 
+void
+vduse_vq_set_overdue(struct vduse_vq *vq)
+{
+	__atomic_store_n(&vq->overdue, true, __ATOMIC_RELEASE);
+	vq_wake(vq);
+}
+
 int
 vduse_vq_set_fault(struct vduse_vq *vq, const char *what)
 {

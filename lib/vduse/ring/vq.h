@@ -216,6 +216,7 @@ struct vduse_vq {
 	struct vduse_vq_map map;
 	struct vduse_seg *segs; /**< VDUSE_SEGS_MAX; its lcore's */
 	const char *fault;      /**< what was malformed, NULL: nothing; atomic */
+	bool overdue;           /**< atomic; the control thread is to settle it, and clears it */
 	const struct vduse_vq_env *env;
 	struct vduse_vq_notify notify;
 	struct vduse_vq_stats stats; /**< its lcore's; read by any thread */
@@ -272,6 +273,12 @@ vduse_vq_is_ready(const struct vduse_vq *vq)
  * control thread is woken, which resolves that. Its lcore, in the burst.
  */
 void vduse_vq_set_miss(struct vduse_vq *vq);
+
+/**
+ * Buffers have been out for too long: the control thread is woken, which has the owner give
+ * them back (ops->settle). Its lcore, in the burst.
+ */
+void vduse_vq_set_overdue(struct vduse_vq *vq);
 
 /**
  * What the driver made is malformed: note what, stop the queue, count the first of a life, and
