@@ -56,6 +56,8 @@ static const struct {
 	{ "/sys/class/vduse", CHANGE },
 	{ "/sys/devices/vduse", CHANGE },
 	{ "/sys/devices/virtual/vduse", CHANGE },
+	/* a NIC that was unplugged and is there again */
+	{ "/dev/vfio", DEVICE },
 	/* interfaces, processors, memory */
 	{ "/sys", LOOK },
 	{ "/proc/self", LOOK },

@@ -81,6 +81,7 @@ fwd_drop_name(enum fwd_drop why)
 		[FWD_DROP_PIECES] = "too many pieces",
 		[FWD_DROP_BAD] = "bad offload",
 		[FWD_DROP_STOPPED] = "stopped",
+		[FWD_DROP_UNPLUGGED] = "unplugged",
 	};
 
 	return names[why];
@@ -224,7 +225,7 @@ static void
 take_back(struct fwd_stream *s, uint16_t pair)
 {
 	s->lent = rte_vduse_net_owed(s->lender, pair) != 0;
-	if (s->lent && port_has_sent(s->tx_port, s->tx_queue, s->tx_descs) == 1)
+	if (s->lent && !s->no_tx && port_has_sent(s->tx_port, s->tx_queue, s->tx_descs) == 1)
 		rte_vduse_net_frames_read(s->lender, pair);
 }
 
@@ -240,6 +241,8 @@ stream_poll(struct fwd_stream *s)
 		transmit_held(s);
 		return 0;
 	}
+	if (unlikely(s->no_rx))
+		return 0;
 	n = rte_eth_rx_burst(s->rx_port, s->rx_queue, s->pkts, FWD_BURST);
 	s->rx_queue += s->rx_step;
 	if (s->rx_queue >= s->rx_end)
@@ -250,6 +253,10 @@ stream_poll(struct fwd_stream *s)
 		return 0;
 	}
 	count(&s->counters.rx, n);
+	if (unlikely(s->no_tx)) {
+		drop(s, FWD_DROP_UNPLUGGED, s->pkts, n);
+		return n;
+	}
 	for (i = 0; i < n; i++)
 		flags |= s->pkts[i]->ol_flags;
 	if (!offload_wanted_any(flags)) {
@@ -262,6 +269,17 @@ stream_poll(struct fwd_stream *s)
 	return n;
 }
 
+static void
+drop_held(struct fwd_stream *s, enum fwd_drop why)
+{
+	if (offload_abandon(&s->job)) {
+		count(&s->counters.drops[why], 1);
+		s->next++;
+	}
+	drop(s, why, &s->pkts[s->next], s->held - s->next);
+	s->next = s->held;
+}
+
 /* When no lcore polls it any more. */
 static void
 stream_stop(struct fwd_stream *s)
@@ -270,12 +288,30 @@ stream_stop(struct fwd_stream *s)
 
 	for (i = 0; i < STOP_ROUNDS && holds(s); i++)
 		transmit_held(s);
-	if (offload_abandon(&s->job)) {
-		count(&s->counters.drops[FWD_DROP_STOPPED], 1);
-		s->next++;
+	drop_held(s, FWD_DROP_STOPPED);
+}
+
+void
+fwd_unplug(struct fwd_stream *s, bool rx)
+{
+	drop_held(s, FWD_DROP_UNPLUGGED);
+	if (rx)
+		s->no_rx = true;
+	else
+		s->no_tx = true;
+}
+
+void
+fwd_plug(struct fwd_stream *s, bool rx, uint16_t port)
+{
+	if (rx) {
+		s->rx_port = port;
+		s->no_rx = false;
+		return;
 	}
-	drop(s, FWD_DROP_STOPPED, &s->pkts[s->next], s->held - s->next);
-	s->next = s->held;
+	s->tx_port = port;
+	s->offload.port = port;
+	s->no_tx = false;
 }
 
 unsigned int
@@ -343,6 +379,7 @@ fwd_init(struct fwd *fwd)
 	fwd->on_main = rte_lcore_count() == 1;
 	fwd->stop = false;
 	fwd->stopfd = -1;
+	fwd->nb_wakefds = 0;
 	fwd->lcores = calloc(fwd->nb_lcores, sizeof(*fwd->lcores));
 	if (fwd->lcores == NULL)
 		return -ENOMEM;
@@ -380,6 +417,7 @@ fwd_add(struct fwd *fwd, struct fwd_stream *stream, unsigned int number)
 static int
 lcore_init_idle(struct fwd_lcore *lcore, const struct fwd *fwd)
 {
+	const struct idle_counters before = lcore->idle.counters;
 	const struct fwd_stream *s;
 	unsigned int i, q, nb_queues = 0;
 	int ret;
@@ -391,12 +429,16 @@ lcore_init_idle(struct fwd_lcore *lcore, const struct fwd *fwd)
 	ret = idle_init(&lcore->idle, &fwd->idle, nb_queues);
 	if (ret != 0)
 		return ret;
+	lcore->idle.counters = before;
 	for (i = 0; i < lcore->nb_streams; i++) {
 		s = lcore->streams[i];
-		for (q = s->rx_first; q < s->rx_end; q += s->rx_step)
+		for (q = s->rx_first; q < s->rx_end && !s->no_rx; q += s->rx_step)
 			idle_add_queue(&lcore->idle, s->rx_port, q);
 	}
-	return idle_add_fd(&lcore->idle, fwd->stopfd);
+	ret = idle_add_fd(&lcore->idle, fwd->stopfd);
+	for (i = 0; i < fwd->nb_wakefds && ret == 0; i++)
+		ret = idle_add_fd(&lcore->idle, fwd->wakefds[i]);
+	return ret;
 }
 
 static void
@@ -451,14 +493,28 @@ fwd_start(struct fwd *fwd)
 	return 0;
 }
 
+static void
+wait_for_lcores(struct fwd *fwd)
+{
+	__atomic_store_n(&fwd->stop, true, __ATOMIC_RELAXED);
+	eventfd_write(fwd->stopfd, 1);
+	rte_eal_mp_wait_lcore();
+}
+
+void
+fwd_halt(struct fwd *fwd)
+{
+	wait_for_lcores(fwd);
+	fini_idle(fwd);
+	fwd->stop = false;
+}
+
 void
 fwd_stop(struct fwd *fwd)
 {
 	unsigned int i, k;
 
-	__atomic_store_n(&fwd->stop, true, __ATOMIC_RELAXED);
-	eventfd_write(fwd->stopfd, 1);
-	rte_eal_mp_wait_lcore();
+	wait_for_lcores(fwd);
 	for (i = 0; i < fwd->nb_lcores; i++)
 		for (k = 0; k < fwd->lcores[i].nb_streams; k++)
 			stream_stop(fwd->lcores[i].streams[k]);
@@ -468,7 +524,10 @@ fwd_stop(struct fwd *fwd)
 int
 fwd_wake_on(struct fwd *fwd, int fd)
 {
-	return idle_add_fd(&fwd->lcores[0].idle, fd);
+	if (fwd->nb_wakefds == RTE_DIM(fwd->wakefds))
+		return -ENOSPC;
+	fwd->wakefds[fwd->nb_wakefds++] = fd;
+	return 0;
 }
 
 void

@@ -41,6 +41,7 @@ enum fwd_drop {
 	FWD_DROP_PIECES,    /* in more buffers than that port takes, and too long for a copy */
 	FWD_DROP_BAD,       /* offloads asked for that do not suit its headers */
 	FWD_DROP_STOPPED,   /* still to be cut when forwarding stopped */
+	FWD_DROP_UNPLUGGED, /* the device of the port is pulled out */
 	FWD_DROPS,
 };
 
@@ -70,6 +71,8 @@ struct __rte_cache_aligned fwd_stream {
 	struct rte_vduse_net *lender;
 	uint16_t tx_descs;      /* of the transmit queue */
 	bool lent;              /* some are under way, as of the last look */
+	bool no_rx;             /* the device of rx_port is pulled out: nothing to poll */
+	bool no_tx;             /* that of tx_port: what comes is dropped */
 	struct gate gate;       /* of the transmit side */
 	struct offload offload; /* the same */
 	struct fwd_counters counters;
@@ -93,7 +96,9 @@ struct fwd {
 	unsigned int nb_lcores;
 	bool on_main; /* there is no worker: the main lcore calls fwd_poll() */
 	bool stop;
-	int stopfd;            /* eventfd: the lcores end their sleep; -1: they do not run */
+	int stopfd; /* eventfd: the lcores end their sleep; -1: they do not run */
+	int wakefds[IDLE_FDS_MAX - 1]; /* those of fwd_wake_on() */
+	unsigned int nb_wakefds;
 	struct idle_conf idle; /* to be set before fwd_prepare() */
 };
 
@@ -113,10 +118,18 @@ void fwd_fini(struct fwd *fwd);
 /* Before fwd_prepare(). Return: 0 or -ENOSPC. */
 int fwd_add(struct fwd *fwd, struct fwd_stream *stream, unsigned int number);
 
+/*
+ * Before fwd_prepare(): when on_main, fwd_poll() does not sleep while this is readable.
+ * Return: 0 or -ENOSPC.
+ */
+int fwd_wake_on(struct fwd *fwd, int fd);
+
 /* Main lcore: what lcores need to run. Ports are configured. Return: 0 or -errno. */
 int fwd_prepare(struct fwd *fwd);
 /* Behind it, ports started. Return: 0 or -errno; then nothing runs. */
 int fwd_start(struct fwd *fwd);
+/* Lcores stand still, streams keep what they hold; fwd_prepare() and fwd_start() go on. */
+void fwd_halt(struct fwd *fwd);
 /* What streams still hold is sent, as far as that is a burst's usual work, or dropped. */
 void fwd_stop(struct fwd *fwd);
 
@@ -126,8 +139,13 @@ void fwd_stop(struct fwd *fwd);
  */
 bool fwd_progress(struct fwd *fwd);
 
-/* When on_main: fwd_poll() does not sleep while this is readable. Return: 0 or -errno. */
-int fwd_wake_on(struct fwd *fwd, int fd);
+/*
+ * The device of one of the stream's ports is pulled out, that of rx_port or of tx_port: what it
+ * holds is dropped. Lcores stand still, as for the next.
+ */
+void fwd_unplug(struct fwd_stream *stream, bool rx);
+/* It is there again, as this port; the gate and the offloads are the caller's. */
+void fwd_plug(struct fwd_stream *stream, bool rx, uint16_t port);
 
 /*
  * Frames out of elsewhere for the stream's transmit side, FWD_BURST at most, which are sent or

@@ -25,6 +25,7 @@
 #include "eal.h"
 #include "files.h"
 #include "fwd.h"
+#include "hotplug.h"
 #include "late.h"
 #include "notify.h"
 #include "pool.h"
@@ -62,6 +63,7 @@ struct app {
 	int linkfd;  /* eventfd: the link of a port has changed */
 	int lookfd;  /* timer: look at the links of ports */
 	int alivefd; /* timer: tell the service manager that all threads go on, or never */
+	bool broken; /* no lcore runs any more */
 };
 
 /* Too big for a stack. */
@@ -121,6 +123,12 @@ fired(int fd)
 	return read(fd, &times, sizeof(times)) == sizeof(times);
 }
 
+static bool
+is_taken(const struct port *port)
+{
+	return port->vduse && __atomic_load_n(&port->goes, __ATOMIC_RELAXED);
+}
+
 /* Whether another process takes a device over: this one ends. */
 static bool
 taken_over(void)
@@ -128,10 +136,20 @@ taken_over(void)
 	unsigned int w;
 
 	for (w = 0; w < app.args.nb_wires; w++)
-		if (__atomic_load_n(&app.wires[w].port.goes, __ATOMIC_RELAXED) ||
-				__atomic_load_n(&app.wires[w].device.goes, __ATOMIC_RELAXED))
+		if (is_taken(&app.wires[w].port) || is_taken(&app.wires[w].device))
 			return true;
 	return false;
+}
+
+/* Return: whether to stop. */
+static bool
+look_at_ports(void)
+{
+	if (taken_over())
+		return true;
+	app.broken = hotplug_look(&app.fwd, app.wires, app.args.nb_wires, &app.pools) != 0;
+	follow_links();
+	return app.broken;
 }
 
 /* Wait for a signal, a timer or a link, or only look. Return: whether to stop. */
@@ -155,11 +173,8 @@ control(bool wait)
 	if (fired(app.alivefd))
 		tell_alive();
 	look = fired(app.lookfd);
-	if (fired(app.linkfd) || look) {
-		follow_links();
-		if (taken_over())
-			return true;
-	}
+	if ((fired(app.linkfd) || look) && look_at_ports())
+		return true;
 	while (read(app.sigfd, &sig, sizeof(sig)) == sizeof(sig)) {
 		if (sig.ssi_signo != SIGUSR1)
 			return true;
@@ -277,15 +292,11 @@ prepare_lcores(void)
 {
 	const int fds[] = { app.sigfd, app.timerfd, app.linkfd, app.lookfd };
 	unsigned int i;
-	int ret;
+	int ret = 0;
 
-	ret = fwd_prepare(&app.fwd);
-	for (i = 0; ret == 0 && app.fwd.on_main && i < RTE_DIM(fds); i++) {
+	for (i = 0; ret == 0 && app.fwd.on_main && i < RTE_DIM(fds); i++)
 		ret = fwd_wake_on(&app.fwd, fds[i]);
-		if (ret != 0)
-			fwd_stop(&app.fwd);
-	}
-	return ret;
+	return ret == 0 ? fwd_prepare(&app.fwd) : ret;
 }
 
 /*
@@ -343,11 +354,12 @@ forward(void)
 			fwd_poll(&app.fwd);
 	notify_stopping("stopping");
 	/* who takes over goes on with what is in the rings; the driver notices nothing */
-	if (!taken_over())
+	if (!taken_over() && !app.broken)
 		drain();
 	fwd_stop(&app.fwd);
 	print_stats();
-	return signals_cut_waits();
+	ret = signals_cut_waits();
+	return app.broken ? -EIO : ret;
 }
 
 static int

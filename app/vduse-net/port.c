@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include <rte_bus.h>
 #include <rte_dev.h>
@@ -12,6 +11,7 @@
 #include <rte_vduse_net.h>
 
 #include "port.h"
+#include "port_event.h"
 #include "say.h"
 
 /* Descriptors of a queue where the driver names no default. */
@@ -264,6 +264,13 @@ read_reasons(const struct port *port, bool rx, struct port_losses *losses)
 	free(names);
 }
 
+/* Nothing is asked of a NIC that is pulled out; the number may be another's. */
+static bool
+is_out(const struct port *port)
+{
+	return !port->vduse && __atomic_load_n(&port->goes, __ATOMIC_RELAXED);
+}
+
 void
 port_losses(const struct port *port, bool rx, struct port_losses *losses)
 {
@@ -274,7 +281,7 @@ port_losses(const struct port *port, bool rx, struct port_losses *losses)
 		read_reasons(port, rx, losses);
 		return;
 	}
-	if (rte_eth_stats_get(port->id, &now) != 0)
+	if (is_out(port) || rte_eth_stats_get(port->id, &now) != 0)
 		return;
 	if (rx) {
 		add_loss(losses, "missed", now.imissed - port->before.imissed);
@@ -370,39 +377,6 @@ port_plan(struct port *port, uint16_t id, const struct port_want *want)
 	return 0;
 }
 
-/* Runs on EAL's interrupt thread. */
-static int
-link_changed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unused, void *arg,
-		void *ret __rte_unused)
-{
-	const struct port *port = arg;
-
-	SAY("port %s: link %s", port->name, port_link(port));
-	if (port->link_event >= 0)
-		eventfd_write(port->link_event, 1);
-	return 0;
-}
-
-/*
- * Another process has taken a device of ours over: this one ends in order, and with it its use of
- * the port; or a NIC was unplugged. Runs on a control thread; the main lcore looks, woken as by a
- * link.
- */
-static int
-removed(uint16_t id __rte_unused, enum rte_eth_event_type event __rte_unused, void *arg,
-		void *ret __rte_unused)
-{
-	struct port *port = arg;
-
-	SAY("port %s: %s", port->name,
-			port->vduse ? "gone to another process; this one ends"
-				    : "its device is gone");
-	__atomic_store_n(&port->goes, true, __ATOMIC_RELAXED);
-	if (port->link_event >= 0)
-		eventfd_write(port->link_event, 1);
-	return 0;
-}
-
 /* Where somebody waits for the bytes, the device is to mark each frame that it has read. */
 static int
 setup_tx_queue(struct port *port, uint16_t q, int socket)
@@ -480,12 +454,9 @@ port_start(struct port *port, struct rte_mempool *pool)
 	const char *step = "listen to";
 	int ret;
 
-	ret = rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
+	ret = port_listen(port);
 	if (ret != 0)
 		goto say;
-	ret = rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_RMV, removed, port);
-	if (ret != 0)
-		goto unregister;
 	ret = bring_up(port, pool, &step);
 	if (ret != 0 && ret != -ENOMEM && port->conf.intr_conf.rxq && !port->vduse) {
 		/* some drivers have interrupts with some kernel modules only: lcores nap then */
@@ -493,15 +464,13 @@ port_start(struct port *port, struct rte_mempool *pool)
 		ret = bring_up(port, pool, &step);
 	}
 	if (ret != 0)
-		goto unregister_removed;
+		goto unlisten;
 	if (rte_eth_stats_get(port->id, &port->before) != 0)
 		memset(&port->before, 0, sizeof(port->before));
 	return 0;
 
-unregister_removed:
-	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_RMV, removed, port);
-unregister:
-	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
+unlisten:
+	port_unlisten(port);
 say:
 	SAY("port %s: cannot %s it: %s%s", port->name, step, strerror(-ret),
 			ret == -ENOMEM ? ": give more buffers with --mbufs, or longer ones with "
@@ -546,8 +515,7 @@ port_rest(struct port *port)
 	ret = rte_eth_dev_stop(port->id);
 	if (ret != 0)
 		SAY("port %s: cannot stop it: %s", port->name, strerror(-ret));
-	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_RMV, removed, port);
-	rte_eth_dev_callback_unregister(port->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
+	port_unlisten(port);
 	return ret;
 }
 
@@ -575,6 +543,8 @@ port_is_up(const struct port *port)
 {
 	struct rte_eth_link link;
 
+	if (is_out(port))
+		return false;
 	return rte_eth_link_get_nowait(port->id, &link) != 0 || link.link_status == RTE_ETH_LINK_UP;
 }
 
@@ -583,6 +553,8 @@ port_link(const struct port *port)
 {
 	struct rte_eth_link link;
 
+	if (is_out(port))
+		return "gone";
 	if (rte_eth_link_get_nowait(port->id, &link) != 0)
 		return "unknown";
 	return link.link_status == RTE_ETH_LINK_UP ? "up" : "down";

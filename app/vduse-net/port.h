@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_mempool.h>
 #include <rte_vduse_net.h>
@@ -25,6 +26,7 @@ struct port_want {
 struct port {
 	uint16_t id;
 	char name[RTE_ETH_NAME_MAX_LEN];
+	char device[RTE_DEV_NAME_MAX_LEN]; /* on its bus, once started; "": none */
 	uint16_t nb_rxq, nb_txq;
 	uint16_t nb_rxd, nb_txd; /* descriptors of each queue */
 	uint16_t mtu;            /* bytes */
@@ -128,13 +130,13 @@ void port_bounds(const struct port *port, struct port_bounds *bounds);
 /* Speed in Mbit/s: of the link, else, before it is started, the port's best; 0: not known. */
 uint32_t port_speed(uint16_t id);
 
-/* Whether its device is gone: unplugged, or taken over. */
+/* Whether its device is gone, or is to go: unplugged, or taken over. */
 bool port_is_gone(const struct port *port);
 
 /* Whether the link is up; a driver that does not tell has it up. */
 bool port_is_up(const struct port *port);
 
-/* "up", "down" or, when the driver does not tell, "unknown". */
+/* "up", "down", "gone" or, when the driver does not tell, "unknown". */
 const char *port_link(const struct port *port);
 
 /* NUMA socket of the port, one where this process has memory. */

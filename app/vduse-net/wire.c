@@ -29,6 +29,19 @@ wire_find_port(struct wire *wire)
 	return port_find(wire->args->port, &wire->port.id);
 }
 
+/* Of the port: every queue that the driver may use is polled; it has as many if it can. */
+static struct port_want
+port_wanted(const struct wire *wire)
+{
+	return (struct port_want){
+		.queues = wire->device.nb_rxq,
+		.mtu = wire->args->mtu,
+		.wake = wire->wake,
+		.promiscuous = true,
+		.borrows = wire->args->zero_copy,
+	};
+}
+
 static int
 plan_sides(struct wire *wire, uint16_t device_id)
 {
@@ -43,11 +56,7 @@ plan_sides(struct wire *wire, uint16_t device_id)
 	ret = port_plan(&wire->device, device_id, &want);
 	if (ret != 0)
 		return ret;
-	/* Every queue the driver may use is polled; the port has as many if it can. */
-	want.queues = wire->device.nb_rxq;
-	want.queue_size = 0;
-	want.promiscuous = true;
-	want.borrows = wire->args->zero_copy;
+	want = port_wanted(wire);
 	return port_plan(&wire->port, wire->port.id, &want);
 }
 
@@ -72,7 +81,7 @@ nb_kept(const struct port *port)
 static void
 need_buffers(const struct wire *wire, struct pool_set *pools)
 {
-	const int socket = port_socket(wire->port.id);
+	const int socket = wire->socket;
 
 	pool_need(pools, socket, nb_kept(&wire->port) + nb_kept(&wire->device),
 			RTE_MAX(wire->port.frame, wire->device.frame));
@@ -134,6 +143,7 @@ wire_attach(struct wire *wire, struct pool_set *pools)
 		say_wire(wire, "the two sides do not go together", -ret);
 		goto unplug;
 	}
+	wire->socket = port_socket(wire->port.id);
 	need_buffers(wire, pools);
 	return 0;
 
@@ -155,7 +165,7 @@ wire_detach(struct wire *wire)
 static int
 make_streams(struct wire *wire, enum wire_dir dir, struct pool_set *pools)
 {
-	const int socket = port_socket(wire->port.id);
+	const int socket = wire->socket;
 	struct rte_mempool *pool = pools->sockets[socket].pool;
 	const struct port *from = dir == TO_DEVICE ? &wire->port : &wire->device;
 	const struct port *to = dir == TO_DEVICE ? &wire->device : &wire->port;
@@ -256,7 +266,7 @@ start_port(struct port *port, struct rte_mempool *pool)
 int
 wire_start(struct wire *wire, struct pool_set *pools)
 {
-	struct rte_mempool *pool = pools->sockets[port_socket(wire->port.id)].pool;
+	struct rte_mempool *pool = pools->sockets[wire->socket].pool;
 	int ret;
 
 	ret = make_streams(wire, TO_DEVICE, pools);
@@ -274,6 +284,7 @@ wire_start(struct wire *wire, struct pool_set *pools)
 	set_gates(wire, TO_DEVICE, &wire->device);
 	set_gates(wire, TO_PORT, &wire->port);
 	wire->device_up = true;
+	plug_note(&wire->plug, wire->port.id);
 	if (!wire->port.late && !wire->device.late) {
 		lend(wire);
 		wire_follow_link(wire);
@@ -364,10 +375,110 @@ wire_stop(struct wire *wire)
 	int ret, err;
 
 	ret = port_stop(&wire->device);
-	err = port_stop(&wire->port);
+	err = wire->closed ? 0 : port_stop(&wire->port);
 	free_streams(wire, TO_PORT);
 	free_streams(wire, TO_DEVICE);
 	return ret != 0 ? ret : err;
+}
+
+bool
+wire_is_unplugged(const struct wire *wire)
+{
+	return !wire->plug.out && !wire->port.vduse && port_is_gone(&wire->port);
+}
+
+void
+wire_unplug(struct wire *wire)
+{
+	struct rte_vduse_net *net = rte_vduse_net_by_port(wire->device.id);
+	unsigned int i;
+
+	/* also where nobody has told */
+	__atomic_store_n(&wire->port.goes, true, __ATOMIC_RELAXED);
+	if (wire->args->zero_copy && net != NULL)
+		rte_vduse_net_set_reader(net, RTE_VDUSE_NET_READER_NONE);
+	for (i = 0; i < wire->nb_streams[TO_DEVICE]; i++)
+		fwd_unplug(&wire->streams[TO_DEVICE][i], true);
+	for (i = 0; i < wire->nb_streams[TO_PORT]; i++)
+		fwd_unplug(&wire->streams[TO_PORT][i], false);
+}
+
+int
+wire_let_go(struct wire *wire)
+{
+	int ret;
+
+	wire_follow_link(wire);
+	/* what the device had of the container's memory goes back with it */
+	if (!wire->closed)
+		port_stop(&wire->port);
+	wire->closed = true;
+	ret = plug_pull(&wire->plug);
+	if (ret == 0)
+		SAY("port %s: its device is let go; the wire goes on when it is there again",
+				wire->port.name);
+	return ret;
+}
+
+/* The streams stay: the port has to have the queues that they use, and room in their buffers. */
+static int
+fits(const struct wire *wire, const struct port *port)
+{
+	if (port->nb_rxq == wire->port.nb_rxq && port->nb_txq == wire->port.nb_txq &&
+			nb_kept(port) <= nb_kept(&wire->port) && port->frame <= wire->port.frame)
+		return 0;
+	SAY("port %s: the device is another one, with other queues: start this program again",
+			port->name);
+	return -EINVAL;
+}
+
+int
+wire_return(struct wire *wire, struct pool_set *pools)
+{
+	struct rte_mempool *pool = pools->sockets[wire->socket].pool;
+	const struct port_want want = port_wanted(wire);
+	struct port port;
+	uint16_t id;
+	int ret;
+
+	ret = plug_in(&wire->plug, &id);
+	if (ret != 0)
+		return ret;
+	ret = port_plan(&port, id, &want);
+	if (ret == 0)
+		ret = fits(wire, &port);
+	if (ret == 0) {
+		port.link_event = wire->port.link_event;
+		wire->port = port;
+		ret = port_start(&wire->port, pool);
+	}
+	wire->closed = ret != 0;
+	if (ret == 0)
+		return 0;
+	__atomic_store_n(&wire->port.goes, true, __ATOMIC_RELAXED);
+	rte_eth_dev_close(id);
+	plug_pull(&wire->plug);
+	return ret;
+}
+
+void
+wire_plug(struct wire *wire, struct pool_set *pools)
+{
+	struct rte_mempool *indirect = pools->sockets[wire->socket].indirect;
+	const uint16_t id = wire->port.id;
+	struct fwd_stream *s;
+	unsigned int i;
+
+	for (i = 0; i < wire->nb_streams[TO_DEVICE]; i++)
+		fwd_plug(&wire->streams[TO_DEVICE][i], true, id);
+	for (i = 0; i < wire->nb_streams[TO_PORT]; i++) {
+		s = &wire->streams[TO_PORT][i];
+		fwd_plug(s, false, id);
+		offload_init(&s->offload, wire->port.conf.txmode.offloads, s->gate.pool, indirect);
+	}
+	set_gates(wire, TO_PORT, &wire->port);
+	lend(wire);
+	SAY("port %s: its device is there again", wire->port.name);
 }
 
 void

@@ -12,6 +12,7 @@
 
 #include "args.h"
 #include "fwd.h"
+#include "plug.h"
 #include "pool.h"
 #include "port.h"
 
@@ -24,8 +25,11 @@ enum wire_dir {
 struct wire {
 	unsigned int id;
 	const struct wire_args *args;
-	bool wake; /* lcores sleep: with rx interrupts where there are any */
+	bool wake;   /* lcores sleep: with rx interrupts where there are any */
+	int socket;  /* of its pools */
+	bool closed; /* the port: its device is out, or to be let go */
 	struct port port;
+	struct plug plug;                      /* the port's device; out: there is no port */
 	struct port device;                    /* the ethdev port of the VDUSE device */
 	char vdev[RTE_DEV_NAME_MAX_LEN];       /* its name on the vdev bus */
 	struct fwd_stream *streams[WIRE_DIRS]; /* nb_streams[] of them, owned */
@@ -63,6 +67,19 @@ void wire_follow_link(struct wire *wire);
 
 /* Take the device's link down, whatever the port's is. Started wires only. */
 void wire_link_down(struct wire *wire);
+
+/*
+ * The device of the port was pulled out, or is wanted back. In three steps: streams do without,
+ * while lcores stand still; the container loses its carrier and EAL lets go of the device, whom
+ * -errno leaves with it; later, once it is there again, wire_return() starts it, and streams have
+ * it, lcores standing still again.
+ */
+bool wire_is_unplugged(const struct wire *wire);
+void wire_unplug(struct wire *wire);
+int wire_let_go(struct wire *wire);
+/* Return: 0, or -errno, and the device is out as before. */
+int wire_return(struct wire *wire, struct pool_set *pools);
+void wire_plug(struct wire *wire, struct pool_set *pools);
 
 /* Sum of the streams of one direction. */
 void wire_read(const struct wire *wire, enum wire_dir dir, struct fwd_counters *sum);

@@ -110,12 +110,17 @@ case_zero_copy() {
 	nothing_left
 }
 
-# cable KIND on|off: at the NIC's end, by QEMU's monitor.
-cable() {
+# monitor COMMAND...: QEMU's, of this machine.
+monitor() {
 	local path
 	for path in /sys/class/virtio-ports/*; do
-		[ "$(cat "$path/name")" != monitor ] || echo "set_link nic$(number "$1") $2" >"/dev/${path##*/}"
+		[ "$(cat "$path/name")" != monitor ] || echo "$*" >"/dev/${path##*/}"
 	done
+}
+
+# cable KIND on|off: at the NIC's end.
+cable() {
+	monitor "set_link nic$(number "$1") $2"
 }
 
 carrier_is() {
@@ -132,6 +137,58 @@ case_link() {
 	ping_back c1 10.0.0.2
 	ping_ok c1 10.0.0.2 5
 	stop "$app_pid"
+}
+
+# other_than KIND: another NIC of the machine.
+other_than() {
+	local kind
+	for kind in "${kinds[@]}"; do
+		[ "$kind" = "$1" ] || { echo "$kind"; return; }
+	done
+}
+
+# unplug KIND: as the host does it, and back when it has it.
+unplug() {
+	monitor "device_del nic$(number "$1")"
+	wait_for "$patience" is_gone test -e "/sys/bus/pci/devices/$nic" || fail "the host waits for the NIC"
+}
+
+# plug KIND: a new one in its place.
+plug() {
+	monitor "device_add $(tr ' ' '\n' </proc/cmdline | sed -n "s/^vm_nic$(number "$1")=//p")"
+	wait_for "$patience" test -e "/sys/bus/pci/devices/$nic/driver_override" || fail "no NIC is plugged in"
+	to_vfio "$nic"
+}
+
+# The host has its NIC back at once; the container of that NIC loses its carrier, the other goes on. With the
+# NIC the link is there again; and both a second time.
+case_unplug() {
+	local other i
+	other=$(other_than "$1")
+	[ -n "$other" ] || skip "the machine has no other NIC"
+	modprobe -a vfio-pci vfio_iommu_type1
+	to_vfio "$(address "$other")"
+	eal_more=(-a "$(address "$other")")
+	set_up "$1" "${@:2}" --port "$(address "$other")" --name c2 --mac 02:00:00:00:00:02 --attach virtio
+	need_netdev c2 app "$app_pid"
+	container c2 "$dev" 1
+	container far2 "$(far_dev "$other")" 2
+	ping_back c2 10.0.0.2
+	pings_start c2 10.0.0.2
+	for i in first second; do
+		unplug "$1"
+		wait_for "$patience" carrier_is 0 || fail "the container keeps its carrier"
+		pings_go_on || fail "the other container stands still"
+		plug "$1"
+		wait_for "$patience" carrier_is 1 || fail "the carrier does not come back"
+		ping_back c1 10.0.0.2
+		ping_ok c1 10.0.0.2 5
+		ping_ok far 10.0.0.1 5
+		pings_go_on || fail "the other container stands still"
+		say "the $i time: $(grep -c 'is let go' "$VM_RESULT/app.log")"
+	done
+	stop "$app_pid"
+	nothing_left
 }
 
 # An MTU that the NIC cannot have is refused, and nothing is left.
@@ -167,4 +224,7 @@ for name in ping frames link zero_copy mtu; do
 	done
 done
 case_run nic/zero_copy_no_umem case_zero_copy igb
+for kind in "${kinds[@]}"; do
+	case_run "nic/unplug/$kind" case_unplug "$kind"
+done
 exit 0

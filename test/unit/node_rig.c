@@ -59,6 +59,63 @@ __wrap_rte_eth_dev_start(uint16_t port)
 	return node_rig_refuses ? -EIO : __real_rte_eth_dev_start(port);
 }
 
+/* "net_ring_up0" of "up0". */
+#define RING_DRIVER "net_ring_"
+
+static void
+join_port(struct node_rig *r, const char *name)
+{
+	const int port = rte_eth_from_rings(name, &r->in, 1, &r->out, 1, 0);
+
+	assert_true(port >= 0);
+	r->port = port;
+	assert_int_equal(rte_eth_dev_get_name_by_port(port, r->uplink), 0);
+}
+
+static void
+make_port(struct node_rig *r)
+{
+	static unsigned int id;
+	char name[16];
+
+	snprintf(name, sizeof(name), "in%u", id);
+	r->in = rte_ring_create(name, 256, SOCKET_ID_ANY, 0);
+	snprintf(name, sizeof(name), "out%u", id);
+	r->out = rte_ring_create(name, 256, SOCKET_ID_ANY, 0);
+	assert_true(r->in != NULL && r->out != NULL);
+	snprintf(name, sizeof(name), "up%u", id++);
+	join_port(r, name);
+}
+
+bool node_rig_back;
+static struct node_rig *the_rig;
+
+int
+__wrap_plug_pull(struct plug *plug)
+{
+	assert_int_equal(rte_eal_hotplug_remove("vdev", plug->port), 0);
+	plug->out = the_rig->port_out = true;
+	node_rig_removed = false;
+	return 0;
+}
+
+bool
+__wrap_plug_is_back(struct plug *plug)
+{
+	assert_true(plug->out);
+	return node_rig_back;
+}
+
+int
+__wrap_plug_in(struct plug *plug, uint16_t *port)
+{
+	join_port(the_rig, plug->port + strlen(RING_DRIVER));
+	assert_string_equal(the_rig->uplink, plug->port);
+	plug->out = the_rig->port_out = false;
+	*port = the_rig->port;
+	return 0;
+}
+
 static uint64_t
 rig_now(void *arg)
 {
@@ -78,25 +135,6 @@ on_event(void *arg, const struct node_news *news)
 	r->events[news->event]++;
 	if (is_fault)
 		snprintf(r->text, sizeof(r->text), "%.15s: %.200s", news->name, news->text);
-}
-
-static void
-make_port(struct node_rig *r)
-{
-	static unsigned int id;
-	char name[16];
-	int port;
-
-	snprintf(name, sizeof(name), "in%u", id);
-	r->in = rte_ring_create(name, 256, SOCKET_ID_ANY, 0);
-	snprintf(name, sizeof(name), "out%u", id);
-	r->out = rte_ring_create(name, 256, SOCKET_ID_ANY, 0);
-	assert_true(r->in != NULL && r->out != NULL);
-	snprintf(name, sizeof(name), "up%u", id++);
-	port = rte_eth_from_rings(name, &r->in, 1, &r->out, 1, 0);
-	assert_true(port >= 0);
-	r->port = port;
-	assert_int_equal(rte_eth_dev_get_name_by_port(port, r->uplink), 0);
 }
 
 struct node_container_conf
@@ -135,7 +173,8 @@ setup(void **state, bool live, enum idle_mode idle)
 	memset(r, 0, sizeof(*r));
 	r->now = rte_get_tsc_cycles();
 	node_rig_macs_max = RIG_CONTAINERS;
-	node_rig_removed = node_rig_refuses = false;
+	node_rig_removed = node_rig_refuses = node_rig_back = false;
+	the_rig = r;
 	make_port(r);
 	assert_int_equal(node_create(&conf, &r->node), 0);
 	node_on_event(r->node, on_event, r);
@@ -182,7 +221,8 @@ node_rig_teardown(void **state)
 		;
 	node_destroy(r->node);
 	assert_int_equal(node_rig_macs, 0);
-	assert_int_equal(rte_eal_hotplug_remove("vdev", r->uplink), 0);
+	/* one that was pulled out is gone already */
+	assert_int_equal(rte_eal_hotplug_remove("vdev", r->uplink), r->port_out ? -EINVAL : 0);
 	rte_ring_free(r->in);
 	rte_ring_free(r->out);
 	return unit_teardown(state);

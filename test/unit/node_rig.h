@@ -25,6 +25,7 @@ struct node_rig {
 	struct rte_ring *in, *out; /* of the port, seen from the wire */
 	char uplink[NODE_UPLINK_SIZE];
 	uint16_t port;
+	bool port_out; /* EAL has let go of it */
 	struct rig_driver drivers[RIG_CONTAINERS];
 	unsigned int events[NODE_EVENTS];
 	char text[NODE_TEXT_SIZE]; /* of the last fault, with who had it */
@@ -50,6 +51,14 @@ int __wrap_rte_eth_dev_is_removed(uint16_t port);
 extern bool node_rig_refuses;
 int __real_rte_eth_dev_start(uint16_t port);
 int __wrap_rte_eth_dev_start(uint16_t port);
+
+/* Whether the device is plugged in again; what EAL has let go of is then there under another
+ * number.
+ */
+extern bool node_rig_back;
+int __wrap_plug_pull(struct plug *plug);
+bool __wrap_plug_is_back(struct plug *plug);
+int __wrap_plug_in(struct plug *plug, uint16_t *port);
 
 int node_rig_setup(void **state);
 /* The same with a worker lcore, and the true time. */

@@ -341,11 +341,23 @@ what_is_held_is_sent_or_dropped_at_the_end(void **state)
 }
 
 static void
+wait_for_frames(const struct fwd_rig *b, uint64_t rx)
+{
+	const uint64_t deadline = rte_get_timer_cycles() + 120 * rte_get_timer_hz();
+	struct fwd_counters c;
+
+	do {
+		sched_yield();
+		memset(&c, 0, sizeof(c));
+		fwd_read(b->stream, &c);
+	} while (c.rx < rx && rte_get_timer_cycles() < deadline);
+	assert_int_equal(c.rx, rx);
+}
+
+static void
 a_worker_forwards_until_told_to_stop(void **state)
 {
 	struct fwd_rig *b = *state;
-	uint64_t deadline = rte_get_timer_cycles() + 120 * rte_get_timer_hz();
-	struct fwd_counters c;
 	unsigned int i;
 
 	assert_false(b->fwd.on_main);
@@ -353,16 +365,69 @@ a_worker_forwards_until_told_to_stop(void **state)
 	assert_int_equal(fwd_start(&b->fwd), 0);
 	for (i = 0; i < TX_SPACE; i++)
 		fwd_rig_receive(b, i % RX_QUEUES, fwd_rig_frame(b, 60, 2000, 0));
-	do {
-		sched_yield();
-		memset(&c, 0, sizeof(c));
-		fwd_read(b->stream, &c);
-	} while (c.rx < TX_SPACE && rte_get_timer_cycles() < deadline);
+	wait_for_frames(b, TX_SPACE);
 	fwd_stop(&b->fwd);
 	fwd_rig_expect_counters(b, TX_SPACE, TX_SPACE, 0);
 	/* Nobody polls any more. */
 	fwd_rig_receive(b, 0, fwd_rig_frame(b, 60, 2000, 0));
 	fwd_rig_expect_counters(b, TX_SPACE, TX_SPACE, 0);
+	fwd_rig_drain(b->in[0]);
+}
+
+/* Of a device that is pulled out nothing is polled, and what is for it is dropped and counted. */
+static void
+a_stream_does_without_a_port(void **state)
+{
+	struct fwd_rig *b = *state;
+	struct fwd_counters c = { 0 };
+	unsigned int i;
+
+	fwd_unplug(b->stream, false);
+	fwd_rig_receive(b, 0, fwd_rig_frame(b, 60, 2000, 0));
+	fwd_rig_receive(b, 1, fwd_rig_tcp(b, 4000, 1000));
+	fwd_poll(&b->fwd);
+	fwd_rig_expect_counters(b, 2, 0, 2);
+	fwd_rig_expect_drops(b, FWD_DROP_UNPLUGGED, 2);
+	assert_int_equal(fwd_rig_in_use(b), 0);
+	fwd_plug(b->stream, false, b->far.id);
+	fwd_unplug(b->stream, true);
+	fwd_rig_receive(b, 0, fwd_rig_frame(b, 61, 2000, 1));
+	fwd_poll(&b->fwd);
+	fwd_rig_expect_counters(b, 2, 0, 2);
+	fwd_plug(b->stream, true, b->near.id);
+	fwd_poll(&b->fwd);
+	fwd_rig_expect_counters(b, 3, 1, 2);
+	fwd_rig_expect_frame(b, 61, 1);
+	/* what it holds goes with the port */
+	b->stream->rx_queue = 0;
+	b->stream->rx_end = 1;
+	offload_init(&b->stream->offload, 0, b->pool, NULL);
+	for (i = 0; i < FWD_BURST; i++)
+		fwd_rig_receive(b, 0, fwd_rig_tcp(b, 65000, 8));
+	fwd_round(&b->fwd.lcores[0]);
+	assert_int_equal(b->fwd.lcores[0].held, 1);
+	fwd_unplug(b->stream, false);
+	fwd_read(b->stream, &c);
+	assert_true(c.drops[FWD_DROP_UNPLUGGED] > 2);
+	assert_int_equal(fwd_round(&b->fwd.lcores[0]), 0);
+}
+
+static void
+lcores_stand_still_and_go_on(void **state)
+{
+	struct fwd_rig *b = *state;
+	unsigned int i;
+
+	for (i = 1; i <= 3; i++) {
+		assert_int_equal(fwd_prepare(&b->fwd), 0);
+		assert_int_equal(fwd_start(&b->fwd), 0);
+		fwd_rig_receive(b, 0, fwd_rig_frame(b, 60, 2000, 0));
+		wait_for_frames(b, i);
+		fwd_halt(&b->fwd);
+		assert_int_equal(b->fwd.stopfd, -1);
+	}
+	fwd_rig_receive(b, 0, fwd_rig_frame(b, 60, 2000, 0));
+	fwd_rig_expect_counters(b, 3, 3, 0);
 	fwd_rig_drain(b->in[0]);
 }
 
@@ -385,6 +450,8 @@ main(int argc, char *argv[])
 		WITH_PORTS(what_is_held_is_sent_or_dropped_at_the_end),
 		WITH_PORTS(segments_that_do_not_fit_are_dropped),
 		WITH_PORTS(a_worker_forwards_until_told_to_stop),
+		WITH_PORTS(a_stream_does_without_a_port),
+		WITH_PORTS(lcores_stand_still_and_go_on),
 	};
 
 	(void)argc;

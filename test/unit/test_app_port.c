@@ -5,8 +5,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_devargs.h>
+#include <rte_eal.h>
 
 #include "fwd_rig.h"
+#include "plug.h"
 
 static void
 a_plan_keeps_to_what_the_driver_has(void **state)
@@ -96,6 +104,124 @@ a_pool_too_big_is_refused_whole(void **state)
 	assert_null(pools.sockets[0].pool);
 }
 
+/* The kernel's driver of a virtual device, which has none, and the number of its binding. */
+static const char *driver;
+static ino_t binding;
+
+#define DRIVER "/sys/bus/vdev/devices/net_null7/driver"
+
+ssize_t __real_readlink(const char *path, char *target, size_t size);
+ssize_t __wrap_readlink(const char *path, char *target, size_t size);
+int __real_lstat64(const char *path, struct stat *st);
+int __wrap_lstat64(const char *path, struct stat *st);
+
+ssize_t
+__wrap_readlink(const char *path, char *target, size_t size)
+{
+	if (strcmp(path, DRIVER) != 0)
+		return __real_readlink(path, target, size);
+	if (driver == NULL) {
+		errno = ENOENT;
+		return -1;
+	}
+	return snprintf(target, size, "../../drivers/%s", driver);
+}
+
+int
+__wrap_lstat64(const char *path, struct stat *st)
+{
+	if (strcmp(path, DRIVER) != 0)
+		return __real_lstat64(path, st);
+	*st = (struct stat){ .st_ino = binding };
+	return 0;
+}
+
+static uint16_t
+null_port(void)
+{
+	uint16_t id = UINT16_MAX;
+
+	return rte_eth_dev_get_port_by_name("net_null7", &id) == 0 ? id : UINT16_MAX;
+}
+
+/* It is let go, and taken when the kernel's driver has it anew; with the same arguments. */
+static void
+a_device_goes_and_comes(void **state)
+{
+	struct rte_eth_dev_info info;
+	struct plug plug;
+	uint16_t id;
+
+	(void)state;
+	driver = "vfio-pci";
+	binding = 5;
+	assert_int_equal(rte_eal_hotplug_add("vdev", "net_null7", "size=100"), 0);
+	plug_note(&plug, null_port());
+	assert_string_equal(plug.driver, "vfio-pci");
+	assert_int_equal(plug_pull(&plug), 0);
+	assert_true(plug.out);
+	assert_int_equal(null_port(), UINT16_MAX);
+	/* the kernel has not taken it away yet; it is away; another driver has it */
+	assert_false(plug_is_back(&plug));
+	driver = NULL;
+	assert_false(plug_is_back(&plug));
+	driver = "e1000e";
+	binding = 6;
+	assert_false(plug_is_back(&plug));
+	driver = "vfio-pci";
+	binding = 7;
+	assert_true(plug_is_back(&plug));
+	assert_int_equal(plug_in(&plug, &id), 0);
+	assert_false(plug.out);
+	assert_int_equal(id, null_port());
+	assert_int_equal(rte_eth_dev_info_get(id, &info), 0);
+	assert_string_equal(rte_dev_devargs(info.device)->args, "size=100");
+	/* the same once more, and without a port to it a second time nothing is wrong */
+	assert_int_equal(plug_pull(&plug), 0);
+	assert_false(plug_is_back(&plug));
+	assert_int_equal(plug_pull(&plug), 0);
+	binding = 8;
+	assert_true(plug_is_back(&plug));
+}
+
+static void
+one_that_does_not_start_is_tried_less_often(void **state)
+{
+	struct plug plug;
+	unsigned int i, n;
+	uint16_t id;
+
+	(void)state;
+	driver = "vfio-pci";
+	binding = 5;
+	assert_int_equal(rte_eal_hotplug_add("vdev", "net_null7", ""), 0);
+	plug_note(&plug, null_port());
+	assert_int_equal(plug_pull(&plug), 0);
+	snprintf(plug.devargs, sizeof(plug.devargs), "vdev:no_such_driver");
+	binding = 6;
+	for (n = 1; n <= 64; n *= 2) {
+		assert_true(plug_is_back(&plug));
+		assert_true(plug_in(&plug, &id) < 0);
+		assert_true(plug.out);
+		for (i = 0; i < n; i++)
+			assert_false(plug_is_back(&plug));
+	}
+	assert_true(plug_is_back(&plug));
+	assert_true(plug_in(&plug, &id) < 0);
+	assert_false(plug_is_back(&plug));
+	/* bound anew it is tried at once */
+	driver = NULL;
+	assert_false(plug_is_back(&plug));
+	driver = "vfio-pci";
+	assert_true(plug_is_back(&plug));
+	/* what the kernel has no driver for does not come back */
+	driver = NULL;
+	assert_int_equal(rte_eal_hotplug_add("vdev", "net_null7", ""), 0);
+	plug_note(&plug, null_port());
+	assert_int_equal(plug_pull(&plug), 0);
+	assert_false(plug_is_back(&plug));
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -105,6 +231,8 @@ main(int argc, char *argv[])
 		WITH_PORTS(a_port_is_found_by_name_and_number),
 		cmocka_unit_test(offloads_are_asked_for_by_driver),
 		cmocka_unit_test(a_pool_too_big_is_refused_whole),
+		cmocka_unit_test(a_device_goes_and_comes),
+		cmocka_unit_test(one_that_does_not_start_is_tried_less_often),
 	};
 
 	(void)argc;

@@ -111,6 +111,86 @@ an_unplugged_port_is_a_fault(void **state)
 	assert_int_equal(r->events[NODE_UPLINK_DOWN], 1);
 	assert_int_equal(r->events[NODE_CONTAINER_DOWN], RIG_CONTAINERS);
 	assert_non_null(strstr(r->text, ": its device is gone: "));
+	/* who waits for the device has it */
+	assert_true(r->port_out);
+	assert_int_equal(node_rig_macs, 0);
+}
+
+/* Containers go on among themselves; with the device the link is there again, and so are filters.
+ */
+static void
+a_port_comes_back(void **state)
+{
+	const struct rig_bytes inside = node_rig_frame(1, 2), outside = node_rig_frame(1, 99),
+			       back = node_rig_frame(99, 1);
+	struct node_network_conf network = { .name = "net0", .nb_uplinks = 1 };
+	struct node_rig *r = *state;
+
+	memcpy(network.uplinks[0], r->uplink, sizeof(network.uplinks[0]));
+	node_rig_removed = true;
+	node_tick(r->node);
+	node_rig_send(r, 0, &outside);
+	node_rig_run(r);
+	node_rig_expect_none(r);
+	assert_int_equal(node_network_set(r->node, &network, &error), 1);
+	node_rig_back = true;
+	node_tick(r->node);
+	assert_int_equal(r->events[NODE_UPLINK_UP], 1);
+	assert_int_equal(r->events[NODE_CONTAINER_UP], RIG_CONTAINERS);
+	assert_int_equal(r->events[NODE_UPLINK_FAULT], 1);
+	assert_int_equal(node_rig_macs, RIG_CONTAINERS);
+	node_rig_send(r, 0, &inside);
+	node_rig_send(r, 0, &outside);
+	node_rig_send_wire(r, &back);
+	node_rig_run(r);
+	node_rig_expect(r, 1, &inside);
+	node_rig_expect(r, 0, &back);
+	node_rig_expect_wire(r, &outside);
+	/* and a second time */
+	node_rig_back = false;
+	node_rig_removed = true;
+	node_tick(r->node);
+	assert_int_equal(r->events[NODE_UPLINK_FAULT], 2);
+	node_rig_back = true;
+	node_tick(r->node);
+	node_rig_send_wire(r, &back);
+	node_rig_run(r);
+	node_rig_expect(r, 0, &back);
+}
+
+static void
+one_that_does_not_start_again_is_a_fault(void **state)
+{
+	struct node_rig *r = *state;
+
+	node_rig_removed = true;
+	node_tick(r->node);
+	node_rig_back = node_rig_refuses = true;
+	node_tick(r->node);
+	assert_int_equal(r->events[NODE_UPLINK_FAULT], 2);
+	assert_non_null(strstr(r->text, ": its device is there again, and does not start: "));
+	assert_true(r->port_out);
+	assert_int_equal(node_rig_macs, 0);
+	node_rig_refuses = false;
+	node_tick(r->node);
+	assert_int_equal(r->events[NODE_UPLINK_UP], 1);
+	assert_int_equal(node_rig_macs, RIG_CONTAINERS);
+}
+
+/* A network does without a port whose device is out, and has it no more. */
+static void
+a_port_that_is_out_can_be_taken_away(void **state)
+{
+	struct node_network_conf network = { .name = "net0" };
+	struct node_rig *r = *state;
+
+	node_rig_removed = true;
+	node_tick(r->node);
+	assert_int_equal(r->events[NODE_CONTAINER_DOWN], RIG_CONTAINERS);
+	assert_int_equal(node_network_set(r->node, &network, &error), 0);
+	node_tick(r->node);
+	assert_int_equal(r->events[NODE_CONTAINER_UP], RIG_CONTAINERS);
+	assert_int_equal(r->events[NODE_UPLINK_UP], 0);
 }
 
 int
@@ -122,6 +202,9 @@ main(void)
 		NODE_TEST(what_becomes_of_who_is_told),
 		NODE_TEST(a_bad_ring_is_a_fault),
 		NODE_TEST(an_unplugged_port_is_a_fault),
+		NODE_TEST(a_port_comes_back),
+		NODE_TEST(one_that_does_not_start_again_is_a_fault),
+		NODE_TEST(a_port_that_is_out_can_be_taken_away),
 	};
 
 	return UNIT_RUN("node_events", tests);

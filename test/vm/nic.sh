@@ -61,9 +61,10 @@ nic_device() {
 }
 
 # nic_options KIND...: sets nic_machine, nic_append and nic_arguments, QEMU's, and nic_known, a pattern
-# of faults that are DPDK's own.
+# of faults that are DPDK's own. The device of number N is on the kernel's command line as vm_nicN, for who
+# plugs it in again.
 nic_options() {
-	local i=0 kind way
+	local i=0 kind way device
 	nic_machine=q35
 	nic_append=
 	nic_arguments=()
@@ -83,8 +84,9 @@ nic_options() {
 			set -- $way
 			nic_arguments+=(-netdev "dgram,id=$1$2,local.type=unix,local.path=$work/$1$2,remote.type=unix,remote.path=$work/$3$2")
 		done
-		nic_arguments+=(-device "pcie-root-port,id=port$i,chassis=$((i + 1)),addr=0x1$i"
-			-device "$(nic_device "$kind"),id=nic$i,bus=port$i,netdev=in$i,mac=52:54:00:00:0$i:01,romfile="
+		device="$(nic_device "$kind"),id=nic$i,bus=port$i,netdev=in$i,mac=52:54:00:00:0$i:01,romfile="
+		nic_append+=" vm_nic$i=$device"
+		nic_arguments+=(-device "pcie-root-port,id=port$i,chassis=$((i + 1)),addr=0x1$i" -device "$device"
 			-device "virtio-net-pci,id=far$i,netdev=out$i,mac=52:54:00:00:0$i:02,romfile=")
 		i=$((i + 1))
 		# DPDK's driver reads address 0 when it starts the device; testpmd has that too. Newer kernels

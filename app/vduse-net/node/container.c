@@ -443,6 +443,9 @@ container_filter_at(struct container *c, struct uplink *u, bool add)
 {
 	const uint32_t bit = RTE_BIT32(u->slot);
 
+	/* all are when it is there again */
+	if (u->plug.out)
+		return;
 	if (add && (c->conf.trust || rte_eth_dev_mac_addr_add(u->port.id, &c->conf.mac, 0) != 0)) {
 		c->unfiltered |= bit;
 		uplink_unfiltered(u, 1);

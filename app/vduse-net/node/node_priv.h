@@ -9,6 +9,7 @@
 
 #include "buffers.h"
 #include "node.h"
+#include "plug.h"
 #include "pool.h"
 #include "port.h"
 #include "worker.h"
@@ -18,6 +19,7 @@ struct uplink {
 	struct network *network;
 	unsigned int slot; /* among the network's */
 	struct port port;
+	struct plug plug; /* its device; out: there is no port, and who is a member is nobody's */
 	struct rte_mempool *pool;
 	uint32_t buffers; /* taken of the pool */
 	struct veb_member *member;

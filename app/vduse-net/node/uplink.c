@@ -103,7 +103,7 @@ owner_of(const struct node *node, uint16_t id)
 
 	LIST_FOREACH (n, &node->networks, next)
 		LIST_FOREACH (u, &n->uplinks, next)
-			if (u->port.id == id)
+			if (!u->plug.out && u->port.id == id)
 				return n;
 	return NULL;
 }
@@ -143,17 +143,14 @@ nb_buffers(const struct port *port)
 	return (uint32_t)port->nb_rxq * port->nb_rxd + (uint32_t)port->nb_txq * port->nb_txd;
 }
 
-/* The streams that finish frames for the port, which was started. */
-static int
-make_egress(struct uplink *u)
+/* The streams that finish frames for the port, which was started; counters stay. */
+static void
+set_egress(struct uplink *u)
 {
 	struct port_bounds bounds;
 	struct fwd_stream *s;
 	uint16_t i;
 
-	u->egress = rte_calloc("egress", u->port.nb_txq, sizeof(*s), RTE_CACHE_LINE_SIZE);
-	if (u->egress == NULL)
-		return -ENOMEM;
 	port_bounds(&u->port, &bounds);
 	for (i = 0; i < u->port.nb_txq; i++) {
 		s = &u->egress[i];
@@ -169,6 +166,15 @@ make_egress(struct uplink *u)
 		s->offload.tso_segs = bounds.tso_segs;
 		offload_init(&s->offload, u->port.conf.txmode.offloads, u->pool, NULL);
 	}
+}
+
+static int
+make_egress(struct uplink *u)
+{
+	u->egress = rte_calloc("egress", u->port.nb_txq, sizeof(u->egress[0]), RTE_CACHE_LINE_SIZE);
+	if (u->egress == NULL)
+		return -ENOMEM;
+	set_egress(u);
 	return 0;
 }
 
@@ -198,7 +204,7 @@ join(struct uplink *u)
 	return 0;
 }
 
-/* Each queue on another lcore. Mirror: leave(). */
+/* Each queue on another lcore. Mirror: leave_seats(). */
 static int
 take_seats(struct uplink *u)
 {
@@ -216,6 +222,18 @@ take_seats(struct uplink *u)
 	while (i-- > 0)
 		worker_unseat(&all->of[i % all->nb], &u->seats[i], 1);
 	return ret;
+}
+
+/* Also where there is no memory for a shorter list at first. */
+static void
+leave_seats(struct uplink *u)
+{
+	struct workers *all = &u->network->node->workers;
+	uint16_t i;
+
+	for (i = 0; i < u->port.nb_rxq; i++)
+		while (worker_unseat(&all->of[i % all->nb], &u->seats[i], 1) != 0)
+			workers_wait(all);
 }
 
 /* What the container's addresses need of the port: all multicast, and their own. */
@@ -252,24 +270,34 @@ checks_of(uint16_t id)
 	       (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
 }
 
+static int
+plan_port(const struct uplink *u, struct port *port, uint16_t id)
+{
+	const struct port_want want = {
+		.queues = u->network->node->workers.nb, .mtu = u->network->conf.mtu, .wake = true
+	};
+	int ret;
+
+	ret = port_plan(port, id, &want);
+	if (ret == 0)
+		port->conf.rxmode.offloads |= checks_of(id);
+	return ret;
+}
+
 /* Return: 0 or -errno, nothing started. */
 static int
 plan(struct uplink *u, const char *name, struct node_error *error)
 {
 	struct node *node = u->network->node;
-	const struct port_want want = {
-		.queues = node->workers.nb, .mtu = u->network->conf.mtu, .wake = true
-	};
 	uint16_t id;
 	int ret;
 
 	ret = find_port(node, "", name, &id, error);
 	if (ret != 0)
 		return ret;
-	ret = port_plan(&u->port, id, &want);
+	ret = plan_port(u, &u->port, id);
 	if (ret != 0)
 		return fail_uplink(error, ret, name, "it cannot be an uplink");
-	u->port.conf.rxmode.offloads |= checks_of(id);
 	u->buffers = nb_buffers(&u->port);
 	ret = buffers_take(&node->buffers, u->buffers, pool_room(u->port.frame), &u->pool);
 	if (ret != 0)
@@ -350,6 +378,7 @@ uplink_add(struct network *network, const char *name, struct node_error *error)
 		free_uplink(u);
 		return ret;
 	}
+	plug_note(&u->plug, u->port.id);
 	open_filter(u);
 	u->up = true;
 	LIST_INSERT_HEAD(&network->uplinks, u, next);
@@ -361,16 +390,14 @@ uplink_add(struct network *network, const char *name, struct node_error *error)
 void
 uplink_del(struct uplink *u)
 {
-	struct workers *all = &u->network->node->workers;
-	uint16_t i;
-
 	LIST_REMOVE(u, next);
-	for (i = 0; i < u->port.nb_rxq; i++)
-		while (worker_unseat(&all->of[i % all->nb], &u->seats[i], 1) != 0)
-			workers_wait(all);
+	if (!u->plug.out)
+		leave_seats(u);
 	veb_member_del(u->member, NULL);
-	port_rest(&u->port);
-	u->network->node->resting[u->port.id] = true;
+	if (!u->plug.out) {
+		port_rest(&u->port);
+		u->network->node->resting[u->port.id] = true;
+	}
 	free_uplink(u);
 }
 
@@ -384,110 +411,100 @@ uplinks_close(struct node *node)
 			rte_eth_dev_close(id);
 }
 
-static struct uplink *
-find_uplink(const struct network *network, uint16_t id)
-{
-	struct uplink *u;
-
-	LIST_FOREACH (u, &network->uplinks, next)
-		if (u->port.id == id)
-			return u;
-	return NULL;
-}
-
-/* Whether a port is among them, by whatever name. */
-static bool
-is_among(const struct node_network_conf *conf, uint16_t id)
-{
-	unsigned int i;
-	uint16_t other;
-
-	for (i = 0; i < conf->nb_uplinks; i++)
-		if (rte_eth_dev_get_port_by_name(conf->uplinks[i], &other) == 0 && other == id)
-			return true;
-	return false;
-}
-
-/* What is to go must be nobody's mirror. */
-static int
-check_mirrors(const struct network *network, const struct node_network_conf *conf,
-		struct node_error *error)
-{
-	const struct container *c;
-	const struct uplink *u;
-
-	LIST_FOREACH (u, &network->uplinks, next)
-		LIST_FOREACH (c, &network->containers, next)
-			if (!is_among(conf, u->port.id) &&
-					strcmp(c->conf.mirror, u->port.name) == 0)
-				return node_fail(error, -EBUSY, NODE_WHY("Conflict", "uplinks"),
-						"port %s is the mirror of container %s: give that "
-						"another first, or none",
-						u->port.name, c->conf.name);
-	return 0;
-}
-
-/* All that are not among these, with what containers need of them. */
 static void
-del_others(struct network *network, const struct node_network_conf *conf)
+filter_all(struct uplink *u, bool add)
 {
-	struct uplink *u, *next;
 	struct container *c;
 
-	for (u = LIST_FIRST(&network->uplinks); u != NULL; u = next) {
-		next = LIST_NEXT(u, next);
-		if (is_among(conf, u->port.id))
-			continue;
-		LIST_FOREACH (c, &network->containers, next)
-			container_filter_at(c, u, false);
-		uplink_del(u);
-	}
+	LIST_FOREACH (c, &u->network->containers, next)
+		container_filter_at(c, u, add);
 }
 
-/* The new ones beside the old, so that nobody is without; then the old go. */
-int
-uplinks_set(struct network *network, const struct node_network_conf *conf, struct node_error *error)
+/* Its carrier is down already: behind the wait nobody sends to it. It stays a member. */
+static void
+let_go(struct uplink *u)
 {
-	const struct node_network_conf before = network->conf;
-	struct container *c;
-	unsigned int i;
+	filter_all(u, false);
+	leave_seats(u);
+	workers_wait(&u->network->node->workers);
+	port_stop(&u->port);
+	plug_pull(&u->plug);
+	/* EAL keeps what it did not let go of; there is no port all the same */
+	u->plug.out = true;
+}
+
+/* The member stays: its queues have to be as many as before, and their buffers are taken. */
+static int
+start_again(struct uplink *u, uint16_t id)
+{
+	struct port port;
+	int ret;
+
+	ret = plan_port(u, &port, id);
+	if (ret != 0)
+		return ret;
+	if (port.nb_rxq != u->port.nb_rxq || port.nb_txq != u->port.nb_txq ||
+			nb_buffers(&port) > u->buffers ||
+			pool_room(port.frame) > pool_room(u->port.frame))
+		return -EXDEV;
+	u->port = port;
+	ret = port_start(&u->port, u->pool);
+	if (ret != 0)
+		return ret;
+	set_egress(u);
+	u->unfiltered = 0;
+	u->promiscuous = false;
+	u->wakes = u->always_on = false;
+	find_wake(u);
+	ret = take_seats(u);
+	if (ret != 0)
+		port_rest(&u->port);
+	return ret;
+}
+
+static void
+have_back(struct uplink *u)
+{
+	char text[NODE_TEXT_SIZE];
 	uint16_t id;
 	int ret;
 
-	ret = check_mirrors(network, conf, error);
-	network->conf = *conf;
-	for (i = 0; i < conf->nb_uplinks && ret == 0; i++) {
-		if (rte_eth_dev_get_port_by_name(conf->uplinks[i], &id) == 0 &&
-				find_uplink(network, id) != NULL)
-			continue;
-		ret = uplink_add(network, conf->uplinks[i], error);
-		if (ret != 0)
-			break;
-		LIST_FOREACH (c, &network->containers, next)
-			container_filter_at(c, LIST_FIRST(&network->uplinks), true);
+	if (plug_in(&u->plug, &id) != 0)
+		return;
+	ret = start_again(u, id);
+	if (ret == 0) {
+		open_filter(u);
+		filter_all(u, true);
+		return;
 	}
-	if (ret == 0)
-		ret = network_check_mtu(network, conf, error);
-	if (ret != 0)
-		network->conf = before;
-	del_others(network, &network->conf);
-	return ret;
+	snprintf(text, sizeof(text), "its device is there again, and does not start: %s",
+			ret == -EXDEV ? "it is another one, with other queues" : strerror(-ret));
+	uplink_tell(u, NODE_UPLINK_FAULT, text);
+	rte_eth_dev_close(id);
+	plug_pull(&u->plug);
 }
 
 void
 uplink_look(struct uplink *u)
 {
-	const bool gone = port_is_gone(&u->port), up = !gone && port_is_up(&u->port);
+	bool gone, up;
 
+	if (u->plug.out && plug_is_back(&u->plug))
+		have_back(u);
+	gone = u->plug.out || port_is_gone(&u->port);
+	up = !gone && port_is_up(&u->port);
 	if (gone && !u->gone)
 		uplink_tell(u, NODE_UPLINK_FAULT,
-				"its device is gone: plug it in, and start this program again");
+				"its device is gone: the link comes back when it is plugged in "
+				"again");
 	u->gone = gone;
-	if (up == u->up)
-		return;
-	u->up = up;
-	uplink_tell(u, up ? NODE_UPLINK_UP : NODE_UPLINK_DOWN, NULL);
-	veb_set_uplink(u->member, up);
+	if (up != u->up) {
+		u->up = up;
+		uplink_tell(u, up ? NODE_UPLINK_UP : NODE_UPLINK_DOWN, NULL);
+		veb_set_uplink(u->member, up);
+	}
+	if (gone && !u->plug.out)
+		let_go(u);
 }
 
 void
