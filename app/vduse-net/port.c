@@ -17,6 +17,9 @@
 /* Descriptors of a queue where the driver names no default. */
 #define DEFAULT_DESCS 1024
 
+/* Of a frame with two. */
+#define TAGS_LEN (2u * RTE_VLAN_HLEN)
+
 #define VDUSE_DRIVER "net_vduse"
 #define TAP_DRIVER   "net_tap"
 
@@ -131,8 +134,11 @@ plan_mtu(struct port *port, const struct rte_eth_dev_info *info, uint16_t want)
 		    "longer frames pass only if the device takes them anyway",
 				port->name, want, mtu);
 	/* Room for two VLAN tags; the device may take what the wire's MTU says. */
-	port->frame = RTE_MAX(want, port->mtu) + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
-	port->conf.rxmode.mtu = port->mtu;
+	port->frame = RTE_MAX(want, port->mtu) + RTE_ETHER_HDR_LEN + TAGS_LEN;
+	/* NICs count the second tag, or both, into what their MTU allows */
+	if (!is_virtual(info) && port->mtu < most)
+		port->tags = RTE_MIN(most - port->mtu, TAGS_LEN);
+	port->conf.rxmode.mtu = port->mtu + port->tags;
 	return 0;
 }
 
@@ -196,11 +202,11 @@ void
 port_bounds(const struct port *port, struct port_bounds *bounds)
 {
 	struct rte_eth_dev_info info;
-	uint16_t mtu = port->mtu;
+	uint16_t mtu = port->mtu + port->tags;
 
 	*bounds = (struct port_bounds){ 0 };
 	rte_eth_dev_get_mtu(port->id, &mtu);
-	bounds->mtu = mtu;
+	bounds->mtu = mtu - RTE_MIN(port->tags, mtu);
 	if (!port->multi_segs) {
 		bounds->segs = 1;
 		bounds->tso_segs = 1;
@@ -408,14 +414,28 @@ setup_queues(struct port *port, struct rte_mempool *pool)
 	return ret;
 }
 
-/* What a wire is better with, but works without. */
-static void
-set_extras(const struct port *port)
+/* Some drivers take the MTU here only, some in the configuration only. */
+static int
+set_mtu(struct port *port)
 {
 	int ret;
 
-	/* Some drivers take the MTU here only, some in the configuration only. */
-	ret = port->set_mtu ? rte_eth_dev_set_mtu(port->id, port->mtu) : 0;
+	if (port->tags != 0) {
+		ret = rte_eth_dev_set_mtu(port->id, port->mtu + port->tags);
+		if (ret == 0 || ret == -ENOTSUP)
+			return ret;
+		port->tags = 0;
+	}
+	return port->set_mtu ? rte_eth_dev_set_mtu(port->id, port->mtu) : 0;
+}
+
+/* What a wire is better with, but works without. */
+static void
+set_extras(struct port *port)
+{
+	int ret;
+
+	ret = set_mtu(port);
 	if (ret != 0 && ret != -ENOTSUP)
 		SAY("port %s: MTU %u: %s: longer frames may be lost here", port->name, port->mtu,
 				strerror(-ret));
@@ -515,6 +535,9 @@ port_rest(struct port *port)
 	ret = rte_eth_dev_stop(port->id);
 	if (ret != 0)
 		SAY("port %s: cannot stop it: %s", port->name, strerror(-ret));
+	/* for who starts it next */
+	if (port->tags != 0)
+		rte_eth_dev_set_mtu(port->id, port->mtu);
 	port_unlisten(port);
 	return ret;
 }

@@ -30,6 +30,7 @@ struct port {
 	uint16_t nb_rxq, nb_txq;
 	uint16_t nb_rxd, nb_txd; /* descriptors of each queue */
 	uint16_t mtu;            /* bytes */
+	uint16_t tags;           /* bytes for VLAN tags that the device's own MTU has besides */
 	uint32_t frame;          /* bytes of the longest frame, without FCS */
 	bool set_mtu;            /* mtu was asked for and is within the driver's limits */
 	bool promiscuous;
