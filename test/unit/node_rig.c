@@ -116,6 +116,49 @@ __wrap_plug_in(struct plug *plug, uint16_t *port)
 	return 0;
 }
 
+static struct {
+	lcore_function_t *f;
+	void *arg;
+	bool begun, ended; /* atomic */
+} launched[RTE_MAX_LCORE];
+
+static int
+run_launched(void *arg)
+{
+	const unsigned int lcore = rte_lcore_id();
+	int ret;
+
+	(void)arg;
+	while (!__atomic_load_n(&launched[lcore].begun, __ATOMIC_ACQUIRE))
+		;
+	ret = launched[lcore].f(launched[lcore].arg);
+	__atomic_store_n(&launched[lcore].ended, true, __ATOMIC_RELEASE);
+	return ret;
+}
+
+int
+__wrap_rte_eal_remote_launch(lcore_function_t *f, void *arg, unsigned int lcore)
+{
+	__atomic_store_n(&launched[lcore].begun, false, __ATOMIC_RELAXED);
+	launched[lcore].f = f;
+	launched[lcore].arg = arg;
+	__atomic_store_n(&launched[lcore].ended, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&launched[lcore].begun, true, __ATOMIC_RELEASE);
+	return __real_rte_eal_remote_launch(run_launched, NULL, lcore);
+}
+
+int
+__wrap_rte_eal_wait_lcore(unsigned int lcore)
+{
+	const int ret = __real_rte_eal_wait_lcore(lcore);
+
+	while (launched[lcore].f != NULL &&
+			!__atomic_load_n(&launched[lcore].ended, __ATOMIC_ACQUIRE))
+		;
+	launched[lcore].f = NULL;
+	return ret;
+}
+
 static uint64_t
 rig_now(void *arg)
 {

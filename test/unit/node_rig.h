@@ -7,6 +7,8 @@
  * with a driver that the test plays.
  */
 
+#include <rte_launch.h>
+
 #include "node_priv.h"
 #include "rig.h"
 
@@ -59,6 +61,12 @@ extern bool node_rig_back;
 int __wrap_plug_pull(struct plug *plug);
 bool __wrap_plug_is_back(struct plug *plug);
 int __wrap_plug_in(struct plug *plug, uint16_t *port);
+
+/* What orders the two threads is in EAL, where ThreadSanitizer does not see it: here it does. */
+int __real_rte_eal_remote_launch(lcore_function_t *f, void *arg, unsigned int lcore);
+int __wrap_rte_eal_remote_launch(lcore_function_t *f, void *arg, unsigned int lcore);
+int __real_rte_eal_wait_lcore(unsigned int lcore);
+int __wrap_rte_eal_wait_lcore(unsigned int lcore);
 
 int node_rig_setup(void **state);
 /* The same with a worker lcore, and the true time. */

@@ -27,10 +27,17 @@ active(struct seats *seats)
 	return &seats->of[seats->n];
 }
 
+/* Others may look. */
+static void
+set_asleep(struct seat *seat, bool asleep)
+{
+	__atomic_store_n(&seat->asleep, asleep, __ATOMIC_RELAXED);
+}
+
 static void
 wake(struct seats *seats, struct seat *seat, uint64_t now)
 {
-	seat->asleep = false;
+	set_asleep(seat, false);
 	seat->last = now;
 	active(seats)[seats->nb_active++] = seat;
 }
@@ -97,7 +104,7 @@ leave(struct worker *w, struct seat *seat)
 	if (n != 0)
 		seat->ops->wake_disable(seat->priv, seat->queue);
 	else
-		seat->asleep = true;
+		set_asleep(seat, true);
 	return n;
 }
 

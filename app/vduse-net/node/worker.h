@@ -28,7 +28,7 @@ struct seat {
 	uint16_t queue;
 	/* the lcore's */
 	bool can_wake; /* it has a descriptor */
-	bool asleep;   /* it waits for it */
+	bool asleep;   /* it waits for it; atomic */
 	uint64_t last; /* cycles: its last frame */
 };
 
