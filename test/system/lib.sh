@@ -205,14 +205,13 @@ pings_go_on() {
 stream_start() {
 	rm -f /tmp/stop /tmp/sent /tmp/received /tmp/fifo /tmp/endless
 	mkfifo /tmp/fifo /tmp/endless
-	fresh /tmp/received
+	fresh /tmp/received /tmp/sent
 	# an input that never ends: with it, the receiver would end the connection
 	in_ns "$2" sh -c 'busybox nc -l -p 5001 <>/tmp/endless | sha256sum >/tmp/received' &
 	receiver=$!
 	background+=("$receiver")
 	wait_for "$patience" tcp_listens "$2" 5001
 	in_ns "$1" bash -c '
-		fresh /tmp/sent
 		sha256sum </tmp/fifo >/tmp/sent &
 		n=0
 		until [ -e /tmp/stop ]; do
