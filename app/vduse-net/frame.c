@@ -22,3 +22,12 @@ frame_linear(struct rte_mbuf **m, uint32_t len, struct rte_mempool *pool)
 	*m = copy;
 	return 0;
 }
+
+struct rte_mbuf *
+frame_beside(struct rte_mbuf *m)
+{
+	if (m->next != NULL && RTE_MBUF_HAS_EXTBUF(m->next))
+		return rte_pktmbuf_copy(m, m->pool, 0, UINT32_MAX);
+	rte_pktmbuf_refcnt_update(m, 1);
+	return m;
+}

@@ -18,6 +18,13 @@
  */
 int frame_linear(struct rte_mbuf **m, uint32_t len, struct rte_mempool *pool);
 
+/*
+ * The frame, its owner's still, for one more who frees it. Where somebody else may write to it,
+ * behind its first segment in external buffers, that is a copy: who looks at it twice sees the
+ * same. Return: NULL: no buffer for that.
+ */
+struct rte_mbuf *frame_beside(struct rte_mbuf *m);
+
 /* A header in the contiguous part of a frame. */
 static inline void *
 frame_at(const struct rte_mbuf *m, uint32_t offset)

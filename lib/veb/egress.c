@@ -23,6 +23,35 @@ egress_free(struct veb_lcore *lcore)
 	lcore->nb_done = 0;
 }
 
+bool
+egress_own(struct rte_mbuf **m, struct rte_mempool *pool)
+{
+	struct rte_mbuf *copy = rte_pktmbuf_copy(*m, pool, 0, UINT32_MAX);
+
+	if (copy == NULL)
+		return false;
+	rte_pktmbuf_free(*m);
+	*m = copy;
+	return true;
+}
+
+uint16_t
+egress_own_all(const struct burst *b, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t i, kept = 0;
+
+	for (i = 0; i < n; i++) {
+		/* of the sender's buffers: it has as many as it lends */
+		if (!egress_is_lent(b, pkts[i]) || egress_own(&pkts[i], pkts[i]->pool)) {
+			pkts[kept++] = pkts[i];
+			continue;
+		}
+		veb_count(&b->q->drops[VEB_DROP_NO_BUFFER], 1);
+		rte_pktmbuf_free(pkts[i]);
+	}
+	return kept;
+}
+
 static void
 count_out(struct veb_queue_out *out, struct rte_mbuf **pkts, uint16_t n)
 {

@@ -15,26 +15,13 @@ struct flood {
 	uint16_t tcis[VEB_BURST];
 };
 
-/* In a buffer of the bridge's, where the frame's bytes are not ours to change. */
-static bool
-make_ours(const struct burst *b, struct rte_mbuf **m)
-{
-	struct rte_mbuf *copy = rte_pktmbuf_copy(*m, b->veb->conf.pool, 0, UINT32_MAX);
-
-	if (copy == NULL)
-		return false;
-	rte_pktmbuf_free(*m);
-	*m = copy;
-	return true;
-}
-
 /* Put on the tag that was taken off, or the sender's. */
 static bool
 tag_one(const struct burst *b, struct rte_mbuf **m, uint16_t tci)
 {
 	if (tci == 0)
 		return true;
-	if (!vlan_may_insert(*m) && !make_ours(b, m))
+	if (!vlan_may_insert(*m) && !egress_own(m, b->veb->conf.pool))
 		return false;
 	vlan_insert(*m, tci);
 	return true;
@@ -46,7 +33,7 @@ untag_one(const struct burst *b, struct rte_mbuf **m, uint16_t *tci)
 	*tci = 0;
 	if (!vlan_is_tagged(*m))
 		return true;
-	if (!vlan_may_strip(*m) && !make_ours(b, m))
+	if (!vlan_may_strip(*m) && !egress_own(m, b->veb->conf.pool))
 		return false;
 	*tci = vlan_tci(*m);
 	vlan_strip(*m);
@@ -89,6 +76,16 @@ begin(struct flood *f, const struct burst *b, struct rte_mbuf **pkts, uint16_t n
 	f->tagged = policy_is_trunk(b->policy);
 	for (i = 0; i < n; i++)
 		f->tcis[i] = b->policy->tci;
+}
+
+/* The same for many: whoever gets a frame gets the same bytes. */
+static void
+begin_owned(struct flood *f, const struct burst *b, struct rte_mbuf **pkts, uint16_t n)
+{
+	const uint16_t owned = egress_own_all(b, pkts, n);
+
+	begin(f, b, pkts, owned);
+	f->outcomes = n - owned;
 }
 
 uint16_t
@@ -171,7 +168,7 @@ flood_to_wire(const struct burst *b, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct flood f;
 
-	begin(&f, b, pkts, n);
+	begin_owned(&f, b, pkts, n);
 	to_uplinks(&f);
 	end(&f, n);
 }
@@ -183,7 +180,7 @@ flood_to_group(const struct burst *b, struct rte_mbuf **pkts, uint16_t n, uint16
 	const struct veb_group *trunks = __atomic_load_n(&b->veb->trunks, __ATOMIC_ACQUIRE);
 	struct flood f;
 
-	begin(&f, b, pkts, n);
+	begin_owned(&f, b, pkts, n);
 	/* as they came first: fewer are rewritten */
 	if (f.tagged) {
 		to_members(&f, trunks, true, vlan);

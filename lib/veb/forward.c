@@ -127,27 +127,44 @@ to_group(const struct burst *b, uint64_t mac)
 	return VEB_VERDICT_GROUP;
 }
 
+/* What the guard sees is what is sent: of a lent frame it looks at no more than what is ours. */
+static uint16_t
+check_guard(const struct burst *b, struct rte_mbuf **m)
+{
+	uint32_t seen = 0;
+	bool passes = guard_passes(b->policy, *m, &seen);
+
+	if (unlikely(seen > (*m)->data_len) && egress_is_lent(b, *m)) {
+		if (!egress_own(m, (*m)->pool))
+			return refuse(VEB_DROP_NO_BUFFER);
+		passes = guard_passes(b->policy, *m, &seen);
+	}
+	return passes ? 0 : refuse(VEB_DROP_SPOOF_IP);
+}
+
 /* The frame is the member's own, or one that it may send. Return: a verdict, or 0. */
 static uint16_t
-check_slow(const struct burst *b, const struct rte_mbuf *m, uint64_t key)
+check_slow(const struct burst *b, struct rte_mbuf **pkt, uint64_t key)
 {
+	const struct rte_mbuf *m = *pkt;
 	struct rate *tx = (struct rate *)(uintptr_t)&b->policy->tx;
 	uint16_t verdict = 0;
 
 	if (!b->src->uplink && source(m) != b->policy->mac)
 		verdict = learn_source(b, source(m), key);
-	if (verdict == 0 && (b->policy->flags & POLICY_GUARD) != 0 && !guard_passes(b->policy, m))
-		verdict = refuse(VEB_DROP_SPOOF_IP);
+	if (verdict == 0 && (b->policy->flags & POLICY_GUARD) != 0)
+		verdict = check_guard(b, pkt);
 	if (verdict == 0 && (b->policy->flags & POLICY_TX) != 0 &&
-			!rate_take(tx, b->lcore->now, m->pkt_len))
+			!rate_take(tx, b->lcore->now, (*pkt)->pkt_len))
 		verdict = refuse(VEB_DROP_TX_RATE);
 	return verdict;
 }
 
 /* Where the frame goes; *vlan is its VLAN where that is a group. */
 static __rte_always_inline uint16_t
-judge(const struct burst *b, struct rte_mbuf *m, uint16_t *vlan)
+judge(const struct burst *b, struct rte_mbuf **pkt, uint16_t *vlan)
 {
+	struct rte_mbuf *m = *pkt;
 	uint64_t mac, key = b->policy->key;
 	uint16_t verdict;
 	int found;
@@ -167,7 +184,7 @@ judge(const struct burst *b, struct rte_mbuf *m, uint16_t *vlan)
 	mac = destination(m);
 	if (!b->src->uplink && (unlikely(source(m) != b->policy->mac) ||
 					       (b->policy->flags & POLICY_SLOW) != 0)) {
-		verdict = check_slow(b, m, key);
+		verdict = check_slow(b, pkt, key);
 		if (verdict != 0)
 			return verdict;
 	}
@@ -220,6 +237,8 @@ to_member(const struct burst *b, uint16_t index, struct rte_mbuf **pkts, uint16_
 			drop(b, pkts[i], VEB_DROP_UNKNOWN);
 		return;
 	}
+	if (b->src->ops->lends && (!to->ops->copies || egress_is_mirrored(to)))
+		n = egress_own_all(b, pkts, n);
 	if (flood_retags(b, to))
 		n = flood_retag(b, to, pkts, n);
 	if (n != 0)
@@ -327,10 +346,11 @@ veb_forward(struct veb_lcore *lcore, struct veb_member *member, uint16_t queue,
 		.gen = __atomic_load_n(&veb->gen, __ATOMIC_ACQUIRE),
 		.frame_max = __atomic_load_n(&veb->frame_max, __ATOMIC_RELAXED),
 	};
-	const uint16_t ahead = RTE_MIN(n, PREFETCH);
 	uint16_t i, same = 0;
 
 	count_in(&b, pkts, n);
+	if (member->ops->lends && egress_is_mirrored(member))
+		n = egress_own_all(&b, pkts, n);
 	egress_mirror(&b, member, NULL, pkts, n);
 	if (unlikely(!__atomic_load_n(&member->up, __ATOMIC_RELAXED))) {
 		for (i = 0; i < n; i++)
@@ -338,16 +358,16 @@ veb_forward(struct veb_lcore *lcore, struct veb_member *member, uint16_t queue,
 		egress_free(lcore);
 		return;
 	}
-	for (i = 0; i < ahead; i++)
+	for (i = 0; i < PREFETCH && i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
 	for (i = 0; i < n; i++) {
 		if (i + PREFETCH < n)
 			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + PREFETCH], void *));
-		lcore->verdicts[i] = judge(&b, pkts[i], &lcore->vlans[i]);
+		lcore->verdicts[i] = judge(&b, &pkts[i], &lcore->vlans[i]);
 		same += lcore->verdicts[i] == lcore->verdicts[0];
 	}
 	/* most bursts are of one flow */
-	if (same == n && lcore->verdicts[0] < VEB_VERDICT_GROUP)
+	if (n != 0 && same == n && lcore->verdicts[0] < VEB_VERDICT_GROUP)
 		to_member(&b, lcore->verdicts[0], pkts, n);
 	else
 		send_all(&b, pkts, n);

@@ -27,6 +27,30 @@ void egress_done(const struct burst *b, struct rte_mbuf **pkts, uint16_t n);
 /* Free what is done. */
 void egress_free(struct veb_lcore *lcore);
 
+/* Whether others may write to the frame, and it is to go back with the burst. */
+static inline bool
+egress_is_lent(const struct burst *b, const struct rte_mbuf *m)
+{
+	return b->src->ops->lends && m->next != NULL && RTE_MBUF_HAS_EXTBUF(m->next);
+}
+
+/* A frame in a buffer of its own, in the place of the one that it was in. Return: false: none is
+ * left */
+bool egress_own(struct rte_mbuf **m, struct rte_mempool *pool);
+
+/*
+ * The same of those that are lent. Return: how many there are; the others were dropped, for lack
+ * of buffers.
+ */
+uint16_t egress_own_all(const struct burst *b, struct rte_mbuf **pkts, uint16_t n);
+
+/* Whether somebody gets the member's frames beside it. */
+static inline bool
+egress_is_mirrored(const struct veb_member *m)
+{
+	return __atomic_load_n(&veb_policy(m)->mirror, __ATOMIC_ACQUIRE) != NULL;
+}
+
 /* Whether the member sees another tag than its sender. */
 static inline bool
 flood_retags(const struct burst *b, const struct veb_member *to)

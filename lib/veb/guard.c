@@ -26,7 +26,8 @@
 struct look {
 	const struct policy *policy;
 	const struct rte_mbuf *m;
-	uint32_t at; /* offset in the frame */
+	uint32_t at;    /* offset in the frame */
+	uint32_t *seen; /* bytes that were looked at */
 };
 
 static const uint8_t none[16];
@@ -35,6 +36,7 @@ static const uint8_t none[16];
 static const void *
 bytes(const struct look *l, uint32_t at, uint32_t n, void *buf)
 {
+	*l->seen = RTE_MAX(*l->seen, l->at + at + n);
 	return rte_pktmbuf_read(l->m, l->at + at, n, buf);
 }
 
@@ -205,9 +207,9 @@ passes_ipv6(const struct look *l)
 }
 
 bool
-guard_passes(const struct policy *policy, const struct rte_mbuf *m)
+guard_passes(const struct policy *policy, const struct rte_mbuf *m, uint32_t *seen)
 {
-	struct look l = { .policy = policy, .m = m, .at = 2 * RTE_ETHER_ADDR_LEN };
+	struct look l = { .policy = policy, .m = m, .at = 2 * RTE_ETHER_ADDR_LEN, .seen = seen };
 	const rte_be16_t *type;
 	unsigned int tags = 0;
 	rte_be16_t buf;

@@ -7,6 +7,8 @@
 #include "priv.h"
 
 /*
+ * *seen: bytes of the frame that it was found in.
+ *
  * The frame's Ethernet source was checked. Behind up to two tags it has to be ARP, IPv4 or
  * IPv6, from an address of the policy's:
  * ARP (RFC 826): sender's MAC that of the frame, sender's IP listed, or none (RFC 5227, 2.1.1);
@@ -17,6 +19,6 @@
  * advertisements nor redirects are a container's (RFC 6105). What hides its ICMPv6 header
  * behind a fragment's or too many others does not pass (RFC 6980, RFC 7113).
  */
-bool guard_passes(const struct policy *policy, const struct rte_mbuf *m);
+bool guard_passes(const struct policy *policy, const struct rte_mbuf *m, uint32_t *seen);
 
 #endif /* VEB_GUARD_H */

@@ -89,6 +89,13 @@ struct veb_ops {
 	 * member. It may set flags and lengths of theirs. Else those that it takes are its.
 	 */
 	bool copies;
+	/**
+	 * Frames of receive() may be lent: what is behind their first segment, in external
+	 * buffers, is memory that others write to meanwhile, and goes back when veb_poll()
+	 * returns. Members that copy get it from there, once; whoever keeps a frame, or gets it
+	 * beside another, gets a copy.
+	 */
+	bool lends;
 };
 
 /** Why a frame was dropped. */

@@ -7,14 +7,14 @@
 sanitize_native="matrix memory fault life crash service idle"
 
 # What ThreadSanitizer cannot look at: it has signal handlers of its own, and makes system calls that
-# a filter ends (sigbus, sigbus_chain, app_sandbox); EAL and the ring PMD, which start lcores, wait for
+# a filter ends (sigbus, sigbus_chain, node_lend, app_sandbox); EAL and the ring PMD, which start lcores, wait for
 # them and hand frames on, are built without it (app_fwd); the emulator's preloaded library comes
 # before it (emulator); a driver that gives one buffer to two queues has itself to blame (fuzz_ctrl).
 # What has thousands of devices' lives one behind the other, minutes of them (faults). And what has one thread
 # (tsan_alone), where there is nothing to race with.
 tsan_alone="app_args app_gate app_gro app_gro_differs app_offload app_offload_bad app_plan app_stats control_config fuzz_args fuzz_commands
-fuzz_devargs hdr_from hdr_links hdr_to headers msg store veb veb_gro veb_guard veb_learn veb_limit veb_vlan"
-tsan_never="sigbus sigbus_chain app_sandbox app_fwd emulator fuzz_ctrl faults"
+fuzz_devargs hdr_from hdr_links hdr_to headers msg store veb veb_gro veb_guard veb_learn veb_lend veb_limit veb_vlan"
+tsan_never="sigbus sigbus_chain node_lend app_sandbox app_fwd emulator fuzz_ctrl faults"
 
 # unit_names BUILD: the tests that meson knows, a line each.
 unit_names() {

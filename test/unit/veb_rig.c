@@ -118,10 +118,14 @@ port_send(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
 	port->bursts++;
 	n = RTE_MIN(n, port->room);
 	port->room -= n;
+	if (port->before != NULL)
+		port->before(port);
 	for (i = 0; i < n; i++) {
 		rte_mbuf_sanity_check(pkts[i], 1);
 		assert_true(port->nb_out < RTE_DIM(port->out));
 		port->out[port->nb_out] = pkts[i];
+		port->behind = pkts[i]->next != NULL ? rte_pktmbuf_mtod(pkts[i]->next, void *)
+						     : NULL;
 		if (port->ops.copies)
 			port->out[port->nb_out] =
 					rte_pktmbuf_copy(pkts[i], rig_pool, 0, UINT32_MAX);

@@ -40,6 +40,10 @@ struct rig_port {
 	uint16_t nb_in;
 	struct rte_mbuf *out[256]; /* sent to it; of what it copies a clone */
 	uint16_t nb_out;
+	/* where the last one's second segment was; NULL: it had none */
+	const void *behind;
+	/* called before it copies what it is sent; may be NULL */
+	void (*before)(struct rig_port *port);
 	uint16_t looked;     /* frames of out that were looked at */
 	uint16_t room;       /* frames that it still takes */
 	unsigned int bursts; /* calls of send() */

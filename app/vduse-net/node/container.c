@@ -17,6 +17,11 @@
 #include "say.h"
 #include "words.h"
 
+/* Bytes of a frame from which on it is lent to the bridge, but for its headers. */
+#define LENT_MIN 2048
+/* Pieces of a burst of the longest ones, as drivers have them: in pages. */
+#define LENT_PIECES (FWD_BURST * (RTE_VDUSE_NET_FRAME_MAX / 4096 + 2))
+
 /* What is to be shown by a driver's frames that are cut for it: nothing but whole ones. */
 struct cut {
 	struct offload_out out;
@@ -85,7 +90,9 @@ cut_one(struct container *c, uint16_t queue, struct rte_mbuf *m)
 	struct cut cut = { .c = c, .queue = queue };
 
 	cut.out.flush = flush_cut;
-	rte_pktmbuf_refcnt_update(m, 1);
+	m = frame_beside(m);
+	if (m == NULL)
+		return;
 	offload_frame(&c->offload, m, &cut.out);
 	if (cut.out.n != 0)
 		flush_cut(&cut.out);
@@ -198,7 +205,8 @@ container_set_link(void *priv, bool up)
 	{                                                                                     \
 		.receive = how, .send = container_send, .gro = container_gro,                 \
 		.wake_enable = container_wake_enable, .wake_disable = container_wake_disable, \
-		.wake_fd = container_wake_fd, .set_link = container_set_link, .copies = true  \
+		.wake_fd = container_wake_fd, .set_link = container_set_link, .copies = true, \
+		.lends = true                                                                 \
 	}
 
 static const struct veb_ops plain_ops = CONTAINER_OPS(container_receive);
@@ -297,6 +305,8 @@ make_device(struct container *c, struct node_error *error)
 	conf.mac = c->conf.mac;
 	conf.mtu = c->network->mtu;
 	conf.mq_fallback = true;
+	conf.zero_copy_min = LENT_MIN;
+	conf.zero_copy_pieces = LENT_PIECES;
 	conf.profile = c->conf.profile;
 	ret = net_create(c, &conf);
 	if (ret != 0)
