@@ -423,7 +423,7 @@ is_same(const struct rig_bytes *got, const struct rig_bytes *wanted)
 void
 node_rig_expect(struct node_rig *r, unsigned int n, const struct rig_bytes *frame)
 {
-	struct rig_bytes got;
+	struct rig_bytes got = { .len = 0 };
 
 	assert_true(node_rig_get(r, n, &got));
 	is_same(&got, frame);
@@ -432,7 +432,7 @@ node_rig_expect(struct node_rig *r, unsigned int n, const struct rig_bytes *fram
 void
 node_rig_expect_wire(struct node_rig *r, const struct rig_bytes *frame)
 {
-	struct rig_bytes got;
+	struct rig_bytes got = { .len = 0 };
 
 	assert_true(node_rig_get_wire(r, &got));
 	is_same(&got, frame);
