@@ -5,7 +5,8 @@
  *
  *   bench-veb EAL-OPTIONS -- [ROUNDS]
  *
- * Each figure is a ratio of two ways that take turns, the median of all rounds.
+ * A ratio is that of two ways which take turns, the median of all rounds; cycles are those of a
+ * frame.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -169,18 +170,22 @@ median(double *values, unsigned int n)
 	return values[n / 2];
 }
 
+/* of: cycles of a frame, by each way. */
 static double
-ratio(void (*a)(void), void (*b)(void), unsigned int bursts, unsigned int rounds)
+ratio(void (*a)(void), void (*b)(void), unsigned int bursts, unsigned int rounds, double of[2])
 {
-	double values[rounds];
+	double values[rounds], cycles[2][rounds];
 	unsigned int i;
 
 	memset(values, 0, sizeof(values));
+	memset(cycles, 0, sizeof(cycles));
 	for (i = 0; i < rounds; i++) {
-		const uint64_t first = time_of(a, bursts);
-
-		values[i] = (double)first / time_of(b, bursts);
+		cycles[0][i] = (double)time_of(a, bursts) / bursts / VEB_BURST;
+		cycles[1][i] = (double)time_of(b, bursts) / bursts / VEB_BURST;
+		values[i] = cycles[0][i] / cycles[1][i];
 	}
+	of[0] = median(cycles[0], rounds);
+	of[1] = median(cycles[1], rounds);
 	return median(values, rounds);
 }
 
@@ -231,9 +236,10 @@ static void
 pair(struct rte_rcu_qsbr *qsbr, uint32_t len, unsigned int rounds)
 {
 	struct veb *veb = make(qsbr, 2, len, 2);
+	double of[2], more = ratio(bridged, plain, BURSTS, rounds, of);
 
-	printf("pair size=%" PRIu32 " bridge/plain=%.2f\n", len,
-			ratio(bridged, plain, BURSTS, rounds));
+	printf("pair size=%" PRIu32 " bridge/plain=%.2f cycles=%.1f/%.1f\n", len, more, of[0],
+			of[1]);
 	unmake(veb, 2);
 }
 
@@ -263,9 +269,9 @@ static void
 group(struct rte_rcu_qsbr *qsbr, unsigned int rounds)
 {
 	struct veb *veb = make(qsbr, GROUP, 64, 0);
+	double of[2], more = ratio(bridged, group_plain, BURSTS / GROUP, rounds, of);
 
-	printf("broadcast members=%d bridge/plain=%.2f\n", GROUP,
-			ratio(bridged, group_plain, BURSTS / GROUP, rounds));
+	printf("broadcast members=%d bridge/plain=%.2f\n", GROUP, more);
 	unmake(veb, GROUP);
 }
 
@@ -304,6 +310,7 @@ table(unsigned int rounds)
 		.key_len = sizeof(uint64_t),
 		.hash_func = rte_hash_crc,
 		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF };
+	double of[2], more;
 	uint64_t key;
 	uint32_t i;
 
@@ -316,8 +323,8 @@ table(unsigned int rounds)
 		rte_hash_add_key_data(hash, &key, (void *)(uintptr_t)i);
 		fdb_add(fdb, key, i, 0);
 	}
-	printf("table keys=%d rte_hash/ours=%.2f\n", MEMBERS_MAX,
-			ratio(look_up_hash, look_up_fdb, 64, rounds));
+	more = ratio(look_up_hash, look_up_fdb, 64, rounds, of);
+	printf("table keys=%d rte_hash/ours=%.2f\n", MEMBERS_MAX, more);
 	fdb_destroy(fdb);
 	rte_hash_free(hash);
 }
