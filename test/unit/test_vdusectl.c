@@ -350,7 +350,7 @@ test_nobody(void **state)
 	(void)state;
 	tool("-S /none/control check", VDUSECTL_NOBODY, "",
 			"vdusectl: /none/control: No such file or directory: is dpdk-vduse-net "
-			"running? -S names another socket\n");
+			"running, and is this its socket?\n");
 	tool("-V", VDUSECTL_OK, "vdusectl of dpdk-vduse " APP_VERSION "\n", "");
 }
 

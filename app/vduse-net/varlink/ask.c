@@ -17,7 +17,7 @@ cure(int error)
 	switch (error) {
 	case ENOENT:
 	case ECONNREFUSED:
-		return "is dpdk-vduse-net running? -S names another socket";
+		return "is dpdk-vduse-net running, and is this its socket?";
 	case EACCES:
 	case EPERM:
 		return "root and the group of the socket may use it";

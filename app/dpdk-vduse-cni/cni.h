@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A call of the Container Network Interface (CNI specification 1.1): what a runtime asks, by
+ * environment and standard input, and the error it is answered with.
+ */
+
+#ifndef CNI_H
+#define CNI_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "checks.h"
+#include "command.h"
+#include "words.h"
+
+/* Codes of an error (CNI specification, Error) */
+enum cni_code {
+	CNI_VERSION = 1,      /* the version of the configuration is not known */
+	CNI_UNSUPPORTED = 2,  /* a field that cannot be served */
+	CNI_NO_CONTAINER = 3, /* its network namespace is gone */
+	CNI_ENVIRONMENT = 4,
+	CNI_IO = 5,
+	CNI_DECODE = 6,
+	CNI_CONFIG = 7,
+	CNI_AGAIN = 11,
+	CNI_UNAVAILABLE = 50, /* STATUS: ADD cannot be served */
+	CNI_NODE = 100,       /* the daemon, or the kernel, refused */
+	CNI_CHANGED = 101,    /* CHECK: it is not as it was */
+};
+
+struct cni_error {
+	int code; /* 0: none */
+	char msg[256];
+	char details[CONTROL_ERROR_MAX];
+};
+
+struct cni {
+	const char *command;
+	/* NULL where not given; texts are the environment's, or the configuration's */
+	const char *container, *netns, *ifname, *args, *path;
+	json_t *conf;
+	const char *version, *name;
+	char device[CONTROL_NAME_MAX + 1]; /* the container's name in the daemon; "": none */
+	struct cni_error error;
+};
+
+/** Read what is asked. @return 0, or -1 with the error */
+int cni_read(struct cni *cni);
+void cni_free(struct cni *cni);
+
+/** Whether the version of the configuration is this one or newer, as "1.1.0". */
+bool cni_is_since(const struct cni *cni, const char *version);
+
+/** What supportedVersions says: an array. */
+json_t *cni_versions(void);
+
+/** One of them, which stays; NULL: it is none. */
+const char *cni_version(const char *version);
+
+/** The daemon's name for an attachment of this network. @return 0, or -1 with the error */
+int cni_device(struct cni *cni, const char *container, const char *ifname, char *device);
+
+/** Fill in the error, unless there is one. @return -1 */
+__attribute__((format(printf, 4, 5))) int cni_fail(
+		struct cni *cni, int code, const char *msg, const char *details, ...);
+
+/* conf.c */
+
+/**
+ * What the configuration says of the attachment, as parameters of AddContainer: without addresses,
+ * routes and the network namespace. @return NULL with the error
+ */
+json_t *conf_parameters(struct cni *cni);
+
+/** The daemon's socket, and network. @return NULL with the error */
+const char *conf_socket(struct cni *cni);
+const char *conf_network(struct cni *cni);
+
+/** Add addresses and routes of an IPAM plug-in's result. @return 0, or -1 with the error */
+int conf_addresses(struct cni *cni, const json_t *result, json_t *parameters);
+
+/* ipam.c */
+
+/** Whether the configuration names an IPAM plug-in. */
+bool ipam_is_wanted(const struct cni *cni);
+
+/**
+ * Call it as the specification says (Delegated plug-ins).
+ *
+ * @param result what it printed, to be freed; NULL: not wanted
+ * @return 0, or -1 with its error
+ */
+int ipam_call(struct cni *cni, const char *command, json_t **result);
+
+/** The same for another attachment. */
+int ipam_del(struct cni *cni, const char *container, const char *ifname);
+
+/** Whether it knows GC and STATUS. */
+bool ipam_is_new(struct cni *cni);
+
+/* look.c */
+
+/**
+ * CHECK: an interface in a network namespace has this MAC address, these addresses and routes.
+ *
+ * @param mac NULL: any
+ * @param ips of a result, those of interface at
+ * @param routes of a result
+ * @return 0, or -1 with the error that says what is missing
+ */
+int look(struct cni *cni, const char *mac, const json_t *ips, json_int_t at, const json_t *routes);
+
+/* verbs.c */
+
+/** Do what is asked. @return 0 with what is to be printed (NULL: nothing), or -1 with the error */
+int cni_run(struct cni *cni, json_t **output);
+
+#endif /* CNI_H */

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What an interface in a network namespace really has, by rtnetlink(7). */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/rtnl.h"
+#include "cni.h"
+
+/* What is looked for: an address or a route, as text. */
+struct wanted {
+	const char *mac, *name;
+	unsigned int index; /* of the interface, once it is found */
+	bool found, same_mac;
+	uint8_t family, prefix;
+	uint8_t address[16], via[16];
+	bool any_via;
+};
+
+static const struct nlattr *
+attribute(const struct nlmsghdr *nlh, size_t header, uint16_t type)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, header) if (mnl_attr_get_type(attr) == type) return attr;
+	return NULL;
+}
+
+static bool
+is_bytes(const struct nlattr *attr, const uint8_t *bytes, size_t len)
+{
+	return attr != NULL && mnl_attr_get_payload_len(attr) == len &&
+	       memcmp(mnl_attr_get_payload(attr), bytes, len) == 0;
+}
+
+static int
+see_link(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct ifinfomsg *link = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *name = attribute(nlh, sizeof(*link), IFLA_IFNAME);
+	const struct nlattr *mac = attribute(nlh, sizeof(*link), IFLA_ADDRESS);
+	struct wanted *want = arg;
+	const uint8_t *m;
+	char text[18];
+
+	if (name == NULL || strcmp(mnl_attr_get_str(name), want->name) != 0)
+		return MNL_CB_OK;
+	want->index = (unsigned int)link->ifi_index;
+	if (mac != NULL && mnl_attr_get_payload_len(mac) == 6) {
+		m = mnl_attr_get_payload(mac);
+		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2],
+				m[3], m[4], m[5]);
+		want->same_mac = want->mac == NULL || strcasecmp(text, want->mac) == 0;
+	}
+	return MNL_CB_OK;
+}
+
+static int
+see_address(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct ifaddrmsg *addr = mnl_nlmsg_get_payload(nlh);
+	struct wanted *want = arg;
+	const size_t len = want->family == AF_INET ? 4 : 16;
+	const struct nlattr *local = attribute(nlh, sizeof(*addr), IFA_LOCAL);
+
+	if (local == NULL)
+		local = attribute(nlh, sizeof(*addr), IFA_ADDRESS);
+	if (addr->ifa_index == want->index && addr->ifa_family == want->family &&
+			addr->ifa_prefixlen == want->prefix && is_bytes(local, want->address, len))
+		want->found = true;
+	return MNL_CB_OK;
+}
+
+static int
+see_route(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(nlh);
+	struct wanted *want = arg;
+	const size_t len = want->family == AF_INET ? 4 : 16;
+	const struct nlattr *dst = attribute(nlh, sizeof(*route), RTA_DST);
+	const struct nlattr *via = attribute(nlh, sizeof(*route), RTA_GATEWAY);
+
+	if (route->rtm_family != want->family || route->rtm_dst_len != want->prefix)
+		return MNL_CB_OK;
+	/* a default route has no destination */
+	if ((want->prefix == 0 || is_bytes(dst, want->address, len)) &&
+			(want->any_via || is_bytes(via, want->via, len)))
+		want->found = true;
+	return MNL_CB_OK;
+}
+
+/* All of a kind. @return 0, or -1 with the error */
+static int
+dump(struct cni *cni, struct rtnl *nl, uint16_t type, mnl_cb_t see, struct wanted *want)
+{
+	struct nlmsghdr *nlh = rtnl_request(nl, type, NLM_F_DUMP);
+	struct rtgenmsg *message = mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
+	int ret;
+
+	message->rtgen_family = want->family;
+	want->found = false;
+	ret = rtnl_talk(nl, nlh, see, want);
+	return ret == 0 ? 0
+			: cni_fail(cni, CNI_IO, "the namespace cannot be looked into", "%s: %s",
+					  cni->netns, strerror(-ret));
+}
+
+/* "ADDRESS/LENGTH" @return whether it is that */
+static bool
+parse(const char *text, struct wanted *want)
+{
+	const char *slash = text != NULL ? strchr(text, '/') : NULL;
+	char address[64];
+
+	if (slash == NULL || (size_t)(slash - text) >= sizeof(address))
+		return false;
+	snprintf(address, sizeof(address), "%.*s", (int)(slash - text), text);
+	want->family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET;
+	want->prefix = (uint8_t)strtoul(slash + 1, NULL, 10);
+	return inet_pton(want->family, address, want->address) == 1;
+}
+
+static int
+look_addresses(struct cni *cni, struct rtnl *nl, struct wanted *want, const json_t *ips,
+		json_int_t at)
+{
+	const char *text;
+	const json_t *ip;
+	size_t i;
+
+	json_array_foreach(ips, i, ip)
+	{
+		if (json_integer_value(json_object_get(ip, "interface")) != at)
+			continue;
+		text = json_string_value(json_object_get(ip, "address"));
+		if (!parse(text, want))
+			return cni_fail(cni, CNI_CONFIG, "an address of prevResult is none", "%s",
+					text != NULL ? text : "no text");
+		if (dump(cni, nl, RTM_GETADDR, see_address, want) < 0)
+			return -1;
+		if (!want->found)
+			return cni_fail(cni, CNI_CHANGED, "the interface lost an address", "%s: %s",
+					cni->ifname, text);
+	}
+	return 0;
+}
+
+static int
+look_routes(struct cni *cni, struct rtnl *nl, struct wanted *want, const json_t *routes)
+{
+	const char *text, *via;
+	const json_t *route;
+	size_t i;
+
+	json_array_foreach(routes, i, route)
+	{
+		text = json_string_value(json_object_get(route, "dst"));
+		via = json_string_value(json_object_get(route, "gw"));
+		if (!parse(text, want))
+			return cni_fail(cni, CNI_CONFIG, "a route of prevResult is none", "%s",
+					text != NULL ? text : "no text");
+		want->any_via = via == NULL || inet_pton(want->family, via, want->via) != 1;
+		if (dump(cni, nl, RTM_GETROUTE, see_route, want) < 0)
+			return -1;
+		if (!want->found)
+			return cni_fail(cni, CNI_CHANGED, "the namespace lost a route", "%s via %s",
+					text, via != NULL ? via : "any");
+	}
+	return 0;
+}
+
+static int
+look_inside(struct cni *cni, struct rtnl *nl, struct wanted *want)
+{
+	if (dump(cni, nl, RTM_GETLINK, see_link, want) < 0)
+		return -1;
+	if (want->index == 0)
+		return cni_fail(cni, CNI_CHANGED, "the interface is gone", "%s in %s", cni->ifname,
+				cni->netns);
+	if (!want->same_mac)
+		return cni_fail(cni, CNI_CHANGED, "the interface has another MAC address",
+				"%s: it was %s", cni->ifname, want->mac);
+	return 0;
+}
+
+int
+look(struct cni *cni, const char *mac, const json_t *ips, json_int_t at, const json_t *routes)
+{
+	struct wanted want = { .mac = mac, .name = cni->ifname };
+	static struct rtnl nl;
+	int fd, ret;
+
+	fd = open(cni->netns, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return cni_fail(cni, CNI_NO_CONTAINER, "the network namespace cannot be opened",
+				"CNI_NETNS %.256s: %s", cni->netns, strerror(errno));
+	ret = rtnl_open(&nl, fd);
+	close(fd);
+	if (ret < 0)
+		return cni_fail(cni, CNI_IO, "the namespace cannot be looked into", "%s: %s",
+				cni->netns, strerror(-ret));
+	ret = look_inside(cni, &nl, &want);
+	if (ret == 0)
+		ret = look_addresses(cni, &nl, &want, ips, at);
+	if (ret == 0)
+		ret = look_routes(cni, &nl, &want, routes);
+	rtnl_close(&nl);
+	return ret;
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The commands of the specification, in the words of the daemon. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ask.h"
+#include "cni.h"
+#include "control.h"
+
+/* The daemon's errors whose code is not CNI_NODE. */
+static const struct {
+	const char *id;
+	int code;
+} errors[] = {
+	{ "org.varlink.service.InvalidParameter", CNI_CONFIG },
+	{ "org.dpdk.vduse.NoSuchNetwork", CNI_CONFIG },
+	{ "org.dpdk.vduse.NoSuchUplink", CNI_CONFIG },
+	{ "org.dpdk.vduse.UplinkInUse", CNI_CONFIG },
+	{ "org.dpdk.vduse.Conflict", CNI_CONFIG },
+	{ "org.dpdk.vduse.Differs", CNI_CONFIG },
+	{ "org.dpdk.vduse.NoBuffers", CNI_AGAIN },
+	{ "org.dpdk.vduse.Timeout", CNI_AGAIN },
+	{ "org.dpdk.vduse.Busy", CNI_AGAIN },
+};
+
+static int
+node_error(struct cni *cni, const char *id, const json_t *parameters)
+{
+	const char *text = json_string_value(json_object_get(parameters, "text"));
+	const char *which = json_string_value(json_object_get(parameters, "parameter"));
+	int code = CNI_NODE;
+	size_t i;
+
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (strcmp(errors[i].id, id) == 0)
+			code = errors[i].code;
+	return cni_fail(cni, code, id, "%s%s%s", which != NULL ? which : "",
+			which != NULL && text != NULL ? ": " : "", text != NULL ? text : "");
+}
+
+/* Call a method; steals parameters. @param reply to be freed; NULL: not wanted */
+static int
+node_call(struct cni *cni, const char *method, json_t *parameters, int fd, json_t **reply)
+{
+	json_t *answer = NULL;
+	const char *id;
+	char name[64];
+	struct ask ask;
+	int ret;
+
+	snprintf(name, sizeof(name), CONTROL_INTERFACE ".%s", method);
+	ret = ask_open(&ask, conf_socket(cni));
+	if (ret == 0) {
+		ret = ask_call(&ask, name, parameters, fd, false);
+		if (ret == 0)
+			ret = ask_answer(&ask, &answer);
+		ask_close(&ask);
+	}
+	json_decref(parameters);
+	if (ret < 0)
+		return cni_fail(cni, CNI_AGAIN, "dpdk-vduse-net does not answer", "%s", ask.error);
+	id = json_string_value(json_object_get(answer, "error"));
+	if (id != NULL)
+		ret = node_error(cni, id, json_object_get(answer, "parameters"));
+	else if (reply != NULL)
+		*reply = json_incref(json_object_get(answer, "parameters"));
+	json_decref(answer);
+	return ret;
+}
+
+/* The one of a list that has this name, to be freed; NULL with the error where the call fails,
+ * without one where there is none. */
+static json_t *
+node_find(struct cni *cni, const char *method, const char *list, const char *name)
+{
+	json_t *reply = NULL, *found = NULL;
+
+	/* an unknown name is an error of the daemon's */
+	if (node_call(cni, method, json_object(), -1, &reply) == 0) {
+		json_t *item;
+		size_t i;
+
+		json_array_foreach(json_object_get(reply, list), i, item)
+		{
+			const char *its = json_string_value(json_object_get(item, "name"));
+
+			if (found == NULL && its != NULL && strcmp(its, name) == 0)
+				found = json_incref(item);
+		}
+	}
+	json_decref(reply);
+	return found;
+}
+
+/* The network is there, with the MTU that was asked for. */
+static int
+have_network(struct cni *cni)
+{
+	json_t *mtu = json_object_get(cni->conf, "mtu"), *network;
+	json_t *uplinks = json_object_get(cni->conf, "uplinks");
+	const char *name = conf_network(cni);
+	int ret = 0;
+
+	if (uplinks != NULL)
+		return node_call(cni, "AddNetwork",
+				json_pack("{ss sO sO*}", "name", name, "uplinks", uplinks, "mtu",
+						mtu),
+				-1, NULL);
+	if (mtu == NULL)
+		return 0;
+	network = node_find(cni, "ListNetworks", "networks", name);
+	if (network != NULL && json_integer_value(json_object_get(network, "mtu")) !=
+					       json_integer_value(mtu))
+		ret = cni_fail(cni, CNI_CONFIG, "the network has another MTU",
+				"mtu: %s has %lld; vdusectl network set %s mtu … changes it", name,
+				(long long)json_integer_value(json_object_get(network, "mtu")),
+				name);
+	json_decref(network);
+	return cni->error.code != 0 ? -1 : ret;
+}
+
+static int
+open_netns(struct cni *cni)
+{
+	const int fd = open(cni->netns, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		cni_fail(cni, errno == ENOENT ? CNI_NO_CONTAINER : CNI_ENVIRONMENT,
+				"the network namespace cannot be opened", "CNI_NETNS %.256s: %s",
+				cni->netns, strerror(errno));
+	return fd;
+}
+
+static int
+remove_container(struct cni *cni, const char *device)
+{
+	return node_call(cni, "RemoveContainer", json_pack("{ss}", "name", device), -1, NULL);
+}
+
+/*
+ * The interface first, and then its addresses: whatever dies in between, what is reserved belongs
+ * to a container that DEL and GC find.
+ */
+static int
+add_container(struct cni *cni, json_t **ipam)
+{
+	json_t *parameters = conf_parameters(cni), *set;
+	int fd, ret;
+
+	fd = parameters != NULL && have_network(cni) == 0 ? open_netns(cni) : -1;
+	if (fd < 0) {
+		json_decref(parameters);
+		return -1;
+	}
+	json_object_set_new(parameters, "netns", json_string(cni->netns));
+	json_object_set_new(parameters, "netns_fd", json_integer(0));
+	ret = node_call(cni, "AddContainer", json_incref(parameters), fd, NULL);
+	close(fd);
+	if (ret == 0 && ipam_is_wanted(cni)) {
+		set = json_pack("{ss sO*}", "name", cni->device, "spoofchk",
+				json_object_get(parameters, "spoofchk"));
+		ret = ipam_call(cni, "ADD", ipam);
+		if (ret == 0)
+			ret = conf_addresses(cni, *ipam, set);
+		if (ret == 0)
+			ret = node_call(cni, "SetContainer", json_incref(set), -1, NULL);
+		json_decref(set);
+	}
+	json_decref(parameters);
+	return ret;
+}
+
+/* The error that there is stays, whatever becomes of this. */
+static void
+undo(struct cni *cni, bool leased)
+{
+	const struct cni_error error = cni->error;
+
+	memset(&cni->error, 0, sizeof(cni->error));
+	remove_container(cni, cni->device);
+	memset(&cni->error, 0, sizeof(cni->error));
+	if (leased)
+		ipam_call(cni, "DEL", NULL);
+	cni->error = error;
+}
+
+/* Behind what a plug-in before us did. */
+static void
+extend(json_t *result, const char *key, json_t *items)
+{
+	json_t *list = json_object_get(result, key);
+
+	if (list == NULL) {
+		list = json_array();
+		json_object_set_new(result, key, list);
+	}
+	json_array_extend(list, items);
+}
+
+static json_t *
+add_result(struct cni *cni, const json_t *ipam)
+{
+	json_t *result = json_deep_copy(json_object_get(cni->conf, "prevResult")), *interfaces, *ip;
+	json_t *container, *network, *ips = json_deep_copy(json_object_get(ipam, "ips"));
+	json_int_t mine;
+	size_t i;
+
+	container = node_find(cni, "ListContainers", "containers", cni->device);
+	network = node_find(cni, "ListNetworks", "networks", conf_network(cni));
+	if (result == NULL)
+		result = json_object();
+	mine = (json_int_t)json_array_size(json_object_get(result, "interfaces"));
+	interfaces = json_pack("[{ss sO* ss}]", "name", cni->ifname, "mac",
+			json_object_get(container, "mac"), "sandbox", cni->netns);
+	if (cni_is_since(cni, "1.1.0") && network != NULL)
+		json_object_set(json_array_get(interfaces, 0), "mtu",
+				json_object_get(network, "mtu"));
+	json_array_foreach(ips, i, ip) json_object_set_new(ip, "interface", json_integer(mine));
+	json_object_set_new(result, "cniVersion", json_string(cni->version));
+	extend(result, "interfaces", interfaces);
+	if (ips != NULL)
+		extend(result, "ips", ips);
+	if (json_object_get(ipam, "routes") != NULL)
+		extend(result, "routes", json_object_get(ipam, "routes"));
+	if (json_object_size(json_object_get(ipam, "dns")) > 0)
+		json_object_set(result, "dns", json_object_get(ipam, "dns"));
+	else if (json_object_get(result, "dns") == NULL)
+		json_object_set_new(result, "dns",
+				json_object_get(cni->conf, "dns") != NULL
+						? json_incref(json_object_get(cni->conf, "dns"))
+						: json_object());
+	json_decref(interfaces);
+	json_decref(ips);
+	json_decref(network);
+	json_decref(container);
+	return result;
+}
+
+static int
+run_add(struct cni *cni, json_t **output)
+{
+	json_t *ipam = NULL, *there;
+	int ret;
+
+	/* what is there is another call's: it is not to be undone */
+	there = node_find(cni, "ListContainers", "containers", cni->device);
+	if (there != NULL)
+		cni_fail(cni, CNI_ENVIRONMENT, "this attachment is there already",
+				"CNI_CONTAINERID %s has CNI_IFNAME %s on network %s: DEL comes "
+				"first",
+				cni->container, cni->ifname, cni->name);
+	json_decref(there);
+	if (cni->error.code != 0)
+		return -1;
+	ret = add_container(cni, &ipam);
+	if (ret == 0)
+		*output = add_result(cni, ipam);
+	if (cni->error.code != 0) {
+		undo(cni, ipam != NULL);
+		ret = -1;
+	}
+	json_decref(ipam);
+	return ret;
+}
+
+static int
+run_del(struct cni *cni)
+{
+	int ret = remove_container(cni, cni->device);
+
+	return ret == 0 && ipam_is_wanted(cni) ? ipam_call(cni, "DEL", NULL) : ret;
+}
+
+/* Where our interface is in prevResult; -1 with the error: it is not there. */
+static json_int_t
+find_interface(struct cni *cni, const json_t *result)
+{
+	const char *name, *sandbox;
+	const json_t *item;
+	size_t i;
+
+	if (!json_is_object(result))
+		return cni_fail(cni, CNI_CONFIG, "there is no prevResult",
+				"CHECK needs ADD's result");
+	json_array_foreach(json_object_get(result, "interfaces"), i, item)
+	{
+		name = json_string_value(json_object_get(item, "name"));
+		sandbox = json_string_value(json_object_get(item, "sandbox"));
+		if (name != NULL && sandbox != NULL && strcmp(name, cni->ifname) == 0 &&
+				strcmp(sandbox, cni->netns) == 0)
+			return (json_int_t)i;
+	}
+	return cni_fail(cni, CNI_CONFIG, "prevResult does not have the interface",
+			"%s in %s: give ADD's result as it was", cni->ifname, cni->netns);
+}
+
+static int
+check_container(struct cni *cni, const char *mac)
+{
+	json_t *container = node_find(cni, "ListContainers", "containers", cni->device);
+	const char *network, *its;
+
+	if (container == NULL)
+		return cni_fail(cni, CNI_CHANGED, "dpdk-vduse-net does not know the container",
+				"%s: it was removed; DEL and ADD bring it back", cni->device);
+	network = json_string_value(json_object_get(container, "network"));
+	its = json_string_value(json_object_get(container, "mac"));
+	if (network == NULL || strcmp(network, conf_network(cni)) != 0)
+		cni_fail(cni, CNI_CHANGED, "it is on another network", "%s instead of %s",
+				network != NULL ? network : "none", conf_network(cni));
+	else if (mac != NULL && (its == NULL || strcasecmp(its, mac) != 0))
+		cni_fail(cni, CNI_CHANGED, "it has another MAC address", "%s instead of %s",
+				its != NULL ? its : "none", mac);
+	json_decref(container);
+	return cni->error.code != 0 ? -1 : 0;
+}
+
+static int
+run_check(struct cni *cni)
+{
+	const json_t *result = json_object_get(cni->conf, "prevResult");
+	const json_int_t at = find_interface(cni, result);
+	const char *mac;
+
+	if (at < 0 || conf_network(cni) == NULL)
+		return -1;
+	mac = json_string_value(json_object_get(
+			json_array_get(json_object_get(result, "interfaces"), (size_t)at), "mac"));
+	if (check_container(cni, mac) < 0 || look(cni, mac, json_object_get(result, "ips"), at,
+							     json_object_get(result, "routes")) < 0)
+		return -1;
+	return ipam_is_wanted(cni) ? ipam_call(cni, "CHECK", NULL) : 0;
+}
+
+/* Whether an attachment, "IFNAME:CONTAINERID", is one of those that are valid. */
+static bool
+is_valid(const json_t *valid, const char *attachment)
+{
+	const char *container, *ifname;
+	const json_t *item;
+	size_t i, len;
+
+	json_array_foreach(valid, i, item)
+	{
+		container = json_string_value(json_object_get(item, "containerID"));
+		ifname = json_string_value(json_object_get(item, "ifname"));
+		len = ifname != NULL ? strlen(ifname) : 0;
+		if (container != NULL && len > 0 && strncmp(attachment, ifname, len) == 0 &&
+				attachment[len] == ':' &&
+				strcmp(attachment + len + 1, container) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One that is left over goes, with its addresses. */
+static int
+collect(struct cni *cni, const char *device, const char *attachment)
+{
+	const char *container = strchr(attachment, ':');
+	char ifname[16];
+
+	if (container == NULL || (size_t)(container - attachment) >= sizeof(ifname))
+		return 0; /* none of ours */
+	snprintf(ifname, sizeof(ifname), "%.*s", (int)(container - attachment), attachment);
+	if (remove_container(cni, device) < 0)
+		return -1;
+	return ipam_is_wanted(cni) ? ipam_del(cni, container + 1, ifname) : 0;
+}
+
+/* As much as can be goes; the first error is told. */
+static int
+run_gc(struct cni *cni)
+{
+	const json_t *valid = json_object_get(cni->conf, "cni.dev/valid-attachments"), *item;
+	const size_t len = strlen(cni->name);
+	json_t *reply = NULL;
+	const char *name;
+	size_t i;
+
+	if (!json_is_array(valid))
+		return cni_fail(cni, CNI_CONFIG, "GC needs cni.dev/valid-attachments",
+				"give a list of {\"containerID\": ID, \"ifname\": NAME}");
+	if (node_call(cni, "ListContainers", json_object(), -1, &reply) < 0)
+		return -1;
+	json_array_foreach(json_object_get(reply, "containers"), i, item)
+	{
+		name = json_string_value(json_object_get(item, "name"));
+		if (name != NULL && strncmp(name, "cni:", 4) == 0 &&
+				strncmp(name + 4, cni->name, len) == 0 && name[4 + len] == ':' &&
+				!is_valid(valid, name + 5 + len))
+			collect(cni, name, name + 5 + len);
+	}
+	json_decref(reply);
+	if (ipam_is_wanted(cni) && ipam_is_new(cni))
+		ipam_call(cni, "GC", NULL);
+	return cni->error.code != 0 ? -1 : 0;
+}
+
+/* ADD could be served. */
+static int
+run_status(struct cni *cni)
+{
+	const char *name = conf_network(cni);
+	json_t *network = NULL;
+
+	if (name != NULL)
+		network = node_find(cni, "ListNetworks", "networks", name);
+	if (cni->error.code == CNI_AGAIN)
+		cni->error.code = CNI_UNAVAILABLE;
+	else if (network == NULL && json_object_get(cni->conf, "uplinks") == NULL)
+		cni_fail(cni, CNI_UNAVAILABLE, "there is no such network",
+				"vdusectl network add %s uplinks … makes it",
+				name != NULL ? name : "");
+	json_decref(network);
+	if (cni->error.code == 0 && ipam_is_wanted(cni) && ipam_is_new(cni))
+		ipam_call(cni, "STATUS", NULL);
+	return cni->error.code != 0 ? -1 : 0;
+}
+
+int
+cni_run(struct cni *cni, json_t **output)
+{
+	const char *command = cni->command;
+
+	if (strcmp(command, "ADD") == 0)
+		return run_add(cni, output);
+	if (strcmp(command, "DEL") == 0)
+		return run_del(cni);
+	if (strcmp(command, "CHECK") == 0)
+		return run_check(cni);
+	if (strcmp(command, "GC") == 0)
+		return run_gc(cni);
+	if (strcmp(command, "STATUS") == 0)
+		return run_status(cni);
+	*output = json_pack(
+			"{ss so}", "cniVersion", cni->version, "supportedVersions", cni_versions());
+	return 0;
+}

@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# dpdk-vduse-cni with a real daemon, a real kernel and Debian's host-local: doc/containers.md.
+# Kernels: one
+# shellcheck source=lib.sh
+. /vm/system/lib.sh
+
+folder=/run/dpdk-vduse-net
+ctl=$tools/vdusectl
+conf=/etc/cni/net.d/10-pods.conf
+
+listens() {
+	[ -S $folder/control ]
+}
+
+node_start() {
+	modules virtio_vdpa virtio_net
+	run node "$app" "${eal[@]}" "${huge[@]}" -m 512
+	node_pid=$pid
+	wait_for "$patience" listens || fail "nobody listens at $folder/control"
+	$ctl network add net0 || fail "no network"
+	mkdir -p "${conf%/*}"
+	doc_block doc/containers.md '"type": "dpdk-vduse-cni"' >$conf || fail "no configuration in the page"
+}
+
+# cni COMMAND CONTAINER: with the configuration; the answer is in /tmp/answer.
+cni() {
+	CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_IFNAME=eth0 CNI_NETNS=/run/netns/$2 \
+		CNI_PATH=/usr/local/lib/cni:/usr/lib/cni /usr/local/lib/cni/dpdk-vduse-cni \
+		<"${3:-$conf}" >/tmp/answer || { sed 's/^/# /' /tmp/answer; return 1; }
+}
+
+pod() {
+	ip netns add "$1"
+	ip -n "$1" link set lo up
+	cni ADD "$1" || fail "$1: not added: $(tail -n 3 "$VM_RESULT/node.log")"
+	cp /tmp/answer "/tmp/result-$1"
+}
+
+# checks POD: CHECK with what ADD said.
+checks() {
+	sed "\$s/^}/, \"prevResult\": $(tr -d '\n' <"/tmp/result-$1" | sed 's,/,\\/,g') }/" $conf >/tmp/check.conf
+	cni CHECK "$1" /tmp/check.conf
+}
+
+leases() {
+	find /var/lib/cni/networks/pods -name '10.*' 2>/dev/null | wc -l
+}
+
+node_end() {
+	[ "$($ctl -j container show)" = '[]' ] || fail "containers are left: $($ctl container show)"
+	[ "$(leases)" = 0 ] || fail "leases are left"
+	$ctl network del net0
+	stop "$node_pid" || fail "the node ends with status $?"
+	nothing_left
+}
+
+case_pods() {
+	node_start
+	pod web
+	pod db
+	ip -n web route show default | grep -q 'via 10.9.0.1' || fail "no route: $(ip -n web route)"
+	ip -n db -o addr show dev eth0 | grep -q 'inet 10.9.0.3/24' || fail "no address: $(ip -n db addr)"
+	ping_ok web 10.9.0.3 5
+	ping_ok db 10.9.0.2 5
+	checks web || fail "as it is"
+	ip -n web addr del 10.9.0.2/24 dev eth0
+	! checks web || fail "it lost its address"
+	# another source address than that it was given goes nowhere
+	ip -n web addr add 10.9.0.9/24 dev eth0
+	! in_ns web ping -q -c 2 -i 0.2 -W 1 -I 10.9.0.9 10.9.0.3 >/dev/null || fail "it sends from another address"
+	cni DEL web || fail "web: not removed"
+	! ip -n web link show eth0 2>/dev/null || fail "the interface of web is still there"
+	# a namespace that goes first
+	ip netns del db
+	cni DEL db || fail "db: not removed"
+	cni DEL db || fail "db: not removed twice"
+	node_end
+}
+
+# The page's commands, as a reader runs them.
+case_documented() {
+	node_start
+	doc_run doc/containers.md 'CNI_COMMAND=ADD' || fail "a command of the page fails"
+	grep -q '"address": "10.9.0.[0-9]*/24"' /tmp/doc || fail "no result: $(cat /tmp/doc)"
+	node_end
+}
+
+after_case() {
+	clean_slate
+	rm -rf "$folder" /var/lib/cni
+}
+
+for name in pods documented; do
+	case_run "cni/$name" "case_$name"
+done
+exit 0
