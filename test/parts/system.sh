@@ -48,7 +48,7 @@ run_group() {
 	fi
 	test/vm/vm run -k "$kernel" -b "$build" -o "$log" -t "$(patient 1500)" -s "${cpus:-2}" \
 		-m "${memory:-3072}" -H 640 -c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
-		-e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e TEST_LEVEL -e TEST_SHELL -e TERM \
+		-e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e NIC_REBINDS -e TEST_LEVEL -e TEST_SHELL -e TERM \
 		-c "$build/test/tools/frames:/vm/tools/frames" \
 		-c "$build/test/tools/xdp:/vm/tools/xdp" -c "$build/test/tools/front:/vm/tools/front" \
 		-c "$build/app/vdusectl/vdusectl:/vm/tools/vdusectl" \

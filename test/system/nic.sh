@@ -211,6 +211,93 @@ case_unplug() {
 	nothing_left
 }
 
+# rebind: the container's driver goes while the NIC has frames of its memory, and comes back.
+rebind() {
+	local flood bus=/sys/bus/vdpa/drivers/virtio_vdpa before
+	before=$(received_bytes far)
+	in_ns c1 ping -f -q -s 1400 10.0.0.2 >/dev/null 2>&1 &
+	flood=$!
+	background+=("$flood")
+	wait_for "$patience" received_more far "$before" || fail "no frame leaves"
+	echo c1 >"$bus/unbind"
+	kill "$flood" 2>/dev/null || true
+	wait "$flood" || true
+	wait_for "$patience" is_gone netdev_there c1 || fail "the interface stays after unbind"
+	echo c1 >"$bus/bind"
+	need_netdev c1 app "$app_pid"
+	ip link set "$dev" netns c1 name eth0
+	container_up c1 1
+}
+
+open_files() {
+	find "/proc/$app_pid/fd" -type l -exec readlink {} \;
+}
+
+# kept: sets fds and maps, what the application has open and mapped: without hugepages, which are as many as memory
+# needs now.
+kept() {
+	fds=$(open_files | grep -vcE 'memfd|huge')
+	maps=$(grep -c vduse "/proc/$app_pid/maps")
+}
+
+# Of a time before a mapping may still have been there for frames in the NIC's hands.
+kept_no_more_than() {
+	kept
+	[ "$fds" -le "$1" ] && [ "$maps" -le "$2" ]
+}
+
+# mbufs_in_use: of the application, now.
+mbufs_in_use() {
+	app_mbufs app "$app_pid" | cut -d ' ' -f 1
+}
+
+# No frame reads what was unmapped, and no descriptor, file or buffer is lost: what a time leaves behind shows in
+# the figures. A NIC's driver keeps of what it has sent as many buffers as its queue has descriptors, until it sends
+# more. NIC_REBINDS is how often.
+case_rebind() {
+	local i before mbufs fds maps times=${NIC_REBINDS:-$(often 10 3)}
+	set_up "$1" --zero-copy --umem
+	rebind
+	ping_back c1 10.0.0.2
+	kept
+	before=("$fds" "$maps")
+	mbufs=$(mbufs_in_use)
+	for ((i = 1; i <= times; i++)); do
+		rebind
+		running "$app_pid" || fail "the application ended in number $i"
+	done
+	ping_back c1 10.0.0.2 || fail "no traffic after number $times"
+	"$tools/frames" -r 1 c1 eth0 far eth0
+	say "$times times: ${before[0]} files, ${before[1]} mappings, $mbufs mbufs; $(not_copied) frames were not copied"
+	wait_for "$patience" kept_no_more_than "${before[@]}" ||
+		fail "now $fds and $maps: $(open_files | grep -vE 'memfd|huge' | sort | uniq -c | tr '\n' ';')"
+	[ "$(mbufs_in_use)" -le $((mbufs + 1024)) ] || fail "mbufs: $(mbufs_in_use)"
+	[ "$(not_copied)" -ge "$times" ]
+	stop "$app_pid"
+	nothing_left
+}
+
+# A NIC can be open in one process only, so this is how one process follows the other (doc/crash.md): the old one
+# ends in order and keeps the device, the new one goes on with its rings; the container has its interface all along.
+case_restart() {
+	local index options=(--mac 02:00:00:00:00:01 --attach virtio --state-dir /run/vduse)
+	set_up "$1" "${options[@]:4}"
+	index=$(in_ns c1 cat /sys/class/net/eth0/ifindex)
+	pings_start c1 10.0.0.2
+	pings_go_on
+	stop "$app_pid"
+	run app2 "$app" -l 1 --no-telemetry "${huge[@]}" -a "$nic" -- --port "$nic" --name c1 "${options[@]}"
+	app_pid=$pid
+	pings_go_on || fail "no traffic after the restart"
+	[ "$(in_ns c1 cat /sys/class/net/eth0/ifindex)" = "$index" ]
+	say "longest time without an answer: $(awk -F '[][]' '/bytes from/ { if (last && $2 - last > most) most = $2 - last; last = $2 }
+		END { printf "%.1f s", most }' /tmp/pings)"
+	"$tools/frames" -r 1 c1 eth0 far eth0
+	stop "$app_pid"
+	"$app" --destroy c1 --state-dir /run/vduse
+	nothing_left
+}
+
 # An MTU that the NIC cannot have is refused, and nothing is left.
 case_mtu() {
 	local status=0
@@ -223,6 +310,31 @@ case_mtu() {
 	grep "^$app" /tmp/refused | sed 's/^/# /'
 	[ "$status" = 1 ] || fail "status $status"
 	grep -q "port $nic: MTU 20000 is too long for it: --mtu [0-9]* or less" /tmp/refused
+	nothing_left
+}
+
+# The commands of doc/nics.md, word for word, but for dpdk-devbind.py, which is Python; the lines that do the same
+# without it are run. A driver, vfio-pci itself, has the NIC already.
+case_doc() {
+	local page=doc/nics.md
+	nic=0000:01:00.0
+	modules virtio_vdpa virtio_net
+	doc_command $page 'modprobe -a'
+	bash -e -c "$documented"
+	to_vfio $nic
+	doc_run $page drivers_probe
+	[ "$(basename "$(readlink -f /sys/bus/pci/devices/$nic/driver)")" = vfio-pci ]
+	doc_command $page 'dpdk-vduse-net -l 0,1'
+	fresh "$VM_RESULT/doc.log"
+	bash -c "exec $documented" >"$VM_RESULT/doc.log" 2>&1 </dev/null &
+	pid=$!
+	background+=("$pid")
+	need_netdev c1 doc "$pid"
+	container c1 "$dev" 1
+	wait_for "$patience" far_there "${kinds[0]}" || fail "no interface at the other end"
+	container far "$(far_dev "${kinds[0]}")" 2
+	ping_back c1 10.0.0.2
+	stop "$pid"
 	nothing_left
 }
 
@@ -244,4 +356,7 @@ for name in ping frames link zero_copy mtu qinq unplug; do
 	done
 done
 case_run nic/zero_copy_no_umem case_zero_copy igb
+case_run nic/doc case_doc
+case_run nic/restart/igb case_restart igb
+case_long nic/rebind/igb case_rebind igb
 exit 0

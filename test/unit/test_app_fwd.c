@@ -412,6 +412,86 @@ a_stream_does_without_a_port(void **state)
 	assert_int_equal(fwd_round(&b->fwd.lcores[0]), 0);
 }
 
+/* Of a device whose frames a NIC reads: buffers that its driver waits for, whether the NIC has read
+ * them. */
+static uint16_t owed;
+static int has_sent;
+static unsigned int given_back;
+
+uint16_t __wrap_rte_vduse_net_owed(const struct rte_vduse_net *net, uint16_t pair);
+void __wrap_rte_vduse_net_frames_read(struct rte_vduse_net *net, uint16_t pair);
+int __wrap_port_has_sent(uint16_t id, uint16_t queue, uint16_t nb_txd);
+
+uint16_t
+__wrap_rte_vduse_net_owed(const struct rte_vduse_net *net, uint16_t pair)
+{
+	(void)net;
+	assert_int_equal(pair, 0);
+	return owed;
+}
+
+void
+__wrap_rte_vduse_net_frames_read(struct rte_vduse_net *net, uint16_t pair)
+{
+	(void)net;
+	assert_int_equal(pair, 0);
+	owed = 0;
+	given_back++;
+}
+
+int
+__wrap_port_has_sent(uint16_t id, uint16_t queue, uint16_t nb_txd)
+{
+	(void)id;
+	assert_int_equal(queue, 0);
+	assert_int_equal(nb_txd, 512);
+	assert_true(has_sent >= 0);
+	return has_sent;
+}
+
+/* However long a round takes: the first without frames after the NIC has read the frame. */
+static void
+a_buffer_is_given_back_in_the_next_round(void **state)
+{
+	struct fwd_rig *b = *state;
+	struct fwd_lcore *lcore = &b->fwd.lcores[0];
+	uint64_t start;
+	unsigned int i;
+
+	b->stream->rx_end = 1;
+	b->stream->lender = (struct rte_vduse_net *)b;
+	b->stream->tx_descs = 512;
+	owed = 1;
+	has_sent = 0;
+	given_back = 0;
+	fwd_rig_receive(b, 0, fwd_rig_frame(b, 1000, 2000, 0));
+	assert_int_equal(fwd_round(lcore), 1);
+	assert_int_equal(fwd_round(lcore), 0);
+	assert_int_equal(given_back, 0);
+	/* meanwhile the lcore does not sleep, for nothing would wake it */
+	assert_true(lcore->idle.looks);
+	start = rte_get_tsc_cycles();
+	for (i = 0; i < 1000; i++)
+		fwd_round(lcore);
+	print_message("# a round without frames: %.1f ns\n",
+			(double)(rte_get_tsc_cycles() - start) * 1e6 / (double)rte_get_tsc_hz());
+	has_sent = 1;
+	assert_int_equal(fwd_round(lcore), 0);
+	assert_int_equal(given_back, 1);
+	assert_int_equal(fwd_round(lcore), 0);
+	assert_int_equal(given_back, 1);
+	assert_false(lcore->idle.looks);
+	/* of a NIC that is unplugged nothing is asked: it gives all back when it is closed */
+	owed = 1;
+	has_sent = -1;
+	fwd_unplug(b->stream, false);
+	assert_int_equal(fwd_round(lcore), 0);
+	assert_true(lcore->idle.looks);
+	owed = 0;
+	assert_int_equal(fwd_round(lcore), 0);
+	assert_false(lcore->idle.looks);
+}
+
 static void
 lcores_stand_still_and_go_on(void **state)
 {
@@ -451,6 +531,7 @@ main(int argc, char *argv[])
 		WITH_PORTS(segments_that_do_not_fit_are_dropped),
 		WITH_PORTS(a_worker_forwards_until_told_to_stop),
 		WITH_PORTS(a_stream_does_without_a_port),
+		WITH_PORTS(a_buffer_is_given_back_in_the_next_round),
 		WITH_PORTS(lcores_stand_still_and_go_on),
 	};
 
