@@ -25,13 +25,29 @@ struct wanted {
 	bool any_via;
 };
 
+struct attribute {
+	uint16_t type;
+	const struct nlattr *found;
+};
+
+static int
+see_attribute(const struct nlattr *attr, void *arg)
+{
+	struct attribute *attribute = arg;
+
+	if (mnl_attr_get_type(attr) == attribute->type)
+		attribute->found = attr;
+	return MNL_CB_OK;
+}
+
+/* NULL: there is none. */
 static const struct nlattr *
 attribute(const struct nlmsghdr *nlh, size_t header, uint16_t type)
 {
-	const struct nlattr *attr;
+	struct attribute wanted = { .type = type };
 
-	mnl_attr_for_each(attr, nlh, header) if (mnl_attr_get_type(attr) == type) return attr;
-	return NULL;
+	mnl_attr_parse(nlh, (unsigned int)header, see_attribute, &wanted);
+	return wanted.found;
 }
 
 static bool
