@@ -267,7 +267,7 @@ case_rebind() {
 		running "$app_pid" || fail "the application ended in number $i"
 	done
 	ping_back c1 10.0.0.2 || fail "no traffic after number $times"
-	"$tools/frames" -r 1 c1 eth0 far eth0
+	ping_ok c1 10.0.0.2 5 -s 1400
 	say "$times times: ${before[0]} files, ${before[1]} mappings, $mbufs mbufs; $(not_copied) frames were not copied"
 	wait_for "$patience" kept_no_more_than "${before[@]}" ||
 		fail "now $fds and $maps: $(open_files | grep -vE 'memfd|huge' | sort | uniq -c | tr '\n' ';')"
@@ -292,7 +292,7 @@ case_restart() {
 	[ "$(in_ns c1 cat /sys/class/net/eth0/ifindex)" = "$index" ]
 	say "longest time without an answer: $(awk -F '[][]' '/bytes from/ { if (last && $2 - last > most) most = $2 - last; last = $2 }
 		END { printf "%.1f s", most }' /tmp/pings)"
-	"$tools/frames" -r 1 c1 eth0 far eth0
+	ping_ok c1 10.0.0.2 5 -s 1400
 	stop "$app_pid"
 	"$app" --destroy c1 --state-dir /run/vduse
 	nothing_left
