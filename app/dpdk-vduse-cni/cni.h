@@ -43,6 +43,7 @@ struct cni {
 	const char *container, *netns, *ifname, *args, *path;
 	json_t *conf;
 	const char *version, *name;
+	const char *ipam_version; /* what the IPAM plug-in is told; NULL: it was not asked */
 	char device[CONTROL_NAME_MAX + 1]; /* the container's name in the daemon; "": none */
 	struct cni_error error;
 };

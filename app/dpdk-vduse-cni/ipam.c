@@ -130,7 +130,7 @@ call(struct cni *cni, const char *path, const char *command, const char *version
  * know. Up to 1.0.0 all know it; a result of 1.0.0 is one of 1.1.0.
  */
 static const char *
-version_for(struct cni *cni, const char *path)
+ask_version(struct cni *cni, const char *path)
 {
 	const char *best = cni->version, *its;
 	json_t *result = NULL, *ours = cni_versions(), *theirs, *version, *one;
@@ -153,6 +153,15 @@ version_for(struct cni *cni, const char *path)
 	json_decref(result);
 	json_decref(ours);
 	return knows ? best : cni->version;
+}
+
+/* Asked once. */
+static const char *
+version_for(struct cni *cni, const char *path)
+{
+	if (cni->ipam_version == NULL)
+		cni->ipam_version = ask_version(cni, path);
+	return cni->ipam_version;
 }
 
 int
