@@ -73,26 +73,21 @@ node_call(struct cni *cni, const char *method, json_t *parameters, int fd, json_
 	return ret;
 }
 
-/* The one of a list that has this name, to be freed; NULL with the error where the call fails,
- * without one where there is none. */
+/*
+ * The one that has this name, to be freed. NULL with the error where the call fails, without one
+ * where there is none.
+ */
 static json_t *
 node_find(struct cni *cni, const char *method, const char *list, const char *name)
 {
-	json_t *reply = NULL, *found = NULL;
+	json_t *reply = NULL, *found;
 
-	/* an unknown name is an error of the daemon's */
-	if (node_call(cni, method, json_object(), -1, &reply) == 0) {
-		json_t *item;
-		size_t i;
-
-		json_array_foreach(json_object_get(reply, list), i, item)
-		{
-			const char *its = json_string_value(json_object_get(item, "name"));
-
-			if (found == NULL && its != NULL && strcmp(its, name) == 0)
-				found = json_incref(item);
-		}
-	}
+	if (node_call(cni, method, json_pack("{ss}", "name", name), -1, &reply) < 0 &&
+			(strcmp(cni->error.msg, CONTROL_INTERFACE ".NoSuchNetwork") == 0 ||
+					strcmp(cni->error.msg,
+							CONTROL_INTERFACE ".NoSuchContainer") == 0))
+		memset(&cni->error, 0, sizeof(cni->error));
+	found = json_incref(json_array_get(json_object_get(reply, list), 0));
 	json_decref(reply);
 	return found;
 }
