@@ -10,12 +10,7 @@ plugins=/usr/lib/cni
 
 serve() {
 	[ -x $plugins/host-local ] || skip "no $plugins/host-local: apt-get install containernetworking-plugins"
-	mkdir -m 0700 -p "$run"
-	fresh "$work/server.log"
-	"$subject/test/unit/app/control_server" "$run/control" >"$work/server.log" 2>&1 &
-	server=$!
-	background+=("$server")
-	wait_for "$patience" grep -qx ready "$work/server.log" || { log server; fail "the server does not start"; }
+	control_serve
 	node network add net0 || fail "no network"
 	ip netns add "$pod"
 	ip -n "$pod" link set lo up

@@ -10,18 +10,6 @@ lib=$tree/usr/lib/x86_64-linux-gnu
 vdusectl=$subject/app/vdusectl/vdusectl
 interface=org.dpdk.vduse
 
-# serve: the server, on $run/control; sets server.
-serve() {
-	mkdir -m 0700 -p "$run"
-	rm -f "$work/net.conf"
-	# not that of the case before
-	fresh "$work/server.log"
-	"$subject/test/unit/app/control_server" "$run/control" "$work/net.conf" >"$work/server.log" 2>&1 &
-	server=$!
-	background+=("$server")
-	wait_for "$patience" grep -qx ready "$work/server.log" || { log server; fail "the server does not start"; }
-}
-
 need_varlinkctl() {
 	[ "$(uname -m)" = x86_64 ] || skip "the tree is for another processor"
 	need_peer
@@ -53,7 +41,7 @@ refuses() {
 
 case_introspect() {
 	need_varlinkctl
-	serve
+	control_serve
 	varlinkctl info "unix:$run/control" >"$work/info"
 	grep -q 'Product: dpdk-vduse-net' "$work/info"
 	[ "$(varlinkctl list-interfaces "unix:$run/control" | sort | xargs)" = "$interface org.varlink.service" ]
@@ -65,7 +53,7 @@ case_introspect() {
 
 case_call() {
 	need_varlinkctl
-	serve
+	control_serve
 	answers '{"changed":true}' AddNetwork '{"name":"net0","mtu":9000}'
 	answers '{"changed":false}' AddNetwork '{"name":"net0","mtu":9000}'
 	answers '{"changed":true}' AddContainer '{"name":"c1","network":"net0","vlan":100,"trust":true}'
@@ -82,7 +70,7 @@ case_call() {
 case_more() {
 	local monitor
 	need_varlinkctl
-	serve
+	control_serve
 	fresh "$work/events.log"
 	varlinkctl --json=short --timeout=infinity call --more "unix:$run/control" "$interface.Monitor" '{}' \
 		>"$work/events.log" 2>&1 &
@@ -100,7 +88,7 @@ case_more() {
 
 case_tool() {
 	local status=0
-	serve
+	control_serve
 	echo "network add net0 mtu 9000" >"$work/net.conf"
 	"$vdusectl" -S "$run/control" reload | grep -qx '1 added, 0 changed, 0 removed'
 	"$vdusectl" -S "$run/control" show config | cmp - "$work/net.conf"
@@ -122,7 +110,7 @@ completes() {
 }
 
 case_completion() {
-	serve
+	control_serve
 	. "$pages/app/vdusectl/vdusectl.bash"
 	vdusectl() {
 		"$vdusectl" "$@"

@@ -391,6 +391,17 @@ group_end() {
 	[ -z "$work" ] || [ -n "${NATIVE_LOGS:-}" ] || rm -rf "$work"
 }
 
+# control_serve: a control socket, $run/control, whose networks are played; sets server. It reads $work/net.conf.
+control_serve() {
+	mkdir -m 0700 -p "$run"
+	rm -f "$work/net.conf"
+	fresh "$work/server.log"
+	"$subject/test/unit/app/control_server" "$run/control" "$work/net.conf" >"$work/server.log" 2>&1 &
+	server=$!
+	background+=("$server")
+	wait_for "$patience" grep -qx ready "$work/server.log" || { log server; fail "the server does not start"; }
+}
+
 if [ -n "${NATIVE_LOGS:-}" ]; then
 	work=$NATIVE_LOGS
 	mkdir -p "$work"
