@@ -4,21 +4,15 @@
 # Kernels: one
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
+# shellcheck source=lib-node.sh
+. /vm/system/lib-node.sh
 
-folder=/run/dpdk-vduse-net
-ctl=$tools/vdusectl
 conf=/etc/cni/net.d/10-pods.conf
 
-listens() {
-	[ -S $folder/control ]
-}
-
-node_start() {
-	modules virtio_vdpa virtio_net
-	run node "$app" "${eal[@]}" "${huge[@]}" -m 512
-	node_pid=$pid
-	wait_for "$patience" listens || fail "nobody listens at $folder/control"
-	$ctl network add net0 || fail "no network"
+# A node, and the page's configuration.
+serve() {
+	# shellcheck disable=SC2119 # without options
+	node_start
 	mkdir -p "${conf%/*}"
 	doc_block doc/containers.md '"type": "dpdk-vduse-cni"' >$conf || fail "no configuration in the page"
 }
@@ -56,7 +50,7 @@ node_end() {
 }
 
 case_pods() {
-	node_start
+	serve
 	pod web
 	pod db
 	ip -n web route show default | grep -q 'via 10.9.0.1' || fail "no route: $(ip -n web route)"
@@ -80,7 +74,7 @@ case_pods() {
 
 # The page's commands, as a reader runs them.
 case_documented() {
-	node_start
+	serve
 	doc_run doc/containers.md 'CNI_COMMAND=ADD' || fail "a command of the page fails"
 	grep -q '"address": "10.9.0.[0-9]*/24"' /tmp/doc || fail "no result: $(cat /tmp/doc)"
 	node_end

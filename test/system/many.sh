@@ -7,20 +7,8 @@
 # 200 of them where that is named, as test/run system/many/killed-200: to add one takes the machine half a second.
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
-
-folder=/run/dpdk-vduse-net
-ctl=$tools/vdusectl
-
-listens() {
-	[ -S $folder/control ] && $ctl network show >/dev/null 2>&1
-}
-
-# With physical addresses (no IOMMU) memory does not grow in a process without privileges: -m.
-start() {
-	run node "$app" "${eal[@]}" "${huge[@]}" -m 512
-	node_pid=$pid
-	wait_for "$patience" listens || fail "nobody listens: $(tail -n 3 "$VM_RESULT/node.log")"
-}
+# shellcheck source=lib-node.sh
+. /vm/system/lib-node.sh
 
 # add NUMBER: each with rules of its own; the first four are somewhere, two of them in the same VLAN.
 add() {
@@ -54,7 +42,7 @@ case_killed() {
 	local n killed containers=$1
 	modules virtio_vdpa virtio_net
 	ulimit -n 65536
-	start
+	node_run
 	$ctl network add net0 || fail "no network"
 	for ((n = 1; n <= containers; n++)); do
 		add $n
@@ -66,7 +54,7 @@ case_killed() {
 	wait_for "$patience" received_more c2 500000 || fail "nothing arrives"
 	kill_all
 	killed=$EPOCHREALTIME
-	start
+	node_run
 	wait_for "$patience" attached || fail "not all are back: $($ctl container show | grep -c attached)"
 	say "$containers containers are back $(((${EPOCHREALTIME/./} - ${killed/./}) / 1000)) ms after the kill"
 	wait_for "$patience" received_more c2 "$(received_bytes c2)" || fail "the stream does not go on"
@@ -76,12 +64,16 @@ case_killed() {
 	# c3 is in the VLAN of c1, c4 is not
 	ping_ok c1 10.0.0.3 3
 	! in_ns c1 ping -q -c 2 -i 0.2 -W 1 10.0.0.4 >/dev/null || fail "a frame crosses from a VLAN to another"
+	# a machine that goes down waits for half a minute for each device that nobody serves
+	for ((n = 1; n <= containers; n++)); do
+		$ctl container del "c$n" || fail "c$n: not removed"
+	done
 	stop "$node_pid" || fail "the node ends with status $?"
+	nothing_left
 }
 
-# The machine ends with it: to take 200 devices away one by one is no matter of this group.
 after_case() {
-	:
+	clean_slate
 }
 
 case_run many/killed case_killed 32

@@ -5,23 +5,8 @@
 . /vm/system/lib.sh
 # shellcheck source=lib-daemon.sh
 . /vm/system/lib-daemon.sh
-
-folder=/run/dpdk-vduse-net
-ctl=$tools/vdusectl
-# With physical addresses (no IOMMU) memory does not grow in a process without privileges: -m.
-
-listens() {
-	[ -S $folder/control ]
-}
-
-# node_start [EAL-OPTION...]
-node_start() {
-	modules virtio_vdpa virtio_net
-	run node "$app" "${eal[@]}" "${huge[@]}" -m 512 "$@"
-	node_pid=$pid
-	wait_for "$patience" listens || fail "nobody listens at $folder/control"
-	$ctl network add net0 || fail "no network"
-}
+# shellcheck source=lib-node.sh
+. /vm/system/lib-node.sh
 
 # add NAME NUMBER [WORD VALUE]...: a namespace, and the container's interface in it.
 add() {
@@ -192,8 +177,7 @@ case_killed() {
 	ping_back c1 10.0.0.3
 	kill -KILL "$node_pid"
 	wait_for "$patience" is_gone running "$node_pid"
-	run node "$app" "${eal[@]}" "${huge[@]}" -m 512
-	node_pid=$pid
+	node_run
 	ping_back c1 10.0.0.3
 	no_answer c1 10.0.0.2 || fail "the VLAN of c2 is forgotten"
 	node_end c1 c2 c3
