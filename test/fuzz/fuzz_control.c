@@ -15,6 +15,7 @@
 
 #include "control_mock.h"
 #include "fuzz.h"
+#include "send_fds.h"
 #include "server_priv.h"
 
 #define TURNS_MAX 10000
@@ -71,25 +72,8 @@ client(void)
 static void
 send_piece(int fd, const char *data, size_t len, bool with)
 {
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *cmsg;
-
-	if (with) {
-		hdr.msg_control = &control;
-		hdr.msg_controllen = sizeof(control);
-		cmsg = CMSG_FIRSTHDR(&hdr);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &passed, sizeof(int));
-	}
 	/* one that was cut off hears nothing more */
-	if (sendmsg(fd, &hdr, MSG_NOSIGNAL) < 0)
+	if (send_fds(fd, data, len, &passed, with) < 0)
 		return;
 }
 

@@ -18,6 +18,7 @@
 #include "broker/link.h"
 #include "broker/serve.h"
 #include "fuzz.h"
+#include "send_fds.h"
 
 #define METHOD_MAX 32
 
@@ -130,25 +131,8 @@ open_serve(void)
 static void
 say(int fd, const char *data, size_t len, bool with)
 {
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *cmsg;
-
-	if (with) {
-		hdr.msg_control = &control;
-		hdr.msg_controllen = sizeof(control);
-		cmsg = CMSG_FIRSTHDR(&hdr);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &passed, sizeof(int));
-	}
 	/* one that was cut off hears nothing more */
-	if (len > 0 && sendmsg(fd, &hdr, MSG_NOSIGNAL) < 0)
+	if (len > 0 && send_fds(fd, data, len, &passed, with) < 0)
 		return;
 }
 

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "control_rig.h"
+#include "send_fds.h"
 
 #define TURNS_MAX 4096
 
@@ -101,22 +102,9 @@ rig_text(int fd, const char *text)
 void
 rig_text_fds(int fd, const char *text, const int *fds, unsigned int nb)
 {
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text) + 1 };
-	union {
-		char room[CMSG_SPACE(sizeof(int) * 16)];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct msghdr hdr = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = CMSG_SPACE(sizeof(int) * nb) };
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&hdr);
+	const size_t len = strlen(text) + 1;
 
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int) * nb);
-	memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * nb);
-	assert_int_equal(sendmsg(fd, &hdr, MSG_NOSIGNAL), iov.iov_len);
+	assert_int_equal(send_fds(fd, text, len, fds, nb), len);
 }
 
 /* One byte, or as many turns of the server as there are until it comes. */

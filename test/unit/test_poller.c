@@ -15,6 +15,7 @@
 #include "control.h"
 #include "node_rig.h"
 #include "poller.h"
+#include "send_fds.h"
 
 #define ANSWER_MAX 65536
 
@@ -69,24 +70,9 @@ hear(void)
 static void
 send_with(const char *text, int fd)
 {
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text) + 1 };
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *cmsg;
+	const size_t len = strlen(text) + 1;
 
-	if (fd >= 0) {
-		hdr.msg_control = &control;
-		hdr.msg_controllen = sizeof(control);
-		cmsg = CMSG_FIRSTHDR(&hdr);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	}
-	assert_int_equal(sendmsg(broker, &hdr, 0), iov.iov_len);
+	assert_int_equal(send_fds(broker, text, len, &fd, fd >= 0), len);
 	serve_run(poller.serve);
 }
 

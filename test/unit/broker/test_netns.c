@@ -24,6 +24,7 @@
 #include "control.h"
 #include "fake.h"
 #include "filter.h"
+#include "send_fds.h"
 
 #define C1 "\"name\":\"c1\",\"network\":\"net0\",\"netns_fd\":0,\"ifname\":\"eth0\""
 
@@ -128,27 +129,13 @@ call_with(const char *method, const char *parameters, int passed)
 {
 	const int fd = fake_dial();
 	char text[512];
-	struct iovec iov = { .iov_base = text };
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct msghdr hdr = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control) };
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&hdr);
+	size_t len;
 
-	iov.iov_len = (size_t)snprintf(text, sizeof(text),
-				      "{\"method\":\"" CONTROL_INTERFACE
-				      ".%s\",\"parameters\":{%s}}",
-				      method, parameters) +
-		      1;
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &passed, sizeof(int));
-	assert_int_equal(sendmsg(fd, &hdr, 0), iov.iov_len);
+	len = (size_t)snprintf(text, sizeof(text),
+			      "{\"method\":\"" CONTROL_INTERFACE ".%s\",\"parameters\":{%s}}",
+			      method, parameters) +
+	      1;
+	assert_int_equal(send_fds(fd, text, len, &passed, 1), len);
 	return fake_receive(fd);
 }
 
