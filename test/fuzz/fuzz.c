@@ -42,6 +42,21 @@ red_zone(struct rte_mempool *pool, void *arg, void *obj, unsigned int i)
 	ASAN_POISON_MEMORY_REGION((uint8_t *)m->buf_addr + m->buf_len, RED_ZONE);
 }
 
+struct rte_mempool *
+fuzz_pool_create(const char *name, unsigned int n, uint16_t room)
+{
+	struct rte_mempool *pool = rte_pktmbuf_pool_create(
+			name, n, 0, 0, RTE_PKTMBUF_HEADROOM + room + RED_ZONE, SOCKET_ID_ANY);
+	struct rte_pktmbuf_pool_private *own;
+
+	FUZZ_CHECK(pool != NULL);
+	rte_mempool_obj_iter(pool, red_zone, NULL);
+	/* what an mbuf gets back that was attached to other memory */
+	own = rte_mempool_get_priv(pool);
+	own->mbuf_data_room_size -= RED_ZONE;
+	return pool;
+}
+
 void
 fuzz_init(void)
 {
@@ -51,18 +66,11 @@ fuzz_init(void)
 		.allow_ctrl_vq = true,
 	};
 	static const struct rig_conf conf = { .name = "good", .variant.mergeable = true };
-	struct rte_pktmbuf_pool_private *pool_private;
 
 	/* a check of the rig's that fails is a crash */
 	setenv("CMOCKA_TEST_ABORT", "1", 1);
 	FUZZ_CHECK(unit_eal(NULL) == 0);
-	fuzz_pool = rte_pktmbuf_pool_create("fuzz", FUZZ_MBUFS, 0, 0,
-			RTE_PKTMBUF_HEADROOM + FUZZ_DATA_ROOM + RED_ZONE, SOCKET_ID_ANY);
-	FUZZ_CHECK(fuzz_pool != NULL);
-	rte_mempool_obj_iter(fuzz_pool, red_zone, NULL);
-	/* what an mbuf gets back that was attached to the driver's memory */
-	pool_private = rte_mempool_get_priv(fuzz_pool);
-	pool_private->mbuf_data_room_size -= RED_ZONE;
+	fuzz_pool = fuzz_pool_create("fuzz", FUZZ_MBUFS, FUZZ_DATA_ROOM);
 	unit_clock_stop();
 	fk_start(&kernel);
 	fuzz_mem_init();

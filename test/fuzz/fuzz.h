@@ -56,6 +56,9 @@ bool fuzz_next(struct fuzz_input *in, struct fuzz_rec *rec);
 #define FUZZ_DATA_ROOM 512
 extern struct rte_mempool *fuzz_pool;
 
+/* A pool of such mbufs, of so much room each. */
+struct rte_mempool *fuzz_pool_create(const char *name, unsigned int n, uint16_t room);
+
 /* EAL, pool, kernel, and the device that has to go on. */
 void fuzz_init(void);
 

@@ -11,8 +11,6 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
-#include <sanitizer/asan_interface.h>
-
 #include "fuzz.h"
 #include "gro.h"
 #include "veb.h"
@@ -23,7 +21,6 @@
 #define ROOM    512 /* of a frame's buffers */
 #define COPIES  255
 #define COPY    4096
-#define RED     64
 
 /* In the mbuf of a frame on its way: who sent it, and its VLAN; NOWHERE: it must not arrive. */
 #define NOWHERE 0xffff
@@ -211,40 +208,14 @@ static const struct veb_ops uplink_ops = {
 	.receive = port_receive, .send = port_send, .set_link = port_set_link
 };
 
-static void
-red_zone(struct rte_mempool *pool, void *arg, void *obj, unsigned int i)
-{
-	struct rte_mbuf *m = obj;
-
-	(void)pool;
-	(void)arg;
-	(void)i;
-	m->buf_len -= RED;
-	ASAN_POISON_MEMORY_REGION((uint8_t *)m->buf_addr + m->buf_len, RED);
-}
-
-static struct rte_mempool *
-make_pool(const char *name, unsigned int n, uint16_t room)
-{
-	struct rte_mempool *pool = rte_pktmbuf_pool_create(
-			name, n, 0, 0, RTE_PKTMBUF_HEADROOM + room + RED, SOCKET_ID_ANY);
-	struct rte_pktmbuf_pool_private *own;
-
-	FUZZ_CHECK(pool != NULL);
-	rte_mempool_obj_iter(pool, red_zone, NULL);
-	own = rte_mempool_get_priv(pool);
-	own->mbuf_data_room_size -= RED;
-	return pool;
-}
-
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
 	FUZZ_CHECK(unit_eal(NULL) == 0);
-	frames = make_pool("frames", MBUFS, ROOM);
-	copies = make_pool("copies", COPIES, COPY);
+	frames = fuzz_pool_create("frames", MBUFS, ROOM);
+	copies = fuzz_pool_create("copies", COPIES, COPY);
 	FUZZ_CHECK(posix_memalign((void **)&qsbr, RTE_CACHE_LINE_SIZE,
 				   rte_rcu_qsbr_get_memsize(1)) == 0);
 	rte_rcu_qsbr_init(qsbr, 1);
