@@ -22,6 +22,7 @@
 #include <rte_tcp.h>
 
 #include "gro.h"
+#include "median.h"
 
 #define BURST   32
 #define PAYLOAD 1448
@@ -108,21 +109,6 @@ time_of(uint16_t (*way)(struct rte_mbuf **pkts), unsigned int flows, uint64_t fl
 		rte_panic("%u frames are left, not %u\n", n, flows);
 	rte_pktmbuf_free_bulk(pkts, n);
 	return (double)cycles / BURST;
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-median(double *values, unsigned int n)
-{
-	qsort(values, n, sizeof(values[0]), by_value);
-	return values[n / 2];
 }
 
 static void

@@ -22,6 +22,7 @@
 #include <rte_mbuf.h>
 
 #include "fdb.h"
+#include "median.h"
 #include "veb.h"
 
 #define MEMBERS_MAX 1024
@@ -153,21 +154,6 @@ time_of(void (*way)(void), unsigned int bursts)
 	for (i = 0; i < bursts; i++)
 		way();
 	return rte_rdtsc_precise() - start;
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-median(double *values, unsigned int n)
-{
-	qsort(values, n, sizeof(values[0]), by_value);
-	return values[n / 2];
 }
 
 /* of: cycles of a frame, by each way. */
