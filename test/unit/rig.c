@@ -9,6 +9,7 @@
 
 #include <linux/virtio_config.h>
 
+#include "mem/deferred.h"
 #include "os/ctl.h"
 #include "rig.h"
 #include "ring/notify.h"
@@ -231,6 +232,24 @@ rig_down(struct rig *b)
 {
 	assert_int_equal(fk_reset(b->dev), 0);
 	rig_destroy(b);
+}
+
+void
+rig_each(const struct rig_conf *conf, const unsigned int *kinds, unsigned int n,
+		void (*one)(struct rig *b))
+{
+	struct rig_conf own = *conf;
+	struct rig b;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		unit_log_clear();
+		own.variant = rig_variants[kinds[i]];
+		rig_up(&b, &own);
+		one(&b);
+		rig_down(&b);
+		assert_int_equal(vduse_deferred_reap(), 0);
+	}
 }
 
 void

@@ -103,6 +103,20 @@ void rig_up(struct rig *b, const struct rig_conf *conf);
 /* Reset and destroy. The kernel must be clean then, but for other devices. */
 void rig_down(struct rig *b);
 
+/*
+ * One after the other, up and down, with drivers of these kinds: n numbers of rig_variants. After
+ * each nothing waits to be unmapped.
+ */
+void rig_each(const struct rig_conf *conf, const unsigned int *kinds, unsigned int n,
+		void (*one)(struct rig *b));
+
+/* Whether the mbuf is of zero-copy. */
+static inline bool
+rig_is_attached(const struct rte_mbuf *m)
+{
+	return m->next != NULL && RTE_MBUF_HAS_EXTBUF(m->next);
+}
+
 /* Destroy, in whatever state it is. */
 void rig_destroy(struct rig *b);
 

@@ -39,12 +39,6 @@ used_count(struct mock_vq *vq)
 	return n;
 }
 
-static bool
-is_attached(const struct rte_mbuf *m)
-{
-	return m->next != NULL && RTE_MBUF_HAS_EXTBUF(m->next);
-}
-
 /* Send and take n long frames, seeds from 1; none is copied. */
 static void
 take_long(struct rig *b, struct rte_mbuf **pkts, unsigned int n)
@@ -55,7 +49,7 @@ take_long(struct rig *b, struct rte_mbuf **pkts, unsigned int n)
 		rig_send(b, place(i), i + 1, LONG);
 	assert_int_equal(rig_dequeue_burst(b, pkts, n), n);
 	for (i = 0; i < n; i++)
-		assert_true(is_attached(pkts[i]));
+		assert_true(rig_is_attached(pkts[i]));
 }
 
 /* The driver sends frames of 8 bytes, which no Ethernet header fits in. */
@@ -79,9 +73,9 @@ take_all(struct rig *b)
 	for (burst = 0; burst < RUNTS; burst++) {
 		n = rig_dequeue_burst(b, pkts, RTE_DIM(pkts));
 		for (i = 0; i < n; i++) {
-			uint32_t sum = 0;
+			uint32_t sum = pkts[i]->data_len;
 
-			for (m = pkts[i]; m != NULL; m = m->next)
+			for (m = pkts[i]->next; m != NULL; m = m->next)
 				sum += m->data_len;
 			assert_int_equal(sum, pkts[i]->pkt_len);
 			assert_in_range(sum, RTE_ETHER_HDR_LEN, RTE_VDUSE_NET_FRAME_MAX);
@@ -223,18 +217,9 @@ cannot_be_settled(struct rig *b)
 static void
 with_variants(void (*one)(struct rig *b))
 {
-	struct rig_conf conf = { .zero_copy_min = ZC_MIN };
-	struct rig b;
-	unsigned int v;
+	const struct rig_conf conf = { .zero_copy_min = ZC_MIN };
 
-	for (v = 0; v < RTE_DIM(variants); v++) {
-		unit_log_clear();
-		conf.variant = rig_variants[variants[v]];
-		rig_up(&b, &conf);
-		one(&b);
-		rig_down(&b);
-		assert_int_equal(vduse_deferred_reap(), 0);
-	}
+	rig_each(&conf, variants, RTE_DIM(variants), one);
 }
 
 #define SETTLE_TEST(name)                     \
@@ -302,7 +287,7 @@ test_longest(void **state)
 		assert_int_equal(m != NULL, len <= RTE_VDUSE_NET_FRAME_MAX);
 		if (m == NULL)
 			continue;
-		assert_true(is_attached(m));
+		assert_true(rig_is_attached(m));
 		rig_mbuf_check(m, 3, len);
 		rte_pktmbuf_free(m);
 	}
@@ -568,7 +553,7 @@ out_for_long(struct rig *b)
 		assert_int_equal(used_count(rig_tx(b)), 1);
 		rig_send(b, place(2), 3, LONG);
 		last = rig_dequeue(b);
-		assert_true(is_attached(last));
+		assert_true(rig_is_attached(last));
 		die_and_resume(b);
 		assert_int_equal(used_count(rig_tx(b)), 2);
 		rte_pktmbuf_free(first);

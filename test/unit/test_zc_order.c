@@ -34,21 +34,13 @@ place(unsigned int i)
 static void
 with_variants(void (*one)(struct rig *b))
 {
-	struct rig_conf conf = {
+	const struct rig_conf conf = {
 		.zero_copy_min = ZC_MIN,
 		.features = RTE_BIT64(VIRTIO_F_IN_ORDER),
 	};
-	struct rig b;
-	unsigned int v;
 
-	for (v = 0; v < RTE_DIM(variants); v++) {
-		unit_clock_stop();
-		conf.variant = rig_variants[variants[v]];
-		rig_up(&b, &conf);
-		one(&b);
-		rig_down(&b);
-		assert_int_equal(vduse_deferred_reap(), 0);
-	}
+	unit_clock_stop();
+	rig_each(&conf, variants, RTE_DIM(variants), one);
 }
 
 #define ORDER_TEST(name)                      \
@@ -57,12 +49,6 @@ with_variants(void (*one)(struct rig *b))
 		(void)state;                  \
 		with_variants(name);          \
 	}
-
-static bool
-is_attached(const struct rte_mbuf *m)
-{
-	return m->next != NULL && RTE_MBUF_HAS_EXTBUF(m->next);
-}
 
 static void
 pass_us(uint64_t us)
@@ -172,7 +158,7 @@ copies_wait(struct rig *b)
 	assert_int_equal(take(b, pkts, RTE_DIM(lens)), RTE_DIM(lens));
 	for (i = 0; i < RTE_DIM(lens); i++) {
 		rig_mbuf_check(pkts[i], i, lens[i]);
-		assert_int_equal(is_attached(pkts[i]), lens[i] == LONG);
+		assert_int_equal(rig_is_attached(pkts[i]), lens[i] == LONG);
 	}
 	expect(b, 0, 1);
 	rte_pktmbuf_free(pkts[4]);
@@ -228,7 +214,7 @@ ring_is_out(struct rig *b)
 			pkts[i] = take_one(b);
 			assert_non_null(pkts[i]);
 			rig_mbuf_check(pkts[i], i, LONG);
-			assert_int_equal(is_attached(pkts[i]), i < OWED_MAX);
+			assert_int_equal(rig_is_attached(pkts[i]), i < OWED_MAX);
 		}
 		poll_once(b);
 		expect(b, 0, 0);
@@ -281,7 +267,7 @@ kept_for_long(struct rig *b)
 
 	send(b, 0, LONG);
 	kept = take_one(b);
-	assert_true(is_attached(kept));
+	assert_true(rig_is_attached(kept));
 	/* it holds back nothing: it may stay out */
 	pass_us(10000 * NET_ZC_HOLD_MS);
 	poll_once(b);
@@ -301,13 +287,13 @@ kept_for_long(struct rig *b)
 	rig_mbuf_check(kept, 0, LONG);
 	send(b, 2, LONG);
 	m = take_one(b);
-	assert_false(is_attached(m));
+	assert_false(rig_is_attached(m));
 	rte_pktmbuf_free(m);
 	expect(b, 2, 1);
 	pass_us(UINT64_C(1000) * NET_ZC_REST_MS);
 	send(b, 3, LONG);
 	m = take_one(b);
-	assert_true(is_attached(m));
+	assert_true(rig_is_attached(m));
 	rig_mbuf_check(m, 3, LONG);
 	rte_pktmbuf_free(kept);
 	poll_once(b);

@@ -35,18 +35,11 @@ static void
 with_variants(void (*one)(struct rig *b))
 {
 	struct rig_conf conf = { .zero_copy_min = ZC_MIN };
-	struct rig b;
-	unsigned int v;
 
-	/* each in any order, and in that of the ring */
-	for (v = 0; v < 2 * RTE_DIM(variants); v++) {
-		conf.variant = rig_variants[variants[v / 2]];
-		conf.features = v % 2 != 0 ? RTE_BIT64(VIRTIO_F_IN_ORDER) : 0;
-		rig_up(&b, &conf);
-		one(&b);
-		rig_down(&b);
-		assert_int_equal(vduse_deferred_reap(), 0);
-	}
+	/* in any order, and in that of the ring */
+	rig_each(&conf, variants, RTE_DIM(variants), one);
+	conf.features = RTE_BIT64(VIRTIO_F_IN_ORDER);
+	rig_each(&conf, variants, RTE_DIM(variants), one);
 }
 
 #define ZC_TEST(name)                         \
@@ -55,13 +48,6 @@ with_variants(void (*one)(struct rig *b))
 		(void)state;                  \
 		with_variants(name);          \
 	}
-
-/* Whether the mbuf is of zero-copy. */
-static bool
-is_attached(const struct rte_mbuf *m)
-{
-	return m->next != NULL && RTE_MBUF_HAS_EXTBUF(m->next);
-}
 
 static uint16_t
 used_count(struct mock_vq *vq)
@@ -93,7 +79,7 @@ take_long(struct rig *b, struct rte_mbuf **pkts, unsigned int n)
 		rig_send(b, place(i), i + 1, LONG);
 	assert_int_equal(rig_dequeue_burst(b, pkts, n), n);
 	for (i = 0; i < n; i++) {
-		assert_true(is_attached(pkts[i]));
+		assert_true(rig_is_attached(pkts[i]));
 		rig_mbuf_check(pkts[i], i + 1, LONG);
 		/* the driver's memory, which no device was told of */
 		assert_int_equal(pkts[i]->next->buf_iova, RTE_BAD_IOVA);
@@ -120,13 +106,13 @@ long_ones_stay(struct rig *b)
 	rig_send(b, place(0), 1, ZC_MIN - 1);
 	m = rig_dequeue(b);
 	rig_mbuf_check(m, 1, ZC_MIN - 1);
-	assert_false(is_attached(m));
+	assert_false(rig_is_attached(m));
 	rte_pktmbuf_free(m);
 	assert_int_equal(used_count(rig_tx(b)), 1);
 
 	rig_send(b, place(0), 2, ZC_MIN);
 	m = rig_dequeue(b);
-	assert_true(is_attached(m));
+	assert_true(rig_is_attached(m));
 	rig_mbuf_check(m, 2, ZC_MIN);
 	assert_int_equal(m->data_len, NET_ZC_HEAD);
 	scribble(b, 1);
@@ -157,7 +143,7 @@ out_of_reach(struct rig *b)
 		rig_send(b, place(1), 7, LONG);
 		m = rig_dequeue(b);
 		rig_mbuf_check(m, 7, LONG);
-		assert_false(is_attached(m));
+		assert_false(rig_is_attached(m));
 		rte_pktmbuf_free(m);
 		assert_int_equal(used_count(rig_tx(b)), 1);
 	}
@@ -215,7 +201,7 @@ ring_goes_on(struct rig *b)
 		m = rig_dequeue(b);
 		assert_non_null(m);
 		rig_mbuf_check(m, i, LONG);
-		if (is_attached(m))
+		if (rig_is_attached(m))
 			held[n++] = m;
 		else
 			rte_pktmbuf_free(m);
@@ -258,7 +244,7 @@ pieces(struct rig *b)
 		m = rig_dequeue(b);
 		assert_non_null(m);
 		rig_mbuf_check(m, k, len);
-		assert_int_equal(is_attached(m), nb[k] < NET_ZC_PIECES);
+		assert_int_equal(rig_is_attached(m), nb[k] < NET_ZC_PIECES);
 		rte_pktmbuf_free(m);
 		poll_once(b);
 		assert_int_equal(used_count(rig_tx(b)), 1);
