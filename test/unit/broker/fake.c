@@ -32,6 +32,7 @@ char fake_folder[32];
 static uint64_t clock_ms = 1;         /* atomic */
 static json_t *networks, *containers; /* the poller's: name to parameters */
 static json_t *fds;                   /* the same: its descriptors */
+static json_t *shown;                 /* copies that the test was given */
 
 static char control_path[64], poller_path[64];
 static char config_path[64];
@@ -257,24 +258,26 @@ fake_poller_has(void)
 	return nb;
 }
 
-static json_t *
+static const json_t *
 poller_has(json_t *const *of, const char *name)
 {
 	json_t *value;
 
 	pthread_mutex_lock(&lock);
-	value = json_object_get(*of, name);
+	value = json_deep_copy(json_object_get(*of, name));
+	if (value != NULL)
+		json_array_append_new(shown, value);
 	pthread_mutex_unlock(&lock);
 	return value;
 }
 
-json_t *
+const json_t *
 fake_poller_container(const char *name)
 {
 	return poller_has(&containers, name);
 }
 
-json_t *
+const json_t *
 fake_poller_network(const char *name)
 {
 	return poller_has(&networks, name);
@@ -381,6 +384,7 @@ fake_setup(void **state)
 	fake_config = NULL;
 	fake_no_uplinks = false;
 	fake_applies = false;
+	shown = json_array();
 	fake_poller_start();
 	fake_broker_start();
 	return 0;
@@ -394,6 +398,7 @@ fake_teardown(void **state)
 	(void)state;
 	fake_broker_stop();
 	fake_poller_stop();
+	json_decref(shown);
 	close(listen_fd);
 	fake_devices_gone();
 	snprintf(command, sizeof(command), "rm -r %s", fake_folder);

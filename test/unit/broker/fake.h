@@ -36,9 +36,10 @@ int fake_step(void);
 /* Called in the middle of an attachment, where not NULL, on the job thread. */
 extern void (*fake_attaching)(void);
 
-struct fake_device *fake_device(const char *name); /* NULL: none */
+/* What is told of the kernel and of the poller is a copy: they go on in threads of their own. */
+struct fake_device fake_device(const char *name); /* not there: none */
 unsigned int fake_nb_devices(void);
-bool fake_is_open(const struct fake_device *device);
+bool fake_is_open(const char *name);
 unsigned int fake_nb_open(void);
 
 /* As after a boot. While neither broker nor poller runs. */
@@ -58,10 +59,13 @@ void fake_poller_stop(void); /* all that it has open is closed */
 /* The poller has no network's ports, from now on. */
 extern bool fake_no_uplinks;
 
-/* What the poller has; its parameters of the last time that it was told, NULL: it has not. */
+/*
+ * What the poller has; its parameters of the last time that it was told, NULL: it has not. They
+ * are there until the end of the test.
+ */
 unsigned int fake_poller_has(void);
-json_t *fake_poller_container(const char *name);
-json_t *fake_poller_network(const char *name);
+const json_t *fake_poller_container(const char *name);
+const json_t *fake_poller_network(const char *name);
 
 /* The configuration file, which the next broker has. */
 void fake_configure(const char *text);

@@ -103,15 +103,18 @@ find_placed(const char *ifname)
 	return NULL;
 }
 
-struct fake_device *
+struct fake_device
 fake_device(const char *name)
 {
-	struct fake_device *device;
+	struct fake_device copy = { 0 };
+	const struct fake_device *device;
 
 	pthread_mutex_lock(&lock);
 	device = find(name);
+	if (device != NULL)
+		copy = *device;
 	pthread_mutex_unlock(&lock);
-	return device;
+	return copy;
 }
 
 unsigned int
@@ -136,12 +139,14 @@ is_open(const struct fake_device *device)
 }
 
 bool
-fake_is_open(const struct fake_device *device)
+fake_is_open(const char *name)
 {
+	const struct fake_device *device;
 	bool open;
 
 	pthread_mutex_lock(&lock);
-	open = is_open(device);
+	device = find(name);
+	open = device != NULL && is_open(device);
 	pthread_mutex_unlock(&lock);
 	return open;
 }
@@ -220,7 +225,7 @@ kernel_open(const char *name)
 	return ret;
 }
 
-static struct fake_device *awaited;
+static char awaited[64]; /* by the one job thread */
 
 static bool
 is_served(void)
@@ -232,10 +237,11 @@ is_served(void)
 static int
 kernel_attach(const char *name, const char *how)
 {
+	struct fake_device *device;
 	int ret;
 
+	snprintf(awaited, sizeof(awaited), "%s", name);
 	pthread_mutex_lock(&lock);
-	awaited = find(name);
 	ret = step();
 	pthread_mutex_unlock(&lock);
 	if (ret < 0)
@@ -245,8 +251,9 @@ kernel_attach(const char *name, const char *how)
 	if (!fake_wait(is_served))
 		return -ETIMEDOUT;
 	pthread_mutex_lock(&lock);
-	awaited->attached = true;
-	snprintf(awaited->how, sizeof(awaited->how), "%s", how);
+	device = find(name);
+	device->attached = true;
+	snprintf(device->how, sizeof(device->how), "%s", how);
 	pthread_mutex_unlock(&lock);
 	return 0;
 }

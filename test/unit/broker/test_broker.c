@@ -67,19 +67,20 @@ assert_nothing(void)
 static void
 assert_there(const char *name)
 {
-	const struct fake_device *device = fake_device(name);
+	const struct fake_device device = fake_device(name);
 
-	assert_non_null(device);
-	assert_true(device->attached);
-	assert_true(fake_is_open(device));
+	assert_true(device.there);
+	assert_true(device.attached);
+	assert_true(fake_is_open(name));
 	assert_non_null(fake_poller_container(name));
 }
 
 static void
 test_add(void **state)
 {
-	const struct fake_device *device;
-	json_t *told, *root;
+	struct fake_device device;
+	const json_t *told;
+	json_t *root;
 
 	(void)state;
 	fake_refused("AddContainer", C1, "NoSuchNetwork", "network");
@@ -88,14 +89,14 @@ test_add(void **state)
 	assert_int_equal(fake_changed("AddContainer", C1_ALL), 1);
 	assert_there("c1");
 	device = fake_device("c1");
-	assert_string_equal(device->mac, "02:00:00:00:00:07");
-	assert_string_equal(device->how, "virtio");
-	assert_int_equal(device->mtu, 8900); /* the poller knows the uplinks */
-	assert_string_equal(device->placed.ifname, "eth0");
-	assert_true(device->placed.netns >= 0);
-	assert_int_equal(device->placed.nb_addresses, 1);
-	assert_int_equal(device->placed.addresses[0].prefix, 24);
-	assert_int_equal(device->placed.nb_routes, 1);
+	assert_string_equal(device.mac, "02:00:00:00:00:07");
+	assert_string_equal(device.how, "virtio");
+	assert_int_equal(device.mtu, 8900); /* the poller knows the uplinks */
+	assert_string_equal(device.placed.ifname, "eth0");
+	assert_true(device.placed.netns >= 0);
+	assert_int_equal(device.placed.nb_addresses, 1);
+	assert_int_equal(device.placed.addresses[0].prefix, 24);
+	assert_int_equal(device.placed.nb_routes, 1);
 	/* the poller learns nothing of the interface */
 	told = fake_poller_container("c1");
 	assert_int_equal(json_integer_value(json_object_get(told, "vlan")), 100);
@@ -150,16 +151,16 @@ test_attach(void **state)
 	(void)state;
 	assert_int_equal(fake_changed("AddNetwork", NET0), 1);
 	assert_int_equal(fake_changed("AddContainer", C1), 1);
-	assert_int_equal(fake_device("c1")->placed.netns, 0);
-	assert_int_equal(strlen(fake_device("c1")->mac), 17); /* one was chosen */
+	assert_int_equal(fake_device("c1").placed.netns, 0);
+	assert_int_equal(strlen(fake_device("c1").mac), 17); /* one was chosen */
 	assert_int_equal(fake_changed("AddContainer", "\"name\":\"v1\",\"network\":\"net0\","
 						      "\"attach\":\"vhost\""),
 			1);
-	assert_string_equal(fake_device("v1")->how, "vhost");
+	assert_string_equal(fake_device("v1").how, "vhost");
 	assert_int_equal(fake_changed("AddContainer", "\"name\":\"n1\",\"network\":\"net0\","
 						      "\"attach\":\"none\""),
 			1);
-	assert_false(fake_device("n1")->attached);
+	assert_false(fake_device("n1").attached);
 }
 
 static void
@@ -393,7 +394,7 @@ test_deadline(void **state)
 	assert_string_equal(json_string_value(json_object_get(answer, "error")),
 			"org.dpdk.vduse.Timeout");
 	json_decref(answer);
-	assert_non_null(fake_device("c1"));
+	assert_true(fake_device("c1").there);
 	__atomic_store_n(&stage, 2, __ATOMIC_RELAXED);
 	assert_true(fake_wait(is_nothing));
 	fake_attaching = NULL;

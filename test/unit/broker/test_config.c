@@ -110,7 +110,7 @@ has_two(void)
 static bool
 has_c3(void)
 {
-	return has_two() && fake_device("c3") != NULL && fake_device("c2") == NULL;
+	return has_two() && fake_device("c3").there && !fake_device("c2").there;
 }
 
 /* Without a command; and it is no difference to the next start. */
@@ -123,7 +123,7 @@ test_start(void **state)
 	assert_true(fake_wait(has_two));
 	reloads("", 0, 0, 0);
 	assert_shown(NET0 C1 C2);
-	assert_string_equal(fake_device("c1")->placed.ifname, "eth0");
+	assert_string_equal(fake_device("c1").placed.ifname, "eth0");
 	fake_broker_stop();
 	fake_configure(NET0 C1 C3);
 	fake_broker_start();
@@ -171,14 +171,14 @@ test_reload(void **state)
 		     "container add c9 network net0 mac 02:00:00:00:00:09\n" C3);
 	assert_int_equal(json_integer_value(json_object_get(fake_poller_container("c1"), "vlan")),
 			5);
-	assert_null(fake_device("c2"));
+	assert_false(fake_device("c2").there);
 	configure("");
 	refused("NetworkInUse", "name",
 			"FILE: network net0, which it has no more: net0: it has 1 containers: "
 			"remove them first");
 	/* and all that was removed is there again */
-	assert_non_null(fake_device("c1"));
-	assert_non_null(fake_device("c3"));
+	assert_true(fake_device("c1").there);
+	assert_true(fake_device("c3").there);
 	assert_int_equal(fake_changed("RemoveContainer", "\"name\":\"c9\""), 1);
 	reloads("", 0, 0, 3);
 	assert_shown("");
@@ -247,9 +247,9 @@ test_force(void **state)
 			"FILE:3: container c1: ifname: programs in the container know its "
 			"interface by this name: force on removes the container and adds it again");
 	assert_shown(NET0 C1 C2);
-	assert_string_equal(fake_device("c1")->placed.ifname, "eth0");
+	assert_string_equal(fake_device("c1").placed.ifname, "eth0");
 	reloads("\"force\":true", 1, 1, 1);
-	assert_string_equal(fake_device("c1")->placed.ifname, "eth1");
+	assert_string_equal(fake_device("c1").placed.ifname, "eth1");
 }
 
 static bool
@@ -444,7 +444,7 @@ hears(struct varlink_conn *conn, const char *event, const char *key, const char 
 {
 	struct pollfd pfd = { .fd = conn->fd, .events = POLLIN };
 	struct varlink_message msg;
-	json_t *told;
+	const json_t *told;
 
 	while (varlink_conn_next(conn, &msg) != 1) {
 		assert_int_equal(poll(&pfd, 1, 120000), 1);

@@ -154,10 +154,9 @@ changes_with(const char *method, const char *parameters, int passed)
 static bool
 is_placed(void)
 {
-	const struct fake_device *device = fake_device("c1");
+	const struct fake_device device = fake_device("c1");
 
-	return device != NULL && device->attached && fake_poller_has() == 1 &&
-	       device->placed.nb_addresses > 0;
+	return device.attached && fake_poller_has() == 1 && device.placed.nb_addresses > 0;
 }
 
 static void
@@ -200,7 +199,7 @@ test_descriptor(void **state)
 	fake_broker_stop();
 	fake_broker_start();
 	assert_int_equal(fake_changed("SetContainer", force), 1);
-	assert_true(fake_device("c1")->placed.netns >= 0);
+	assert_true(fake_device("c1").placed.netns >= 0);
 	assert_int_equal(fake_changed("SetContainer",
 					 "\"name\":\"c1\",\"address\":[\"10.0.0.3/24\"]"),
 			1);
@@ -210,7 +209,7 @@ test_descriptor(void **state)
 	fake_poller_start();
 	fake_broker_start();
 	assert_true(fake_wait(is_placed));
-	assert_true(fake_device("c1")->placed.netns >= 0);
+	assert_true(fake_device("c1").placed.netns >= 0);
 	/* when it is gone nothing of the container is put anywhere else */
 	end_namespace();
 	is_checked(true);
@@ -221,7 +220,7 @@ test_descriptor(void **state)
 	assert_int_equal(fake_changed("SetContainer",
 					 "\"name\":\"c1\",\"address\":[\"10.0.0.4/24\"]"),
 			-1);
-	assert_int_equal(fake_device("c1")->placed.addresses[0].bytes[3], 3);
+	assert_int_equal(fake_device("c1").placed.addresses[0].bytes[3], 3);
 	assert_int_equal(
 			fake_changed("SetContainer",
 					"\"name\":\"c1\",\"netns\":\"/proc/self/ns/net\",\"force\":"

@@ -30,17 +30,17 @@
 static void
 assert_there(const char *name)
 {
-	const struct fake_device *device = fake_device(name);
+	const struct fake_device device = fake_device(name);
 
-	assert_non_null(device);
-	assert_true(device->attached);
+	assert_true(device.there);
+	assert_true(device.attached);
 	assert_non_null(fake_poller_container(name));
 }
 
 static void
 test_set(void **state)
 {
-	json_t *told;
+	const json_t *told;
 
 	(void)state;
 	fake_refused("SetContainer", "\"name\":\"c1\",\"vlan\":5", "NoSuchContainer", "name");
@@ -52,13 +52,13 @@ test_set(void **state)
 	assert_int_equal(json_integer_value(json_object_get(told, "vlan")), 5);
 	fake_refused("SetContainer", "\"name\":\"c1\",\"ifname\":\"eth7\"", "NeedsReattach",
 			"ifname");
-	assert_string_equal(fake_device("c1")->placed.ifname, "eth0");
+	assert_string_equal(fake_device("c1").placed.ifname, "eth0");
 	assert_int_equal(fake_changed("SetContainer",
 					 "\"name\":\"c1\",\"ifname\":\"eth7\",\"force\":true"),
 			1);
 	assert_there("c1");
-	assert_string_equal(fake_device("c1")->placed.ifname, "eth7");
-	assert_string_equal(fake_device("c1")->mac, "02:00:00:00:00:07");
+	assert_string_equal(fake_device("c1").placed.ifname, "eth7");
+	assert_string_equal(fake_device("c1").mac, "02:00:00:00:00:07");
 	told = fake_poller_container("c1");
 	assert_int_equal(json_integer_value(json_object_get(told, "vlan")), 5);
 	/* and it is so for the next */
@@ -138,7 +138,7 @@ test_addresses(void **state)
 {
 	const char *set = "\"name\":\"c1\",\"vlan\":5,\"address\":[\"10.0.0.3/24\"],"
 			  "\"route\":[]";
-	const struct netif_conf *placed;
+	struct netif_conf placed;
 	json_t *answer;
 	unsigned int n;
 	bool ok;
@@ -146,7 +146,6 @@ test_addresses(void **state)
 	(void)state;
 	assert_int_equal(fake_changed("AddNetwork", NET0), 1);
 	assert_int_equal(fake_changed("AddContainer", C1_ALL), 1);
-	placed = &fake_device("c1")->placed;
 	for (n = 1;; n++) {
 		fake_fail(n);
 		answer = fake_call("SetContainer", set);
@@ -157,8 +156,9 @@ test_addresses(void **state)
 			break;
 		}
 		assert_false(ok);
-		assert_int_equal(placed->addresses[0].bytes[3], 2);
-		assert_int_equal(placed->nb_routes, 1);
+		placed = fake_device("c1").placed;
+		assert_int_equal(placed.addresses[0].bytes[3], 2);
+		assert_int_equal(placed.nb_routes, 1);
 		assert_int_equal(json_integer_value(json_object_get(
 						 fake_poller_container("c1"), "vlan")),
 				100);
@@ -166,9 +166,10 @@ test_addresses(void **state)
 	}
 	/* the poller, the interface, the file */
 	assert_int_equal(n, 4);
-	assert_int_equal(placed->nb_addresses, 1);
-	assert_int_equal(placed->addresses[0].bytes[3], 3);
-	assert_int_equal(placed->nb_routes, 0);
+	placed = fake_device("c1").placed;
+	assert_int_equal(placed.nb_addresses, 1);
+	assert_int_equal(placed.addresses[0].bytes[3], 3);
+	assert_int_equal(placed.nb_routes, 0);
 	/* one without a word about its interface is given some, and by the name that it has */
 	assert_int_equal(fake_changed("AddContainer", "\"name\":\"c2\",\"network\":\"net0\","
 						      "\"netns\":\"/proc/self/ns/net\""),
@@ -178,7 +179,7 @@ test_addresses(void **state)
 	assert_int_equal(fake_changed("SetContainer",
 					 "\"name\":\"c2\",\"address\":[\"10.0.0.9/24\"]"),
 			1);
-	assert_int_equal(fake_device("c2")->placed.nb_addresses, 1);
+	assert_int_equal(fake_device("c2").placed.nb_addresses, 1);
 	/* there is no interface to give one to */
 	assert_int_equal(fake_changed("AddContainer", "\"name\":\"c3\",\"network\":\"net0\","
 						      "\"attach\":\"vhost\""),
