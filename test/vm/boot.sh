@@ -13,7 +13,7 @@ boot_qemu() {
 	local logs=$1 serial=()
 	[ -z "$vm_serial" ] ||
 		serial=(-chardev "socket,id=serial,path=$vm_serial,server=on,wait=off" -serial chardev:serial)
-	exec timeout -k 5 "$2" "${nic_qemu[@]}" -machine "$nic_machine" -accel "${VDUSE_VM_ACCEL:-tcg,thread=multi}" \
+	exec timeout -k 5 "$2" "${nic_qemu[@]}" -machine "$nic_machine" -accel "${VDUSE_VM_ACCEL:-tcg,thread=$nic_threads}" \
 		-cpu max -smp "$3" -m "$4" -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel_dir/vmlinuz" -initrd "$work/initrd" \
 		-append "console=ttyS0 panic=-1 oops=panic net.ifnames=0 init_on_alloc=0 vm_hugepages=$5${vm_manager:+ vm_manager=$vm_manager}$nic_append" \
@@ -29,22 +29,38 @@ boot_qemu() {
 # What test/vm/init says on the console before the script.
 boot_begins='vm: the script begins'
 
+# What a kernel says of an emulated processor that is idle, and that its timer does not wake any more.
+boot_asleep="kthread timer wakeup didn't happen"
+
 # boot_run LOGS TIMEOUT CPUS MEMORY HUGEPAGES: sets boot_status; the script's output comes
 # to stdout while it runs. Two emulated processors that rewrite the kernel's code can make it stumble
-# over the breakpoint (int3) meanwhile: a machine that ends before the script is booted once more.
+# over the breakpoint (int3) meanwhile: a machine that ends before the script is booted once more. So is
+# one whose emulator has lost a timer: nothing in it would ever go on.
 boot_run() {
 	boot_once "$@"
 	if [ "$boot_status" = 125 ] && ! grep -aq "$boot_begins" "$1/console"; then
 		echo "vm: it ended before the script began; once more" >&2
-		mv "$1/console" "$1/console.first" 2>/dev/null
-		boot_once "$@"
+	elif [ "$boot_status" != 0 ] && grep -aq "$boot_asleep" "$1/console"; then
+		echo "vm: the emulator has lost a timer's interrupt; once more" >&2
+	else
+		return
 	fi
+	mv "$1/console" "$1/console.first" 2>/dev/null
+	boot_once "$@"
+}
+
+# boot_watch LOGS: end a machine that stands still; until it has ended.
+boot_watch() {
+	while kill -0 "$vm_qemu"; do
+		! grep -aq "$boot_asleep" "$1/console" || kill "$vm_qemu"
+		sleep 5
+	done
 }
 
 boot_once() {
 	local logs=$1 tee status=0
 	mkdir -p "$logs"
-	rm -rf "$logs/result" "$logs/result.tar" "$work/fifo"
+	rm -rf "$logs/result" "$logs/result.tar" "$logs/console" "$work/fifo"
 	mkfifo "$work/fifo"
 	tee "$logs/output" <"$work/fifo" &
 	tee=$!
@@ -52,6 +68,7 @@ boot_once() {
 	exec 9>"$work/fifo"
 	boot_qemu "$@" 9>&- &
 	vm_qemu=$!
+	boot_watch "$logs" 9>&- >/dev/null 2>&1 &
 	wait "$vm_qemu" || status=$?
 	vm_qemu=
 	exec 9>&-
