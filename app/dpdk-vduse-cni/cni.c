@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,6 +155,32 @@ variable(const char *name)
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
+/* Of a list (CNI specification, Network configuration format), which a person may give by hand: our
+ * entry, with what the list says for all. */
+static int
+take_entry(struct cni *cni, json_t *list)
+{
+	const char *type;
+	json_t *entry, *mine = NULL;
+	size_t i;
+
+	json_array_foreach(json_object_get(list, "plugins"), i, entry)
+	{
+		type = json_string_value(json_object_get(entry, "type"));
+		if (mine == NULL && type != NULL &&
+				strcmp(type, program_invocation_short_name) == 0)
+			mine = json_deep_copy(entry);
+	}
+	if (mine == NULL)
+		return cni_fail(cni, CNI_CONFIG, "the list of plug-ins does not have this one",
+				"plugins: give one of type %s", program_invocation_short_name);
+	json_object_del(list, "plugins");
+	json_object_update_missing(mine, list);
+	json_decref(list);
+	cni->conf = mine;
+	return 0;
+}
+
 static int
 read_conf(struct cni *cni)
 {
@@ -160,6 +191,8 @@ read_conf(struct cni *cni)
 		return cni_fail(cni, CNI_DECODE, "the configuration is no JSON object",
 				"line %d: %s", cni->conf == NULL ? why.line : 1,
 				cni->conf == NULL ? why.text : "another kind of value");
+	if (json_object_get(cni->conf, "plugins") != NULL && take_entry(cni, cni->conf) < 0)
+		return -1;
 	cni->version = json_string_value(json_object_get(cni->conf, "cniVersion"));
 	if (cni->version == NULL)
 		return cni_fail(cni, CNI_CONFIG, "the configuration has no cniVersion",

@@ -237,20 +237,43 @@ add_result(struct cni *cni, const json_t *ipam)
 }
 
 static int
-run_add(struct cni *cni, json_t **output)
+run_del(struct cni *cni)
 {
-	json_t *ipam = NULL, *there;
-	int ret;
+	int ret = remove_container(cni, cni->device);
 
-	/* what is there is another call's: it is not to be undone */
-	there = node_find(cni, "ListContainers", "containers", cni->device);
-	if (there != NULL)
-		cni_fail(cni, CNI_ENVIRONMENT, "this attachment is there already",
+	return ret == 0 && ipam_is_wanted(cni) ? ipam_call(cni, "DEL", NULL) : ret;
+}
+
+/*
+ * What is there is another call's: it is not to be undone. But a container has one network
+ * namespace: where it comes with another, its runtime died before it was told of the former one,
+ * and never says DEL.
+ */
+static int
+make_room(struct cni *cni)
+{
+	json_t *there = node_find(cni, "ListContainers", "containers", cni->device);
+	const char *netns = json_string_value(json_object_get(there, "netns"));
+	int ret = cni->error.code != 0 ? -1 : 0;
+
+	if (there != NULL && (netns == NULL || strcmp(netns, cni->netns) == 0))
+		ret = cni_fail(cni, CNI_ENVIRONMENT, "this attachment is there already",
 				"CNI_CONTAINERID %s has CNI_IFNAME %s on network %s: DEL comes "
 				"first",
 				cni->container, cni->ifname, cni->name);
+	else if (there != NULL)
+		ret = run_del(cni);
 	json_decref(there);
-	if (cni->error.code != 0)
+	return ret;
+}
+
+static int
+run_add(struct cni *cni, json_t **output)
+{
+	json_t *ipam = NULL;
+	int ret;
+
+	if (make_room(cni) < 0)
 		return -1;
 	ret = add_container(cni, &ipam);
 	if (ret == 0)
@@ -261,14 +284,6 @@ run_add(struct cni *cni, json_t **output)
 	}
 	json_decref(ipam);
 	return ret;
-}
-
-static int
-run_del(struct cni *cni)
-{
-	int ret = remove_container(cni, cni->device);
-
-	return ret == 0 && ipam_is_wanted(cni) ? ipam_call(cni, "DEL", NULL) : ret;
 }
 
 /* Where our interface is in prevResult; -1 with the error: it is not there. */

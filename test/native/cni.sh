@@ -135,6 +135,42 @@ case_more() {
 	nothing_reserved
 }
 
+# A list of plug-ins, which a person has at hand: ours of it is meant.
+case_list() {
+	serve
+	cat >"$work/list" <<-JSON
+		{ "cniVersion": "1.0.0", "name": "pods", "plugins": [
+		  { "type": "tuning", "mac": "02:00:00:00:00:01", "network": "net9" },
+		  $(conf | sed 's/"cniVersion": "1.1.0", "name": "pods",/"mac": "02:00:00:00:00:07",/') ] }
+	JSON
+	cni ADD pod1 <"$work/list" || fail "$(cat "$work/answer")"
+	is 'answer["cniVersion"]' 1.0.0
+	is 'answer["interfaces"][0]["mac"]' 02:00:00:00:00:07
+	[ "$(containers)" = 1 ] && [ "$(leases)" = 1 ] || fail "it is not added"
+	sed 's/1\.0\.0/1.1.0/; s,"plugins","cni.dev/valid-attachments": []\, &,' "$work/list" | cni GC '' '' ||
+		fail "$(cat "$work/answer")"
+	nothing_reserved
+	sed 's/dpdk-vduse-cni/bridge/' "$work/list" | refused 7 'one of type dpdk-vduse-cni' cni ADD pod1
+	echo '{ "cniVersion": "1.0.0", "name": "pods", "plugins": 5 }' | refused 7 'one of type' cni ADD pod1
+}
+
+# The runtime died, and starts the same container anew, in another namespace: what is there is of nobody.
+case_again() {
+	local addresses
+	serve
+	conf | cni ADD pod1 || fail "$(cat "$work/answer")"
+	addresses=$(member 'answer["ips"][0]["address"]')
+	ip netns add "$pod-2"
+	conf | netns=/run/netns/$pod-2 cni ADD pod1 || fail "$(cat "$work/answer")"
+	is 'answer["interfaces"][0]["sandbox"]' "/run/netns/$pod-2"
+	addresses+=" $(member 'answer["ips"][0]["address"]')"
+	[ "$addresses" = '10.9.0.2/24 10.9.0.3/24' ] || fail "addresses: $addresses"
+	[ "$(containers)" = 1 ] && [ "$(leases)" = 1 ] || fail "$(containers) containers, $(leases) leases"
+	conf | netns=/run/netns/$pod-2 refused 4 'DEL comes first' cni ADD pod1
+	conf | netns=/run/netns/$pod-2 cni DEL pod1 || fail "$(cat "$work/answer")"
+	nothing_reserved
+}
+
 # Bad input: a code, and what is wrong, and nothing is left.
 case_errors() {
 	serve
@@ -291,9 +327,10 @@ case_at_once() {
 pod=vduse-cni-$$
 after_case() {
 	ip netns del "$pod" 2>/dev/null || true
+	ip netns del "$pod-2" 2>/dev/null || true
 	rm -rf "$work/leases"
 }
 
-for name in version add more errors away status check gc killed at_once; do
+for name in version add more list again errors away status check gc killed at_once; do
 	case_run "cni/${name//_/-}" "case_$name"
 done
