@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# What groups with a container runtime share: a machine that runtimes can work in, a root file system for
+# containers, a node with something outside of it, and what is left of a container. Sourced instead of lib.sh.
+
+# Runtimes call pivot_root(2), which the root of an initramfs cannot leave: the group runs in a mount of it.
+if [ -z "${RUNTIME_ROOT:-}" ]; then
+	mount --make-rprivate /
+	mkdir -p /mnt/root
+	mount --rbind / /mnt/root
+	cd /mnt/root || exit
+	mount --move . /
+	RUNTIME_ROOT=yes exec chroot . /vm/main
+fi
+mount --make-rshared /
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+# shellcheck source=lib.sh
+. /vm/system/lib.sh
+# shellcheck source=lib-daemon.sh
+. /vm/system/lib-daemon.sh
+# shellcheck source=lib-node.sh
+. /vm/system/lib-node.sh
+
+page=doc/containers.md
+
+# conf_of WORDS FILE: the page's configuration that has these words.
+conf_of() {
+	mkdir -p /etc/cni/net.d
+	doc_block $page "$1" >"/etc/cni/net.d/$2" || fail "no configuration of the page has $1"
+}
+
+# serve: a node for all cases, the last of which is serve_end. The uplink of its net0 is a device, at whose
+# other end is the namespace far, 10.9.0.1.
+serve() {
+	node_start --vdev net_vduse_up,name=up,profile=none
+	$ctl network set net0 uplinks net_vduse_up || fail "no uplink"
+	vdpa dev add name up mgmtdev vduse
+	need_netdev up node "$node_pid"
+	ip netns add far
+	ip link set "$dev" netns far name eth0
+	ip -n far link set lo up
+	ip -n far addr add 10.9.0.1/24 dev eth0
+	ip -n far link set eth0 up
+	# it does not end with the case
+	background=()
+	echo "$node_pid" >/tmp/node-pid
+}
+
+# nothing_of_containers: neither interface, nor device, lease, result or namespace.
+nothing_of_containers() {
+	local left
+	[ "$($ctl -j container show)" = '[]' ] || fail "containers are left: $($ctl container show)"
+	left=$(find /var/lib/cni/networks /dev/vduse /var/lib/cni/results -name '10.*' -o -name 'fd*' -o -name '*:*' \
+		-o -path '/var/lib/cni/results/*')
+	[ -z "$left" ] || fail "left: $left"
+	left=$(ls /run/netns)
+	[ "$left" = far ] || fail "namespaces are left: $left"
+}
+
+serve_end() {
+	node_pid=$(cat /tmp/node-pid)
+	nothing_of_containers
+	vdpa dev del up
+	ip netns del far
+	$ctl network del net0
+	kill "$node_pid"
+	wait_for "$patience" is_gone running "$node_pid" || fail "the node does not end"
+	nothing_left
+}
+
+# serve_clean: what cases that failed have left, that the machine may go down.
+serve_clean() {
+	local name
+	node_pid=$(cat /tmp/node-pid)
+	running "$node_pid" || return 0
+	$ctl container show | sed -n 's/^\(cni:[^ ]*\): .*/\1/p' | while read -r name; do
+		$ctl container del "$name"
+	done
+	vdpa dev del up 2>/dev/null
+	kill "$node_pid"
+	wait_for "$patience" is_gone running "$node_pid"
+	clean_slate
+}
