@@ -43,7 +43,7 @@ boot_run() {
 	elif [ "$boot_status" != 0 ] && grep -aq "$boot_asleep" "$1/console"; then
 		echo "vm: the emulator has lost a timer's interrupt; once more" >&2
 	else
-		return
+		return 0
 	fi
 	mv "$1/console" "$1/console.first" 2>/dev/null
 	boot_once "$@"
