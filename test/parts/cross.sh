@@ -44,5 +44,5 @@ run_cross() {
 	}
 	spend cross/build $((SECONDS - start))
 	result pass cross/build $((SECONDS - start))
-	run_meson cross "$folder" "$@"
+	job unit run_meson cross "$folder" "$@"
 }

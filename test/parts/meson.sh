@@ -52,11 +52,11 @@ run_meson() {
 }
 
 meson_test() {
-	local kind name seconds what part=$1 folder=$2 log=$logs/$1.log options=()
+	local kind name seconds what part=$1 folder=$2 log=$logs/$1.log
 	shift 2
-	[ "$part" = unit ] || options=(--timeout-multiplier 5)
 	rm -f "$folder/meson-logs/testlog.json"
-	meson test -C "$folder" --no-rebuild --print-errorlogs ${options[@]+"${options[@]}"} "$@" \
+	# the limits are for what hangs, on a machine that has nothing else to do
+	meson test -C "$folder" --no-rebuild --print-errorlogs --timeout-multiplier 5 "$@" \
 		>"$log" 2>&1 || tail -n 60 "$log"
 	if [ ! -s "$folder/meson-logs/testlog.json" ]; then
 		result fail "$part" 0 "meson test ran nothing; see $log"
@@ -68,8 +68,9 @@ meson_test() {
 	done
 }
 
+# Unit tests wait more than they compute: beside what else there is to do, one kind of them at a time.
 run_unit() {
-	run_meson unit "$build" "$@"
+	job unit run_meson unit "$build" "$@"
 }
 
 # What the sanitizers say ends the program; leaks are counted when it ends by itself.
@@ -129,7 +130,7 @@ run_tsan() {
 	spend sanitize/tsan/build $((SECONDS - start))
 	result pass sanitize/tsan/build $((SECONDS - start))
 	mkdir -p "$logs/sanitize"
-	run_meson sanitize/tsan "$folder" "${tests[@]}"
+	job unit run_meson sanitize/tsan "$folder" "${tests[@]}"
 }
 
 run_sanitize() {
@@ -170,7 +171,7 @@ run_san() {
 	done
 	[ $# -gt 0 ] || [ "$level" != all ] || read -ra groups <<<"$sanitize_native"
 	if [ $# = 0 ] || [ ${#units[@]} -gt 0 ]; then
-		sanitizers run_meson sanitize "$folder" ${units[@]+"${units[@]}"}
+		job unit sanitizers run_meson sanitize "$folder" ${units[@]+"${units[@]}"}
 	fi
 	if [ ${#groups[@]} -gt 0 ]; then
 		native_as=(sanitizers)
