@@ -109,11 +109,66 @@ case_node() {
 	nothing_left
 }
 
+# first_cure: the commands of the doctor's first finding that is not well.
+first_cure() {
+	awk '/^[a-z]/ { n += !/^ok/ } n == 1 && /^       (Do:|   ) / { sub(/^ +(Do:)? +/, ""); print }' /tmp/doctor
+}
+
+# doctor: with what it said in comments.
+doctor() {
+	local status=0
+	vduse-doctor >/tmp/doctor 2>&1 || status=$?
+	sed 's/^/# /' /tmp/doctor
+	return "$status"
+}
+
+# serve_by COMMAND: in the background, until it listens.
+serve_by() {
+	fresh "$VM_RESULT/node.log"
+	bash -c "exec ${1%&}" >"$VM_RESULT/node.log" 2>&1 </dev/null &
+	pid=$!
+	background+=("$pid")
+	wait_for "$patience" vdusectl network show || fail "the node does not listen"
+}
+
+# doc/doctor.md: who begins with nothing, and gives the first commands each time, has a machine on which all is well.
+case_doctor() {
+	local line rounds=0
+	modprobe -r virtio_vdpa vduse || true
+	mkdir -p /etc/modules-load.d /etc/sysctl.d
+	until doctor; do
+		rounds=$((rounds + 1))
+		[ "$rounds" -le 10 ] || fail "all is never well"
+		while IFS= read -r line; do
+			say "$line"
+			case $line in
+			systemctl*) ;;
+			*'&') serve_by "$line" ;;
+			*) bash -e -c "$line" || fail "a command of the doctor's fails" ;;
+			esac
+		done <<<"$(first_cure)"
+	done
+	[ "$rounds" -ge 2 ] || fail "it found nothing, and there was nothing"
+	# what its rule of udev goes by
+	vdusectl network add net0
+	vdusectl container add c1 network net0
+	[[ $(readlink "/sys/class/net/$(netdev c1)") == */vduse/* ]] || fail "the interface is $(readlink /sys/class/net/*)"
+	doctor || fail "a container is not well"
+	kill -KILL "$pid"
+	wait_for "$patience" is_gone vdusectl network show
+	! doctor || fail "nothing of a daemon that is gone"
+	grep -q '^fault  node: nobody answers at' /tmp/doctor
+	rm -f /etc/modules-load.d/vduse.conf
+	dpdk-vduse-net --destroy c1 --state-dir /run/dpdk-vduse-net/devices
+	rm -rf /run/dpdk-vduse-net
+	nothing_left
+}
+
 after_case() {
 	clean_slate
 }
 
-for name in testpmd by_hand commands node; do
+for name in doctor testpmd by_hand commands node; do
 	case_run "docs/$name" "case_$name"
 done
 exit $group_status
