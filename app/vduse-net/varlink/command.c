@@ -30,7 +30,7 @@ const struct control_command control_commands[] = {
 	{ "reload", NULL, "Reload", "read the configuration file again" },
 	{ "check", NULL, "Check",
 			"print what is wrong, or could be better; or what reload would do with a "
-			"file" },
+			"file. Of the machine itself: vduse-doctor" },
 };
 
 const unsigned int control_nb_commands = sizeof(control_commands) / sizeof(control_commands[0]);
