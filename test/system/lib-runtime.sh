@@ -29,6 +29,10 @@ conf_of() {
 	doc_block $page "$1" >"/etc/cni/net.d/$2" || fail "no configuration of the page has $1"
 }
 
+# What is sent by TCP.
+dd if=/dev/urandom of=/tmp/data bs=100000 count=10 2>/dev/null
+sha256sum </tmp/data >/tmp/sum
+
 # serve: a node for all cases, the last of which is serve_end. The uplink of its net0 is a device, at whose
 # other end is the namespace far, 10.9.0.1.
 serve() {
@@ -51,7 +55,7 @@ nothing_of_containers() {
 	local left
 	[ "$($ctl -j container show)" = '[]' ] || fail "containers are left: $($ctl container show)"
 	left=$(find /var/lib/cni/networks /dev/vduse /var/lib/cni/results -name '10.*' -o -name 'fd*' -o -name '*:*' \
-		-o -path '/var/lib/cni/results/*')
+		-o -path '/var/lib/cni/results/*' 2>/dev/null) || true
 	[ -z "$left" ] || fail "left: $left"
 	left=$(ls /run/netns)
 	[ "$left" = far ] || fail "namespaces are left: $left"
@@ -68,15 +72,24 @@ serve_end() {
 	nothing_left
 }
 
-# serve_clean: what cases that failed have left, that the machine may go down.
-serve_clean() {
+# serve_clear: what a case that failed has left.
+serve_clear() {
 	local name
-	node_pid=$(cat /tmp/node-pid)
-	running "$node_pid" || return 0
 	$ctl container show | sed -n 's/^\(cni:[^ ]*\): .*/\1/p' | while read -r name; do
 		$ctl container del "$name"
 	done
-	vdpa dev del up 2>/dev/null
+	for name in /run/netns/*; do
+		[ "$name" = /run/netns/far ] || ip netns del "${name##*/}"
+	done
+	rm -rf /var/lib/cni
+}
+
+# serve_stop: where serve or serve_end failed, that the machine may go down.
+serve_stop() {
+	serve_clear
+	vdpa dev del up
+	ip netns del far
+	node_pid=$(cat /tmp/node-pid)
 	kill "$node_pid"
 	wait_for "$patience" is_gone running "$node_pid"
 	clean_slate
