@@ -138,13 +138,32 @@ remove_container(struct cni *cni, const char *device)
 }
 
 /*
+ * The namespace goes along again: with a path as /proc/PID/ns/net the daemon, which may look into
+ * no foreign process, would not find it.
+ */
+static int
+add_addresses(struct cni *cni, json_t *spoofchk, int netns, json_t **ipam)
+{
+	json_t *set = json_pack(
+			"{ss si sO*}", "name", cni->device, "netns_fd", 0, "spoofchk", spoofchk);
+	int ret = ipam_call(cni, "ADD", ipam);
+
+	if (ret == 0)
+		ret = conf_addresses(cni, *ipam, set);
+	if (ret == 0)
+		ret = node_call(cni, "SetContainer", json_incref(set), netns, NULL);
+	json_decref(set);
+	return ret;
+}
+
+/*
  * The interface first, and then its addresses: whatever dies in between, what is reserved belongs
  * to a container that DEL and GC find.
  */
 static int
 add_container(struct cni *cni, json_t **ipam)
 {
-	json_t *parameters = conf_parameters(cni), *set;
+	json_t *parameters = conf_parameters(cni);
 	int fd, ret;
 
 	fd = parameters != NULL && have_network(cni) == 0 ? open_netns(cni) : -1;
@@ -155,17 +174,9 @@ add_container(struct cni *cni, json_t **ipam)
 	json_object_set_new(parameters, "netns", json_string(cni->netns));
 	json_object_set_new(parameters, "netns_fd", json_integer(0));
 	ret = node_call(cni, "AddContainer", json_incref(parameters), fd, NULL);
+	if (ret == 0 && ipam_is_wanted(cni))
+		ret = add_addresses(cni, json_object_get(parameters, "spoofchk"), fd, ipam);
 	close(fd);
-	if (ret == 0 && ipam_is_wanted(cni)) {
-		set = json_pack("{ss sO*}", "name", cni->device, "spoofchk",
-				json_object_get(parameters, "spoofchk"));
-		ret = ipam_call(cni, "ADD", ipam);
-		if (ret == 0)
-			ret = conf_addresses(cni, *ipam, set);
-		if (ret == 0)
-			ret = node_call(cni, "SetContainer", json_incref(set), -1, NULL);
-		json_decref(set);
-	}
 	json_decref(parameters);
 	return ret;
 }

@@ -171,6 +171,22 @@ case_again() {
 	nothing_reserved
 }
 
+# A namespace that the daemon sees nowhere, but that the plug-in has open: as one of /proc/PID/ns/net, where the
+# daemon may not look. Its name goes before its addresses come.
+case_hidden() {
+	serve
+	cat >"$work/hider" <<-SH
+		#!/bin/bash
+		if [ "\$CNI_COMMAND" = ADD ]; then ip netns del "$pod"; fi
+		exec $plugins/host-local
+	SH
+	chmod +x "$work/hider"
+	ipam=hider conf | cni ADD pod1 || fail "$(cat "$work/answer")"
+	node show config | grep -q 'address 10.9.0.2/24' || fail "no address: $(node show config)"
+	conf | cni DEL pod1 || fail "$(cat "$work/answer")"
+	nothing_reserved
+}
+
 # Bad input: a code, and what is wrong, and nothing is left.
 case_errors() {
 	serve
@@ -331,6 +347,6 @@ after_case() {
 	rm -rf "$work/leases"
 }
 
-for name in version add more list again errors away status check gc killed at_once; do
+for name in version add more list again hidden errors away status check gc killed at_once; do
 	case_run "cni/${name//_/-}" "case_$name"
 done

@@ -72,6 +72,11 @@ serve_end() {
 	nothing_left
 }
 
+# all_well: no node any more, or nothing of a container on it.
+all_well() {
+	! running "$(cat /tmp/node-pid)" || (nothing_of_containers) >/dev/null
+}
+
 # serve_clear: what a case that failed has left.
 serve_clear() {
 	local name

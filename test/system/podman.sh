@@ -173,7 +173,7 @@ case_forgotten() {
 
 after_case() {
 	rm -f /etc/cni/net.d/30-*
-	(nothing_of_containers) >/dev/null || {
+	all_well || {
 		podman rm -fa -t 0
 		serve_clear
 	}

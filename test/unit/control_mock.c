@@ -205,6 +205,16 @@ container_add(struct control_request *request)
 	return CONTROL_LATER;
 }
 
+/* Addresses are set in a namespace: one that came as a descriptor is at its name, or comes again.
+ */
+static bool
+is_lost(const struct mock *mock, const struct control_container *there,
+		const struct control_container *conf)
+{
+	return (conf->given >> CONTAINER_ADDRESS & 1) != 0 && mock->netns >= 0 &&
+	       there->netns[0] != '\0' && conf->netns_fd < 0 && access(there->netns, F_OK) != 0;
+}
+
 static int
 container_set(struct control_request *request)
 {
@@ -220,6 +230,9 @@ container_set(struct control_request *request)
 		return control_fail(request, ID("NeedsReattach"), "queues",
 				"queues of %s cannot change while a driver has it: give force",
 				conf->name);
+	if (is_lost(request->ctx, there, conf))
+		return control_fail(request, ID("Kernel"), "netns", "%s is nowhere to be seen",
+				there->netns);
 	merge(&control_container_words, there, conf, conf->given);
 	return 0;
 }
