@@ -23,6 +23,7 @@ case_start() {
 		/var/lib/containers/storage >/etc/containers/storage.conf
 	serve
 	conf_of '"type": "tuning"' 10-pods.conflist
+	doc_run $page 'mkdir -p /srv/busybox' || fail "no root file system"
 	doc_run $page 'podman import' || fail "no image"
 }
 
