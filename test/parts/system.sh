@@ -22,10 +22,11 @@ group_kernels() {
 	fi
 }
 
-# run_group KERNEL GROUP [CASE]: one boot for the cases of a group.
+# run_group KERNEL GROUP [CASE...]: one boot for the cases of a group.
 run_group() {
 	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus memory manager nics pair options=()
-	export TEST_CASES=${3:+$2/$3} TEST_LEVEL=$level TEST_SHELL=
+	shift 2
+	export TEST_CASES="${*/#/$group/}" TEST_LEVEL=$level TEST_SHELL=
 	if [ -n "$shell_socket" ]; then
 		options+=(-S "$shell_socket")
 		TEST_SHELL=/dev/ttyS1
@@ -78,7 +79,8 @@ fetch_kernel() {
 
 # run_system [[KERNEL/]GROUP[/CASE]...]
 run_system() {
-	local name kernel group case on todo=()
+	local name kernel group case on todo=() names=()
+	local -A cases=()
 	# shellcheck disable=SC2046 # names of one word
 	[ $# -gt 0 ] || set -- $(groups_now system)
 	for name; do
@@ -88,14 +90,23 @@ run_system() {
 		case=
 		[ "$name" = "$group" ] || case=${name#*/}
 		for kernel in ${on:-$(group_kernels "$group")}; do
-			todo+=("$kernel $group $case")
+			name="$kernel $group"
+			# all of them where the group is named as such
+			case ${cases[$name]-new} in
+			new) todo+=("$name"); cases[$name]=${case:-*} ;;
+			"*") ;;
+			*) cases[$name]=${case:+${cases[$name]} $case} ;;
+			esac
+			[ -n "${cases[$name]}" ] || cases[$name]="*"
 		done
 	done
 	for kernel in $(printf '%s\n' "${todo[@]}" | cut -d ' ' -f 1 | sort -uV); do
 		fetch_kernel "$kernel" || continue
 		for name in "${todo[@]}"; do
-			# shellcheck disable=SC2086
-			[ "${name%% *}" != "$kernel" ] || job - run_group $name
+			[ "${name%% *}" = "$kernel" ] || continue
+			read -ra names <<<"${cases[$name]}"
+			[ "${names[*]}" != "*" ] || names=()
+			job - run_group "$kernel" "${name#* }" ${names[@]+"${names[@]}"}
 		done
 	done
 }
