@@ -15,6 +15,7 @@
 #include "poller.h"
 #include "poller_list.h"
 #include "profile.h"
+#include "say.h"
 #include "words.h"
 
 #define BIT(word) (UINT64_C(1) << (word))
@@ -339,6 +340,9 @@ on_event(void *arg, const struct node_news *news)
 {
 	const struct poller *p = arg;
 
+	if (news->text != NULL)
+		SAY("network %s: %s %s: %s", news->network, events[news->event].of, news->name,
+				news->text);
 	if (events[news->event].word != NULL)
 		serve_event(p->serve,
 				json_pack("{ss ss ss ss*}", "event", events[news->event].word,

@@ -35,18 +35,22 @@ list_network(void *arg, const struct node_network *network)
 {
 	const struct node_network_conf *conf = network->conf;
 	struct listing *l = arg;
-	json_t *uplinks = json_array();
+	char mac[RTE_ETHER_ADDR_FMT_SIZE];
+	json_t *value, *uplinks;
 	unsigned int i;
 
+	if (!is_wanted(l, conf->name))
+		return;
+	uplinks = json_array();
 	for (i = 0; i < conf->nb_uplinks; i++)
 		json_array_append_new(uplinks, json_string(conf->uplinks[i]));
-	if (is_wanted(l, conf->name))
-		json_array_append_new(l->reply,
-				json_pack("{ss sO si ss si}", "name", conf->name, "uplinks",
-						uplinks, "mtu", (int)network->mtu, "link_state",
-						network->up ? "up" : "down", "containers",
-						(int)network->nb_containers));
-	json_decref(uplinks);
+	value = json_pack("{ss so si ss si}", "name", conf->name, "uplinks", uplinks, "mtu",
+			(int)network->mtu, "link_state", network->up ? "up" : "down", "containers",
+			(int)network->nb_containers);
+	rte_ether_format_addr(mac, sizeof(mac), &network->vf_mac);
+	if (!rte_is_zero_ether_addr(&network->vf_mac))
+		json_object_set_new(value, "vf_mac", json_string(mac));
+	json_array_append_new(l->reply, value);
 }
 
 static struct listing

@@ -11,6 +11,7 @@
 #include "notify.h"
 #include "say.h"
 #include "state.h"
+#include "vf.h"
 #include "wire.h"
 
 #define VDEV_BUS "vdev"
@@ -109,6 +110,16 @@ add_named_fd(const struct wire *wire, char devargs[ARGS_DEVARGS_MAX])
 	return (size_t)snprintf(devargs + at, left, ",fd=%d", fd) < left ? 0 : -ENAMETOOLONG;
 }
 
+/* A new device on a virtual function has its address, unless it is given one. */
+static void
+take_vf_mac(const struct wire *wire, struct wire_args *args)
+{
+	if (vf_is(wire->port.id) && rte_is_zero_ether_addr(&args->mac) &&
+			rte_eth_macaddr_get(wire->port.id, &args->mac) == 0)
+		SAY("device %s: it has the address of port %s, a virtual function", args->name,
+				args->port);
+}
+
 int
 wire_attach(struct wire *wire, struct pool_set *pools)
 {
@@ -120,6 +131,8 @@ wire_attach(struct wire *wire, struct pool_set *pools)
 
 	snprintf(path, sizeof(path), "/dev/vduse/%s", wire->args->name);
 	wire->handed_over = wire->args->adopt_fd || (wire->args->adopt && access(path, F_OK) == 0);
+	if (!wire->handed_over && access(path, F_OK) != 0)
+		take_vf_mac(wire, &args);
 	snprintf(wire->vdev, sizeof(wire->vdev), "net_vduse_app%u", wire->id);
 	/* who made it puts it on the bus, and takes it off */
 	if (wire->handed_over)
@@ -253,6 +266,37 @@ lend(struct wire *wire)
 	say_reader(wire, reader);
 }
 
+/*
+ * A virtual function is told the container's address and the groups in which it is asked for. A
+ * port that is started.
+ */
+static void
+hear(const struct wire *wire)
+{
+	struct vf_groups groups = { 0 };
+	struct rte_ether_addr mac;
+	int ret;
+
+	if (!vf_is(wire->port.id) || rte_eth_macaddr_get(wire->device.id, &mac) != 0)
+		return;
+	ret = vf_take_mac(wire->port.id, &mac);
+	if (ret != 0)
+		SAY("port %s: the virtual function does not take the container's address: %s: the "
+		    "container will hear only broadcasts; give it the virtual function's own, "
+		    "with --mac",
+				wire->port.name, strerror(-ret));
+	ret = vf_groups_hosts(&groups);
+	if (ret == 0)
+		ret = vf_groups_mac(&groups, &mac);
+	if (ret == 0)
+		ret = vf_hear(wire->port.id, &groups);
+	vf_groups_free(&groups);
+	if (ret != 0 && ret != -ENOTSUP)
+		SAY("port %s: the virtual function does not take multicast groups: %s: IPv6 "
+		    "neighbours outside may not find the container",
+				wire->port.name, strerror(-ret));
+}
+
 static int
 start_port(struct port *port, struct rte_mempool *pool)
 {
@@ -286,6 +330,7 @@ wire_start(struct wire *wire, struct pool_set *pools)
 	wire->device_up = true;
 	plug_note(&wire->plug, wire->port.id);
 	if (!wire->port.late && !wire->device.late) {
+		hear(wire);
 		lend(wire);
 		wire_follow_link(wire);
 	}
@@ -329,6 +374,7 @@ wire_take_over(struct wire *wire)
 		say_wire(wire, "not taken over", -ret);
 		return ret;
 	}
+	hear(wire);
 	lend(wire);
 	wire_follow_link(wire);
 	return 0;
@@ -477,6 +523,7 @@ wire_plug(struct wire *wire, struct pool_set *pools)
 		offload_init(&s->offload, wire->port.conf.txmode.offloads, s->gate.pool, indirect);
 	}
 	set_gates(wire, TO_PORT, &wire->port);
+	hear(wire);
 	lend(wire);
 	SAY("port %s: its device is there again", wire->port.name);
 }

@@ -39,8 +39,11 @@ put_network(const json_t *item, FILE *out)
 		fputs(" uplinks", out);
 		put_list(uplinks, out);
 	}
-	fprintf(out, " mtu %lld link %s containers %lld\n", number_of(item, "mtu"),
+	fprintf(out, " mtu %lld link %s containers %lld", number_of(item, "mtu"),
 			text_of(item, "link_state"), number_of(item, "containers"));
+	if (json_object_get(item, "vf_mac") != NULL)
+		fprintf(out, " vf-mac %s", text_of(item, "vf_mac"));
+	fputc('\n', out);
 }
 
 /* The words whose values are not as without being given: as one would write them. */

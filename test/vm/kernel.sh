@@ -8,7 +8,7 @@ kernel_series="6.12 7.2 7.3"
 # What a test may load; dependencies are found by modprobe.
 kernel_modules="vduse virtio_vdpa vhost_vdpa virtio_net virtio_blk ext4 veth tun macvlan bridge 8021q"
 # Besides these, of a kernel with NICs.
-kernel_modules_nic="vfio-pci vfio_iommu_type1"
+kernel_modules_nic="vfio-pci vfio_iommu_type1 igb"
 # Of these, what some kernels have built in.
 kernel_built_in="ext4"
 

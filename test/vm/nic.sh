@@ -4,8 +4,9 @@
 # first, for DPDK, behind a root port of its own at 00:10.0, 00:11.0 ... in the order of the list; the
 # other, a virtio NIC without IOMMU, for the kernel inside. Their addresses end in N:01 and N:02.
 
-# What there may be. igb needs QEMU 8 or later.
-nic_kinds="e1000e igb virtio vmxnet3"
+# What there may be. igb needs QEMU 8 or later; igbvf is one whose virtual functions are DPDK's, and the
+# physical one the kernel's.
+nic_kinds="e1000e igb virtio vmxnet3 igbvf"
 # QEMU, and where its files are.
 nic_qemu=(qemu-system-x86_64)
 
@@ -56,6 +57,7 @@ nic_fetch_qemu() {
 nic_device() {
 	case $1 in
 	virtio) echo virtio-net-pci,iommu_platform=on,disable-legacy=on ;;
+	igbvf) echo igb ;;
 	*) echo "$1" ;;
 	esac
 }

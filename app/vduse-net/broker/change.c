@@ -259,6 +259,28 @@ make_container(struct broker *b, struct job *job, struct control_container *conf
 	return ret < 0 ? ret : place(b, job, conf, netns);
 }
 
+/*
+ * Where an uplink is a virtual function its address is that of the first container, which would not
+ * be heard by another there. An answer that does not come leaves it to chance.
+ */
+static void
+prefer_vf_mac(struct broker *b, struct job *job, struct control_container *conf)
+{
+	struct rte_ether_addr mac;
+	const char *text;
+
+	if (conf->mac[0] != '\0')
+		return;
+	if (jobs_ask(b, job, "networks", json_pack("{ss}", "name", conf->network), -1) >= 0) {
+		text = json_string_value(json_object_get(json_array_get(job->reply, 0), "vf_mac"));
+		if (text != NULL && rte_ether_unformat_addr(text, &mac) == 0 &&
+				rte_is_valid_assigned_ether_addr(&mac))
+			rte_ether_format_addr(conf->mac, sizeof(conf->mac), &mac);
+	}
+	memset(&job->error, 0, sizeof(job->error));
+	jobs_forget(job);
+}
+
 static void
 choose_mac(struct control_container *conf)
 {
@@ -390,6 +412,7 @@ change_container_add(struct broker *b, struct job *job)
 	struct control_container *conf = &job->conf.container;
 	int netns, ret;
 
+	prefer_vf_mac(b, job, conf);
 	ret = begin_container(b, job);
 	if (ret == 1 && conf->netns_fd >= 0 && !change_is_netns(b, conf->name, conf->netns_fd))
 		return job_fail(job, "Differs", "netns_fd",

@@ -111,6 +111,7 @@ node_container_del(struct node *node, const char *name, struct node_error *error
 	container_filter(c, false);
 	LIST_REMOVE(c, next);
 	c->network->nb_containers--;
+	network_hear(c->network);
 	container_tell(c, NODE_CONTAINER_GONE, NULL);
 	ret = container_free(c);
 	if (ret == 0)

@@ -448,34 +448,6 @@ join(struct container *c, struct node_error *error)
 	return 0;
 }
 
-void
-container_filter_at(struct container *c, struct uplink *u, bool add)
-{
-	const uint32_t bit = RTE_BIT32(u->slot);
-
-	/* all are when it is there again */
-	if (u->plug.out)
-		return;
-	if (add && (c->conf.trust || rte_eth_dev_mac_addr_add(u->port.id, &c->conf.mac, 0) != 0)) {
-		c->unfiltered |= bit;
-		uplink_unfiltered(u, 1);
-	} else if (!add && (c->unfiltered & bit) != 0) {
-		c->unfiltered &= ~bit;
-		uplink_unfiltered(u, -1);
-	} else if (!add) {
-		rte_eth_dev_mac_addr_remove(u->port.id, &c->conf.mac);
-	}
-}
-
-void
-container_filter(struct container *c, bool add)
-{
-	struct uplink *u;
-
-	LIST_FOREACH (u, &c->network->uplinks, next)
-		container_filter_at(c, u, add);
-}
-
 /* All steps; what was made stays for container_free(). */
 static int
 build(struct container *c, struct node_error *error)
@@ -589,9 +561,9 @@ node_container_add(
 		return ret;
 	}
 	c->conf.mirror_waits = false;
-	container_filter(c, true);
 	LIST_INSERT_HEAD(&network->containers, c, next);
 	network->nb_containers++;
+	container_filter(c, true);
 	container_mirror_came(network, c->conf.name);
 	container_tell(c, NODE_CONTAINER_ADDED, NULL);
 	return 0;

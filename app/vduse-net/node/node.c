@@ -375,9 +375,12 @@ node_networks(const struct node *node, node_network_cb cb, void *arg)
 	const struct network *n;
 
 	LIST_FOREACH (n, &node->networks, next) {
-		const struct node_network shown = { &n->conf, n->mtu, network_is_up(n),
-			n->nb_containers };
+		struct node_network shown = { .conf = &n->conf,
+			.mtu = n->mtu,
+			.up = network_is_up(n),
+			.nb_containers = n->nb_containers };
 
+		network_vf_mac(n, &shown.vf_mac);
 		cb(arg, &shown);
 	}
 }

@@ -113,6 +113,8 @@ struct node_network {
 	uint32_t mtu;
 	bool up; /* an uplink is up, or there is none */
 	unsigned int nb_containers;
+	struct rte_ether_addr vf_mac; /* of an uplink that is a virtual function, which no
+					 container has yet; zero: none */
 };
 
 struct node_container {

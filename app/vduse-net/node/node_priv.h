@@ -28,6 +28,7 @@ struct uplink {
 	unsigned int unfiltered; /* containers that its filter has no place for, or that are trusted
 				  */
 	bool promiscuous;
+	bool vf;        /* its device is a virtual function: see vf.h */
 	bool wakes;     /* rx interrupts */
 	bool always_on; /* its descriptors need no switching */
 	bool up;
@@ -109,8 +110,8 @@ int uplink_add(struct network *network, const char *name, struct node_error *err
 void uplink_del(struct uplink *uplink);
 /* Its link; events. */
 void uplink_look(struct uplink *uplink);
-/* So many more reasons for it to take every frame, or less. */
-void uplink_unfiltered(struct uplink *uplink, int more);
+/* What the containers that there are need of its filters, or no more. */
+void uplink_filter(struct uplink *uplink, bool add);
 
 /* Free all of it. The owner has told the lcores. Return: 0, or -errno of the device. */
 int container_free(struct container *c);
@@ -123,10 +124,12 @@ void container_mirror_came(const struct network *network, const char *name);
 /* Another set of rules. Return: 0 or -errno, as it was. */
 int container_apply(struct container *c, const struct node_container_conf *conf,
 		struct node_error *error);
+/* Uplinks that are VFs name the groups of the containers that there are. */
+void network_hear(const struct network *network);
+/* The address of one that no container has; zero: none. */
+void network_vf_mac(const struct network *network, struct rte_ether_addr *mac);
 /* The container's address in the filters of the uplinks, or all addresses; or no more. */
 void container_filter(struct container *c, bool add);
-/* The same in one. */
-void container_filter_at(struct container *c, struct uplink *u, bool add);
 
 /* Whether all its uplinks take what is asked for. Return: 0 or -EINVAL. */
 int network_check_mtu(const struct network *network, const struct node_network_conf *conf,

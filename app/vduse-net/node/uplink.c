@@ -12,6 +12,7 @@
 #include <rte_malloc.h>
 
 #include "node_priv.h"
+#include "vf.h"
 
 #define TAP_DRIVER    "net_tap"
 #define VIRTIO_DRIVER "net_virtio"
@@ -236,16 +237,6 @@ leave_seats(struct uplink *u)
 			workers_wait(all);
 }
 
-/* What the container's addresses need of the port: all multicast, and their own. */
-static void
-open_filter(struct uplink *u)
-{
-	/* some drivers begin with everything */
-	rte_eth_promiscuous_disable(u->port.id);
-	if (rte_eth_allmulticast_enable(u->port.id) != 0)
-		uplink_unfiltered(u, 1);
-}
-
 static int
 fail_uplink(struct node_error *error, int ret, const char *name, const char *what)
 {
@@ -379,7 +370,8 @@ uplink_add(struct network *network, const char *name, struct node_error *error)
 		return ret;
 	}
 	plug_note(&u->plug, u->port.id);
-	open_filter(u);
+	u->vf = vf_is(u->port.id);
+	uplink_filter(u, true);
 	u->up = true;
 	LIST_INSERT_HEAD(&network->uplinks, u, next);
 	container_mirror_came(network, u->port.name);
@@ -411,20 +403,11 @@ uplinks_close(struct node *node)
 			rte_eth_dev_close(id);
 }
 
-static void
-filter_all(struct uplink *u, bool add)
-{
-	struct container *c;
-
-	LIST_FOREACH (c, &u->network->containers, next)
-		container_filter_at(c, u, add);
-}
-
 /* Its carrier is down already: behind the wait nobody sends to it. It stays a member. */
 static void
 let_go(struct uplink *u)
 {
-	filter_all(u, false);
+	uplink_filter(u, false);
 	leave_seats(u);
 	workers_wait(&u->network->node->workers);
 	port_stop(&u->port);
@@ -473,8 +456,7 @@ have_back(struct uplink *u)
 		return;
 	ret = start_again(u, id);
 	if (ret == 0) {
-		open_filter(u);
-		filter_all(u, true);
+		uplink_filter(u, true);
 		return;
 	}
 	snprintf(text, sizeof(text), "its device is there again, and does not start: %s",
@@ -505,17 +487,4 @@ uplink_look(struct uplink *u)
 	}
 	if (gone && !u->plug.out)
 		let_go(u);
-}
-
-void
-uplink_unfiltered(struct uplink *u, int more)
-{
-	u->unfiltered += more;
-	if (u->promiscuous == (u->unfiltered != 0))
-		return;
-	u->promiscuous = u->unfiltered != 0;
-	if (u->promiscuous)
-		rte_eth_promiscuous_enable(u->port.id);
-	else
-		rte_eth_promiscuous_disable(u->port.id);
 }

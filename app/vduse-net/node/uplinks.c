@@ -54,14 +54,12 @@ static void
 del_others(struct network *network, const struct node_network_conf *conf)
 {
 	struct uplink *u, *next;
-	struct container *c;
 
 	for (u = LIST_FIRST(&network->uplinks); u != NULL; u = next) {
 		next = LIST_NEXT(u, next);
 		if (is_among(conf, u->port.name))
 			continue;
-		LIST_FOREACH (c, &network->containers, next)
-			container_filter_at(c, u, false);
+		uplink_filter(u, false);
 		uplink_del(u);
 	}
 }
@@ -71,7 +69,6 @@ int
 uplinks_set(struct network *network, const struct node_network_conf *conf, struct node_error *error)
 {
 	const struct node_network_conf before = network->conf;
-	struct container *c;
 	unsigned int i;
 	int ret;
 
@@ -81,10 +78,6 @@ uplinks_set(struct network *network, const struct node_network_conf *conf, struc
 		if (find_uplink(network, conf->uplinks[i]) != NULL)
 			continue;
 		ret = uplink_add(network, conf->uplinks[i], error);
-		if (ret != 0)
-			break;
-		LIST_FOREACH (c, &network->containers, next)
-			container_filter_at(c, LIST_FIRST(&network->uplinks), true);
 	}
 	if (ret == 0)
 		ret = network_check_mtu(network, conf, error);

@@ -38,6 +38,7 @@ static char control_path[64], poller_path[64];
 static char config_path[64];
 const char *fake_config;
 bool fake_no_uplinks;
+const char *fake_vf_mac;
 bool fake_applies;
 static int listen_fd, poller_end, poller_event, broker_end, broker_signal, broker_ret;
 static json_t *told_event; /* the poller's, to be told */
@@ -131,7 +132,8 @@ poller_do(struct serve_request *r)
 		return 0;
 	}
 	if (what == NULL) {
-		r->reply = json_pack("[{ss si}]", "name", "c1", "mtu", 8900);
+		r->reply = json_pack(
+				"[{ss si ss*}]", "name", name, "mtu", 8900, "vf_mac", fake_vf_mac);
 		return 0;
 	}
 	if (fake_step() != 0) {
@@ -383,6 +385,7 @@ fake_setup(void **state)
 	fake_attaching = NULL;
 	fake_config = NULL;
 	fake_no_uplinks = false;
+	fake_vf_mac = NULL;
 	fake_applies = false;
 	shown = json_array();
 	fake_poller_start();

@@ -58,6 +58,8 @@ void fake_poller_stop(void); /* all that it has open is closed */
 
 /* The poller has no network's ports, from now on. */
 extern bool fake_no_uplinks;
+/* What it says of the address of an uplink that is a virtual function; NULL: nothing. */
+extern const char *fake_vf_mac;
 
 /*
  * What the poller has; its parameters of the last time that it was told, NULL: it has not. They

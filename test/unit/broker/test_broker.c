@@ -75,6 +75,31 @@ assert_there(const char *name)
 	assert_non_null(fake_poller_container(name));
 }
 
+/* The address of a virtual function is that of a container that was given none, and only if it is
+ * one. */
+static void
+test_vf_mac(void **state)
+{
+	(void)state;
+	assert_int_equal(fake_changed("AddNetwork", NET0), 1);
+	fake_vf_mac = "02:00:00:00:00:99";
+	assert_int_equal(fake_changed("AddContainer", C1), 1);
+	assert_string_equal(fake_device("c1").mac, "02:00:00:00:00:99");
+	/* it is there as it was asked for, whatever the next would have */
+	fake_vf_mac = "02:00:00:00:00:98";
+	assert_int_equal(fake_changed("AddContainer", C1), 0);
+	assert_int_equal(fake_changed("AddContainer", "\"name\":\"c2\",\"network\":\"net0\","
+						      "\"mac\":\"02:00:00:00:00:02\""),
+			1);
+	assert_string_equal(fake_device("c2").mac, "02:00:00:00:00:02");
+	fake_vf_mac = "33:33:00:00:00:01";
+	assert_int_equal(fake_changed("AddContainer", "\"name\":\"c3\",\"network\":\"net0\""), 1);
+	assert_string_not_equal(fake_device("c3").mac, fake_vf_mac);
+	fake_vf_mac = "none";
+	assert_int_equal(fake_changed("AddContainer", "\"name\":\"c4\",\"network\":\"net0\""), 1);
+	assert_int_equal(strlen(fake_device("c4").mac), 17);
+}
+
 static void
 test_add(void **state)
 {
@@ -487,6 +512,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_add, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_vf_mac, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_set_network, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_attach, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_netns, fake_setup, fake_teardown),
