@@ -36,16 +36,15 @@ to_vfio() {
 	[ "$(basename "$(readlink -f "$path/driver")")" = vfio-pci ] || fail "vfio-pci does not take $1"
 }
 
-# make_vf: a virtual function of the physical one, which the kernel has; sets nic, its address, and pf, the
-# interface of the other.
+# make_vf: a virtual function of the physical one, which the kernel has, as doc/nics.md makes it; sets nic, its
+# address, and pf, the interface of the other.
 make_vf() {
 	local path
 	path=/sys/bus/pci/devices/$(address igbvf)
 	modprobe igb
 	wait_for "$patience" test -e "$path/net" || fail "no interface of the physical function"
 	pf=$(ls "$path/net")
-	echo 0 >"$path/sriov_drivers_autoprobe"
-	[ "$(cat "$path/sriov_numvfs")" = 1 ] || echo 1 >"$path/sriov_numvfs"
+	[ "$(cat "$path/sriov_numvfs")" = 1 ] || doc_run doc/nics.md sriov_numvfs
 	ip link set "$pf" up
 	nic=$(basename "$(readlink -f "$path/virtfn0")")
 }

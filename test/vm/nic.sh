@@ -75,7 +75,7 @@ nic_options() {
 	[ $# -gt 0 ] || return 0
 	nic_machine=q35,kernel-irqchip=split
 	# One emulated processor after the other: of two at once, beside an IOMMU, an idle one loses its timer's
-	# interrupt, and with it the machine stands still, in one of ten machines on a busy host.
+	# interrupt now and then, and with it the machine stands still.
 	nic_threads=single
 	# The kernel's look whether the timer ticks through the IOMMU is too short for a busy host.
 	nic_append=" no_timer_check intel_iommu=on vm_nics=$(IFS=,; echo "$*")"
