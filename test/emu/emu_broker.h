@@ -18,9 +18,9 @@
 #include "emu_wire.h"
 #include "rules.h"
 
-#define EMU_DEV_MAX   64
-#define EMU_FILE_MAX  512
-#define EMU_AS_MAX    64 /* address spaces of one device; the kernel allows 65535 */
+#define EMU_DEV_MAX   1100
+#define EMU_FILE_MAX  2304 /* both ends of each device, and some */
+#define EMU_AS_MAX    64   /* address spaces of one device; the kernel allows 65535 */
 #define EMU_FAULT_MAX 32
 
 /* What a queue has besides what the rules know. */

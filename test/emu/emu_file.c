@@ -192,17 +192,22 @@ file_adopt(struct emu_call *call)
 	return -ENOENT;
 }
 
-/* Is the last descriptor gone? A broken device has no socket left to ask. */
+/* A broken device has no socket left to ask. */
 static bool
-is_gone(const struct emu_file *file)
+is_deaf(const struct emu_file *file)
 {
-	struct pollfd pfd = { .fd = file->sock, .events = POLLRDHUP };
+	return file->kind == EMU_DEVICE && file->dev->sock < 0;
+}
 
+/* Is the last descriptor gone? events: of its socket. */
+static bool
+is_gone(const struct emu_file *file, short events)
+{
 	if (file->closed)
 		return true;
-	if (file->kind == EMU_DEVICE && file->dev->sock < 0)
+	if (is_deaf(file))
 		return kill(file->pid, 0) < 0 && errno == ESRCH;
-	return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLRDHUP | POLLHUP));
+	return events & (POLLRDHUP | POLLHUP);
 }
 
 static void
@@ -234,20 +239,38 @@ release_front(void *arg)
  * The release of a front end waits for the back end's answer, so it has a thread of its own: this
  * one may be bringing that answer.
  */
+static void
+begin_release(struct emu_file *file)
+{
+	file->releasing = true;
+	if (file->kind == EMU_VHOST)
+		emu_spawn(release_front, file);
+	else
+		release(file);
+}
+
+/* All are asked at once: with each request it is done. */
 void
 file_reap(void)
 {
+	static struct emu_file *files[EMU_FILE_MAX];
+	static struct pollfd pfds[EMU_FILE_MAX];
+	unsigned int n = 0;
+
 	for (unsigned int i = 0; i < EMU_FILE_MAX; i++) {
 		struct emu_file *file = &emu.file[i];
 
-		if (!file->used || file->releasing || !is_gone(file))
+		if (!file->used || file->releasing)
 			continue;
-		file->releasing = true;
-		if (file->kind == EMU_VHOST)
-			emu_spawn(release_front, file);
-		else
-			release(file);
+		files[n] = file;
+		pfds[n].fd = is_deaf(file) ? -1 : file->sock;
+		pfds[n].events = POLLRDHUP;
+		pfds[n++].revents = 0;
 	}
+	poll(pfds, n, 0);
+	for (unsigned int i = 0; i < n; i++)
+		if (is_gone(files[i], pfds[i].revents))
+			begin_release(files[i]);
 }
 
 /*

@@ -12,6 +12,8 @@
 
 #include "test_emu.h"
 
+#define MANY 1002
+
 static struct vduse_abi_create *
 new_config(const char *name)
 {
@@ -71,6 +73,27 @@ test_config_rules(void **state)
 	assert_int_equal(emu_admin("set ctrl_vq=0"), 0);
 	free(good);
 	free(bad);
+}
+
+/* As many as a node has. */
+static void
+test_many(void **state)
+{
+	struct vduse_abi_create *config = new_config("many");
+	int fd = open("/dev/vduse/control", O_RDWR);
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (unsigned int i = 0; i < MANY; i++) {
+		snprintf(config->name, sizeof(config->name), "many%u", i);
+		assert_int_equal(err_of(ioctl(fd, VDUSE_IOC_CREATE, config)), 0);
+	}
+	for (unsigned int i = 0; i < MANY; i++) {
+		snprintf(config->name, sizeof(config->name), "many%u", i);
+		assert_int_equal(err_of(ioctl(fd, VDUSE_IOC_DESTROY, config->name)), 0);
+	}
+	close(fd);
+	free(config);
 }
 
 static void
@@ -317,6 +340,7 @@ control_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_config_rules),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_api_version),
 		cmocka_unit_test(test_life_cycle),
 		cmocka_unit_test(test_attach_needs_queues),
