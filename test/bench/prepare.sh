@@ -10,6 +10,7 @@ bench_cache=${VDUSE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dpdk-vduse}
 bench_tree=$bench_cache/trixie-tree
 bench_tree_lib=$bench_tree/usr/lib/x86_64-linux-gnu
 bench_dev=$bench_cache/trixie-dev
+bench_ovs=$bench_cache/trixie-ovs
 bench_pmd=drivers/net/vduse/librte_net_vduse.so
 
 # quiet NAME COMMAND...: its output goes to a log, which is shown if it fails.
@@ -23,10 +24,9 @@ quiet() {
 	}
 }
 
-# The public headers: libdpdk-dev of trixie, unpacked, not installed.
-prepare_dev() {
-	local new mirror key=/usr/share/keyrings/debian-archive-keyring.gpg apt
-	[ ! -d "$bench_dev/usr/include/dpdk" ] || return 0
+# trixie_apt FOLDER: apt of trixie alone, with its lists and packages in that folder; sets apt.
+trixie_apt() {
+	local new=$1 mirror key=/usr/share/keyrings/debian-archive-keyring.gpg
 	# shellcheck disable=SC2016 # apt's variables
 	mirror=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' \
 		'Created-By: Packages' |
@@ -35,21 +35,52 @@ prepare_dev() {
 		echo "bench: apt knows no Debian mirror; cure: apt-get update" >&2
 		return 1
 	}
-	new=$(mktemp -d "$bench_cache/trixie-dev.XXXXXX")
 	mkdir -p "$new/lists/partial" "$new/cache/archives/partial"
-	: >"$new/status"
+	[ -f "$new/status" ] || : >"$new/status"
 	echo "deb [signed-by=$key] $mirror trixie main" >"$new/sources.list"
-	apt=(-q -o "Dir::Etc::sourcelist=$new/sources.list" -o Dir::Etc::sourceparts=-
+	apt=(apt-get -q -y -o "Dir::Etc::sourcelist=$new/sources.list" -o Dir::Etc::sourceparts=-
 		-o "Dir::State::Lists=$new/lists" -o "Dir::State::status=$new/status"
 		-o "Dir::Cache=$new/cache" -o Acquire::Languages=none -o APT::Sandbox::User=root)
-	if (cd "$new" && apt-get "${apt[@]}" update && apt-get "${apt[@]}" download libdpdk-dev &&
-		dpkg -x libdpdk-dev_*.deb "$new"); then
-		rm -rf "$new/lists" "$new/cache" "$new"/*.deb "$bench_dev"
-		mv "$new" "$bench_dev"
-	else
+	"${apt[@]}" update
+}
+
+# trixie_unpacked FOLDER NEW PACKAGE-FILE...: unpacked in NEW, not installed, which then is FOLDER.
+trixie_unpacked() {
+	local folder=$1 new=$2 package
+	shift 2
+	for package; do
+		dpkg -x "$package" "$new" || return
+	done
+	rm -rf "$new/lists" "$new/cache" "$new"/*.deb "$folder"
+	mv "$new" "$folder"
+}
+
+# The public headers: libdpdk-dev of trixie.
+prepare_dev() {
+	local new apt
+	[ ! -d "$bench_dev/usr/include/dpdk" ] || return 0
+	new=$(mktemp -d "$bench_cache/trixie-dev.XXXXXX")
+	trixie_apt "$new" && (cd "$new" && "${apt[@]}" download libdpdk-dev) &&
+		trixie_unpacked "$bench_dev" "$new" "$new"/libdpdk-dev_*.deb || {
 		rm -rf "$new"
 		return 1
-	fi
+	}
+}
+
+# Open vSwitch of trixie, with what the tree of its DPDK has not; its version beside it.
+prepare_ovs() {
+	local new apt file
+	[ ! -x "$bench_ovs/usr/bin/ovs-vsctl" ] || return 0
+	new=$(mktemp -d "$bench_cache/trixie-ovs.XXXXXX")
+	cp "$bench_tree/var/lib/dpkg/status" "$new/status"
+	trixie_apt "$new" &&
+		"${apt[@]}" --no-install-recommends --download-only install openvswitch-switch-dpdk &&
+		file=$(echo "$new"/cache/archives/openvswitch-switch-dpdk_*.deb) &&
+		dpkg-deb -f "$file" Version >"$new/version" &&
+		trixie_unpacked "$bench_ovs" "$new" "$new"/cache/archives/*.deb || {
+		rm -rf "$new"
+		return 1
+	}
 }
 
 # pkg-config files and names without a version, that point into the tree.

@@ -224,7 +224,7 @@ pair(struct rte_rcu_qsbr *qsbr, uint32_t len, unsigned int rounds)
 	struct veb *veb = make(qsbr, 2, len, 2);
 	double of[2], more = ratio(bridged, plain, BURSTS, rounds, of);
 
-	printf("pair size=%" PRIu32 " bridge/plain=%.2f cycles=%.1f/%.1f\n", len, more, of[0],
+	printf("pair size=%" PRIu32 " bridge/plain=%.2f cycles=%.1f plain=%.1f\n", len, more, of[0],
 			of[1]);
 	unmake(veb, 2);
 }
@@ -246,7 +246,8 @@ all_to_all(struct rte_rcu_qsbr *qsbr, unsigned int rounds)
 			values[k] = time_of(all_bridged, BURSTS);
 		one = median(values, rounds);
 		two = i == 0 ? one : two;
-		printf("all-to-all members=%" PRIu32 " of-two=%.2f\n", counts[i], one / two);
+		printf("all-to-all members=%" PRIu32 " of-two=%.2f cycles=%.1f\n", counts[i],
+				one / two, one / BURSTS / VEB_BURST);
 		unmake(veb, counts[i]);
 	}
 }
@@ -257,7 +258,8 @@ group(struct rte_rcu_qsbr *qsbr, unsigned int rounds)
 	struct veb *veb = make(qsbr, GROUP, 64, 0);
 	double of[2], more = ratio(bridged, group_plain, BURSTS / GROUP, rounds, of);
 
-	printf("broadcast members=%d bridge/plain=%.2f\n", GROUP, more);
+	printf("broadcast members=%d bridge/plain=%.2f cycles=%.1f\n", GROUP, more,
+			of[0] / (GROUP - 1));
 	unmake(veb, GROUP);
 }
 

@@ -23,26 +23,42 @@ vm_peer() {
 	done
 }
 
+# vm_measure NAME SECONDS [-c FROM:TO]... SCRIPT ARGUMENT...: in one boot, which has so long; its lines of
+# results go to raw.txt.
+vm_measure() {
+	local name=$1 time=$2 status=0
+	shift 2
+	quiet vm-kernel "$top/test/vm/vm" fetch "$vm_kernel" || return
+	"$top/test/vm/vm" run -k "$vm_kernel" -b "$build" -o "$out/$name" -s 2 -m 3072 -H 640 -t "$time" \
+		-c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" "$@" \
+		>"$out/$name.log" 2>&1 || status=$?
+	sed -n 's/^result //p' "$out/$name.log" | tee -a "$out/raw.txt" | sed 's/^/  /'
+	failed=$((failed + $(grep -c '^result .*failed=1' "$out/$name.log")))
+	if [ $status != 0 ] || ! grep -q '^result ' "$out/$name.log"; then
+		echo "bench: the virtual machine ended with status $status; see $out/$name.log and $out/$name" >&2
+		[ $failed != 0 ] || failed=1
+	fi
+}
+
 # vm_compare: all rounds in one boot.
 vm_compare() {
 	local peer columns=(ours net_vhost net_vhost-tso net_tap net_af_packet) status=0
 	! $same || columns+=(ours-testpmd)
 	peer=$(mktemp -d)
-	if ! quiet vm-peer vm_peer "$peer" || ! quiet vm-kernel "$top/test/vm/vm" fetch "$vm_kernel"; then
-		rm -rf "$peer"
-		return 1
+	if quiet vm-peer vm_peer "$peer"; then
+		echo "In a virtual machine with Linux $vm_kernel: ${columns[*]}"
+		vm_measure vm $((120 + rounds * ${#columns[@]} * (90 + 4 * ${vm_seconds%.*}))) -c "$peer:/vm/peer" \
+			"$top/test/bench/vm-inside.sh" "$rounds" "$vm_seconds" "${columns[@]}" || status=$?
+	else
+		status=1
 	fi
-	echo "In a virtual machine with Linux $vm_kernel: ${columns[*]}"
-	"$top/test/vm/vm" run -k "$vm_kernel" -b "$build" -o "$out/vm" -s 2 -m 3072 -H 640 \
-		-t $((120 + rounds * ${#columns[@]} * (90 + 4 * ${vm_seconds%.*}))) \
-		-c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
-		-c "$peer:/vm/peer" "$top/test/bench/vm-inside.sh" \
-		"$rounds" "$vm_seconds" "${columns[@]}" >"$out/vm.log" 2>&1 || status=$?
 	rm -rf "$peer"
-	sed -n 's/^result //p' "$out/vm.log" | tee -a "$out/raw.txt" | sed 's/^/  /'
-	failed=$((failed + $(grep -c '^result .*failed=1' "$out/vm.log")))
-	if [ $status != 0 ] || ! grep -q '^result ' "$out/vm.log"; then
-		echo "bench: the virtual machine ended with status $status; see $out/vm.log and $out/vm" >&2
-		[ $failed != 0 ] || failed=1
-	fi
+	return $status
+}
+
+# vm_add: containers are added, with all that the kernel does for them.
+vm_add() {
+	echo "In a virtual machine with Linux $vm_kernel: $adds containers are added"
+	vm_measure vm-add $((120 + rounds * adds * 5)) -c "$build/test/bench/bench-add:/vm/bench/bench-add" \
+		"$top/test/bench/vm-add.sh" "$rounds" "$adds"
 }

@@ -47,6 +47,36 @@ case_short() {
 	reported || fail "the report is not whole"
 }
 
+# What joins two containers, idle ones, members of the bridge and adds have figures of both sides, and
+# what is asked of them a verdict.
+switched() {
+	python3 - "$work/bench" <<'PYTHON'
+import json, sys
+folder = sys.argv[1]
+data = json.load(open(folder + '/report.json'))
+figures = {f['column']: f for f in data['switch']['figures']}
+columns = ['wire', 'network', 'peer'] + ([] if data['machine']['no_ovs'] else ['ovs'])
+assert sorted(figures) == sorted(columns), sorted(figures)
+for name, found in figures.items():
+    for key in ('mpps', 'cycles'):
+        assert found[key]['median'] > 0, (name, key)
+judged = [a for a in data['switch']['aims'] if a['asked']]
+assert len(judged) == (9 if 'ovs' in columns else 7), [a['what'] for a in judged]
+for aim in data['switch']['aims']:
+    assert aim['found'] and aim['found']['min'] <= aim['found']['median'] <= aim['found']['max'], aim
+    assert (aim['reached'] is None) == (aim['asked'] is None), aim
+text = open(folder + '/report.md').read()
+assert '## Switch' in text and '## Split ring' not in text, text
+PYTHON
+}
+
+case_switch() {
+	need_peer
+	run_bench --short --switch-only || { log bench 30; fail "the benchmark fails"; }
+	grep -E '^(round|  )' "$work/bench.log" | sed 's/^/# /'
+	switched || fail "the report is not whole"
+}
+
 # A measurement that gives no figure is said and counted, and the others stand.
 case_failure() {
 	need_peer
@@ -66,5 +96,6 @@ case_failure() {
 }
 
 case_long bench/short case_short
+case_long bench/switch case_switch
 case_run bench/failure case_failure
 exit $group_status

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Around the rounds of dpdk-vduse-net's lcores, at link time: the TSC cycles of those that moved
+ * frames, and the frames, of a wire or of networks. At the end of forwarding a line is printed:
+ *
+ *   counted frames=N cycles=CYCLES-A-FRAME
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <rte_common.h>
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+
+#include "fwd.h"
+#include "node/node.h"
+#include "veb.h"
+
+/* Of an lcore, its own. */
+static struct __rte_cache_aligned counted {
+	uint64_t began; /* its round */
+	uint64_t frames, cycles;
+	unsigned int now; /* frames of this round */
+} lcores[RTE_MAX_LCORE];
+
+void __real_veb_lcore_tick(struct veb_lcore *lcore, uint64_t now);
+uint16_t __real_veb_poll(struct veb_lcore *lcore, struct veb_member *member, uint16_t queue);
+void __real_node_destroy(struct node *node);
+bool __real_idle_round(struct idle *idle, unsigned int n);
+void __real_fwd_stop(struct fwd *fwd);
+
+void __wrap_veb_lcore_tick(struct veb_lcore *lcore, uint64_t now);
+uint16_t __wrap_veb_poll(struct veb_lcore *lcore, struct veb_member *member, uint16_t queue);
+void __wrap_node_destroy(struct node *node);
+bool __wrap_idle_round(struct idle *idle, unsigned int n);
+void __wrap_fwd_stop(struct fwd *fwd);
+
+static void
+round_ends(struct counted *c, bool moved, uint64_t now)
+{
+	if (moved) {
+		c->cycles += now - c->began;
+		c->frames += c->now;
+	}
+	c->now = 0;
+	c->began = now;
+}
+
+static void
+print(void)
+{
+	uint64_t frames = 0, cycles = 0;
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(lcores); i++) {
+		frames += lcores[i].frames;
+		cycles += lcores[i].cycles;
+	}
+	printf("counted frames=%" PRIu64 " cycles=%.2f\n", frames,
+			frames == 0 ? 0 : (double)cycles / frames);
+	fflush(stdout);
+}
+
+/* A network's round begins with it, and with the time. */
+void
+__wrap_veb_lcore_tick(struct veb_lcore *lcore, uint64_t now)
+{
+	struct counted *c = &lcores[rte_lcore_id()];
+
+	round_ends(c, c->now != 0, now);
+	__real_veb_lcore_tick(lcore, now);
+}
+
+uint16_t
+__wrap_veb_poll(struct veb_lcore *lcore, struct veb_member *member, uint16_t queue)
+{
+	const uint16_t n = __real_veb_poll(lcore, member, queue);
+
+	lcores[rte_lcore_id()].now += n;
+	return n;
+}
+
+void
+__wrap_node_destroy(struct node *node)
+{
+	__real_node_destroy(node);
+	print();
+}
+
+/* A wire's round ends with it. n: frames, and streams that hold some. */
+bool
+__wrap_idle_round(struct idle *idle, unsigned int n)
+{
+	const struct fwd_lcore *lcore = container_of(idle, struct fwd_lcore, idle);
+	struct counted *c = &lcores[rte_lcore_id()];
+	bool slept;
+
+	c->now = n - lcore->held;
+	round_ends(c, n != 0, rte_rdtsc());
+	slept = __real_idle_round(idle, n);
+	if (n == 0)
+		c->began = rte_rdtsc();
+	return slept;
+}
+
+void
+__wrap_fwd_stop(struct fwd *fwd)
+{
+	__real_fwd_stop(fwd);
+	print();
+}
