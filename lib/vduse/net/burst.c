@@ -3,7 +3,6 @@
 /* Frames in and out: which queue, and the frame around each burst's body. */
 
 #include "len.h"
-#include "net/frame.h"
 #include "net/net.h"
 #include "ring/backoff.h"
 #include "ring/wake.h"
@@ -71,8 +70,7 @@ net_steer(const struct rte_vduse_net *net, const struct net_rss *rss, uint16_t p
 {
 	uint16_t active;
 
-	/* one that does not add up is dropped by any pair */
-	if (rss->steer && net_frame_adds_up(m))
+	if (rss->steer)
 		return vduse_len_min16(net_rss_pair(rss, m), (uint16_t)(net->queue_pairs - 1));
 	active = __atomic_load_n(&net->active_pairs, __ATOMIC_RELAXED);
 	return pair < active ? pair : active == 0 ? 0 : pair % active;

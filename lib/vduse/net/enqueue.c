@@ -72,24 +72,28 @@ enqueue_bytes(struct enqueue_cursor *at, const uint8_t *data, uint32_t len)
 	}
 }
 
-/* Room was taken for hdr_len and pkt_len: no more is written, whatever the pieces say. */
-static __rte_always_inline void
+/*
+ * Room was taken for hdr_len and pkt_len: no more is written, whatever the pieces say.
+ * Returns false where they are not as long together.
+ */
+static __rte_always_inline bool
 enqueue_copy(const struct enqueue_room *room, const struct net_hdr_wire *hdr, uint16_t hdr_len,
 		const struct rte_mbuf *m)
 {
 	struct enqueue_cursor at = { .seg = room->segs, .end = room->segs + room->nb_segs };
-	uint32_t left = m->pkt_len, n;
+	uint32_t left = m->pkt_len;
 
 	if (likely(room->nb_segs == 1 && m->data_len == left && hdr_len == NET_HDR_LEN)) {
 		memcpy(at.seg->addr, hdr, NET_HDR_LEN);
 		rte_memcpy(at.seg->addr + NET_HDR_LEN, rte_pktmbuf_mtod(m, const void *), left);
-		return;
+		return true;
 	}
 	enqueue_bytes(&at, (const uint8_t *)hdr, hdr_len);
-	for (; m != NULL && left > 0; m = m->next, left -= n) {
-		n = RTE_MIN(m->data_len, left);
-		enqueue_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), n);
+	for (; m != NULL && m->data_len <= left; m = m->next) {
+		enqueue_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+		left -= m->data_len;
 	}
+	return m == NULL && left == 0;
 }
 
 /* Write over bytes of the frame, in the driver's buffers. */
@@ -181,8 +185,7 @@ enqueue_fill(const struct net_queue *q, const struct enqueue_room *room, const s
 	if (likely(!(m->ol_flags & NET_HDR_TX_FLAGS))) {
 		if (unlikely(q->hdr_len != NET_HDR_LEN))
 			enqueue_hash(q, m, &plain);
-		enqueue_copy(room, &plain, q->hdr_len, m);
-		return 0;
+		return enqueue_copy(room, &plain, q->hdr_len, m) ? 0 : -EPROTO;
 	}
 	ret = net_hdr_from_mbuf(m, q->features, &hdr);
 	if (ret < 0)
@@ -193,7 +196,8 @@ enqueue_fill(const struct net_queue *q, const struct enqueue_room *room, const s
 	hdr.wire.v1.num_buffers = room->nb_buffers;
 	if (unlikely(q->hdr_len != NET_HDR_LEN))
 		enqueue_hash(q, m, &hdr.wire);
-	enqueue_copy(room, &hdr.wire, q->hdr_len, m);
+	if (unlikely(!enqueue_copy(room, &hdr.wire, q->hdr_len, m)))
+		return -EPROTO;
 	for (i = 0; i < hdr.nb_patches; i++)
 		enqueue_patch(room, q->hdr_len, &hdr.patch[i]);
 	return 0;
@@ -223,13 +227,13 @@ enqueue_frame(struct net_queue *q, const struct rte_mbuf *m, const bool packed,
 		return -ERANGE;
 	if (unlikely(m->pkt_len > enqueue_max(q, m)))
 		return -EFBIG;
-	if (unlikely(!net_frame_adds_up(m)))
-		return -EPROTO;
 	if (unlikely(q->filter->active && !net_filter_wants(q->filter, m)))
 		return -EPERM;
 	ret = enqueue_reserve(q, &pos, (uint64_t)q->hdr_len + m->pkt_len, &room, packed, mergeable);
 	if (unlikely(ret < 0))
-		return ret;
+		/* what has no room because it is said to be longer than it is waits for none */
+		return (ret == -ENOBUFS || ret == -EMSGSIZE) && !net_frame_adds_up(m) ? -EPROTO
+										      : ret;
 	ret = enqueue_fill(q, &room, m);
 	if (unlikely(ret < 0))
 		return ret;
@@ -321,7 +325,8 @@ enqueue_plain_copy(uint8_t *to, const struct rte_mbuf *m)
 static __rte_always_inline void
 enqueue_fetch_pieces(const struct rte_mbuf *m)
 {
-	if (unlikely(m->next != NULL))
+	/* first: next is in a line that frames of one piece need not touch */
+	if (unlikely(m->data_len != m->pkt_len) && m->next != NULL)
 		vduse_prefetch_lines(rte_pktmbuf_mtod(m->next, const uint8_t *), 0,
 				m->next->data_len, false);
 }

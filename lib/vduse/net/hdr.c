@@ -11,6 +11,7 @@
 #include <rte_udp.h>
 
 #include "len.h"
+#include "net/frame.h"
 #include "net/hdr.h"
 #include "rte_vduse_net.h"
 #include "rte_vduse_net_headers.h"
@@ -31,6 +32,8 @@ frame_sum(const struct rte_mbuf *m, uint32_t offset, uint32_t len, uint16_t *out
 	uint16_t part;
 
 	if (offset > m->pkt_len || len > m->pkt_len - offset)
+		return -EINVAL;
+	if (!net_frame_adds_up(m))
 		return -EINVAL;
 	for (; len > 0 && offset >= m->data_len; m = m->next)
 		offset -= m->data_len;
@@ -239,7 +242,7 @@ tx_frame_look(const struct rte_mbuf *m, struct tx_frame *f, uint32_t behind)
 					     : sizeof(struct rte_ipv4_hdr)) ||
 			f->l4 + behind > RTE_MIN(m->pkt_len, (uint32_t)NET_HDR_LOOK))
 		return -EINVAL;
-	f->headers = rte_pktmbuf_read(m, 0, f->l4 + behind, f->look);
+	f->headers = net_frame_read(m, 0, f->l4 + behind, f->look);
 	return f->headers != NULL && tx_frame_is_ip(f) ? 0 : -EINVAL;
 }
 

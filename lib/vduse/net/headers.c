@@ -16,6 +16,7 @@
 #include <rte_vxlan.h>
 
 #include "len.h"
+#include "net/frame.h"
 #include "net/headers.h"
 #include "rte_vduse_net_headers.h"
 
@@ -68,7 +69,7 @@ struct reader {
 static __rte_noinline const void *
 read_elsewhere(const struct reader *r, uint32_t at, uint32_t n, void *copy)
 {
-	return at + n > RTE_VDUSE_NET_HEADERS_MAX ? NULL : rte_pktmbuf_read(r->m, at, n, copy);
+	return at + n > RTE_VDUSE_NET_HEADERS_MAX ? NULL : net_frame_read(r->m, at, n, copy);
 }
 
 /* n bytes at an offset, copied where they are not contiguous; NULL: they are not there. */
@@ -545,7 +546,7 @@ rte_vduse_net_link_len(const struct rte_mbuf *m)
 	rte_be16_t copy;
 
 	for (tags = 0; tags < RTE_VDUSE_NET_TAGS_MAX; tags++, at += RTE_VLAN_HLEN) {
-		type = rte_pktmbuf_read(m, at, sizeof(copy), &copy);
+		type = net_frame_read(m, at, sizeof(copy), &copy);
 		if (type == NULL || !is_tag(rte_be_to_cpu_16(*type)))
 			break;
 	}

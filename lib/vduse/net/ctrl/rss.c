@@ -10,6 +10,7 @@
 #include <rte_thash.h>
 
 #include "net/ctrl/rss.h"
+#include "net/frame.h"
 #include "net/headers.h"
 
 /* Words of the longest input: two IPv6 addresses and two ports. */
@@ -27,7 +28,7 @@ static bool
 tuple_add(struct rss_tuple *tuple, const struct rte_mbuf *m, uint32_t offset, uint32_t words)
 {
 	uint32_t copy[8], i;
-	const uint32_t *from = rte_pktmbuf_read(m, offset, words * sizeof(copy[0]), copy);
+	const uint32_t *from = net_frame_read(m, offset, words * sizeof(copy[0]), copy);
 
 	if (from == NULL)
 		return false;
