@@ -317,6 +317,7 @@ dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 		.max = dequeue_plain_max(q, rte_pktmbuf_data_room_size(pool), zc),
 	};
 	const uint64_t flags = dequeue_pool_flags(pool);
+	struct net_sum sum = { 0 };
 	struct vduse_batch batch;
 	uint16_t i, taken, kept = 0;
 
@@ -339,13 +340,14 @@ dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 					batch.len[i + VDUSE_BATCH_AHEAD], false);
 		if (likely(dequeue_plain_frame(
 				    q, batch.addr[i], batch.len[i] - q->hdr_len, m, flags))) {
-			net_count(&q->stats, m);
+			net_sum_add(&sum, &q->stats, m);
 			pkts[kept++] = m;
 		} else {
 			rte_pktmbuf_free(m);
 		}
 		batch.len[i] = 0;
 	}
+	net_sum_end(&sum, &q->stats);
 	if (zc && unlikely(i < taken)) {
 		rte_mempool_put_bulk(pool, (void **)&pkts[i], taken - i);
 		vduse_ring_untake(q->vq, taken, i, packed);

@@ -341,6 +341,7 @@ enqueue_plain(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 		.min = NET_HDR_LEN + RTE_ETHER_HDR_LEN,
 		.max = UINT32_MAX,
 	};
+	struct net_sum sum = { 0 };
 	struct vduse_batch batch;
 	uint16_t i, n, taken;
 
@@ -370,8 +371,9 @@ enqueue_plain(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 			break;
 		}
 		batch.len[i] = len;
-		net_count(&q->stats, m);
+		net_sum_add(&sum, &q->stats, m);
 	}
+	net_sum_end(&sum, &q->stats);
 	vduse_ring_put_batch(q->vq, &batch, i, packed);
 	return i;
 }

@@ -150,21 +150,51 @@ net_size_bin(uint32_t len)
 	return len >= 1024 ? 6 : 2 + (25 - (unsigned int)__builtin_clz(len));
 }
 
-/** Count a frame that was moved. */
+/** Frames of a burst that are not in the counters yet: those of one size are counted as one. */
+struct net_sum {
+	uint64_t bytes;
+	uint64_t packets; /* of this */
+	uint32_t bin;
+};
+
+/** Count them. */
 static __rte_always_inline void
-net_count(struct rte_vduse_net_queue_stats *stats, const struct rte_mbuf *m)
+net_sum_end(const struct net_sum *sum, struct rte_vduse_net_queue_stats *stats)
+{
+	vduse_count(&stats->packets, sum->packets);
+	vduse_count(&stats->bytes, sum->bytes);
+	vduse_count(&stats->size_bins[sum->bin], sum->packets);
+}
+
+/** One frame more that was moved. */
+static __rte_always_inline void
+net_sum_add(struct net_sum *sum, struct rte_vduse_net_queue_stats *stats, const struct rte_mbuf *m)
 {
 	const struct rte_ether_addr *to = rte_pktmbuf_mtod(m, const struct rte_ether_addr *);
+	const uint32_t bin = net_size_bin(m->pkt_len);
 
-	vduse_count(&stats->packets, 1);
-	vduse_count(&stats->bytes, m->pkt_len);
-	vduse_count(&stats->size_bins[net_size_bin(m->pkt_len)], 1);
+	if (unlikely(bin != sum->bin)) {
+		net_sum_end(sum, stats);
+		*sum = (struct net_sum){ .bin = bin };
+	}
+	sum->packets++;
+	sum->bytes += m->pkt_len;
 	if (unlikely(rte_is_multicast_ether_addr(to))) {
 		if (rte_is_broadcast_ether_addr(to))
 			vduse_count(&stats->broadcast, 1);
 		else
 			vduse_count(&stats->multicast, 1);
 	}
+}
+
+/** Count a frame that was moved. */
+static __rte_always_inline void
+net_count(struct rte_vduse_net_queue_stats *stats, const struct rte_mbuf *m)
+{
+	struct net_sum sum = { .bin = net_size_bin(m->pkt_len) };
+
+	net_sum_add(&sum, stats, m);
+	net_sum_end(&sum, stats);
 }
 
 #endif /* NET_NET_H */

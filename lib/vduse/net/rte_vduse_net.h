@@ -121,9 +121,9 @@ struct rte_vduse_net_conf {
 	/**
 	 * Of the VDUSE device: name, queue_size (descriptors of each queue: a power of two, or
 	 * any number with RING_PACKED), tuning, umem, max_regions, max_memory, adopt, adopt_fd,
-	 * state_dir, takeover, keep and keep_unattached. adopt_fd is the device's once
-	 * rte_vduse_net_create() has returned 0; where it fails, it is the caller's. The rest is
-	 * the network device's own: what stands there does not matter.
+	 * state_dir, takeover, no_successor, keep and keep_unattached. adopt_fd is the device's
+	 * once rte_vduse_net_create() has returned 0; where it fails, it is the caller's. The rest
+	 * is the network device's own: what stands there does not matter.
 	 */
 	struct rte_vduse_conf dev;
 	uint16_t queue_pairs;         /**< 1 to RTE_VDUSE_NET_PAIRS_MAX */

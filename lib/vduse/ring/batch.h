@@ -201,10 +201,10 @@ static __rte_always_inline void
 vduse_ring_put_batch(
 		struct vduse_vq *vq, const struct vduse_batch *batch, uint16_t n, const bool packed)
 {
-	uint16_t i;
-
-	for (i = 0; i < n; i++)
-		vduse_ring_put(vq, batch->id[i], 1, batch->len[i], packed);
+	if (packed)
+		vduse_packed_put(vq, batch->id, batch->len, n, 1);
+	else
+		vduse_split_put(vq, batch->id, batch->len, n);
 }
 
 /** Leave all but the first `kept` of n buffers in the ring, as if they had not been taken. */

@@ -174,22 +174,30 @@ vduse_packed_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chai
 }
 
 /**
- * Note one used descriptor. The ring stays as it is until the publish, so that
- * a process that dies in between has taken nothing.
+ * Note n used descriptors, each of so many slots. The ring stays as it is until the publish, so
+ * that a process that dies in between has taken nothing.
  */
 static __rte_always_inline void
-vduse_packed_put(struct vduse_vq *vq, uint16_t id, uint16_t slots, uint32_t len)
+vduse_packed_put(struct vduse_vq *vq, const uint16_t *ids, const uint32_t *lens, uint16_t n,
+		uint16_t slots)
 {
-	const uint32_t n = vq->pos.used_pending++ & vq->journal.mask;
-	uint16_t flags = vq->pos.used_wrap ? VDUSE_PACKED_AVAIL | VDUSE_PACKED_USED : 0;
-	uint16_t slot = vq->pos.used_idx;
+	uint64_t *const puts = vq->journal.puts;
+	uint16_t *const at = vq->journal.slots;
+	const uint32_t first = vq->pos.used_pending, mask = vq->journal.mask;
+	uint16_t i, flags, slot = vq->pos.used_idx;
+	bool wrap = vq->pos.used_wrap;
 
-	if (len != 0)
-		flags |= VRING_DESC_F_WRITE;
-	vq->journal.puts[n] = (uint64_t)flags << 48 | (uint64_t)id << 32 | len;
-	vq->journal.slots[n] = slot;
-	vq->pos.used_wrap ^= vduse_packed_step(vq, &slot, slots);
+	for (i = 0; i < n; i++) {
+		flags = wrap ? VDUSE_PACKED_AVAIL | VDUSE_PACKED_USED : 0;
+		if (lens[i] != 0)
+			flags |= VRING_DESC_F_WRITE;
+		puts[(first + i) & mask] = (uint64_t)flags << 48 | (uint64_t)ids[i] << 32 | lens[i];
+		at[(first + i) & mask] = slot;
+		wrap ^= vduse_packed_step(vq, &slot, slots);
+	}
+	vq->pos.used_wrap = wrap;
 	vduse_vq_set_used(vq, slot);
+	vq->pos.used_pending = (uint16_t)(first + n);
 }
 
 /** Where len, id and flags of a descriptor are: one word (2.8.13). */

@@ -29,9 +29,9 @@ static __rte_always_inline void
 vduse_ring_put(struct vduse_vq *vq, uint16_t id, uint16_t slots, uint32_t len, const bool packed)
 {
 	if (packed)
-		vduse_packed_put(vq, id, slots, len);
+		vduse_packed_put(vq, &id, &len, 1, slots);
 	else
-		vduse_split_put(vq, id, len);
+		vduse_split_put(vq, &id, &len, 1);
 }
 
 static inline void

@@ -130,16 +130,19 @@ vduse_split_fetch(struct vduse_vq *vq, struct vduse_pos *pos, struct vduse_chain
 	return vduse_chain_bad(vq, "descriptor chain with a loop");
 }
 
-/** Write one used element; the driver sees it after vduse_split_publish(). */
+/** Write n used elements; the driver sees them after vduse_split_publish(). */
 static __rte_always_inline void
-vduse_split_put(struct vduse_vq *vq, uint16_t id, uint32_t len)
+vduse_split_put(struct vduse_vq *vq, const uint16_t *ids, const uint32_t *lens, uint16_t n)
 {
-	struct vring_used_elem *elem =
-			&vq->ring.split.used->ring[vq->pos.used_idx & (vq->ring.size - 1)];
+	struct vring_used_elem *const ring = vq->ring.split.used->ring;
+	const uint16_t used = vq->pos.used_idx, mask = vq->ring.size - 1;
+	uint16_t i;
 
-	*elem = (struct vring_used_elem){ .id = id, .len = len };
-	vduse_vq_set_used(vq, (uint16_t)(vq->pos.used_idx + 1));
-	vq->pos.used_pending++;
+	for (i = 0; i < n; i++)
+		ring[(uint16_t)(used + i) & mask] =
+				(struct vring_used_elem){ .id = ids[i], .len = lens[i] };
+	vduse_vq_set_used(vq, (uint16_t)(used + n));
+	vq->pos.used_pending += n;
 }
 
 static __rte_always_inline void
