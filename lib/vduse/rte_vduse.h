@@ -208,6 +208,11 @@ struct rte_vduse_conf {
 	 */
 	bool takeover;
 	/**
+	 * With state_dir: no process takes the device over while this one serves it; there is no
+	 * socket beside its state file. For who may not make one, as in a sandbox.
+	 */
+	bool no_successor;
+	/**
 	 * Regions of the driver's memory that are mapped at most; 0:
 	 * RTE_VDUSE_MAX_REGIONS. Each is a mapping of the process, which has 65530 of them
 	 * (vm.max_map_count).

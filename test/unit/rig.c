@@ -125,6 +125,7 @@ rig_create(struct rig *b, const struct rig_conf *conf)
 		.event_arg = b,
 		.dev.state_dir = conf->state_dir,
 		.dev.keep = conf->keep,
+		.dev.no_successor = conf->no_successor,
 	};
 
 	rig_init(b, conf);

@@ -51,7 +51,8 @@ struct rig_conf {
 	uint64_t features; /* in addition */
 	uint32_t zero_copy_min;
 	const char *state_dir;
-	bool keep;        /* see struct rte_vduse_conf */
+	bool keep; /* see struct rte_vduse_conf */
+	bool no_successor;
 	bool call_thread; /* as in struct rte_vduse_net_conf */
 	bool umem;        /* see struct rte_vduse_conf */
 	uint32_t max_regions;

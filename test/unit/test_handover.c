@@ -407,6 +407,24 @@ test_asker_ends_last(void **state)
 	down(&b);
 }
 
+/* Its owner has said so: there is no socket, and no word about one. */
+static void
+test_nobody_may_ask(void **state)
+{
+	const struct rig_conf conf = { .state_dir = takeover_dir, .no_successor = true };
+	struct rig b;
+
+	(void)state;
+	fds_down = unit_count_fds();
+	takeover_folder();
+	rig_up(&b, &conf);
+	rig_assert_traffic(&b);
+	assert_int_equal(access(takeover_place.sun_path, F_OK), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(unit_log_count("taken over"), 0);
+	down(&b);
+}
+
 int
 main(void)
 {
@@ -419,6 +437,7 @@ main(void)
 		UNIT_TEST(test_handed_over),
 		UNIT_TEST(test_owner_ends),
 		UNIT_TEST(test_asker_ends_last),
+		UNIT_TEST(test_nobody_may_ask),
 	};
 
 	return UNIT_RUN("handover", tests);

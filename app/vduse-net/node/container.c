@@ -301,6 +301,7 @@ make_device(struct container *c, struct node_error *error)
 	conf.dev.name = c->conf.name;
 	conf.dev.queue_size = c->conf.queue_size;
 	conf.dev.state_dir = c->conf.state_dir;
+	conf.dev.no_successor = true; /* the sandbox allows no socket; a node is restarted */
 	conf.queue_pairs = c->conf.queues;
 	conf.mac = c->conf.mac;
 	conf.mtu = c->network->mtu;

@@ -228,6 +228,7 @@ dev_alloc(const struct rte_vduse_conf *conf)
 	dev_set_ops(dev, conf->ops);
 	dev->priv = conf->priv;
 	dev->keep = conf->keep;
+	dev->handover.never = conf->no_successor;
 	dev->lost = vduse_recreate_start;
 	dev->handover.listen_fd = -1;
 	dev->handover.peer_fd = -1;

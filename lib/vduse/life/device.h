@@ -61,6 +61,7 @@ enum vduse_handover_step {
  * is done on the control thread, and the owner is told when the device is gone.
  */
 struct vduse_handover {
+	bool never;    /**< to nobody; fixed at creation */
 	int listen_fd; /**< -1: none */
 	int peer_fd;   /**< who asked, -1: nobody */
 	vduse_ctl_id_t listen_id, peer_id;

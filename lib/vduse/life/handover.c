@@ -247,7 +247,7 @@ vduse_handover_listen(struct rte_vduse_dev *dev)
 	struct vduse_handover *h = &dev->handover;
 	int ret;
 
-	if (dev->store == NULL)
+	if (dev->store == NULL || h->never)
 		return 0;
 	if (h->listen_fd < 0) {
 		ret = handover_bind(dev->store);

@@ -6,7 +6,7 @@
 
 /**
  * Whoever follows may ask from here on, at the socket that the process before
- * gave, or a new one. Nothing where there is no state file. @return 0 or -errno
+ * gave, or a new one. Nothing where there is no state file, or no_successor. @return 0 or -errno
  */
 int vduse_handover_listen(struct rte_vduse_dev *dev);
 
