@@ -30,43 +30,48 @@
 #define BURSTS      4096
 #define ROUNDS      15
 /* Bytes of memory that a member receives into: 8 buffers, so that 256 members fit a usual L3. */
-#define MEMORY (8 * 2048)
+#define MEMORY  (8 * 2048)
+#define HEADERS 64
 
 struct member {
 	struct veb_member *veb;
 	uint8_t *memory;
 	uint32_t at;
-	uint32_t len;    /* of its frames */
-	uint32_t random; /* its next one is for 1 + random % peers; peers 0: for a group */
-	uint32_t peers;
+	uint32_t len; /* of its frames */
 	uint32_t number;
+	/* of its next frames, one after the other; in whole, as a device's copy comes */
+	uint8_t headers[HEADERS][16];
+	uint32_t next;
 };
 
 static struct rte_mempool *pool;
 static struct member members[MEMBERS_MAX];
 static struct veb_lcore *lcore;
 
+/* Each for one of so many peers, at random; 0: for a group. */
 static void
-write_headers(struct member *m, uint8_t *data)
+write_headers(struct member *m, uint32_t peers)
 {
-	uint32_t to;
+	uint32_t i, to, random = m->number;
+	uint8_t *data;
 
-	memset(data, m->peers == 0 ? 0xff : 0, 6);
-	if (m->peers != 0) {
-		m->random = m->random * 1664525 + 1013904223;
-		to = (m->random >> 8) % m->peers;
-		to += m->peers > 1 && to == m->number;
-		to = to >= m->peers && m->peers > 1 ? 0 : to;
-		data[0] = 2;
-		data[4] = to >> 8;
-		data[5] = to;
+	for (i = 0; i < HEADERS; i++) {
+		data = m->headers[i];
+		memset(data, peers == 0 ? 0xff : 0, RTE_ETHER_ADDR_LEN);
+		if (peers != 0) {
+			random = random * 1664525 + 1013904223;
+			to = (m->number + 1 + (random >> 8) % (peers - 1)) % peers;
+			data[0] = 2;
+			data[4] = to >> 8;
+			data[5] = to;
+		}
+		memset(data + 6, 0, 6);
+		data[6] = 2;
+		data[10] = m->number >> 8;
+		data[11] = m->number;
+		data[12] = 8;
+		data[13] = 0;
 	}
-	memset(data + 6, 0, 6);
-	data[6] = 2;
-	data[10] = m->number >> 8;
-	data[11] = m->number;
-	data[12] = 8;
-	data[13] = 0;
 }
 
 static uint16_t
@@ -81,7 +86,7 @@ receive(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
 	for (i = 0; i < n; i++) {
 		memcpy(rte_pktmbuf_mtod(pkts[i], void *), m->memory + (m->at & (MEMORY - 1)),
 				m->len);
-		write_headers(m, rte_pktmbuf_mtod(pkts[i], uint8_t *));
+		memcpy(rte_pktmbuf_mtod(pkts[i], void *), m->headers[m->next++ % HEADERS], 16);
 		pkts[i]->data_len = m->len;
 		pkts[i]->pkt_len = m->len;
 	}
@@ -197,9 +202,8 @@ make(struct rte_rcu_qsbr *qsbr, uint32_t n, uint32_t len, uint32_t peers)
 		rte_panic("no bridge\n");
 	for (i = 0; i < n; i++) {
 		members[i].len = len;
-		members[i].peers = peers;
-		members[i].random = i;
 		members[i].number = i;
+		write_headers(&members[i], peers);
 		member.priv = &members[i];
 		member.rules.mac.addr_bytes[0] = 2;
 		member.rules.mac.addr_bytes[4] = i >> 8;
