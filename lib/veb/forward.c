@@ -10,6 +10,9 @@
 #include "learn.h"
 #include "vlan.h"
 
+/* Where the last 8 bytes of an Ethernet header begin. */
+#define HEADER_END (RTE_ETHER_HDR_LEN - 8)
+
 /* Frames whose bytes are asked for ahead of their turn. */
 #define PREFETCH 4
 
@@ -18,7 +21,7 @@
 #define RESERVED_LAST  UINT64_C(0x0f0000000000)
 
 static __rte_always_inline uint64_t
-load_mac(const struct rte_mbuf *m, unsigned int at)
+load_8(const struct rte_mbuf *m, unsigned int at)
 {
 	uint64_t bits;
 
@@ -30,13 +33,13 @@ load_mac(const struct rte_mbuf *m, unsigned int at)
 static __rte_always_inline uint64_t
 destination(const struct rte_mbuf *m)
 {
-	return load_mac(m, 0) & FDB_MAC_MASK;
+	return load_8(m, 0) & FDB_MAC_MASK;
 }
 
 static __rte_always_inline uint64_t
 source(const struct rte_mbuf *m)
 {
-	return load_mac(m, RTE_ETHER_ADDR_LEN - 2) >> 16;
+	return load_8(m, RTE_ETHER_ADDR_LEN - 2) >> 16;
 }
 
 static inline uint16_t
@@ -160,8 +163,38 @@ check_slow(const struct burst *b, struct rte_mbuf **pkt, uint64_t key)
 	return verdict;
 }
 
+/*
+ * The header is that of a frame before, at the same state of the table and of the rules, which
+ * looked at nothing else of it.
+ */
+static __rte_always_inline bool
+is_usual(const struct burst *b, const struct rte_mbuf *m)
+{
+	const struct veb_queue_in *q = b->q;
+
+	return m->data_len >= RTE_ETHER_HDR_LEN && m->pkt_len <= b->frame_max &&
+	       load_8(m, 0) == q->usual[0] && load_8(m, HEADER_END) == q->usual[1] &&
+	       b->gen == q->usual_gen;
+}
+
+/* The second one in a row that goes to the same address: is_usual() may be true of the next. */
+static void
+note_usual(const struct burst *b, const struct rte_mbuf *m, uint16_t vlan)
+{
+	struct veb_queue_in *q = b->q;
+
+	if ((b->policy->flags & POLICY_SLOW) != 0 || is_tag(vlan_type(m)) ||
+			(!b->src->uplink && source(m) != b->policy->mac))
+		return;
+	q->usual[0] = load_8(m, 0);
+	q->usual[1] = load_8(m, HEADER_END);
+	q->usual_vlan = vlan;
+	q->usual_verdict = q->verdict;
+	q->usual_gen = b->gen;
+}
+
 /* Where the frame goes; *vlan is its VLAN where that is a group. */
-static __rte_always_inline uint16_t
+static uint16_t
 judge(const struct burst *b, struct rte_mbuf **pkt, uint16_t *vlan)
 {
 	struct rte_mbuf *m = *pkt;
@@ -191,13 +224,37 @@ judge(const struct burst *b, struct rte_mbuf **pkt, uint16_t *vlan)
 	if (unlikely((mac & 1) != 0))
 		return to_group(b, mac);
 	key |= mac;
-	if (likely(key == b->q->last_key && b->gen == b->q->last_gen))
+	if (key == b->q->last_key && b->gen == b->q->last_gen) {
+		note_usual(b, m, *vlan);
 		return b->q->verdict;
-	verdict = look_up(b, key, *vlan);
+	}
+	b->q->verdict = look_up(b, key, *vlan);
 	b->q->last_key = key;
 	b->q->last_gen = b->gen;
-	b->q->verdict = verdict;
-	return verdict;
+	return b->q->verdict;
+}
+
+/* Return: whether all frames have the same verdict. */
+static __rte_always_inline bool
+judge_all(const struct burst *b, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct veb_lcore *lcore = b->lcore;
+	uint16_t i, same = 0;
+
+	for (i = 0; i < PREFETCH && i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
+	for (i = 0; i < n; i++) {
+		if (i + PREFETCH < n)
+			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + PREFETCH], void *));
+		if (likely(is_usual(b, pkts[i]))) {
+			lcore->vlans[i] = b->q->usual_vlan;
+			lcore->verdicts[i] = b->q->usual_verdict;
+		} else {
+			lcore->verdicts[i] = judge(b, &pkts[i], &lcore->vlans[i]);
+		}
+		same += lcore->verdicts[i] == lcore->verdicts[0];
+	}
+	return same == n;
 }
 
 static void
@@ -336,17 +393,21 @@ veb_forward(struct veb_lcore *lcore, struct veb_member *member, uint16_t queue,
 		struct rte_mbuf **pkts, uint16_t n)
 {
 	struct veb *veb = member->veb;
+	/*
+	 * acquire: pairs with the release of who changed the table, or rules, before it. First:
+	 * what is remembered with it has seen these.
+	 */
+	const uint32_t gen = __atomic_load_n(&veb->gen, __ATOMIC_ACQUIRE);
 	const struct burst b = {
 		.veb = veb,
 		.src = member,
 		.policy = veb_policy(member),
 		.q = &member->in[queue],
 		.lcore = lcore,
-		/* acquire: pairs with the release of who changed the table before it */
-		.gen = __atomic_load_n(&veb->gen, __ATOMIC_ACQUIRE),
+		.gen = gen,
 		.frame_max = __atomic_load_n(&veb->frame_max, __ATOMIC_RELAXED),
 	};
-	uint16_t i, same = 0;
+	uint16_t i;
 
 	count_in(&b, pkts, n);
 	if (member->ops->lends && egress_is_mirrored(member))
@@ -358,16 +419,8 @@ veb_forward(struct veb_lcore *lcore, struct veb_member *member, uint16_t queue,
 		egress_free(lcore);
 		return;
 	}
-	for (i = 0; i < PREFETCH && i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
-	for (i = 0; i < n; i++) {
-		if (i + PREFETCH < n)
-			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + PREFETCH], void *));
-		lcore->verdicts[i] = judge(&b, &pkts[i], &lcore->vlans[i]);
-		same += lcore->verdicts[i] == lcore->verdicts[0];
-	}
 	/* most bursts are of one flow */
-	if (n != 0 && same == n && lcore->verdicts[0] < VEB_VERDICT_GROUP)
+	if (judge_all(&b, pkts, n) && n != 0 && lcore->verdicts[0] < VEB_VERDICT_GROUP)
 		to_member(&b, lcore->verdicts[0], pkts, n);
 	else
 		send_all(&b, pkts, n);

@@ -48,6 +48,11 @@ struct __rte_cache_aligned veb_queue_in {
 	uint64_t last_key; /* of the last frame, */
 	uint32_t last_gen; /* at this state of the table, */
 	uint16_t verdict;  /* went there */
+	/* Of one that was looked at for nothing but this, and at which state of the table. */
+	uint16_t usual_vlan;
+	uint16_t usual_verdict;
+	uint32_t usual_gen;
+	uint64_t usual[2]; /* its header's bytes: the first 8, and the last 8 of 14 */
 	uint64_t in, in_bytes, more, learn_full, moves;
 	uint64_t drops[VEB_DROPS];
 };
