@@ -60,5 +60,6 @@ vm_compare() {
 vm_add() {
 	echo "In a virtual machine with Linux $vm_kernel: $adds containers are added"
 	vm_measure vm-add $((120 + rounds * adds * 5)) -c "$build/test/bench/bench-add:/vm/bench/bench-add" \
+		-c "$build/app/vdusectl/vdusectl:/vm/tools/vdusectl" \
 		"$top/test/bench/vm-add.sh" "$rounds" "$adds"
 }
