@@ -25,6 +25,7 @@ group_kernels() {
 # run_group KERNEL GROUP [CASE...]: one boot for the cases of a group.
 run_group() {
 	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus memory manager nics pair options=()
+	local installed=$build
 	shift 2
 	export TEST_CASES="${*/#/$group/}" TEST_LEVEL=$level TEST_SHELL=
 	if [ -n "$shell_socket" ]; then
@@ -37,6 +38,7 @@ run_group() {
 	[ -z "$manager" ] || options+=(-i "$manager")
 	nics=$(group_says "$group" NICs)
 	[ -z "$nics" ] || options+=(-n "$nics")
+	[ "$(group_says "$group" Build)" != none ] || installed=
 	# GROUP.files KERNEL: what the group has besides, lines FROM:TO; without it, it has not what it needs
 	if [ -x "test/system/$group.files" ]; then
 		"test/system/$group.files" "$kernel" >"$log.files" 2>"$log.err" || {
@@ -47,7 +49,7 @@ run_group() {
 			options+=(-c "$pair")
 		done <"$log.files"
 	fi
-	test/vm/vm run -k "$kernel" -b "$build" -o "$log" -t "$(patient 1500)" -s "${cpus:-2}" \
+	test/vm/vm run -k "$kernel" -b "$installed" -o "$log" -t "$(patient 1500)" -s "${cpus:-2}" \
 		-m "${memory:-3072}" -H 640 -c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
 		-e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e NIC_REBINDS -e TEST_LEVEL -e TEST_SHELL -e TERM \
 		-c "$build/test/tools/frames:/vm/tools/frames" \

@@ -7,30 +7,14 @@
 # Run: all
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
+# shellcheck source=lib-systemd.sh
+. /vm/system/lib-systemd.sh
 
 unit=dpdk-vduse-net@web
-
-# said UNIT: what systemd and the service have said last.
-said() {
-	systemctl status --no-pager -l "$1" 2>&1 | sed 's/^/# /'
-	journalctl --no-pager -o cat -n 30 -u "$1" | sed 's/^/# /'
-}
-
-property() {
-	systemctl show --value -p "$2" "$1"
-}
 
 # user_of NAME: the number of an instance's user.
 user_of() {
 	getent passwd "dpdk-vduse-$1" | cut -d : -f 3
-}
-
-main_pid() {
-	property "$1" MainPID
-}
-
-is_state() {
-	[ "$(property "$1" ActiveState)" = "$2" ]
 }
 
 # uplink NAME NUMBER: the host's interface NAME0, and behind it a network namespace NAME-far, 10.0.0.NUMBER.

@@ -1,0 +1,125 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The packages on a machine where nothing of the project is: installed, the services started, upgraded under
+# containers, removed and purged, by the commands of doc/packages.md and doc/security.md.
+# Kernels: one
+# Init: /lib/systemd/systemd
+# Build: none
+# Run: all
+# shellcheck source=lib.sh
+. /vm/system/lib.sh
+# shellcheck source=lib-systemd.sh
+. /vm/system/lib-systemd.sh
+
+node=dpdk-vduse-node
+wire=dpdk-vduse-net@w1
+packages='librte-vduse1 librte-net-vduse librte-vduse-dev dpdk-vduse-net dpdk-vduse-cni'
+
+# files: all that there are, but what systemd, dpkg and apt write for themselves, and the lists of users, of which
+# the contents count.
+files() {
+	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /result -o -path /vm \
+		-o -path /var/log -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/systemd -o -path /var/cache \
+		-o -path /run/systemd \) -prune -o -print |
+		grep -vxE '/etc/(group|gshadow|passwd|shadow)-|/etc/(gshadow|\.pwd\.lock|ld\.so\.cache)|/var/(lib/private|tmp)' | sort
+	find /run /var/lib -path /run/systemd -prune -o -path '*dpdk-vduse*' -print | sort
+	cat /etc/passwd /etc/group
+}
+
+# doc_at_top WORDS: a block of the page, as in the tree where the packages were built.
+doc_at_top() {
+	(cd /vm && doc_run doc/packages.md "$1")
+}
+
+case_install() {
+	rm -rf /vm/unpacked
+	mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial /etc/dpkg /etc/apt/apt.conf.d /etc/apt/preferences.d
+	/lib/systemd/systemd-udevd --daemon
+	files >/tmp/before
+	doc_at_top 'apt-get install ./build-deb' || fail "they are not installed"
+	dpkg-query -W -f '${Package} ${db:Status-Abbrev}\n' $packages >/tmp/packages
+	[ "$(grep -c ' ii $' /tmp/packages)" = 5 ] || fail "$(cat /tmp/packages)"
+	getent group dpdk-vduse || fail "no group"
+	[ -d /run/dpdk-vduse-net ] || fail "no folder of the socket"
+	# without a configuration it waits for one
+	systemctl is-enabled $node || fail "the node is not enabled"
+	is_state $node inactive || { said $node; fail "it is $(property $node ActiveState)"; }
+}
+
+# In an emulated machine everything takes longer.
+slow_machine() {
+	local unit
+	for unit in dpdk-vduse-net@ $node; do
+		mkdir -p "/run/systemd/system/$unit.service.d"
+		printf '[Service]\nWatchdogSec=600\nTimeoutStartSec=600\nTimeoutStopSec=600\n' \
+			>"/run/systemd/system/$unit.service.d/slow.conf"
+	done
+	systemctl daemon-reload
+}
+
+ifindexes() {
+	local name
+	for name in n1 n2; do
+		in_ns $name cat /sys/class/net/eth0/ifindex
+	done
+	cat "/sys/class/net/$(netdev w1)/ifindex"
+}
+
+# The group's container, which stays in the machine's own namespace: udev has told NetworkManager and networkd.
+is_marked() {
+	udevadm info -q property -p "/sys/class/net/$1" >/tmp/properties
+	grep -qx NM_UNMANAGED=1 /tmp/properties && grep -qx DPDK_VDUSE=1 /tmp/properties
+}
+
+case_serve() {
+	slow_machine
+	doc_run doc/security.md "systemctl enable --now $node" || { said $node; fail "the node does not start"; }
+	ping_back n1 10.1.0.2 || { said $node; fail "no answer"; }
+	echo 'passwd: files systemd' >/etc/nsswitch.conf
+	cat >/etc/dpdk-vduse-net/w1.conf <<-END
+		EAL=-l 0 --in-memory --no-telemetry --no-pci --vdev net_null0 --iova-mode va
+		WIRES=--port net_null0 --name w1 --mac 02:00:00:00:00:01
+	END
+	systemctl enable --now $wire || { said $wire; fail "the wire does not start"; }
+	wait_for "$patience" netdev_there w1 || fail "no interface"
+	wait_for "$patience" is_marked "$(netdev w1)" || fail "udev says of it $(cat /tmp/properties)"
+}
+
+# restarted UNIT PID
+restarted() {
+	[ "$(main_pid "$1")" != "$2" ] && is_state "$1" active
+}
+
+case_upgrade() {
+	local main_node main_wire
+	ifindexes >/tmp/ifindexes
+	main_node=$(main_pid $node)
+	main_wire=$(main_pid $wire)
+	pings_start n1 10.1.0.2
+	pings_go_on
+	doc_at_top 'apt-get install --reinstall' || fail "they are not installed again"
+	wait_for "$patience" restarted $node "$main_node" || { said $node; fail "the node is the one of before"; }
+	wait_for "$patience" restarted $wire "$main_wire" || { said $wire; fail "the wire is the one of before"; }
+	ifindexes | cmp - /tmp/ifindexes || fail "other interfaces"
+	pings_go_on || { said $node; fail "ping does not go on"; }
+	say "$(answers) answers of $(sed -n 's/.*icmp_seq=\([0-9]*\).*/\1/p' /tmp/pings | tail -n 1)"
+	kill "$pings"
+}
+
+# With containers on it: they lose what nobody could give them any more.
+case_purge() {
+	doc_at_top 'apt-get -y purge' || fail "they are not removed"
+	! in_ns n1 test -e /sys/class/net/eth0 || fail "a container's interface stays"
+	nothing_left
+	ip netns del n1
+	ip netns del n2
+	rm -f /etc/nsswitch.conf
+	files >/tmp/after
+	diff /tmp/before /tmp/after >/tmp/left || fail "left, or gone: $(cat /tmp/left)"
+}
+
+if case_first packages/install case_install && case_first packages/serve case_serve; then
+	case_run packages/upgrade case_upgrade
+	case_run packages/purge case_purge
+fi
+exit 0
