@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 # What joins the two containers of run-containers, which sources this: for each way a function that
 # starts it, with the devices $c1 and $c2 and its log in $dir/back.log, one for when the drivers are
-# there, and one that ends it and sets `cycles` to those of a frame in the rounds that moved some. A
+# there, and one that ends it and sets `cycles` to those of a frame in the rounds that moved some, with
+# the same of rounds that nobody disturbed where that is known. A
 # process that is to live meanwhile is back_pid.
 
 # the first lcore waits, the second one moves frames
@@ -65,7 +66,7 @@ go_wire() { :; }
 end_network() {
 	kill "$back_pid"
 	back_ends
-	cycles=$(sed -n 's/^counted .*cycles=//p' "$dir/back.log")
+	cycles=$(sed -n 's/^counted .* cycles=//p' "$dir/back.log")
 }
 
 end_wire() {
