@@ -26,6 +26,7 @@ struct netif_address {
 struct netif_route {
 	struct netif_address to;
 	struct netif_address via; /* AF_UNSPEC: on the link */
+	uint32_t metric;          /* 0: the kernel's choice */
 };
 
 /* What an interface is to become. */
@@ -75,7 +76,11 @@ int netif_open_netns(const char *path);
 /** "10.0.0.2/24", "fd00::2/64"; without a slash: all bits. @return 0 or -EINVAL */
 int netif_parse_address(const char *text, struct netif_address *address);
 
-/** "10.1.0.0/16 via 10.0.0.1", "default via fd00::1", "10.1.0.0/16". @return 0 or -EINVAL */
+/**
+ * "10.1.0.0/16 via 10.0.0.1", "default via fd00::1 metric 100", "10.1.0.0/16".
+ *
+ * @return 0 or -EINVAL
+ */
 int netif_parse_route(const char *text, struct netif_route *route);
 
 #endif /* BROKER_NETIF_H */

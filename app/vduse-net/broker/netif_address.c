@@ -103,6 +103,8 @@ change_route(struct placing *p, const struct netif_route *route, const struct ho
 		mnl_attr_put(nlh, RTA_DST, address_len(&route->to), route->to.bytes);
 	if (!on_link)
 		mnl_attr_put(nlh, RTA_GATEWAY, address_len(&route->via), route->via.bytes);
+	if (route->metric != 0)
+		mnl_attr_put_u32(nlh, RTA_PRIORITY, route->metric);
 	mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)p->index);
 	return rtnl_talk(p->at, nlh, NULL, NULL);
 }
@@ -115,7 +117,7 @@ route_cure(int err)
 	case -EHOSTUNREACH:
 		return "; its gateway has to be in the network of an address of the interface";
 	case -EEXIST:
-		return "; the namespace has such a route";
+		return "; the namespace has such a route: give it another metric";
 	case -EINVAL:
 		return "; bits of the destination beyond its prefix have to be 0";
 	default:

@@ -64,18 +64,22 @@ parse_to(const char *text, const struct netif_address *via, struct netif_address
 int
 netif_parse_route(const char *text, struct netif_route *route)
 {
-	char to[64] = "", word[8] = "", via[64] = "", more[2] = "";
-	const int n = sscanf(text, "%63s %7s %63s %1s", to, word, via, more);
+	char to[64] = "", word[8] = "", via[64] = "", metric[8] = "", more[2] = "";
+	unsigned int number = 0;
+	const int n = sscanf(
+			text, "%63s %7s %63s %7s %u %1s", to, word, via, metric, &number, more);
 	int ret = 0;
 
 	memset(route, 0, sizeof(*route));
-	if ((n != 1 && n != 3) || (n == 3 && strcmp(word, "via") != 0))
+	if ((n != 1 && n != 3 && n != 5) || (n > 1 && strcmp(word, "via") != 0) ||
+			(n == 5 && strcmp(metric, "metric") != 0))
 		return -EINVAL;
-	if (n == 3)
+	route->metric = number;
+	if (n > 1)
 		ret = strchr(via, '/') != NULL ? -EINVAL : netif_parse_address(via, &route->via);
 	if (ret == 0)
 		ret = parse_to(to, &route->via, &route->to);
-	if (ret == 0 && n == 3 && route->to.family != route->via.family)
+	if (ret == 0 && n > 1 && route->to.family != route->via.family)
 		ret = -EINVAL;
 	return ret;
 }

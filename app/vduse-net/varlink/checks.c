@@ -126,20 +126,32 @@ control_check_cidr(const char *text)
 	return is_prefix(text, strlen(text), true) ? NULL : "an IP address with /LENGTH";
 }
 
+/* "ADDRESS" or "ADDRESS metric N", N from 1 on: 0 is the kernel's own choice for IPv6. */
+static bool
+is_gateway(const char *text)
+{
+	const size_t len = strcspn(text, " ");
+	const char *more = text + len;
+
+	return memchr(text, '/', len) == NULL && is_prefix(text, len, false) &&
+	       (*more == '\0' || (strncmp(more, " metric ", 8) == 0 &&
+						 number(more + 8, more + strlen(more), UINT32_MAX) >
+								 0));
+}
+
 const char *
 control_check_route(const char *text)
 {
 	const char *via = strstr(text, " via ");
 	const size_t len = via != NULL ? (size_t)(via - text) : 0;
-	char bytes[16];
 
 	if (via != NULL &&
 			((len == 7 && memcmp(text, "default", 7) == 0) ||
 					is_prefix(text, len, true)) &&
-			(inet_pton(AF_INET, via + 5, bytes) == 1 ||
-					inet_pton(AF_INET6, via + 5, bytes) == 1))
+			is_gateway(via + 5))
 		return NULL;
-	return "\"DESTINATION/LENGTH via ADDRESS\" or \"default via ADDRESS\"";
+	return "\"DESTINATION/LENGTH via ADDRESS\" or \"default via ADDRESS\", or these with "
+	       "\"metric N\"";
 }
 
 const char *

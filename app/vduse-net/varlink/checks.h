@@ -12,7 +12,7 @@ const char *control_check_mac(const char *text);       /* unicast, not zero */
 const char *control_check_vlans(const char *text);     /* 10 or 20-29 */
 const char *control_check_prefix(const char *text);    /* an IP address, with or without /N */
 const char *control_check_cidr(const char *text);      /* with /N */
-const char *control_check_route(const char *text);     /* DST via GW, or default via GW */
+const char *control_check_route(const char *text);     /* DST via GW, default via GW; metric N */
 const char *control_check_path(const char *text);      /* absolute */
 const char *control_check_interface(const char *text); /* as the kernel takes names */
 

@@ -109,7 +109,8 @@ static const struct varlink_param container_rows[] = {
 			.check = control_check_cidr, .value = "ADDRESS/LENGTH,...",
 			.help = "IP addresses that the interface is given" },
 	[CONTAINER_ROUTE] = { CONTAINER(VARLINK_STRINGS, route), .max = CONTROL_LIST_MAX,
-			.check = control_check_route, .value = "\"DESTINATION via ADDRESS\",...",
+			.check = control_check_route,
+			.value = "\"DESTINATION via ADDRESS [metric N]\",...",
 			.help = "routes that its namespace is given" },
 };
 

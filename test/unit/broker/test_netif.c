@@ -160,6 +160,8 @@ say_message(const struct nlmsghdr *nlh, void *arg)
 				say(t, " via ");
 				say_attr(t, attr);
 			}
+			if (mnl_attr_get_type(attr) == RTA_PRIORITY && route->rtm_family == AF_INET)
+				say(t, " metric %u", mnl_attr_get_u32(attr));
 		}
 	}
 	return MNL_CB_OK;
@@ -477,10 +479,11 @@ fill_other(const struct netif_conf *conf, struct netif_conf *other)
 	assert_int_equal(netif_parse_address("10.0.0.3/24", &other->addresses[0]), 0);
 	assert_int_equal(netif_parse_address("fd00::2/48", &other->addresses[1]), 0);
 	assert_int_equal(netif_parse_address("10.0.0.9/24", &other->addresses[2]), 0);
-	other->nb_routes = 3;
+	other->nb_routes = 4;
 	assert_int_equal(netif_parse_route("fd01::/64 via fd00::1", &other->routes[0]), 0);
 	assert_int_equal(netif_parse_route("default via 10.0.0.9", &other->routes[1]), 0);
 	assert_int_equal(netif_parse_route("10.3.0.0/16 via 10.0.0.1", &other->routes[2]), 0);
+	assert_int_equal(netif_parse_route("default via 10.0.0.1 metric 7", &other->routes[3]), 0);
 }
 
 /* Each request is refused once: then all is as it was; and back, all is as it was. */
@@ -530,6 +533,7 @@ test_readdress(void **state)
 	assert_non_null(strstr(text, "address /48 fd00"));
 	assert_null(strstr(text, "address /64 fd00"));
 	assert_non_null(strstr(text, "route /0  via 0a000009\n"));
+	assert_non_null(strstr(text, "route /0  metric 7 via 0a000001\n"));
 	assert_non_null(strstr(text, "route /16 0a030000 via 0a000001\n"));
 	assert_non_null(strstr(text, "route /64 fd01"));
 	/* nothing at all, and back */

@@ -47,7 +47,9 @@ test_parse(void **state)
 		"1111:2222:3333:4444:5555:6666:7777:8888:9999/64" };
 	static const char *const bad_routes[] = { "", "via 10.0.0.1", "10.1.0.0/16 via",
 		"10.1.0.0/16 by 10.0.0.1", "10.1.0.0/16 via fd00::1", "default via 10.0.0.1/24",
-		"default via 10.0.0.1 dev", "default via x" };
+		"default via 10.0.0.1 dev", "default via x", "default via 10.0.0.1 metric",
+		"default via 10.0.0.1 metre 5", "default via 10.0.0.1 metric x",
+		"default via 10.0.0.1 metric 5 6" };
 	struct netif_address address;
 	struct netif_route route;
 	unsigned int i;
@@ -65,6 +67,9 @@ test_parse(void **state)
 	assert_int_equal(netif_parse_route("default via fd00::1", &route), 0);
 	assert_int_equal(route.to.family, AF_INET6);
 	assert_int_equal(route.to.prefix, 0);
+	assert_int_equal(route.metric, 0);
+	assert_int_equal(netif_parse_route("10.1.0.0/16 via 10.0.0.1 metric 100", &route), 0);
+	assert_int_equal(route.metric, 100);
 	assert_int_equal(netif_parse_route("10.1.0.0/16", &route), 0);
 	assert_int_equal(route.via.family, AF_UNSPEC);
 }
