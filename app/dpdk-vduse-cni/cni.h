@@ -68,6 +68,48 @@ int cni_device(struct cni *cni, const char *container, const char *ifname, char 
 __attribute__((format(printf, 4, 5))) int cni_fail(
 		struct cni *cni, int code, const char *msg, const char *details, ...);
 
+/* node.c */
+
+/**
+ * Call a method of the daemon.
+ *
+ * @param parameters stolen
+ * @param fd a descriptor to go along, or -1
+ * @param reply to be freed; NULL: not wanted
+ * @return 0, or -1 with the error
+ */
+int node_call(struct cni *cni, const char *method, json_t *parameters, int fd, json_t **reply);
+
+/**
+ * The one that has this name, out of a list that a method answers with.
+ *
+ * @return to be freed; NULL with the error where the call fails, without one where there is none
+ */
+json_t *node_find(struct cni *cni, const char *method, const char *list, const char *name);
+
+/**
+ * Give the container its interface, in the network namespace.
+ *
+ * @param parameters of AddContainer; the namespace is added to them
+ * @return the namespace, open; or -1 with the error, and nothing is left
+ */
+int node_add(struct cni *cni, json_t *parameters);
+
+/** Take an interface back; of none is success. @return 0, or -1 with the error */
+int node_remove(struct cni *cni, const char *device);
+
+/** The container's, after an error that stays, whatever becomes of this. */
+void node_undo(struct cni *cni);
+
+/**
+ * Whether the daemon has the container in another network namespace. A container has one: its
+ * runtime died before it was told of the former, and never takes it back. What is there in the same
+ * one is another call's: it is not to be undone.
+ *
+ * @return 0: there is none; 1: it is left over; -1 with the error
+ */
+int node_is_left(struct cni *cni);
+
 /* conf.c */
 
 /**

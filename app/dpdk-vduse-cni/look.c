@@ -2,16 +2,15 @@
 
 /* What an interface in a network namespace really has, by rtnetlink(7). */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "broker/rtnl.h"
 #include "cni.h"
 
@@ -20,8 +19,7 @@ struct wanted {
 	const char *mac, *name;
 	unsigned int index; /* of the interface, once it is found */
 	bool found, same_mac;
-	uint8_t family, prefix;
-	uint8_t address[16], via[16];
+	struct address address, via;
 	bool any_via;
 };
 
@@ -84,13 +82,14 @@ see_address(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct ifaddrmsg *addr = mnl_nlmsg_get_payload(nlh);
 	struct wanted *want = arg;
-	const size_t len = want->family == AF_INET ? 4 : 16;
+	const size_t len = address_size(&want->address);
 	const struct nlattr *local = attribute(nlh, sizeof(*addr), IFA_LOCAL);
 
 	if (local == NULL)
 		local = attribute(nlh, sizeof(*addr), IFA_ADDRESS);
-	if (addr->ifa_index == want->index && addr->ifa_family == want->family &&
-			addr->ifa_prefixlen == want->prefix && is_bytes(local, want->address, len))
+	if (addr->ifa_index == want->index && addr->ifa_family == want->address.family &&
+			addr->ifa_prefixlen == want->address.bits &&
+			is_bytes(local, want->address.bytes, len))
 		want->found = true;
 	return MNL_CB_OK;
 }
@@ -100,15 +99,15 @@ see_route(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct rtmsg *route = mnl_nlmsg_get_payload(nlh);
 	struct wanted *want = arg;
-	const size_t len = want->family == AF_INET ? 4 : 16;
+	const size_t len = address_size(&want->address);
 	const struct nlattr *dst = attribute(nlh, sizeof(*route), RTA_DST);
 	const struct nlattr *via = attribute(nlh, sizeof(*route), RTA_GATEWAY);
 
-	if (route->rtm_family != want->family || route->rtm_dst_len != want->prefix)
+	if (route->rtm_family != want->address.family || route->rtm_dst_len != want->address.bits)
 		return MNL_CB_OK;
 	/* a default route has no destination */
-	if ((want->prefix == 0 || is_bytes(dst, want->address, len)) &&
-			(want->any_via || is_bytes(via, want->via, len)))
+	if ((want->address.bits == 0 || is_bytes(dst, want->address.bytes, len)) &&
+			(want->any_via || is_bytes(via, want->via.bytes, len)))
 		want->found = true;
 	return MNL_CB_OK;
 }
@@ -121,27 +120,12 @@ dump(struct cni *cni, struct rtnl *nl, uint16_t type, mnl_cb_t see, struct wante
 	struct rtgenmsg *message = mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
 	int ret;
 
-	message->rtgen_family = want->family;
+	message->rtgen_family = want->address.family;
 	want->found = false;
 	ret = rtnl_talk(nl, nlh, see, want);
 	return ret == 0 ? 0
 			: cni_fail(cni, CNI_IO, "the namespace cannot be looked into", "%s: %s",
 					  cni->netns, strerror(-ret));
-}
-
-/* "ADDRESS/LENGTH" @return whether it is that */
-static bool
-parse(const char *text, struct wanted *want)
-{
-	const char *slash = text != NULL ? strchr(text, '/') : NULL;
-	char address[64];
-
-	if (slash == NULL || (size_t)(slash - text) >= sizeof(address))
-		return false;
-	snprintf(address, sizeof(address), "%.*s", (int)(slash - text), text);
-	want->family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET;
-	want->prefix = (uint8_t)strtoul(slash + 1, NULL, 10);
-	return inet_pton(want->family, address, want->address) == 1;
 }
 
 static int
@@ -157,7 +141,7 @@ look_addresses(struct cni *cni, struct rtnl *nl, struct wanted *want, const json
 		if (json_integer_value(json_object_get(ip, "interface")) != at)
 			continue;
 		text = json_string_value(json_object_get(ip, "address"));
-		if (!parse(text, want))
+		if (!address_parse(text, &want->address))
 			return cni_fail(cni, CNI_CONFIG, "an address of prevResult is none", "%s",
 					text != NULL ? text : "no text");
 		if (dump(cni, nl, RTM_GETADDR, see_address, want) < 0)
@@ -180,10 +164,10 @@ look_routes(struct cni *cni, struct rtnl *nl, struct wanted *want, const json_t 
 	{
 		text = json_string_value(json_object_get(route, "dst"));
 		via = json_string_value(json_object_get(route, "gw"));
-		if (!parse(text, want))
+		if (!address_parse(text, &want->address))
 			return cni_fail(cni, CNI_CONFIG, "a route of prevResult is none", "%s",
 					text != NULL ? text : "no text");
-		want->any_via = via == NULL || inet_pton(want->family, via, want->via) != 1;
+		want->any_via = !address_parse(via, &want->via);
 		if (dump(cni, nl, RTM_GETROUTE, see_route, want) < 0)
 			return -1;
 		if (!want->found)
@@ -207,22 +191,31 @@ look_inside(struct cni *cni, struct rtnl *nl, struct wanted *want)
 	return 0;
 }
 
+static int
+look_open(struct cni *cni, struct rtnl *nl)
+{
+	const int fd = open(cni->netns, O_RDONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return cni_fail(cni, CNI_NO_CONTAINER, "the network namespace cannot be opened",
+				"%.256s: %s", cni->netns, strerror(errno));
+	ret = rtnl_open(nl, fd);
+	close(fd);
+	return ret == 0 ? 0
+			: cni_fail(cni, CNI_IO, "the namespace cannot be looked into", "%s: %s",
+					  cni->netns, strerror(-ret));
+}
+
 int
 look(struct cni *cni, const char *mac, const json_t *ips, json_int_t at, const json_t *routes)
 {
 	struct wanted want = { .mac = mac, .name = cni->ifname };
 	static struct rtnl nl;
-	int fd, ret;
+	int ret;
 
-	fd = open(cni->netns, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return cni_fail(cni, CNI_NO_CONTAINER, "the network namespace cannot be opened",
-				"CNI_NETNS %.256s: %s", cni->netns, strerror(errno));
-	ret = rtnl_open(&nl, fd);
-	close(fd);
-	if (ret < 0)
-		return cni_fail(cni, CNI_IO, "the namespace cannot be looked into", "%s: %s",
-				cni->netns, strerror(-ret));
+	if (look_open(cni, &nl) < 0)
+		return -1;
 	ret = look_inside(cni, &nl, &want);
 	if (ret == 0)
 		ret = look_addresses(cni, &nl, &want, ips, at);

@@ -2,140 +2,11 @@
 
 /* The commands of the specification, in the words of the daemon. */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "ask.h"
 #include "cni.h"
-#include "control.h"
-
-/* The daemon's errors whose code is not CNI_NODE. */
-static const struct {
-	const char *id;
-	int code;
-} errors[] = {
-	{ "org.varlink.service.InvalidParameter", CNI_CONFIG },
-	{ "org.dpdk.vduse.NoSuchNetwork", CNI_CONFIG },
-	{ "org.dpdk.vduse.NoSuchUplink", CNI_CONFIG },
-	{ "org.dpdk.vduse.UplinkInUse", CNI_CONFIG },
-	{ "org.dpdk.vduse.Conflict", CNI_CONFIG },
-	{ "org.dpdk.vduse.Differs", CNI_CONFIG },
-	{ "org.dpdk.vduse.NoBuffers", CNI_AGAIN },
-	{ "org.dpdk.vduse.Timeout", CNI_AGAIN },
-	{ "org.dpdk.vduse.Busy", CNI_AGAIN },
-};
-
-static int
-node_error(struct cni *cni, const char *id, const json_t *parameters)
-{
-	const char *text = json_string_value(json_object_get(parameters, "text"));
-	const char *which = json_string_value(json_object_get(parameters, "parameter"));
-	int code = CNI_NODE;
-	size_t i;
-
-	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-		if (strcmp(errors[i].id, id) == 0)
-			code = errors[i].code;
-	return cni_fail(cni, code, id, "%s%s%s", which != NULL ? which : "",
-			which != NULL && text != NULL ? ": " : "", text != NULL ? text : "");
-}
-
-/* Call a method; steals parameters. @param reply to be freed; NULL: not wanted */
-static int
-node_call(struct cni *cni, const char *method, json_t *parameters, int fd, json_t **reply)
-{
-	json_t *answer = NULL;
-	const char *id;
-	char name[64];
-	struct ask ask;
-	int ret;
-
-	snprintf(name, sizeof(name), CONTROL_INTERFACE ".%s", method);
-	ret = ask_open(&ask, conf_socket(cni));
-	if (ret == 0) {
-		ret = ask_call(&ask, name, parameters, fd, false);
-		if (ret == 0)
-			ret = ask_answer(&ask, &answer);
-		ask_close(&ask);
-	}
-	json_decref(parameters);
-	if (ret < 0)
-		return cni_fail(cni, CNI_AGAIN, "dpdk-vduse-net does not answer", "%s", ask.error);
-	id = json_string_value(json_object_get(answer, "error"));
-	if (id != NULL)
-		ret = node_error(cni, id, json_object_get(answer, "parameters"));
-	else if (reply != NULL)
-		*reply = json_incref(json_object_get(answer, "parameters"));
-	json_decref(answer);
-	return ret;
-}
-
-/*
- * The one that has this name, to be freed. NULL with the error where the call fails, without one
- * where there is none.
- */
-static json_t *
-node_find(struct cni *cni, const char *method, const char *list, const char *name)
-{
-	json_t *reply = NULL, *found;
-
-	if (node_call(cni, method, json_pack("{ss}", "name", name), -1, &reply) < 0 &&
-			(strcmp(cni->error.msg, CONTROL_INTERFACE ".NoSuchNetwork") == 0 ||
-					strcmp(cni->error.msg,
-							CONTROL_INTERFACE ".NoSuchContainer") == 0))
-		memset(&cni->error, 0, sizeof(cni->error));
-	found = json_incref(json_array_get(json_object_get(reply, list), 0));
-	json_decref(reply);
-	return found;
-}
-
-/* The network is there, with the MTU that was asked for. */
-static int
-have_network(struct cni *cni)
-{
-	json_t *mtu = json_object_get(cni->conf, "mtu"), *network;
-	json_t *uplinks = json_object_get(cni->conf, "uplinks");
-	const char *name = conf_network(cni);
-	int ret = 0;
-
-	if (uplinks != NULL)
-		return node_call(cni, "AddNetwork",
-				json_pack("{ss sO sO*}", "name", name, "uplinks", uplinks, "mtu",
-						mtu),
-				-1, NULL);
-	if (mtu == NULL)
-		return 0;
-	network = node_find(cni, "ListNetworks", "networks", name);
-	if (network != NULL && json_integer_value(json_object_get(network, "mtu")) !=
-					       json_integer_value(mtu))
-		ret = cni_fail(cni, CNI_CONFIG, "the network has another MTU",
-				"mtu: %s has %lld; vdusectl network set %s mtu … changes it", name,
-				(long long)json_integer_value(json_object_get(network, "mtu")),
-				name);
-	json_decref(network);
-	return cni->error.code != 0 ? -1 : ret;
-}
-
-static int
-open_netns(struct cni *cni)
-{
-	const int fd = open(cni->netns, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		cni_fail(cni, errno == ENOENT ? CNI_NO_CONTAINER : CNI_ENVIRONMENT,
-				"the network namespace cannot be opened", "CNI_NETNS %.256s: %s",
-				cni->netns, strerror(errno));
-	return fd;
-}
-
-static int
-remove_container(struct cni *cni, const char *device)
-{
-	return node_call(cni, "RemoveContainer", json_pack("{ss}", "name", device), -1, NULL);
-}
 
 /*
  * The namespace goes along again: with a path as /proc/PID/ns/net the daemon, which may look into
@@ -164,19 +35,13 @@ static int
 add_container(struct cni *cni, json_t **ipam)
 {
 	json_t *parameters = conf_parameters(cni);
-	int fd, ret;
+	int fd = parameters != NULL ? node_add(cni, parameters) : -1;
+	int ret = fd < 0 ? -1 : 0;
 
-	fd = parameters != NULL && have_network(cni) == 0 ? open_netns(cni) : -1;
-	if (fd < 0) {
-		json_decref(parameters);
-		return -1;
-	}
-	json_object_set_new(parameters, "netns", json_string(cni->netns));
-	json_object_set_new(parameters, "netns_fd", json_integer(0));
-	ret = node_call(cni, "AddContainer", json_incref(parameters), fd, NULL);
 	if (ret == 0 && ipam_is_wanted(cni))
 		ret = add_addresses(cni, json_object_get(parameters, "spoofchk"), fd, ipam);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	json_decref(parameters);
 	return ret;
 }
@@ -187,8 +52,7 @@ undo(struct cni *cni, bool leased)
 {
 	const struct cni_error error = cni->error;
 
-	memset(&cni->error, 0, sizeof(cni->error));
-	remove_container(cni, cni->device);
+	node_undo(cni);
 	memset(&cni->error, 0, sizeof(cni->error));
 	if (leased)
 		ipam_call(cni, "DEL", NULL);
@@ -250,41 +114,18 @@ add_result(struct cni *cni, const json_t *ipam)
 static int
 run_del(struct cni *cni)
 {
-	int ret = remove_container(cni, cni->device);
+	int ret = node_remove(cni, cni->device);
 
 	return ret == 0 && ipam_is_wanted(cni) ? ipam_call(cni, "DEL", NULL) : ret;
-}
-
-/*
- * What is there is another call's: it is not to be undone. But a container has one network
- * namespace: where it comes with another, its runtime died before it was told of the former one,
- * and never says DEL.
- */
-static int
-make_room(struct cni *cni)
-{
-	json_t *there = node_find(cni, "ListContainers", "containers", cni->device);
-	const char *netns = json_string_value(json_object_get(there, "netns"));
-	int ret = cni->error.code != 0 ? -1 : 0;
-
-	if (there != NULL && (netns == NULL || strcmp(netns, cni->netns) == 0))
-		ret = cni_fail(cni, CNI_ENVIRONMENT, "this attachment is there already",
-				"CNI_CONTAINERID %s has CNI_IFNAME %s on network %s: DEL comes "
-				"first",
-				cni->container, cni->ifname, cni->name);
-	else if (there != NULL)
-		ret = run_del(cni);
-	json_decref(there);
-	return ret;
 }
 
 static int
 run_add(struct cni *cni, json_t **output)
 {
 	json_t *ipam = NULL;
-	int ret;
+	int ret = node_is_left(cni);
 
-	if (make_room(cni) < 0)
+	if (ret < 0 || (ret > 0 && run_del(cni) < 0))
 		return -1;
 	ret = add_container(cni, &ipam);
 	if (ret == 0)
@@ -389,7 +230,7 @@ collect(struct cni *cni, const char *device, const char *attachment)
 	if (container == NULL || (size_t)(container - attachment) >= sizeof(ifname))
 		return 0; /* none of ours */
 	snprintf(ifname, sizeof(ifname), "%.*s", (int)(container - attachment), attachment);
-	if (remove_container(cni, device) < 0)
+	if (node_remove(cni, device) < 0)
 		return -1;
 	return ipam_is_wanted(cni) ? ipam_del(cni, container + 1, ifname) : 0;
 }
