@@ -106,8 +106,8 @@ is_ifname(const char *text)
 int
 cni_device(struct cni *cni, const char *container, const char *ifname, char *device)
 {
-	const int n = snprintf(
-			device, CONTROL_NAME_MAX + 1, "cni:%s:%s:%s", cni->name, ifname, container);
+	const int n = snprintf(device, CONTROL_NAME_MAX + 1, "%s:%s:%s:%s", cni->owner, cni->name,
+			ifname, container);
 
 	if (n <= CONTROL_NAME_MAX && control_check_device(device) == NULL)
 		return 0;
@@ -115,7 +115,8 @@ cni_device(struct cni *cni, const char *container, const char *ifname, char *dev
 			"the names are too long, or have signs that a device's cannot have",
 			"network %s, interface %s and container %s together may have %d signs, "
 			"none of them / , = [ ] \" ' # \\",
-			cni->name, ifname, container, CONTROL_NAME_MAX - 6);
+			cni->name, ifname, container,
+			CONTROL_NAME_MAX - (int)strlen(cni->owner) - 3);
 }
 
 static int
@@ -207,6 +208,8 @@ cni_read(struct cni *cni)
 	unsigned int i;
 
 	memset(cni, 0, sizeof(*cni));
+	cni->owner = "cni";
+	cni->undone_by = "DEL";
 	cni->command = variable("CNI_COMMAND");
 	cni->container = variable("CNI_CONTAINERID");
 	cni->netns = variable("CNI_NETNS");
@@ -241,5 +244,7 @@ void
 cni_free(struct cni *cni)
 {
 	json_decref(cni->conf);
+	json_decref(cni->input);
 	cni->conf = NULL;
+	cni->input = NULL;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * A call of the Container Network Interface (CNI specification 1.1): what a runtime asks, by
- * environment and standard input, and the error it is answered with.
+ * A call of the Container Network Interface (CNI specification 1.1), or of netavark: what a runtime
+ * asks, and the error it is answered with.
  */
 
 #ifndef CNI_H
@@ -42,8 +42,12 @@ struct cni {
 	/* NULL where not given; texts are the environment's, or the configuration's */
 	const char *container, *netns, *ifname, *args, *path;
 	json_t *conf;
+	json_t *input; /* netavark's; NULL: a CNI plug-in is called */
 	const char *version, *name;
 	const char *ipam_version; /* what the IPAM plug-in is told; NULL: it was not asked */
+	const char *owner;        /* what the daemon's names of our containers begin with */
+	const char *undone_by;    /* the command that takes a container's interface back */
+	bool may_hide_run;        /* the runtime may have mounted something else at /run */
 	char device[CONTROL_NAME_MAX + 1]; /* the container's name in the daemon; "": none */
 	struct cni_error error;
 };
@@ -113,6 +117,12 @@ int node_is_left(struct cni *cni);
 /* conf.c */
 
 /**
+ * An option that is given as text, as the configuration has it: a new value. NULL with the error:
+ * there is no such key, or it wants something else.
+ */
+json_t *conf_of_text(struct cni *cni, const char *key, const char *text);
+
+/**
  * What the configuration says of the attachment, as parameters of AddContainer: without addresses,
  * routes and the network namespace. @return NULL with the error
  */
@@ -156,9 +166,30 @@ bool ipam_is_new(struct cni *cni);
  */
 int look(struct cni *cni, const char *mac, const json_t *ips, json_int_t at, const json_t *routes);
 
+/** The first metric from this on that no default route in there has; -1 with the error. */
+json_int_t look_metric(struct cni *cni, bool v6, json_int_t first);
+
 /* verbs.c */
 
 /** Do what is asked. @return 0 with what is to be printed (NULL: nothing), or -1 with the error */
 int cni_run(struct cni *cni, json_t **output);
+
+/* netavark.c */
+
+/**
+ * Do what is asked as netavark does it: INFO, CREATE, SETUP NETNS or TEARDOWN NETNS in small
+ * letters, with an object on standard input.
+ *
+ * @return as cni_run()
+ */
+int netavark_run(struct cni *cni, int argc, char *const *argv, json_t **output);
+
+/** A text that has to be in netavark's input. NULL with the error: it is not. */
+const char *netavark_text(struct cni *cni, const json_t *object, const char *key);
+
+/* create.c */
+
+/** Check a network as Podman would have it, and complete it. @return 0, or -1 with the error */
+int create_network(struct cni *cni, json_t *network);
 
 #endif /* CNI_H */

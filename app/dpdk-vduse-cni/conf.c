@@ -4,7 +4,9 @@
  * daemon's words. */
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ask.h"
@@ -46,6 +48,9 @@ static const struct {
 	{ "queues", NUMBER, "queues" },
 	{ "queue_size", NUMBER, "queue_size" },
 	{ "profile", TEXT, "profile" },
+	/* of netavark; CNI's routes are the IPAM plug-in's */
+	{ "no_default_route", SWITCH, NULL },
+	{ "metric", NUMBER, NULL },
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -138,6 +143,114 @@ static const char *const kinds[] = {
 	[TRUNK] = "a list of {\"id\": N} and {\"minID\": N, \"maxID\": N}",
 	[LIST] = "a list",
 };
+
+/* The same where a value is a text, as options are. */
+static const char *const forms[] = {
+	[TEXT] = "a text",
+	[NUMBER] = "a number",
+	[SWITCH] = "true, false, on or off",
+	[LINK] = "auto, enable or disable",
+	[TRUNK] = "VLANs as 5,10-20",
+	[LIST] = "names with commas between them",
+};
+
+static json_t *
+number_of(const char *text)
+{
+	char *end;
+	const long long number = strtoll(text, &end, 10);
+
+	return isdigit((unsigned char)text[0]) && *end == '\0' ? json_integer(number) : NULL;
+}
+
+/* "5" or "10-20" */
+static json_t *
+vlans_of(const char *text)
+{
+	unsigned int first, last;
+	int end = 0;
+
+	if (sscanf(text, "%u-%u%n", &first, &last, &end) == 2 && text[end] == '\0')
+		return json_pack("{sI sI}", "minID", (json_int_t)first, "maxID", (json_int_t)last);
+	return json_pack("{so}", "id", number_of(text));
+}
+
+/* Items with commas between them; NULL: one is none. */
+static json_t *
+list_of(const char *text, json_t *(*item_of)(const char *))
+{
+	char *copy = strdup(text), *rest = copy, *item;
+	json_t *list = json_array();
+
+	while (list != NULL && (item = strsep(&rest, ",")) != NULL)
+		if (text[0] != '\0' && json_array_append_new(list, item_of(item)) != 0) {
+			json_decref(list);
+			list = NULL;
+		}
+	free(copy);
+	return list;
+}
+
+static json_t *
+of_text(enum kind kind, const char *text)
+{
+	switch (kind) {
+	case NUMBER:
+		return number_of(text);
+	case SWITCH:
+		return strcmp(text, "true") == 0 || strcmp(text, "false") == 0
+				       ? json_boolean(text[0] == 't')
+				       : json_string(text);
+	case TRUNK:
+		return list_of(text, vlans_of);
+	case LIST:
+		return list_of(text, json_string);
+	case TEXT:
+	case LINK:
+		break;
+	}
+	return json_string(text);
+}
+
+/* All keys, for who looks for one. */
+static int
+no_such_key(struct cni *cni, const char *key)
+{
+	char all[400] = "";
+	size_t len = 0;
+	unsigned int i;
+
+	for (i = 0; i < KEYS && len < sizeof(all); i++)
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i > 0 ? ", " : "",
+				keys[i].key);
+	return cni_fail(cni, CNI_CONFIG, "there is no such option", "%.64s: give one of %s", key,
+			all);
+}
+
+json_t *
+conf_of_text(struct cni *cni, const char *key, const char *text)
+{
+	json_t *value, *ours;
+	unsigned int i;
+
+	for (i = 0; i < KEYS && strcmp(keys[i].key, key) != 0; i++)
+		;
+	if (i == KEYS) {
+		no_such_key(cni, key);
+		return NULL;
+	}
+	value = of_text(keys[i].kind, text);
+	ours = value != NULL ? converted(keys[i].kind, value) : NULL;
+	if (ours == NULL)
+		cni_fail(cni, CNI_CONFIG, "an option is wrong", "%s=%.64s: give %s", key, text,
+				forms[keys[i].kind]);
+	if (ours == NULL || keys[i].kind == SWITCH) {
+		json_decref(value);
+		return ours;
+	}
+	json_decref(ours);
+	return value;
+}
 
 static int
 read_keys(struct cni *cni, json_t *parameters)
@@ -283,6 +396,7 @@ add_routes(struct cni *cni, const json_t *result, json_t *parameters)
 	const json_t *ips = json_object_get(result, "ips"), *route;
 	json_t *list = json_array();
 	const char *to, *via;
+	json_int_t metric;
 	size_t i;
 
 	json_object_set_new(parameters, "route", list);
@@ -297,7 +411,10 @@ add_routes(struct cni *cni, const json_t *result, json_t *parameters)
 					"a route of the IPAM plug-in has no gateway",
 					"%s: give it a gw, or its range a gateway",
 					to == NULL ? "without dst" : to);
-		json_array_append_new(list, json_sprintf("%s via %s", to, via));
+		metric = json_integer_value(json_object_get(route, "priority"));
+		json_array_append_new(list, metric > 0 ? json_sprintf("%s via %s metric %lld", to,
+									 via, (long long)metric)
+						       : json_sprintf("%s via %s", to, via));
 	}
 	return 0;
 }

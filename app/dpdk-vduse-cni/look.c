@@ -21,6 +21,7 @@ struct wanted {
 	bool found, same_mac;
 	struct address address, via;
 	bool any_via;
+	uint32_t metric;
 };
 
 struct attribute {
@@ -108,6 +109,19 @@ see_route(const struct nlmsghdr *nlh, void *arg)
 	/* a default route has no destination */
 	if ((want->address.bits == 0 || is_bytes(dst, want->address.bytes, len)) &&
 			(want->any_via || is_bytes(via, want->via.bytes, len)))
+		want->found = true;
+	return MNL_CB_OK;
+}
+
+static int
+see_default_route(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *metric = attribute(nlh, sizeof(*route), RTA_PRIORITY);
+	struct wanted *want = arg;
+
+	if (route->rtm_family == want->address.family && route->rtm_dst_len == 0 &&
+			want->metric == (metric != NULL ? mnl_attr_get_u32(metric) : 0))
 		want->found = true;
 	return MNL_CB_OK;
 }
@@ -205,6 +219,24 @@ look_open(struct cni *cni, struct rtnl *nl)
 	return ret == 0 ? 0
 			: cni_fail(cni, CNI_IO, "the namespace cannot be looked into", "%s: %s",
 					  cni->netns, strerror(-ret));
+}
+
+json_int_t
+look_metric(struct cni *cni, bool v6, json_int_t first)
+{
+	struct wanted want = { .address.family = v6 ? AF_INET6 : AF_INET };
+	static struct rtnl nl;
+	int ret;
+
+	if (look_open(cni, &nl) < 0)
+		return -1;
+	for (want.metric = (uint32_t)first;; want.metric++) {
+		ret = dump(cni, &nl, RTM_GETROUTE, see_default_route, &want);
+		if (ret < 0 || !want.found)
+			break;
+	}
+	rtnl_close(&nl);
+	return ret < 0 ? -1 : (json_int_t)want.metric;
 }
 
 int

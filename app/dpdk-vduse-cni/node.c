@@ -2,6 +2,7 @@
 
 /* The daemon's networks and containers. */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,6 +44,76 @@ node_error(struct cni *cni, const char *id, const json_t *parameters)
 			which != NULL && text != NULL ? ": " : "", text != NULL ? text : "");
 }
 
+/* proc_pid_status(5). 0: it has none, or is gone */
+static pid_t
+parent_of(pid_t pid)
+{
+	char path[32], line[128];
+	int parent = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "re");
+	while (file != NULL && parent == 0 && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "PPid: %d", &parent) == 1)
+			break;
+	if (file != NULL)
+		fclose(file);
+	return parent;
+}
+
+/* Below the root of one of a process's threads. */
+static int
+open_below(struct ask *ask, pid_t pid, const char *socket)
+{
+	char path[CONTROL_PATH_MAX];
+	const struct dirent *entry;
+	int ret = -ENOENT;
+	DIR *threads;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	threads = opendir(path);
+	while (ret < 0 && threads != NULL && (entry = readdir(threads)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/root%s", entry->d_name, socket);
+		ret = ask_open(ask, path);
+	}
+	if (threads != NULL)
+		closedir(threads);
+	return ret;
+}
+
+/*
+ * A rootless Podman has a thread that mounts a folder of its own at /run, and calls netavark, which
+ * calls us. Its other threads are where the host's is: the socket is looked for with those that
+ * have called us.
+ */
+static int
+open_above(struct ask *ask, const char *socket)
+{
+	int ret = -ENOENT;
+	pid_t pid;
+
+	for (pid = getppid(); ret < 0 && pid > 1; pid = parent_of(pid))
+		ret = open_below(ask, pid, socket);
+	return ret;
+}
+
+static int
+open_daemon(struct cni *cni, struct ask *ask)
+{
+	const char *socket = conf_socket(cni);
+	int ret = ask_open(ask, socket);
+
+	if (ret == -ENOENT && cni->may_hide_run) {
+		ret = open_above(ask, socket);
+		if (ret < 0) /* what is said is of the path that was given */
+			ret = ask_open(ask, socket);
+	}
+	return ret;
+}
+
 int
 node_call(struct cni *cni, const char *method, json_t *parameters, int fd, json_t **reply)
 {
@@ -53,7 +124,7 @@ node_call(struct cni *cni, const char *method, json_t *parameters, int fd, json_
 	int ret;
 
 	snprintf(name, sizeof(name), CONTROL_INTERFACE ".%s", method);
-	ret = ask_open(&ask, conf_socket(cni));
+	ret = open_daemon(cni, &ask);
 	if (ret == 0) {
 		ret = ask_call(&ask, name, parameters, fd, false);
 		if (ret == 0)
@@ -166,8 +237,8 @@ node_is_left(struct cni *cni)
 
 	if (there != NULL && (netns == NULL || strcmp(netns, cni->netns) == 0))
 		cni_fail(cni, CNI_ENVIRONMENT, "this attachment is there already",
-				"container %s has %s on network %s: DEL comes first",
-				cni->container, cni->ifname, cni->name);
+				"container %s has %s on network %s: %s comes first", cni->container,
+				cni->ifname, cni->name, cni->undone_by);
 	json_decref(there);
 	return cni->error.code != 0 ? -1 : ret;
 }

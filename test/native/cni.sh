@@ -3,9 +3,8 @@
 # dpdk-vduse-cni as a runtime calls it, with Debian's host-local for addresses. The networks behind the
 # control socket are played; a dummy interface is in the pod's place where CHECK looks at it.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-plugin.sh"
 
-plugin=$subject/app/dpdk-vduse-cni/dpdk-vduse-cni
-vdusectl=$subject/app/vdusectl/vdusectl
 plugins=/usr/lib/cni
 
 serve() {
@@ -14,10 +13,6 @@ serve() {
 	node network add net0 || fail "no network"
 	ip netns add "$pod"
 	ip -n "$pod" link set lo up
-}
-
-node() {
-	"$vdusectl" -S "$run/control" "$@"
 }
 
 # conf [VERSION [MEMBERS [IPAM]]]: a configuration; MEMBERS and IPAM are JSON members, each with a comma behind.
@@ -36,21 +31,6 @@ cni() {
 		CNI_PATH=${path-$work:$plugins} "$plugin" >"$work/answer"
 }
 
-# member EXPRESSION: of the answer, in Python.
-member() {
-	python3 -c 'import json, sys
-answer = json.load(open(sys.argv[1]))
-value = eval(sys.argv[2])
-print(json.dumps(value, sort_keys=True) if isinstance(value, (dict, list)) else value)' "$work/answer" "$1"
-}
-
-# is EXPRESSION TEXT
-is() {
-	local got
-	got=$(member "$1") || fail "$1: not in $(cat "$work/answer")"
-	[ "$got" = "$2" ] || fail "$1: $got, not $2; $(cat "$work/answer")"
-}
-
 # refused CODE TEXT COMMAND...: with this error, whose msg and details have the text.
 refused() {
 	local code=$1 text=$2
@@ -62,10 +42,6 @@ refused() {
 
 leases() {
 	find "$work/leases" -name '10.*' 2>/dev/null | wc -l
-}
-
-containers() {
-	node -j container show | grep -o '"name":"[^"]*"' | wc -l
 }
 
 nothing_reserved() {

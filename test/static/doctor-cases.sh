@@ -374,7 +374,11 @@ put /usr/local/lib/cni/dpdk-vduse-cni ''
 fine CNI 'Podman finds dpdk-vduse-cni in /usr/local/lib/cni'
 fine Podman 4.3.1
 says podman <<<'podman version 5.4.2'
-fine Podman '5.4.2 calls no CNI plug-ins'
+wrong note netavark 'Podman does not look for plug-ins in /usr/local/lib/cni' \
+	'ln -s /usr/local/lib/cni/dpdk-vduse-cni /usr/local/lib/netavark/dpdk-vduse'
+leads /usr/local/lib/netavark/dpdk-vduse ../cni/dpdk-vduse-cni
+fine netavark 'Podman finds dpdk-vduse in /usr/local/lib/netavark'
+fine Podman "5.4.2, which calls netavark's drivers"
 machine containerd
 process 30 containerd
 put /usr/local/lib/cni/dpdk-vduse-cni ''

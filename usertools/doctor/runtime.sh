@@ -35,9 +35,9 @@ look_at_ovs() {
 	fi
 }
 
-# plugin_in FOLDER: whether the CNI plug-in, or a link to it, is there.
-plugin_in() {
-	[ -e "$root$1/dpdk-vduse-cni" ] || [ -L "$root$1/dpdk-vduse-cni" ]
+# plugin_at FILE: whether the plug-in, or a link to it, is there.
+plugin_at() {
+	[ -e "$root$1" ] || [ -L "$root$1" ]
 }
 
 # plugin_place: where it is installed.
@@ -48,22 +48,22 @@ plugin_place() {
 	done
 }
 
-# look_at_plugin RUNTIME FOLDER...: it is in one of these, in which the runtime looks.
+# look_at_plugin WHAT RUNTIME NAME FOLDER...: it has this name in one of these, in which the runtime looks.
 look_at_plugin() {
-	local runtime=$1 folder place there=''
-	shift
+	local what=$1 runtime=$2 name=$3 folder place there=''
+	shift 3
 	place=$(plugin_place)
 	for folder; do
-		! plugin_in "$folder" || there=$folder
+		! plugin_at "$folder/$name" || there=$folder
 	done
 	if [ -n "$there" ]; then
-		found ok CNI "$runtime finds dpdk-vduse-cni in $there"
+		found ok "$what" "$runtime finds $name in $there"
 	elif [ -z "$place" ]; then
-		found note CNI "dpdk-vduse-cni is not installed, $runtime is" 'its containers get no interface by themselves' \
+		found note "$what" "dpdk-vduse-cni is not installed, $runtime is" 'its containers get no interface by themselves' \
 			'ninja -C build install    # in the source tree'
 	else
-		found note CNI "$runtime does not look for plug-ins in $place" 'its containers get no interface by themselves' \
-			"mkdir -p $1 && ln -s $place/dpdk-vduse-cni $1/"
+		found note "$what" "$runtime does not look for plug-ins in $place" \
+			'its containers get no interface by themselves' "mkdir -p $1 && ln -s $place/dpdk-vduse-cni $1/$name"
 	fi
 }
 
@@ -72,10 +72,13 @@ look_at_podman() {
 	has_command podman || return 0
 	version=$(podman --version 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)+')
 	if [ "${version%%.*}" -ge 5 ] 2>/dev/null; then
-		found ok Podman "$version calls no CNI plug-ins (its back end is netavark): vdusectl container add gives an interface"
+		found ok Podman "$version, which calls netavark's drivers"
+		look_at_plugin netavark Podman dpdk-vduse /usr/local/lib/netavark /usr/local/libexec/netavark \
+			/usr/libexec/netavark /usr/lib/netavark
 	else
 		found ok Podman "$version"
-		look_at_plugin Podman /usr/local/libexec/cni /usr/libexec/cni /usr/local/lib/cni /usr/lib/cni /opt/cni/bin
+		look_at_plugin CNI Podman dpdk-vduse-cni /usr/local/libexec/cni /usr/libexec/cni /usr/local/lib/cni \
+			/usr/lib/cni /opt/cni/bin
 	fi
 }
 
@@ -98,7 +101,7 @@ look_at_cni_files() {
 
 look_at_runtimes() {
 	look_at_podman
-	! runs containerd || look_at_plugin containerd /opt/cni/bin /usr/lib/cni
-	! runs crio || look_at_plugin CRI-O /opt/cni/bin /usr/libexec/cni
+	! runs containerd || look_at_plugin CNI containerd dpdk-vduse-cni /opt/cni/bin /usr/lib/cni
+	! runs crio || look_at_plugin CNI CRI-O dpdk-vduse-cni /opt/cni/bin /usr/libexec/cni
 	look_at_cni_files
 }
