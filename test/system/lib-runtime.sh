@@ -3,6 +3,12 @@
 # What groups with a container runtime share: a machine that runtimes can work in, a root file system for
 # containers, a node with something outside of it, and what is left of a container. Sourced instead of lib.sh.
 
+# Programs of another suite come with its libraries, in the place of the machine's own, which run with them too.
+# Busybox needs none, and its tar makes new files: what runs has the old ones.
+if [ -d /peer ]; then
+	busybox tar -C /peer -c . | busybox tar -C / -x
+	busybox rm -rf /peer
+fi
 # Runtimes call pivot_root(2), which the root of an initramfs cannot leave: the group runs in a mount of it.
 if [ -z "${RUNTIME_ROOT:-}" ]; then
 	mount --make-rprivate /
@@ -33,10 +39,10 @@ conf_of() {
 dd if=/dev/urandom of=/tmp/data bs=100000 count=10 2>/dev/null
 sha256sum </tmp/data >/tmp/sum
 
-# serve: a node for all cases, the last of which is serve_end. The uplink of its net0 is a device, at whose
-# other end is the namespace far, 10.9.0.1.
+# serve [EAL-OPTION... [-- OPTION...]]: a node for all cases, the last of which is serve_end. The uplink of its net0
+# is a device, at whose other end is the namespace far, 10.9.0.1.
 serve() {
-	node_start --vdev net_vduse_up,name=up,profile=none
+	node_start --vdev net_vduse_up,name=up,profile=none "$@"
 	$ctl network set net0 uplinks net_vduse_up || fail "no uplink"
 	vdpa dev add name up mgmtdev vduse
 	need_netdev up node "$node_pid"
@@ -80,7 +86,7 @@ all_well() {
 # serve_clear: what a case that failed has left.
 serve_clear() {
 	local name
-	$ctl container show | sed -n 's/^\(cni:[^ ]*\): .*/\1/p' | while read -r name; do
+	$ctl container show | sed -n 's/^\([^ ]*:[^ ]*\): .*/\1/p' | while read -r name; do
 		$ctl container del "$name"
 	done
 	for name in /run/netns/*; do

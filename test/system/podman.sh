@@ -3,28 +3,15 @@
 # Debian's Podman 4.3 with dpdk-vduse-cni, and the CNI project's own plug-ins behind it: doc/containers.md.
 # Run: all
 # Kernels: one
-# shellcheck source=lib-runtime.sh
-. /vm/system/lib-runtime.sh
+# shellcheck source=lib-podman.sh
+. /vm/system/lib-podman.sh
 
-# space NAME: the network namespace of a container.
-space() {
-	podman inspect -f '{{.NetworkSettings.SandboxKey}}' "$1" | sed 's,.*/,,'
-}
-
-# address NAME NETWORK
-address() {
-	podman inspect -f "{{.NetworkSettings.Networks.$2.IPAddress}}" "$1"
-}
-
-# The machine's root is in memory, where overlayfs does not work.
 case_start() {
-	mkdir -p /etc/containers /var/tmp
-	printf '[storage]\ndriver = "%s"\nrunroot = "%s"\ngraphroot = "%s"\n' vfs /run/containers/storage \
-		/var/lib/containers/storage >/etc/containers/storage.conf
+	storage
+	# shellcheck disable=SC2119 # without options
 	serve
 	conf_of '"type": "tuning"' 10-pods.conflist
-	doc_run $page 'mkdir -p /srv/busybox' || fail "no root file system"
-	doc_run $page 'podman import' || fail "no image"
+	image
 }
 
 # Two containers, one with an address of host-local, one with addresses of static.
@@ -56,13 +43,6 @@ chain() {
 		/etc/cni/net.d/10-pods.conflist >"/etc/cni/net.d/30-$1.conflist"
 }
 
-# started NAME NETWORK [OPTION...]
-started() {
-	local name=$1 network=$2
-	shift 2
-	podman run -d --name "$name" --network "$network" "$@" busybox sleep 1000000
-}
-
 # Restarted, stopped and started, with an address and a MAC address of its own; behind ours the plug-in bandwidth,
 # which has no rate to set.
 case_restarted() {
@@ -92,16 +72,6 @@ case_refused() {
 	podman rm web
 }
 
-# again TIMES: added, an answer of the uplink, and removed.
-case_again() {
-	local n
-	for ((n = 1; n <= $1; n++)); do
-		podman run --rm --network pods --cap-add NET_RAW busybox ping -c 1 10.9.0.1 >/tmp/again ||
-			fail "$n: $(cat /tmp/again)"
-		nothing_of_containers
-	done
-}
-
 # killer: a plug-in that kills Podman in the command that /tmp/kill-in has.
 killer() {
 	cat >/usr/lib/cni/killer <<-'SH'
@@ -118,34 +88,11 @@ killer() {
 	chain frail '"type": "killer"'
 }
 
-# spaces: the namespaces of containers.
-spaces() {
-	(cd /run/netns && printf '%s\n' netns-*)
-}
-
-# killed_in COMMAND PODMAN-ARGUMENT...: Podman is killed by then, and by nothing else.
-killed_in() {
-	local status=0
-	echo "$1" >/tmp/kill-in
-	shift
-	podman "$@" || status=$?
-	echo none >/tmp/kill-in
-	[ $status = 137 ] || fail "podman $*: status $status"
-}
-
-# Podman is killed between the ADD of ours and of the plug-in behind, and has not heard of its own namespace:
-# a start makes all anew. It is killed in the middle of a removal, and conmon and the container too.
+# Podman is killed between the ADD of ours and of the plug-in behind. It is killed in the middle of a removal, and
+# conmon and the container too.
 case_killed() {
-	local was
 	killer
-	killed_in ADD run -d --name web --network frail busybox sleep 1000000
-	was=$(spaces)
-	[ -n "$was" ] && $ctl container show | grep -q "netns /run/netns/$was " || fail "ADD was not called"
-	podman start web
-	[ "$(space web)" != "$was" ] || fail "it is in the namespace that it did not hear of"
-	ping_ok far "$(address web frail)" 3
-	[ "$($ctl container show | grep -c '^cni:')" = 1 ] || fail "what was left stays: $($ctl container show)"
-	ip netns del "$was"
+	killed_and_started ADD frail
 	podman inspect -f '{{.State.ConmonPid}} {{.State.Pid}}' web | xargs kill -KILL
 	killed_in DEL rm -f -t 0 web
 	$ctl container show | grep -q '^cni:frail:' || fail "DEL was called before"
@@ -153,16 +100,12 @@ case_killed() {
 	nothing_of_containers
 }
 
-# Killed as before, but then the container is removed: nobody says DEL, and the page's loop does. Podman may have
-# mounted its /dev/shm by then, and has not heard of that either.
+# Killed as before, but then the container is removed: nobody says DEL, and the page's loop does.
 case_forgotten() {
-	local id
 	killer
 	started db frail
 	killed_in ADD run -d --name web --network frail busybox sleep 1000000
-	id=$(podman inspect -f '{{.Id}}' web)
-	umount "/var/lib/containers/storage/vfs-containers/$id/userdata/shm" 2>/dev/null || true
-	podman rm -f -t 0 web
+	forget web
 	[ "$($ctl container show | grep -c '^cni:')" = 2 ] || fail "Podman knows it: $($ctl container show)"
 	doc_run $page 'podman container exists' || fail "a command of the page fails"
 	[ "$($ctl container show | grep -c '^cni:')" = 1 ] || fail "not one is left: $($ctl container show)"
