@@ -169,6 +169,14 @@ int look(struct cni *cni, const char *mac, const json_t *ips, json_int_t at, con
 /** The first metric from this on that no default route in there has; -1 with the error. */
 json_int_t look_metric(struct cni *cni, bool v6, json_int_t first);
 
+/* announce.c */
+
+/**
+ * Tell neighbours whose the addresses of a result are now, where that can be done. The process is
+ * in the network namespace from then on.
+ */
+void announce(const struct cni *cni, const json_t *ips);
+
 /* verbs.c */
 
 /** Do what is asked. @return 0 with what is to be printed (NULL: nothing), or -1 with the error */

@@ -268,6 +268,8 @@ run_setup(struct cni *cni, const json_t *input, json_t **output)
 		*output = status(cni, addresses);
 		if (cni->error.code != 0)
 			node_undo(cni);
+		else
+			announce(cni, json_object_get(addresses, "ips"));
 	}
 	json_decref(addresses);
 	return cni->error.code != 0 ? -1 : 0;

@@ -133,6 +133,8 @@ run_add(struct cni *cni, json_t **output)
 	if (cni->error.code != 0) {
 		undo(cni, ipam != NULL);
 		ret = -1;
+	} else {
+		announce(cni, json_object_get(ipam, "ips"));
 	}
 	json_decref(ipam);
 	return ret;

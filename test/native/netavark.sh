@@ -113,6 +113,35 @@ case_metric() {
 	nothing_left_over
 }
 
+# A neighbour that knows the addresses by another MAC address hears whose they are now.
+case_announced() {
+	serve
+	ip netns add "$pod-2"
+	ip -n "$pod" link add eth0 address 02:00:00:00:00:07 type veth peer name far netns "$pod-2"
+	ip -n "$pod" link set eth0 up
+	ip -n "$pod-2" addr add 10.9.0.1/24 dev far
+	ip -n "$pod-2" addr add fd00:9::1/64 dev far nodad
+	ip -n "$pod-2" link set far up
+	wait_for "$patience" listens || fail "$(ip -n "$pod-2" -6 route show table all)"
+	ip -n "$pod-2" neigh add 10.9.0.5 lladdr 02:00:00:00:00:99 dev far nud reachable
+	ip -n "$pod-2" neigh add fd00:9::5 lladdr 02:00:00:00:00:99 dev far nud reachable
+	sent | sed 's,{ "subnet": "10.9.0.0/24" },&\, { "subnet": "fd00:9::/64" },; s,"10.9.0.5",&\, "fd00:9::5",' |
+		netavark setup "/run/netns/$pod" || fail "$(cat "$work/answer")"
+	wait_for "$patience" knows 10.9.0.5 || fail "not heard: $(ip -n "$pod-2" neigh)"
+	wait_for "$patience" knows fd00:9::5 || fail "not heard: $(ip -n "$pod-2" neigh)"
+	sent | netavark teardown "/run/netns/$pod"
+	nothing_left_over
+}
+
+# listens: it takes what is sent to all.
+listens() {
+	ip -n "$pod-2" -6 route show table local | grep -q '^multicast ff00'
+}
+
+knows() {
+	ip -n "$pod-2" neigh show "$1" | grep -q 'lladdr 02:00:00:00:00:07'
+}
+
 # Ports that are asked for are the matter of another network, if of any.
 case_ports() {
 	serve
@@ -156,6 +185,6 @@ after_case() {
 case_run netavark/info case_info
 case_run netavark/create table create
 case_run netavark/setup table setup
-for name in errors again away metric ports rootless; do
+for name in errors again announced away metric ports rootless; do
 	case_run "netavark/$name" "case_$name"
 done
