@@ -1,16 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Debian's containerd with dpdk-vduse-cni, as "ctr run --cni" calls it: doc/containers.md.
+# Debian's containerd with dpdk-vduse-cni, as "ctr run --cni" calls it: doc/containers.md. The group
+# containerd-trixie runs the same cases with trixie's.
 # Run: all
 # Kernels: one
 # shellcheck source=lib-runtime.sh
 . /vm/system/lib-runtime.sh
+
+group=${group:-containerd}
 
 answers_ctr() {
 	ctr version
 }
 
 case_start() {
+	# shellcheck disable=SC2119 # without options
 	serve
 	run containerd containerd
 	echo "$pid" >/tmp/containerd-pid
@@ -84,10 +88,10 @@ after_case() {
 	}
 }
 
-case_first containerd/start case_start || { serve_stop; exit 0; }
-case_run containerd/containers case_containers
-case_run containerd/killed case_killed
-case_run containerd/again case_again 1
-[ -z "${TEST_CASES:-}" ] || case_run containerd/again-100 case_again 100
-case_first containerd/end end_all || serve_stop
+case_first "$group/start" case_start || { serve_stop; exit 0; }
+case_run "$group/containers" case_containers
+case_run "$group/killed" case_killed
+case_run "$group/again" case_again 1
+[ -z "${TEST_CASES:-}" ] || case_run "$group/again-100" case_again 100
+case_first "$group/end" end_all || serve_stop
 exit 0
