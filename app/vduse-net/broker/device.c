@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -63,6 +64,27 @@ kernel_interface(const char *name, char ifname[IFNAMSIZ])
 	return rte_vduse_dev_interface(name, ifname, IFNAMSIZ);
 }
 
+static int
+kernel_node(const char *name, char node[NAME_MAX + 1])
+{
+	char path[PATH_MAX];
+	const struct dirent *entry;
+	int ret = -ENODEV;
+	DIR *folder;
+
+	snprintf(path, sizeof(path), "/sys/bus/vdpa/devices/%s", name);
+	folder = opendir(path);
+	while (ret < 0 && folder != NULL && (entry = readdir(folder)) != NULL) {
+		if (strncmp(entry->d_name, "vhost-vdpa-", 11) != 0)
+			continue;
+		snprintf(node, NAME_MAX + 1, "%s", entry->d_name);
+		ret = 0;
+	}
+	if (folder != NULL)
+		closedir(folder);
+	return ret;
+}
+
 const struct device_ops device_kernel = {
 	.make = kernel_make,
 	.open = kernel_open,
@@ -70,6 +92,7 @@ const struct device_ops device_kernel = {
 	.detach = rte_vduse_dev_detach_by_name,
 	.remove = rte_vduse_dev_remove,
 	.interface = kernel_interface,
+	.node = kernel_node,
 	.place = netif_place,
 	.readdress = netif_readdress,
 };

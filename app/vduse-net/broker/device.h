@@ -2,6 +2,8 @@
 #ifndef BROKER_DEVICE_H
 #define BROKER_DEVICE_H
 
+#include <limits.h>
+
 #include "broker/netif.h"
 #include "words.h"
 
@@ -22,6 +24,8 @@ struct device_ops {
 	int (*remove)(const char *name);
 	/** The interface that it is, in this network namespace. */
 	int (*interface)(const char *name, char ifname[IFNAMSIZ]);
+	/** One that is attached as "vhost": the name of its file in /dev. */
+	int (*node)(const char *name, char node[NAME_MAX + 1]);
 	/** As netif_place(). */
 	int (*place)(const char *ifname, const struct netif_conf *conf, struct netif_error *error);
 	/** As netif_readdress(). */

@@ -164,7 +164,19 @@ ask(struct control_request *request, const char *method,
 	return busy(request, "too much is asked of the process that forwards: ask again");
 }
 
-/* Beside what the poller says of a container: its interface, as it was asked for. */
+static void
+fill_node(struct broker *b, const struct control_container *conf, json_t *value)
+{
+	char node[NAME_MAX + 1];
+
+	if (strcmp(conf->attach, "vhost") == 0 && b->device->node(conf->name, node) == 0)
+		json_object_set_new(value, "device", json_string(node));
+}
+
+/*
+ * Beside what the poller says of a container: its interface, as it was asked for, or its device
+ * file.
+ */
 static void
 fill_containers(struct broker *b, struct control_request *request)
 {
@@ -184,6 +196,7 @@ fill_containers(struct broker *b, struct control_request *request)
 				&control_container_words, &there->conf, ~broker_poller_words());
 		json_object_update(value, more);
 		json_decref(more);
+		fill_node(b, &there->conf, value);
 	}
 	broker_mutex_unlock(&b->lock);
 }

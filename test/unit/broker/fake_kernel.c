@@ -344,6 +344,13 @@ kernel_readdress(const char *ifname, const struct netif_conf *from, const struct
 	return ret;
 }
 
+static int
+kernel_node(const char *name, char node[NAME_MAX + 1])
+{
+	snprintf(node, NAME_MAX + 1, "vhost-vdpa-%.2s", name);
+	return 0;
+}
+
 const struct device_ops fake_kernel = {
 	.make = kernel_make,
 	.open = kernel_open,
@@ -351,6 +358,7 @@ const struct device_ops fake_kernel = {
 	.detach = kernel_detach,
 	.remove = kernel_remove,
 	.interface = kernel_interface,
+	.node = kernel_node,
 	.place = kernel_place,
 	.readdress = kernel_readdress,
 };

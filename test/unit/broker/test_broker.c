@@ -173,6 +173,10 @@ test_set_network(void **state)
 static void
 test_attach(void **state)
 {
+	json_t *answer, *one;
+	const char *name;
+	size_t i;
+
 	(void)state;
 	assert_int_equal(fake_changed("AddNetwork", NET0), 1);
 	assert_int_equal(fake_changed("AddContainer", C1), 1);
@@ -182,6 +186,19 @@ test_attach(void **state)
 						      "\"attach\":\"vhost\""),
 			1);
 	assert_string_equal(fake_device("v1").how, "vhost");
+	answer = fake_call("ListContainers", "");
+	json_array_foreach(json_object_get(json_object_get(answer, "parameters"), "containers"), i,
+			one)
+	{
+		name = json_string_value(json_object_get(one, "name"));
+		if (strcmp(name, "v1") == 0)
+			assert_string_equal(json_string_value(json_object_get(one, "device")),
+					"vhost-vdpa-v1");
+		else
+			assert_null(json_object_get(one, "device"));
+	}
+	assert_int_equal(i, 2);
+	json_decref(answer);
 	assert_int_equal(fake_changed("AddContainer", "\"name\":\"n1\",\"network\":\"net0\","
 						      "\"attach\":\"none\""),
 			1);
