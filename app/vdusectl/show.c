@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <ctype.h>
 #include <string.h>
 
 #include "show.h"
@@ -163,6 +164,53 @@ static const struct {
 	{ "Reload", NULL, put_reload },
 };
 
+/* As devices are called there: letters and digits at both ends. */
+static bool
+is_cdi_name(const char *name)
+{
+	const size_t len = strlen(name);
+	size_t i;
+
+	for (i = 0; i < len && (isalnum((unsigned char)name[i]) || strchr("_-.:", name[i])); i++)
+		;
+	return len > 0 && i == len && isalnum((unsigned char)name[0]) &&
+	       isalnum((unsigned char)name[len - 1]);
+}
+
+/* Container Device Interface: devices of runtimes, by name. */
+static void
+put_cdi(const json_t *containers, FILE *out)
+{
+	json_t *devices = json_array(), *spec;
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(containers, i, item)
+	{
+		if (strcmp(text_of(item, "attach"), "vhost") == 0 &&
+				text_of(item, "device")[0] != '\0' &&
+				is_cdi_name(text_of(item, "name")))
+			json_array_append_new(devices,
+					json_pack("{ss s{s[{so ss}]}}", "name",
+							text_of(item, "name"), "containerEdits",
+							"deviceNodes", "path",
+							json_sprintf("/dev/%s",
+									text_of(item, "device")),
+							"permissions", "rw"));
+	}
+	spec = json_pack("{ss ss so}", "cdiVersion", "0.5.0", "kind", "dpdk-vduse.io/net",
+			"devices", devices);
+	json_dumpf(spec, out, JSON_INDENT(2));
+	fputc('\n', out);
+	json_decref(spec);
+}
+
+bool
+show_is_json(const struct control_line *line)
+{
+	return line->command->verb != NULL && strcmp(line->command->verb, "cdi") == 0;
+}
+
 static int
 form_of(const struct control_line *line)
 {
@@ -191,6 +239,10 @@ show(const struct control_line *line, const json_t *parameters, FILE *out)
 	int status = VDUSECTL_OK;
 	size_t i;
 
+	if (show_is_json(line)) {
+		put_cdi(list, out);
+		return status;
+	}
 	if (form < 0) {
 		if (!json_is_true(json_object_get(parameters, "changed")))
 			fprintf(out, "%s: nothing to change\n", text_of(line->parameters, "name"));

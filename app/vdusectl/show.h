@@ -14,6 +14,9 @@
 /** @return the exit status: 0, or VDUSECTL_FAULT */
 int show(const struct control_line *line, const json_t *parameters, FILE *out);
 
+/** Whether that is JSON with and without -j. */
+bool show_is_json(const struct control_line *line);
+
 /** The part of an answer that -j prints: the list of a list. */
 const json_t *show_json(const struct control_line *line, const json_t *parameters);
 

@@ -54,7 +54,7 @@ _vdusectl() {
 	case $((COMP_CWORD - at)),${COMP_WORDS[at]-},${COMP_WORDS[at + 1]-} in
 	0,*) words='network container fdb monitor rebalance show reload check help -S -j -s -h -V' ;;
 	1,network,*) words='add set del show' ;;
-	1,container,*) words='add set del show' ;;
+	1,container,*) words='add set del show cdi' ;;
 	1,fdb,*) words='show' ;;
 	1,show,*) words='config' ;;
 	2,network,add) ;;
@@ -65,11 +65,13 @@ _vdusectl() {
 	2,container,set) words=$(_vdusectl_names container "$socket") ;;
 	2,container,del) words=$(_vdusectl_names container "$socket") ;;
 	2,container,show) words=$(_vdusectl_names container "$socket") ;;
+	2,container,cdi) words=$(_vdusectl_names container "$socket") ;;
 	*,network,add) words='uplinks mtu' ;;
 	*,network,set) words='uplinks mtu' ;;
 	*,container,add) words='network mac vlan qos trunk spoofchk ip trust max-macs max-tx-rate max-rx-rate burst bum-rate isolated link mirror gro queues queue-size profile attach netns ifname address route' ;;
 	*,container,set) words='network mac vlan qos trunk spoofchk ip trust max-macs max-tx-rate max-rx-rate burst bum-rate isolated link mirror gro queues queue-size profile attach netns ifname address route force' ;;
 	*,container,show) words='network statistics' ;;
+	*,container,cdi) words='network statistics' ;;
 	*,fdb,show) words='network' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur" || true)

@@ -84,7 +84,7 @@ put_answer(const struct options *options, const struct control_line *line, const
 {
 	const json_t *parameters = json_object_get(answer, "parameters");
 
-	if (options->json) {
+	if (options->json && !show_is_json(line)) {
 		json_dumpf(show_json(line, parameters), out, JSON_COMPACT);
 		fputc('\n', out);
 	} else {

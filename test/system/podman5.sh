@@ -137,6 +137,23 @@ case_rootless() {
 	nothing_of_containers
 }
 
+# The page's device, in a container with nothing but a driver, which an ordinary user starts. Its frames are from an
+# address of its own, and so arrive at the guard.
+case_device() {
+	modules vhost_vdpa
+	doc_run $page 'vdusectl container cdi' || fail "a command of the page fails"
+	doc_run $page 'net=vm1' || fail "a command of the page fails"
+	grep -q 'vhost-vdpa-0' /tmp/doc || fail "it has no device: $(cat /tmp/doc)"
+	printf '%s\n' 'features 0' start 'send 5 good' quit |
+		podman run -i --rm --network none --device dpdk-vduse.io/net=vm1 --ulimit memlock=-1:-1 --user 1000 \
+			-v /vm/tools:/tools:ro -v /usr/lib:/lib:ro -v /usr/lib64:/lib64:ro busybox \
+			/tools/front /dev/vhost-vdpa-0 >/tmp/front
+	[ "$(head -n 3 /tmp/front | xargs)" = 'ok ok ok' ] || fail "it does not serve: $(xargs </tmp/front)"
+	$ctl -s container show vm1 | grep -q 'drop spoofed MAC 5' || fail "not sent: $($ctl -s container show vm1)"
+	$ctl container del vm1
+	nothing_of_containers
+}
+
 after_case() {
 	all_well || {
 		podman rm -fa -t 0
@@ -151,5 +168,6 @@ case_first podman5/removed case_removed
 case_run podman5/refused case_refused
 case_run podman5/killed case_killed
 case_run podman5/rootless case_rootless
+case_run podman5/device case_device
 case_first podman5/end serve_end || serve_stop
 exit 0

@@ -302,7 +302,9 @@ containers(struct control_request *request)
 				json_string(strcmp(there->link, "down") == 0 ? "down" : "up"));
 		json_object_set_new(item, "attached", json_true());
 		json_object_set_new(item, "device",
-				json_string(there->ifname[0] != '\0' ? there->ifname : "eth0"));
+				json_string(strcmp(there->attach, "vhost") == 0 ? "vhost-vdpa-0"
+						: there->ifname[0] != '\0'      ? there->ifname
+										: "eth0"));
 		if (request->statistics)
 			json_object_set_new(item, "statistics", statistics());
 		json_array_append_new(request->reply, item);

@@ -24,6 +24,14 @@
 
 #define SOCKET "SOCKET" /* in expected lines: the socket's path */
 
+/* Of what is attached as vhost and has a name that is one there too. */
+#define CDI                                                                                        \
+	"{\n  \"cdiVersion\": \"0.5.0\",\n  \"kind\": \"dpdk-vduse.io/net\",\n  \"devices\": [\n"  \
+	"    {\n      \"name\": \"vm.1\",\n      \"containerEdits\": {\n        \"deviceNodes\": " \
+	"[\n"                                                                                      \
+	"          {\n            \"path\": \"/dev/vhost-vdpa-0\",\n            \"permissions\": " \
+	"\"rw\"\n          }\n        ]\n      }\n    }\n  ]\n}\n"
+
 static struct rig rig;
 
 struct tool {
@@ -173,6 +181,12 @@ test_container(void **state)
 	prints("container show c1",
 			"c1: network net0 mac 02:00:00:00:00:01 link up device eth0 attached\n"
 			"    spoofchk off queues 4\n");
+	prints("container add vm.1 network net0 attach vhost", "");
+	prints("container add bad- network net0 attach vhost", "");
+	prints("container cdi", CDI);
+	prints("-j container cdi vm.1", CDI);
+	prints("container del vm.1", "");
+	prints("container del bad-", "");
 	prints("container set c1 trunk 10,20-29", "");
 	prints("container set c1 trunk ''", "");
 	prints("container del c1", "");

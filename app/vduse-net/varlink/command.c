@@ -23,6 +23,8 @@ const struct control_command control_commands[] = {
 	{ "container", "del", "RemoveContainer", "take its interface away" },
 	{ "container", "show", "ListContainers",
 			"print the containers, or one; -s: with counters" },
+	{ "container", "cdi", "ListContainers",
+			"print a CDI file of those with attach vhost, for /run/cdi" },
 	{ "fdb", "show", "ListFdb", "print the addresses that networks know" },
 	{ "monitor", NULL, "Monitor", "print events as they happen" },
 	{ "rebalance", NULL, "Rebalance", "share the containers out among the lcores again" },
