@@ -34,6 +34,10 @@ doc_at_top() {
 case_install() {
 	rm -rf /vm/unpacked
 	mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial /etc/dpkg /etc/apt/apt.conf.d /etc/apt/preferences.d
+	mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
+	echo 'systemd-network:x:998:998::/:/bin/false' >>/etc/passwd
+	echo 'systemd-network:x:998:' >>/etc/group
+	chown -R systemd-network:systemd-network /run/systemd/netif
 	/lib/systemd/systemd-udevd --daemon
 	files >/tmp/before
 	doc_at_top 'apt-get install ./build-deb' || fail "they are not installed"
@@ -44,6 +48,7 @@ case_install() {
 	# without a configuration it waits for one
 	systemctl is-enabled $node || fail "the node is not enabled"
 	is_state $node inactive || { said $node; fail "it is $(property $node ActiveState)"; }
+	grep -x 'dpdk-vduse-net (complain)' /sys/kernel/security/apparmor/profiles || fail "AppArmor has no profile: $(apparmor_parser -r /etc/apparmor.d/dpdk-vduse-net 2>&1)"
 }
 
 # In an emulated machine everything takes longer.
@@ -85,6 +90,39 @@ case_serve() {
 	wait_for "$patience" is_marked "$(netdev w1)" || fail "udev says of it $(cat /tmp/properties)"
 }
 
+# managed INTERFACE WORD: as networkd says of it.
+managed() {
+	grep -qx "ADMIN_STATE=$2" "/run/systemd/netif/links/$(cat "/sys/class/net/$1/ifindex")"
+}
+
+# With a file that is for each interface, networkd takes a new one, and not a container's.
+case_networkd() {
+	mkdir -p /run/systemd/network
+	printf '[Match]\nName=*\n[Network]\nLinkLocalAddressing=ipv6\n' >/run/systemd/network/90-all.network
+	fresh "$VM_RESULT/networkd.log"
+	/lib/systemd/systemd-networkd >"$VM_RESULT/networkd.log" 2>&1 &
+	background+=($!)
+	modprobe veth
+	ip link add other type veth peer name far
+	ip link set far up
+	ip link set other up
+	wait_for "$patience" managed other configured || fail "networkd takes nothing: $(tail -n 3 "$VM_RESULT/networkd.log")"
+	wait_for "$patience" managed "$(netdev w1)" unmanaged || fail "$(cat /run/systemd/netif/links/*)"
+	ip link del other
+	rm /run/systemd/network/90-all.network
+}
+
+# What the daemon did is in its profile.
+case_apparmor() {
+	local unit
+	for unit in $node $wire; do
+		grep -qx 'dpdk-vduse-net (complain)' "/proc/$(main_pid $unit)/attr/current" ||
+			fail "$unit: $(cat "/proc/$(main_pid $unit)/attr/current")"
+	done
+	dmesg | grep -E 'apparmor="(ALLOWED|DENIED)"' >/tmp/told || return 0
+	fail "AppArmor tells $(wc -l </tmp/told) times: $(sed 's/.*apparmor/apparmor/' /tmp/told | sort | uniq -c | sort -rn | head -n 30)"
+}
+
 # restarted UNIT PID
 restarted() {
 	[ "$(main_pid "$1")" != "$2" ] && is_state "$1" active
@@ -119,7 +157,9 @@ case_purge() {
 }
 
 if case_first packages/install case_install && case_first packages/serve case_serve; then
+	case_run packages/networkd case_networkd
 	case_run packages/upgrade case_upgrade
+	case_run packages/apparmor case_apparmor
 	case_run packages/purge case_purge
 fi
 exit 0
