@@ -387,6 +387,22 @@ case_restart() {
 	nothing_left
 }
 
+# Whether DPDK's driver tells when a frame was read, by testpmd and nothing of ours.
+case_testpmd() {
+	local says='Desc status = DONE'
+	case $1 in
+	virtio | vmxnet3) says='Invalid input: queue id = 0, desc id = 0' ;;
+	esac
+	modprobe -a vfio-pci vfio_iommu_type1
+	nic=$(address "$1")
+	to_vfio "$nic"
+	printf '%s\n' 'show port 0 txq 0 desc 0 status' 'port cleanup 0 txq 0 0' quit |
+		timeout -s KILL "$patience" dpdk-testpmd -l 0,1 --no-telemetry "${huge[@]}" -a "$nic" -- -i >/tmp/testpmd 2>&1 ||
+		fail "status $?: $(tail -n 3 /tmp/testpmd)"
+	grep -iE 'desc|cleanup' /tmp/testpmd | sed 's/^/# /'
+	grep -qF "$says" /tmp/testpmd
+}
+
 # An MTU that the NIC cannot have is refused, and nothing is left.
 case_mtu() {
 	local status=0
@@ -455,4 +471,11 @@ case_run nic/vf/wire case_vf
 case_run nic/vf/network case_vf_network
 case_run nic/restart/igb case_restart igb
 case_long nic/rebind/igb case_rebind igb
+# what doc/nics.md says of them, where they are named
+for kind in e1000e virtio vmxnet3; do
+	[ -z "${TEST_CASES:-}" ] || case_run "nic/restart/$kind" case_restart "$kind"
+	[ -z "${TEST_CASES:-}" ] || case_run "nic/testpmd/$kind" case_testpmd "$kind"
+done
+[ -z "${TEST_CASES:-}" ] || case_run nic/testpmd/igb case_testpmd igb
+[ -z "${TEST_CASES:-}" ] || case_run nic/rebind/e1000e case_rebind e1000e
 exit 0
