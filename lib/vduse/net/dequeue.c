@@ -340,14 +340,14 @@ dequeue_plain(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **p
 					batch.len[i + VDUSE_BATCH_AHEAD], false);
 		if (likely(dequeue_plain_frame(
 				    q, batch.addr[i], batch.len[i] - q->hdr_len, m, flags))) {
-			net_sum_add(&sum, &q->stats, m);
+			net_sum_add(&sum, &q->stats, m, kept);
 			pkts[kept++] = m;
 		} else {
 			rte_pktmbuf_free(m);
 		}
 		batch.len[i] = 0;
 	}
-	net_sum_end(&sum, &q->stats);
+	net_sum_end(&sum, &q->stats, kept);
 	if (zc && unlikely(i < taken)) {
 		rte_mempool_put_bulk(pool, (void **)&pkts[i], taken - i);
 		vduse_ring_untake(q->vq, taken, i, packed);

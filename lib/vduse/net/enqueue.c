@@ -371,9 +371,9 @@ enqueue_plain(struct net_queue *q, struct rte_mbuf **pkts, uint16_t nb_pkts, con
 			break;
 		}
 		batch.len[i] = len;
-		net_sum_add(&sum, &q->stats, m);
+		net_sum_add(&sum, &q->stats, m, i);
 	}
-	net_sum_end(&sum, &q->stats);
+	net_sum_end(&sum, &q->stats, i);
 	vduse_ring_put_batch(q->vq, &batch, i, packed);
 	return i;
 }

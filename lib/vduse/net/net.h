@@ -153,31 +153,31 @@ net_size_bin(uint32_t len)
 /** Frames of a burst that are not in the counters yet: those of one size are counted as one. */
 struct net_sum {
 	uint64_t bytes;
-	uint64_t packets; /* of this */
 	uint32_t bin;
+	uint16_t first; /* of these frames, in the burst */
 };
 
-/** Count them. */
+/** Count them, up to number n. */
 static __rte_always_inline void
-net_sum_end(const struct net_sum *sum, struct rte_vduse_net_queue_stats *stats)
+net_sum_end(const struct net_sum *sum, struct rte_vduse_net_queue_stats *stats, uint16_t n)
 {
-	vduse_count(&stats->packets, sum->packets);
+	vduse_count(&stats->packets, (uint16_t)(n - sum->first));
 	vduse_count(&stats->bytes, sum->bytes);
-	vduse_count(&stats->size_bins[sum->bin], sum->packets);
+	vduse_count(&stats->size_bins[sum->bin], (uint16_t)(n - sum->first));
 }
 
-/** One frame more that was moved. */
+/** Frame number i was moved. */
 static __rte_always_inline void
-net_sum_add(struct net_sum *sum, struct rte_vduse_net_queue_stats *stats, const struct rte_mbuf *m)
+net_sum_add(struct net_sum *sum, struct rte_vduse_net_queue_stats *stats, const struct rte_mbuf *m,
+		uint16_t i)
 {
 	const struct rte_ether_addr *to = rte_pktmbuf_mtod(m, const struct rte_ether_addr *);
 	const uint32_t bin = net_size_bin(m->pkt_len);
 
 	if (unlikely(bin != sum->bin)) {
-		net_sum_end(sum, stats);
-		*sum = (struct net_sum){ .bin = bin };
+		net_sum_end(sum, stats, i);
+		*sum = (struct net_sum){ .bin = bin, .first = i };
 	}
-	sum->packets++;
 	sum->bytes += m->pkt_len;
 	if (unlikely(rte_is_multicast_ether_addr(to))) {
 		if (rte_is_broadcast_ether_addr(to))
@@ -193,8 +193,8 @@ net_count(struct rte_vduse_net_queue_stats *stats, const struct rte_mbuf *m)
 {
 	struct net_sum sum = { .bin = net_size_bin(m->pkt_len) };
 
-	net_sum_add(&sum, stats, m);
-	net_sum_end(&sum, stats);
+	net_sum_add(&sum, stats, m, 0);
+	net_sum_end(&sum, stats, 1);
 }
 
 #endif /* NET_NET_H */
