@@ -8,28 +8,13 @@
 # Prints a line "result KEY=VALUE..." for each measurement.
 # shellcheck source=../system/lib.sh
 . /vm/system/lib.sh
+# shellcheck source=vm-lib.sh
+. /vm/bench/vm-lib.sh
 
 rounds=$1 span=$2
 shift 2
 columns=("$@")
-peer=/vm/peer
-testpmd=("$peer/ld.so" --library-path "$peer/lib" "$peer/dpdk-testpmd" -l 0-1 --main-lcore 0 --no-pci
-	--no-telemetry "${huge[@]}" -m 512 -d "$peer/lib/librte_mempool_ring.so.25"
-	-d "$peer/lib/librte_bus_vdev.so.25")
-
-# testpmd_run PMD EAL-OPTION...: forwards between two ports; sets pid.
-testpmd_run() {
-	local pmd=$1
-	shift
-	rm -f /tmp/testpmd.in
-	mkfifo /tmp/testpmd.in
-	exec 8<>/tmp/testpmd.in
-	"${testpmd[@]}" -d "$pmd" "$@" -- -i --nb-cores=1 --auto-start --forward-mode=io \
-		--no-mlockall --total-num-mbufs=32768 <&8 >"$VM_RESULT/$column.log" 2>&1 &
-	pid=$!
-	background+=("$pid")
-}
-
+testpmd+=(--no-pci)
 # vduse_containers: of the devices c1 and c2.
 vduse_containers() {
 	need_netdev c1 "$column" "$pid"
@@ -111,12 +96,6 @@ end_column() {
 	measured drops dropped
 }
 
-# tcp SERVER-ADDRESS: the receiver's figure.
-tcp() {
-	in_ns c1 iperf3 -f m -c "$1" -t "$span" >"$VM_RESULT/$column-tcp.log" 2>&1 || return
-	awk '/receiver/ { print "mbps=" $7 }' "$VM_RESULT/$column-tcp.log"
-}
-
 # udp SERVER-ADDRESS: 64 bytes with all headers, as fast as the sender can; what the receiver got.
 udp() {
 	in_ns c1 iperf3 -f k -c "$1" -u -b 0 -l 22 -t "$span" >"$VM_RESULT/$column-udp.log" 2>&1 || return
@@ -167,29 +146,4 @@ case_column() {
 	end_column
 }
 
-listening() {
-	in_ns "$1" netstat -ltn | grep -q ":$2 "
-}
-
-after_case() {
-	local name
-	for name in /run/netns/*; do
-		ip netns del "${name##*/}"
-	done
-	for name in /sys/bus/vdpa/devices/*; do
-		vdpa dev del "${name##*/}"
-	done
-	clean_slate
-}
-
-status=0
-for ((round = 1; round <= rounds; round++)); do
-	for column in "${columns[@]}"; do
-		case_run "$round/$column" case_column || {
-			status=1
-			echo "result kind=vm round=$round column=$column test=tcp failed=1"
-			echo "result kind=vm round=$round column=$column test=udp failed=1"
-		}
-	done
-done
-exit "$status"
+measure_columns vm tcp udp

@@ -2,13 +2,13 @@
 # shellcheck shell=bash
 # The comparison in a virtual machine: what runs in it, and its results into raw.txt. Sourced by run.
 
-# vm_peer FOLDER: DPDK 24.11's testpmd with the PMDs of the comparison, with its own loader and
-# libraries. Each library under one name: two would be loaded twice.
+# vm_peer FOLDER PMD...: DPDK 24.11's testpmd with these PMDs, with its own loader and libraries. Each library under one name: two would be loaded twice.
 vm_peer() {
 	local to=$1 loader=$bench_tree/lib64/ld-linux-x86-64.so.2 path=$bench_tree_lib file pmd
 	path+=:$bench_tree/lib/x86_64-linux-gnu:$(echo "$bench_tree_lib"/dpdk/pmds-*)
 	local files=("$bench_tree/usr/bin/dpdk-testpmd")
-	for pmd in mempool_ring bus_vdev net_vhost net_tap net_af_packet; do
+	shift
+	for pmd in mempool_ring bus_vdev net_vhost "$@"; do
 		files+=("$bench_tree_lib/librte_$pmd.so.25")
 	done
 	! $same || files+=("${ours[2]}" "$build24/lib/vduse/librte_vduse.so.1")
@@ -30,7 +30,8 @@ vm_measure() {
 	shift 2
 	quiet vm-kernel "$top/test/vm/vm" fetch "$vm_kernel" || return
 	"$top/test/vm/vm" run -k "$vm_kernel" -b "$build" -o "$out/$name" -s 2 -m 3072 -H 640 -t "$time" \
-		-c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" "$@" \
+		-c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
+		-c "$top/test/bench/vm-lib.sh:/vm/bench/vm-lib.sh" "$@" \
 		>"$out/$name.log" 2>&1 || status=$?
 	sed -n 's/^result //p' "$out/$name.log" | tee -a "$out/raw.txt" | sed 's/^/  /'
 	failed=$((failed + $(grep -c '^result .*failed=1' "$out/$name.log")))
@@ -45,7 +46,7 @@ vm_compare() {
 	local peer columns=(ours net_vhost net_vhost-tso net_tap net_af_packet) status=0
 	! $same || columns+=(ours-testpmd)
 	peer=$(mktemp -d)
-	if quiet vm-peer vm_peer "$peer"; then
+	if quiet vm-peer vm_peer "$peer" net_tap net_af_packet; then
 		echo "In a virtual machine with Linux $vm_kernel: ${columns[*]}"
 		vm_measure vm $((120 + rounds * ${#columns[@]} * (90 + 4 * ${vm_seconds%.*}))) -c "$peer:/vm/peer" \
 			"$top/test/bench/vm-inside.sh" "$rounds" "$vm_seconds" "${columns[@]}" || status=$?
@@ -62,4 +63,20 @@ vm_add() {
 	vm_measure vm-add $((120 + rounds * adds * 5)) -c "$build/test/bench/bench-add:/vm/bench/bench-add" \
 		-c "$build/app/vdusectl/vdusectl:/vm/tools/vdusectl" \
 		"$top/test/bench/vm-add.sh" "$rounds" "$adds"
+}
+
+# vm_nic: a container and a NIC.
+vm_nic() {
+	local peer columns=(copy umem net_vhost bridge) status=0
+	peer=$(mktemp -d)
+	quiet vm-nic-kernel "$top/test/vm/vm" fetch "$vm_kernel-nic" || return
+	if quiet vm-peer vm_peer "$peer" bus_pci net_e1000; then
+		echo "In a virtual machine with a NIC, igb: ${columns[*]}"
+		vm_measure vm-nic $((180 + rounds * ${#columns[@]} * (90 + 4 * ${vm_seconds%.*}))) -n igb -c "$peer:/vm/peer" \
+			"$top/test/bench/vm-nic.sh" "$rounds" "$vm_seconds" "${columns[@]}" || status=$?
+	else
+		status=1
+	fi
+	rm -rf "$peer"
+	return $status
 }

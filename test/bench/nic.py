@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The report's part about a container that sends out of a NIC."""
+from figures import group, ratios, show, show_spread, spread, table
+
+COLUMNS = {'copy': 'ours, copied', 'umem': 'ours, zero-copy and umem',
+           'net_vhost': 'testpmd, net_vhost', 'bridge': 'kernel bridge, veth'}
+TESTS = {'tcp': 'TCP', 'frames': 'UDP, frames of 1514 B'}
+
+
+def nic_results(rows):
+    """Of each test the columns, and how many times as much a copy of ours does."""
+    results = []
+    for (nic, test), columns in group([r for r in rows if r['kind'] == 'nic'], ['nic', 'test']).items():
+        copied = columns.get('copy', [])
+        results += [{'nic': nic, 'test': test, 'column': name,
+                     'mbps': spread([r.get('mbps') for r in found]),
+                     'ns_byte': spread([r.get('ns_byte') for r in found]),
+                     'ours': ratios(copied, found, 'mbps', False)} for name, found in columns.items()]
+    return results
+
+
+def nic_text(results, machine):
+    rows = [[TESTS[r['test']], COLUMNS[r['column']], show(r['mbps']), show(r['ns_byte']), show_spread(r['ours'])]
+            for r in results]
+    if not rows:
+        return []
+    title = f"## Out of a NIC, {results[0]['nic']}, Linux {machine['vm_kernel']} in a virtual machine"
+    head = ['from the container', 'by', 'Mbit/s', "the back end's time, ns a byte", 'ours, copied / this']
+    return [title, table(head, rows)]
