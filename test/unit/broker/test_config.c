@@ -400,7 +400,7 @@ test_check_file(void **state)
 	answer = fake_receive(conn.fd);
 	list = json_object_get(json_object_get(answer, "parameters"), "findings");
 	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "text")),
-			"other.conf:2: container: give add, set, del or show");
+			"other.conf:2: container: give add, set, del, show or cdi");
 	json_decref(answer);
 	close(fd);
 }
