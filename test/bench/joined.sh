@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # What joins the two containers of run-containers, which sources this: for each way a function that
 # starts it, with the devices $c1 and $c2 and its log in $dir/back.log, one for when the drivers are
-# there, and one that ends it and sets `cycles` to those of a frame in the rounds that moved some, with
+# there, one while frames move, and one that ends it and sets `cycles` to those of a frame in the rounds that moved some, with
 # the same of rounds that nobody disturbed where that is known. A
 # process that is to live meanwhile is back_pid.
 
@@ -23,6 +23,8 @@ start_peer() {
 go_peer() {
 	echo start >&7
 }
+
+during_peer() { :; }
 
 end_peer() {
 	printf 'stop\nquit\n' >&7
@@ -62,6 +64,8 @@ start_wire() {
 
 go_network() { :; }
 go_wire() { :; }
+during_network() { :; }
+during_wire() { :; }
 
 end_network() {
 	kill "$back_pid"
@@ -106,6 +110,7 @@ start_ovs() {
 	until_true 60 vsctl --no-wait init || fail "ovsdb-server does not start"
 	vsctl --no-wait set Open_vSwitch . other_config:dpdk-init=true other_config:dpdk-lcore-mask=1 \
 		other_config:pmd-cpu-mask=2 other_config:dpdk-socket-mem=256 other_config:dpdk-socket-limit=256 \
+		other_config:pmd-perf-metrics=true \
 		"other_config:dpdk-extra=-d $ovs_pmds --no-pci --no-telemetry --in-memory --iova-mode=va --file-prefix b$$"
 	(ovs_run --preload "$preload" "$ovs/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk" \
 		"unix:$dir/db.sock" "--unixctl=$dir/vswitchd.ctl" --no-chdir) >"$dir/back.log" 2>&1 &
@@ -118,12 +123,29 @@ start_ovs() {
 	done
 }
 
+# The history is of the last thousand iterations, and soon of none that moved a frame.
+during_ovs() {
+	undisturbed=$(ovs_undisturbed)
+}
+
 go_ovs() {
 	appctl dpif-netdev/pmd-stats-clear
 }
 
+# ovs_undisturbed: of the last iterations of its lcore that moved frames, those of up to 0.2 ms (counted.c)
+ovs_undisturbed() {
+	local mhz
+	mhz=$(sed -nE 's/^cpu MHz[^0-9]*([0-9]+).*/\1/p' /proc/cpuinfo | head -n 1)
+	appctl dpif-netdev/pmd-perf-show -nh -it 999 | awk -v most=$((200 * mhz)) '
+		$1 == "iter" { table = 1; next }
+		table && NF < 3 { table = 0 }
+		table && $3 > 0 && $2 < most { cycles += $2; frames += $3 }
+		END { if (frames > 0) printf " undisturbed=%.2f", cycles / frames }'
+}
+
 end_ovs() {
 	cycles=$(appctl dpif-netdev/pmd-stats-show | sed -nE 's/^ *avg processing cycles per packet: ([0-9.]+) .*/\1/p')
+	cycles+=$undisturbed
 	appctl exit
 	back_ends
 	kill "$helper_pid" && wait "$helper_pid" 2>/dev/null

@@ -58,10 +58,10 @@ figures = {f['column']: f for f in data['switch']['figures']}
 columns = ['wire', 'network', 'peer'] + ([] if data['machine']['no_ovs'] else ['ovs'])
 assert sorted(figures) == sorted(columns), sorted(figures)
 for name, found in figures.items():
-    for key in ('mpps', 'cycles'):
+    for key in ('mpps', 'cycles') + (('undisturbed',) if name != 'peer' else ()):
         assert found[key]['median'] > 0, (name, key)
 judged = [a for a in data['switch']['aims'] if a['asked']]
-assert len(judged) == (9 if 'ovs' in columns else 7), [a['what'] for a in judged]
+assert len(judged) == (10 if 'ovs' in columns else 8), [a['what'] for a in judged]
 for aim in data['switch']['aims']:
     assert aim['found'] and aim['found']['min'] <= aim['found']['median'] <= aim['found']['max'], aim
     assert (aim['reached'] is None) == (aim['asked'] is None), aim
