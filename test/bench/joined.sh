@@ -123,9 +123,15 @@ start_ovs() {
 	done
 }
 
-# The history is of the last thousand iterations, and soon of none that moved a frame.
-during_ovs() {
+# The history is of the last thousand iterations: of none that moved a frame where the front end has
+# just not had its processor.
+ovs_seen_busy() {
 	undisturbed=$(ovs_undisturbed)
+	[ -n "$undisturbed" ]
+}
+
+during_ovs() {
+	until_true 60 ovs_seen_busy || fail "Open vSwitch has no busy iterations"
 }
 
 go_ovs() {
@@ -140,7 +146,7 @@ ovs_undisturbed() {
 		$1 == "iter" { table = 1; next }
 		table && NF < 3 { table = 0 }
 		table && $3 > 0 && $2 < most { cycles += $2; frames += $3 }
-		END { if (frames > 0) printf " undisturbed=%.2f", cycles / frames }'
+		END { if (frames > 1000) printf " undisturbed=%.2f", cycles / frames }'
 }
 
 end_ovs() {
