@@ -3,7 +3,6 @@
 # Debian trixie's Podman 5.4, whose netavark has dpdk-vduse as a driver: doc/containers.md.
 # Run: all
 # Kernels: one
-# Memory: 4096
 # shellcheck source=lib-podman.sh
 . /vm/system/lib-podman.sh
 
