@@ -51,6 +51,15 @@ case_install() {
 	grep -x 'dpdk-vduse-net (complain)' /sys/kernel/security/apparmor/profiles || fail "AppArmor has no profile: $(apparmor_parser -r /etc/apparmor.d/dpdk-vduse-net 2>&1)"
 }
 
+# The packages' own test, as autopkgtest runs it in a machine.
+case_containers() {
+	run containers env AUTOPKGTEST_TMP=/tmp /vm/tests/containers
+	wait "$pid" || { sed 's/^/# /' "$VM_RESULT/containers.log"; fail "it ends with status $?"; }
+	grep -q '3 packets transmitted, 3 received' "$VM_RESULT/containers.log" || fail "$(cat "$VM_RESULT/containers.log")"
+	nothing_left
+	rm -f /tmp/node.log
+}
+
 # In an emulated machine everything takes longer.
 slow_machine() {
 	local unit
@@ -156,7 +165,9 @@ case_purge() {
 	diff /tmp/before /tmp/after >/tmp/left || fail "left, or gone: $(cat /tmp/left)"
 }
 
-if case_first packages/install case_install && case_first packages/serve case_serve; then
+case_first packages/install case_install || exit 0
+case_run packages/containers case_containers
+if case_first packages/serve case_serve; then
 	case_run packages/networkd case_networkd
 	case_run packages/upgrade case_upgrade
 	case_run packages/apparmor case_apparmor
