@@ -74,7 +74,7 @@ record() {
 	shift 3
 	for try in 1 2; do
 		status=0
-		timeout -k 10 120 "$@" >"$log" 2>&1 || status=$?
+		timeout -k 10 300 "$@" >"$log" 2>&1 || status=$?
 		line=$(grep -E '(^| )(mpps|idle|adds)=' "$log" | tail -n 1)
 		[ "$status" = 0 ] && [ -n "$line" ] && break
 		{
