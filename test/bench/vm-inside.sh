@@ -134,7 +134,7 @@ case_column() {
 		tail -n 20 "$VM_RESULT/$column.log" | sed 's/^/# /'
 		fail "no answer to ping"
 	}
-	in_ns c2 iperf3 -s >/dev/null 2>&1 &
+	ip netns exec c2 iperf3 -s >/dev/null 2>&1 &
 	server=$!
 	background+=("$server")
 	wait_for 10 listening c2 5201
