@@ -7,11 +7,23 @@
 
 #define IDLE_DESC 256
 
+/* Frames that are not copied are in several mbufs. */
+static int
+port_configure(uint16_t port)
+{
+	struct rte_eth_conf conf = { 0 };
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(port, &info) != 0)
+		return -1;
+	conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+	return rte_eth_dev_configure(port, 1, 1, &conf);
+}
+
 /* Returns the number of ports, or -1 with a line that says why. */
 static int
 devices_start(struct rte_mempool *pool, unsigned int wanted, const char *name)
 {
-	struct rte_eth_conf conf = { 0 };
 	uint16_t port, ports = rte_eth_dev_count_avail();
 
 	if (ports != wanted) {
@@ -19,7 +31,7 @@ devices_start(struct rte_mempool *pool, unsigned int wanted, const char *name)
 		return -1;
 	}
 	for (port = 0; port < ports; port++) {
-		if (rte_eth_dev_configure(port, 1, 1, &conf) == 0 &&
+		if (port_configure(port) == 0 &&
 				rte_eth_rx_queue_setup(port, 0, IDLE_DESC, 0, NULL, pool) == 0 &&
 				rte_eth_tx_queue_setup(port, 0, IDLE_DESC, 0, NULL) == 0 &&
 				rte_eth_dev_start(port) == 0)
