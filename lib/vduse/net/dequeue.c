@@ -208,7 +208,7 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 {
 	struct vduse_vq *vq = q->vq;
 	struct vduse_pos pos = vq->pos.avail;
-	struct vduse_chain chain;
+	struct vduse_chain chain = { 0 };
 	bool ok;
 	int ret;
 
