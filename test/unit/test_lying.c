@@ -40,6 +40,7 @@ static const struct lie lies[] = {
 	{ "one that wraps to a little", UINT32_MAX - RIG_HDR_LEN + 1 + FIRST, 2000, 0, 1, false },
 	{ "beyond what any frame has", RTE_VDUSE_NET_FRAME_MAX + 1, FIRST, REST, 2, false },
 	{ "two pieces, counted as one", FIRST + REST, FIRST, REST, 1, true },
+	{ "one piece, and another behind it", FIRST, FIRST, REST, 2, true },
 	{ "one piece, counted as three", FIRST, FIRST, 0, 3, true },
 };
 

@@ -89,6 +89,10 @@ enqueue_copy(const struct enqueue_room *room, const struct net_hdr_wire *hdr, ui
 		return true;
 	}
 	enqueue_bytes(&at, (const uint8_t *)hdr, hdr_len);
+	if (m->data_len == left) {
+		enqueue_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), left);
+		return true;
+	}
 	for (; m != NULL && m->data_len <= left; m = m->next) {
 		enqueue_bytes(&at, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
 		left -= m->data_len;

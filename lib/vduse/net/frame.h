@@ -10,13 +10,16 @@
 
 /**
  * Whether the pieces of a frame are as long as the frame says, together. What
- * comes from another PMD or application may lie.
+ * comes from another PMD or application may lie. Of a frame in one piece only the first line is
+ * touched, and what hangs behind it is none of it.
  */
 static inline bool
 net_frame_adds_up(const struct rte_mbuf *m)
 {
 	uint32_t left = m->pkt_len;
 
+	if (likely(m->data_len == left))
+		return true;
 	for (; m != NULL && m->data_len <= left; m = m->next)
 		left -= m->data_len;
 	return m == NULL && left == 0;
