@@ -126,23 +126,18 @@ measured() {
 	echo "result kind=vm round=$round column=$column test=$1 $line"
 }
 
+traffic() {
+	measured tcp tcp
+	measured udp udp
+}
+
 case_column() {
-	local backend server
 	"start_${column//-/_}"
-	backend=$pid
 	wait_for 20 ip netns exec c1 ping -n -q -c 1 -W 1 10.0.0.2 || {
 		tail -n 20 "$VM_RESULT/$column.log" | sed 's/^/# /'
 		fail "no answer to ping"
 	}
-	ip netns exec c2 iperf3 -s >/dev/null 2>&1 &
-	server=$!
-	background+=("$server")
-	wait_for 10 listening c2 5201
-	measured tcp tcp
-	measured udp udp
-	kill "$server"
-	wait "$server" || true
-	pid=$backend
+	served c2 traffic
 	end_column
 }
 

@@ -32,6 +32,19 @@ listening() {
 	in_ns "$1" netstat -ltn | grep -q ":$2 "
 }
 
+# served NAMESPACE COMMAND...: while iperf3 listens there. By itself, not by in_ns: the shell in between would be what is
+# ended, and iperf3 would outlive the namespace.
+served() {
+	local server
+	ip netns exec "$1" iperf3 -s >/dev/null 2>&1 &
+	server=$!
+	background+=("$server")
+	wait_for 10 listening "$1" 5201
+	"${@:2}"
+	kill "$server"
+	wait "$server" || true
+}
+
 after_case() {
 	local name
 	for name in /run/netns/*; do

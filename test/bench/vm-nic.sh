@@ -100,23 +100,19 @@ frames() {
 	awk '/receiver/ { print "mbps=" $7 }' "$VM_RESULT/$column-frames.log"
 }
 
+traffic() {
+	sent tcp tcp
+	sent frames frames
+}
+
 case_column() {
-	local server
 	modules virtio_vdpa virtio_net
 	modprobe -a vfio-pci vfio_iommu_type1
 	wait_for "$patience" far_there "$kind" || fail "no interface at the other end"
 	container far "$(far_dev "$kind")" 2
 	"start_$column"
 	ping_back c1 10.0.0.2 || fail "no answer to ping: $(tail -n 5 "$VM_RESULT/$column.log")"
-	# by itself: it must not outlive the namespace, which the NIC's other end comes home from
-	ip netns exec far iperf3 -s >/dev/null 2>&1 &
-	server=$!
-	background+=("$server")
-	wait_for 10 listening far 5201
-	sent tcp tcp
-	sent frames frames
-	kill "$server"
-	wait "$server" || true
+	served far traffic
 	end_column
 }
 
