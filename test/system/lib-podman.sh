@@ -82,3 +82,13 @@ forget() {
 	umount "/var/lib/containers/storage/vfs-containers/$id/userdata/shm" 2>/dev/null || true
 	podman rm -f -t 0 "$1"
 }
+
+# web_runs: the page's first container, with the address and the rate of its network; sets web, its namespace.
+web_runs() {
+	doc_run $page 'podman run -d --name web' || fail "a command of the page fails"
+	grep -qx 10.9.0.2 /tmp/doc || fail "inspect shows another address: $(cat /tmp/doc)"
+	grep -q ' 3 packets received' /tmp/doc || fail "no answers: $(cat /tmp/doc)"
+	web=$(space web)
+	$ctl container show | grep -q "ip 10.9.0.2/32 max-tx-rate 1000 netns /run/netns/$web ifname eth0" ||
+		fail "not as the page has it: $($ctl container show)"
+}

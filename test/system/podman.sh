@@ -17,12 +17,7 @@ case_start() {
 # Two containers, one with an address of host-local, one with addresses of static.
 case_containers() {
 	local web db
-	doc_run $page 'podman run -d --name web' || fail "a command of the page fails"
-	grep -qx 10.9.0.2 /tmp/doc || fail "inspect shows another address: $(cat /tmp/doc)"
-	grep -q ' 3 packets received' /tmp/doc || fail "no answers: $(cat /tmp/doc)"
-	web=$(space web)
-	$ctl container show | grep -q "ip 10.9.0.2/32 max-tx-rate 1000 netns /run/netns/$web ifname eth0" ||
-		fail "not as the file has it: $($ctl container show)"
+	web_runs
 	[ "$(in_ns "$web" cat /proc/sys/net/core/somaxconn)" = 500 ] || fail "the plug-in behind was not called"
 	conf_of '"type": "static"' 20-db.conflist
 	doc_run $page 'podman run -d --name db' || fail "a command of the page fails"

@@ -23,12 +23,7 @@ case_start() {
 # One as Podman 4 has it, one on two networks; and a third that comes and goes while it runs.
 case_containers() {
 	local web db
-	doc_run $page 'podman run -d --name web' || fail "a command of the page fails"
-	grep -qx 10.9.0.2 /tmp/doc || fail "inspect shows another address: $(cat /tmp/doc)"
-	grep -q ' 3 packets received' /tmp/doc || fail "no answers: $(cat /tmp/doc)"
-	web=$(space web)
-	$ctl container show | grep -q "ip 10.9.0.2/32 max-tx-rate 1000 netns /run/netns/$web ifname eth0" ||
-		fail "not as the network has it: $($ctl container show)"
+	web_runs
 	in_ns "$web" ip route show default | grep -q 'via 10.9.0.1 dev eth0 .*metric 100' || fail "no route: $(in_ns "$web" ip route)"
 	doc_run $page 'name=front0' || fail "a command of the page fails"
 	grep -q 'back 10.10.0.2 .* pods 10.9.0.200 02:00:00:00:00:c8' /tmp/doc || fail "inspect shows $(cat /tmp/doc)"
