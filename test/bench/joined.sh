@@ -54,11 +54,14 @@ start_network() {
 	back_pid=$!
 }
 
+# Its buffers hold the longest frame in one piece: of an MTU of 65535 as many as usual are 600 MB.
 start_wire() {
+	local mtu=1500 few=()
+	[ "$size" -le 1514 ] || mtu=65535 few=(--mbufs 2048)
 	RUNTIME_DIRECTORY='' LD_PRELOAD=$preload "$program" "${lcores[@]}" --no-telemetry -m 256 --file-prefix "b$$" \
-		--vdev "net_vduse_p,name=$c2,mac=${mac}2,profile=bulk,csum=partial,mtu=65535,queue-size=1024,attach=none" -- \
-		--port net_vduse_p --name "$c1" --mac "${mac}1" --mtu 65535 --queue-size 1024 --attach none --link up \
-		--keep 0 >"$dir/back.log" 2>&1 </dev/null &
+		--vdev "net_vduse_p,name=$c2,mac=${mac}2,profile=bulk,csum=partial,mtu=$mtu,queue-size=1024,attach=none" -- \
+		--port net_vduse_p --name "$c1" --mac "${mac}1" --mtu $mtu --queue-size 1024 --attach none --link up \
+		--keep 0 ${few[@]+"${few[@]}"} >"$dir/back.log" 2>&1 </dev/null &
 	back_pid=$!
 }
 
