@@ -165,12 +165,12 @@ struct rte_vduse_conf {
 	 * nb_queues or more: none. The library's own owner may serve another at ops->start.
 	 */
 	uint16_t first_control_queue;
-	const void *config; /**< initial configuration space, copied */
-	size_t config_size; /**< its bytes */
-	const struct rte_vduse_ops *ops;
-	void *priv; /**< first argument of the ops */
-	void *hold; /**< first argument of ops->held; NULL: frames are copied */
-	struct rte_vduse_tuning tuning;
+	const void *config;              /**< initial configuration space, copied */
+	size_t config_size;              /**< its bytes */
+	const struct rte_vduse_ops *ops; /**< what the owner is told; copied */
+	void *priv;                      /**< first argument of the ops */
+	void *hold;                     /**< first argument of ops->held; NULL: frames are copied */
+	struct rte_vduse_tuning tuning; /**< attributes that are set before it is attached */
 	/**
 	 * In the virtio-vdpa case, use hugepage memory as the bounce region: it is
 	 * linear in large pages, and rte_mem_virt2iova() knows it. It takes the
@@ -237,6 +237,8 @@ struct rte_vduse_conf {
 /**
  * Defaults: nothing is asked for. What may be not given, where 0 is a value, is -1; there are no
  * control queues. Without name, device_id, features, queues and ops it cannot be created.
+ *
+ * @param[out] conf all of it is set
  */
 void rte_vduse_conf_init(struct rte_vduse_conf *conf);
 
@@ -255,6 +257,7 @@ struct rte_vduse_info {
  * Create a device. What a driver asks of it waits in the kernel until
  * rte_vduse_dev_ready(), as long as msg_timeout allows.
  *
+ * @param conf read, and not kept
  * @param[out] dev the device; owned by the caller, rte_vduse_dev_destroy()
  * @return 0 or a negative errno, with a line of log that names cause and cure:
  *   -ENOENT no vduse module; -EACCES, -EPERM no permission; -EEXIST the name
@@ -270,6 +273,7 @@ int rte_vduse_dev_create(const struct rte_vduse_conf *conf, struct rte_vduse_dev
  * adopted or resumed goes on where it was, before any answer. Once, the last
  * step of the owner's construction.
  *
+ * @param dev the device
  * @return 0 or a negative errno, with a line of log: the device is not served,
  *   and is to be destroyed
  */
@@ -279,6 +283,8 @@ int rte_vduse_dev_ready(struct rte_vduse_dev *dev);
  * Attach the device to the vDPA bus (VDPA_CMD_DEV_NEW) and bind the driver.
  * Blocks until the driver has negotiated, which the control thread serves.
  *
+ * @param dev the device
+ * @param how the bus driver; RTE_VDUSE_ATTACH_NONE: nothing more can fail, see keep_unattached
  * @return 0 or a negative errno, with a line of log; the device is not
  *   attached then.
  */
@@ -288,7 +294,9 @@ int rte_vduse_dev_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how);
  * The same for a device that another process serves, as a privileged helper of
  * one that adopted it. Nothing happens where it is on the bus already.
  *
+ * @param name of the device
  * @param how virtio or vhost
+ * @return as rte_vduse_dev_attach()
  */
 int rte_vduse_dev_attach_by_name(const char *name, enum rte_vduse_attach how);
 
@@ -297,6 +305,7 @@ int rte_vduse_dev_attach_by_name(const char *name, enum rte_vduse_attach how);
  * privileged helper of it: that process has to answer meanwhile. Mirror of
  * rte_vduse_dev_attach_by_name(); needs no EAL.
  *
+ * @param name of the device
  * @return 0, also where it is not on the bus; -EBUSY while a front end keeps
  *   /dev/vhost-vdpa-N open; another negative errno
  */
@@ -306,6 +315,8 @@ int rte_vduse_dev_detach_by_name(const char *name);
  * The interface that the kernel has made of a network device, as long as it is in the
  * network namespace that sysfs was mounted in.
  *
+ * @param name of the device
+ * @param[out] ifname the interface's name
  * @param size of ifname; IF_NAMESIZE is enough
  * @return 0; -ENODEV there is none here
  */
@@ -318,6 +329,7 @@ int rte_vduse_dev_interface(const char *name, char *ifname, size_t size);
  * has let go of it: a driver that still has requests then, as of a block device,
  * waits for them, so that its queues are to be served meanwhile.
  *
+ * @param dev the device
  * @return 0, or -EBUSY while a front end keeps /dev/vhost-vdpa-N open.
  */
 int rte_vduse_dev_detach(struct rte_vduse_dev *dev);
@@ -330,6 +342,7 @@ int rte_vduse_dev_detach(struct rte_vduse_dev *dev);
  * none. Nobody serves the device meanwhile. Nothing happens where there is no
  * such process, or it was claimed.
  *
+ * @param dev the device
  * @return as rte_vduse_dev_take_over()
  */
 int rte_vduse_dev_claim(struct rte_vduse_dev *dev);
@@ -339,6 +352,7 @@ int rte_vduse_dev_claim(struct rte_vduse_dev *dev);
  * it: the last step of a start, when nothing else can fail. Nothing happens
  * where there was no such process. rte_vduse_dev_ready() is to follow, and not before.
  *
+ * @param dev the device
  * @return 0; a negative errno with a line of log: that process goes on, and
  *   this device is only to be destroyed. -EBUSY it refuses; -EPROTO,
  *   -EPROTONOSUPPORT it is of another version; -ETIMEDOUT it does not answer;
@@ -351,6 +365,7 @@ int rte_vduse_dev_take_over(struct rte_vduse_dev *dev);
  * successor. One that has taken another device of this process, and is about
  * to take this one, is waited for, as long as rte_vduse_set_busy_wait() allows.
  *
+ * @param dev the device
  * @return 0: rte_vduse_dev_destroy() only frees what is left of it; -ENOENT: none
  */
 int rte_vduse_dev_hand_over(struct rte_vduse_dev *dev);
@@ -362,6 +377,7 @@ int rte_vduse_dev_hand_over(struct rte_vduse_dev *dev);
  * with `keep`, one that was asked for and has not come, one that was resumed and
  * not attached (`keep_unattached`).
  *
+ * @param dev the device
  * @return 0; -EBUSY where the device had to stay in /dev/vduse, with a line
  *   of log that says how to remove it. The memory of dev is freed in any case.
  */
@@ -371,13 +387,21 @@ int rte_vduse_dev_destroy(struct rte_vduse_dev *dev);
  * Write to the configuration space and tell the driver (VDUSE_DEV_SET_CONFIG,
  * VDUSE_DEV_INJECT_CONFIG_IRQ).
  *
+ * @param dev the device
  * @param offset in bytes from the start of the configuration space
+ * @param data what is written
+ * @param len its bytes
  * @return 0 or a negative errno
  */
 int rte_vduse_dev_set_config(
 		struct rte_vduse_dev *dev, uint32_t offset, const void *data, uint32_t len);
 
-/** Read the state of a device. */
+/**
+ * Read the state of a device.
+ *
+ * @param dev the device
+ * @param[out] info the state
+ */
 void rte_vduse_dev_info(const struct rte_vduse_dev *dev, struct rte_vduse_info *info);
 
 /**
@@ -406,6 +430,7 @@ bool rte_vduse_control_alive(void);
  *
  * @param device_id virtio device type
  * @param features virtio features
+ * @param[out] caps what it can do
  * @return 0; or as rte_vduse_dev_create(), with a line of log
  */
 int rte_vduse_probe(uint32_t device_id, uint64_t features, struct rte_vduse_caps *caps);
@@ -426,7 +451,9 @@ struct rte_vduse_look {
  * Look at a device that some process serves, or none; nothing is changed. Any
  * thread; needs no EAL. Slow: it looks through the processes.
  *
+ * @param name of the device
  * @param state_dir folder of its state file, or NULL
+ * @param[out] look what is there
  * @return 0, also where there is no such device; -EINVAL the name is too long;
  *   -EACCES the state file may not be read
  */
@@ -436,6 +463,7 @@ int rte_vduse_dev_look(const char *name, const char *state_dir, struct rte_vduse
  * Remove a device that no process serves any more, by name: off the bus, then
  * out of /dev/vduse. Needs no EAL.
  *
+ * @param name of the device
  * @return 0; -ENODEV no such device; -EBUSY it is in use, with a line of log by
  *   whom; -EPROTONOSUPPORT it is on the bus, and this network namespace has no vDPA;
  *   another negative errno
@@ -447,6 +475,7 @@ int rte_vduse_dev_remove(const char *name);
  * socket that a killed one may have left.
  *
  * @param dir its folder; nothing happens where there is none. For root it may be another user's
+ * @param name of the device
  */
 void rte_vduse_state_remove(const char *dir, const char *name);
 

@@ -39,8 +39,8 @@ extern "C" {
 
 /** Place in a ring; the library's own (virtio 1.2, 2.7.6 and 2.8.1). */
 struct rte_vduse_vq_pos {
-	uint16_t idx;
-	bool wrap;
+	uint16_t idx; /**< slot, or index */
+	bool wrap;    /**< of a packed ring: the wrap counter */
 };
 
 /**
@@ -48,10 +48,10 @@ struct rte_vduse_vq_pos {
  * that serves the queue, on its stack perhaps; the fields are the library's own.
  */
 struct rte_vduse_vq_burst {
-	void *vq;
-	uint64_t work_end;
-	struct rte_vduse_vq_pos next;
-	bool done;
+	void *vq;                     /**< the queue */
+	uint64_t work_end;            /**< where its share of work ends */
+	struct rte_vduse_vq_pos next; /**< chain to fetch */
+	bool done;                    /**< no more is fetched */
 };
 
 /** A descriptor chain: a request, or a buffer (virtio 1.2, 2.6). */
@@ -61,21 +61,22 @@ struct rte_vduse_vq_chain {
 	 * array is the caller's; it may change the entries.
 	 */
 	struct iovec *iov;
-	uint16_t room;     /**< entries of iov, of the caller */
-	uint16_t nb_read;  /**< segments that the device reads */
-	uint16_t nb_write; /**< behind them, segments that it writes */
-	/* the library's own */
-	uint16_t id;
-	uint16_t slots;
-	struct rte_vduse_vq_pos from;
-	struct rte_vduse_vq_pos to;
+	uint16_t room;                /**< entries of iov, of the caller */
+	uint16_t nb_read;             /**< segments that the device reads */
+	uint16_t nb_write;            /**< behind them, segments that it writes */
+	uint16_t id;                  /**< the library's own: of the buffer */
+	uint16_t slots;               /**< the library's own: that it takes in the ring */
+	struct rte_vduse_vq_pos from; /**< the library's own: where it begins */
+	struct rte_vduse_vq_pos to;   /**< the library's own: where the next one does */
 };
 
 /**
  * Begin a burst. Never in another burst of the same thread on the same queue, nor in a
  * callback of rte_vduse_ops. Between rte_vduse_dev_create() and _destroy().
  *
+ * @param dev the device
  * @param index of the virtqueue, below nb_queues of the device
+ * @param[out] burst the burst
  * @return false where the queue is not served now (its driver has not
  *   enabled it, or the library waits for the driver's memory): then there is no burst
  */
@@ -88,6 +89,7 @@ bool rte_vduse_vq_burst_begin(
  * until its driver resets it (logged once), and is none to the caller. How much of a
  * ring one burst may look at is bounded; the rest comes with the next.
  *
+ * @param burst that was begun
  * @param[in,out] chain iov and room are the caller's, of at least 1
  * @return 1; 0: none now, or the burst's share was had; -E2BIG: one of more than
  *   `room` or RTE_VDUSE_VQ_SEGS_MAX segments, of which none is given: it is to be
@@ -98,6 +100,8 @@ int rte_vduse_vq_fetch(struct rte_vduse_vq_burst *burst, struct rte_vduse_vq_cha
 /**
  * Give a chain back, in the order in which they were fetched.
  *
+ * @param burst that was begun
+ * @param chain as rte_vduse_vq_fetch() gave it
  * @param written bytes from the start of the segments that the device writes on
  *   (virtio 1.2, 2.7.8 and 2.8.13)
  * @return 0; -EINVAL: it is not its turn, and nothing was done
@@ -109,16 +113,25 @@ int rte_vduse_vq_put(struct rte_vduse_vq_burst *burst, const struct rte_vduse_vq
  * What the driver sent is malformed for this type of device: the device stops until
  * its driver resets it. The burst is still to be ended, and fetches no more.
  *
+ * @param burst that was begun
  * @param what was wrong, for the log; a string that stays
  */
 void rte_vduse_vq_fail(struct rte_vduse_vq_burst *burst, const char *what);
 
-/** End the burst: publish what was put, and call the driver where it wants that. */
+/**
+ * End the burst: publish what was put, and call the driver where it wants that.
+ *
+ * @param burst that was begun
+ */
 void rte_vduse_vq_burst_end(struct rte_vduse_vq_burst *burst);
 
 /**
  * Descriptor to sleep on with poll(2), after rte_vduse_vq_wake_enable(). It is the
  * library's, up to rte_vduse_dev_destroy(); do not read it.
+ *
+ * @param dev the device
+ * @param index of the virtqueue, below nb_queues of the device
+ * @return the descriptor
  */
 int rte_vduse_vq_wake_fd(const struct rte_vduse_dev *dev, uint16_t index);
 
@@ -126,10 +139,18 @@ int rte_vduse_vq_wake_fd(const struct rte_vduse_dev *dev, uint16_t index);
  * Ask the driver for a kick, before each sleep: the descriptor becomes readable with
  * it, or at once where there is something to do already. The thread that serves the
  * queue, outside of a burst.
+ *
+ * @param dev the device
+ * @param index of the virtqueue, below nb_queues of the device
  */
 void rte_vduse_vq_wake_enable(struct rte_vduse_dev *dev, uint16_t index);
 
-/** The queue is polled again: the driver need not kick. The same thread. */
+/**
+ * The queue is polled again: the driver need not kick. The same thread.
+ *
+ * @param dev the device
+ * @param index of the virtqueue, below nb_queues of the device
+ */
 void rte_vduse_vq_wake_disable(struct rte_vduse_dev *dev, uint16_t index);
 
 #ifdef __cplusplus

@@ -26,12 +26,14 @@ extern "C" {
 /** Most queue pairs of a device (virtio 1.2, 5.1.6.5.5 allows 0x8000). */
 #define RTE_VDUSE_NET_PAIRS_MAX 128
 
-/** Bounds of the queue size, in descriptors. */
+/** Least queue size, in descriptors. */
 #define RTE_VDUSE_NET_QUEUE_SIZE_MIN 64
+/** Greatest queue size, in descriptors. */
 #define RTE_VDUSE_NET_QUEUE_SIZE_MAX 32768
 
-/** Bounds of the MTU in bytes (virtio 1.2, 5.1.4.1: at least 68). */
+/** Least MTU in bytes (virtio 1.2, 5.1.4.1: at least 68). */
 #define RTE_VDUSE_NET_MTU_MIN 68
+/** Greatest MTU in bytes. */
 #define RTE_VDUSE_NET_MTU_MAX 65535
 
 /** Bytes of a frame beyond its IP packet at most: Ethernet and two tags (802.1Q, 802.1ad). */
@@ -57,8 +59,10 @@ extern "C" {
  * Whether a frame may be cut so: the sender chooses the size of the segments, the
  * receiver does the work.
  *
+ * @param tcp true: TCP; false: UDP
  * @param payload bytes behind the TCP or UDP header
  * @param size bytes of payload in each segment
+ * @return true where it may
  */
 static inline bool
 rte_vduse_net_may_cut(bool tcp, uint32_t payload, uint16_t size)
@@ -113,7 +117,13 @@ enum rte_vduse_net_event {
 	RTE_VDUSE_NET_EVENT_SUCCESSOR,
 };
 
-/** @param pair the queue pair, for RTE_VDUSE_NET_EVENT_QUEUE */
+/**
+ * How the owner is told.
+ *
+ * @param arg event_arg of the configuration
+ * @param event what has happened
+ * @param pair the queue pair, for RTE_VDUSE_NET_EVENT_QUEUE
+ */
 typedef void (*rte_vduse_net_event_cb)(void *arg, enum rte_vduse_net_event event, uint16_t pair);
 
 /** How to create a network device: rte_vduse_net_conf_init(), and then what is to be otherwise. */
@@ -150,12 +160,14 @@ struct rte_vduse_net_conf {
 	uint16_t zero_copy_pieces;
 	uint32_t speed;               /**< of the link, Mbit/s; UINT32_MAX: unknown */
 	rte_vduse_net_event_cb event; /**< may be NULL */
-	void *event_arg;
+	void *event_arg;              /**< its first argument */
 };
 
 /**
  * Defaults: rte_vduse_conf_init(), one queue pair of 256 descriptors a queue, an MTU of 1500 bytes,
  * a link of unknown speed. Without name and MAC address it cannot be created.
+ *
+ * @param[out] conf all of it is set
  */
 void rte_vduse_net_conf_init(struct rte_vduse_net_conf *conf);
 
@@ -209,6 +221,8 @@ struct rte_vduse_net_queue_stats {
  * Create a network device. Its link is down. Events may come before this returns; *net
  * is set before the first of them.
  *
+ * @param conf read, and not kept
+ * @param[out] net the device; owned by the caller, rte_vduse_net_destroy()
  * @return 0 or a negative errno, with a line of log that names cause and cure;
  *   -ENOTSUP where the kernel refuses VIRTIO_NET_F_CTRL_VQ, which more than
  *   one queue pair needs, and mq_fallback is not set; else as
@@ -236,7 +250,12 @@ struct rte_vduse_net_caps {
 	uint64_t features;         /**< virtio features that would be offered, profile bulk */
 };
 
-/** Find out what the kernel can do; as rte_vduse_probe(). */
+/**
+ * Find out what the kernel can do; as rte_vduse_probe().
+ *
+ * @param[out] caps what it can do
+ * @return 0 or a negative errno, as rte_vduse_probe()
+ */
 int rte_vduse_net_probe(struct rte_vduse_net_caps *caps);
 
 /**
@@ -247,10 +266,15 @@ int rte_vduse_net_probe(struct rte_vduse_net_caps *caps);
  */
 const char *rte_vduse_net_feature_name(unsigned int bit);
 
-/** As rte_vduse_dev_claim(). */
+/** As rte_vduse_dev_claim(). @param net the device @return 0 or -errno */
 int rte_vduse_net_claim(struct rte_vduse_net *net);
 
-/** As rte_vduse_dev_take_over(); events may come before it returns. */
+/**
+ * As rte_vduse_dev_take_over(); events may come before it returns.
+ *
+ * @param net the device
+ * @return 0 or -errno
+ */
 int rte_vduse_net_take_over(struct rte_vduse_net *net);
 
 /**
@@ -258,6 +282,7 @@ int rte_vduse_net_take_over(struct rte_vduse_net *net);
  * rte_vduse_net_take_over().
  *
  * @param port as in rte_vduse_net_set_port()
+ * @return true where one does
  */
 bool rte_vduse_net_port_waits(uint16_t port);
 
@@ -284,12 +309,19 @@ enum rte_vduse_net_reader {
 /**
  * Say who reads frames that are dequeued; RTE_VDUSE_NET_READER_PROCESSOR after creation. At any
  * time: a burst goes by the one from before or the new one. Nothing where zero_copy_min is 0.
+ *
+ * @param net the device
+ * @param reader from now on
  */
 void rte_vduse_net_set_reader(struct rte_vduse_net *net, enum rte_vduse_net_reader reader);
 
 /**
  * Descriptors of frames that were dequeued without a copy, for which the driver waits: a burst
  * gives back those of frames that were freed until then. On the lcore that dequeues from the pair.
+ *
+ * @param net the device
+ * @param pair below the info's queue_pairs
+ * @return descriptors
  */
 uint16_t rte_vduse_net_owed(const struct rte_vduse_net *net, uint16_t pair);
 
@@ -297,6 +329,9 @@ uint16_t rte_vduse_net_owed(const struct rte_vduse_net *net, uint16_t pair);
  * Nobody reads the bytes of the frames any more that were dequeued from the pair so far, though
  * their mbufs may not be freed yet: the next burst gives their buffers back to the driver. On the
  * lcore that dequeues from the pair.
+ *
+ * @param net the device
+ * @param pair below the info's queue_pairs
  */
 void rte_vduse_net_frames_read(struct rte_vduse_net *net, uint16_t pair);
 
@@ -307,27 +342,41 @@ void rte_vduse_net_frames_read(struct rte_vduse_net *net, uint16_t pair);
  *
  * @param bus "vdev", "pci" and so on
  * @param device its name on the bus, which begins with the driver's on the bus of virtual devices
+ * @return true where all are
  */
 bool rte_vduse_net_read_by_processor(const char *bus, const char *device);
 
-/** As rte_vduse_dev_hand_over(). */
+/** As rte_vduse_dev_hand_over(). @param net the device @return 0 or -errno */
 int rte_vduse_net_hand_over(struct rte_vduse_net *net);
 
-/** Detach and destroy; as rte_vduse_dev_destroy(). */
+/** Detach and destroy; as rte_vduse_dev_destroy(). @param net the device @return 0 or -errno */
 int rte_vduse_net_destroy(struct rte_vduse_net *net);
 
-/** As rte_vduse_dev_attach(). */
+/**
+ * As rte_vduse_dev_attach().
+ *
+ * @param net the device
+ * @param how RTE_VDUSE_ATTACH_VIRTIO or RTE_VDUSE_ATTACH_VHOST
+ * @return as rte_vduse_dev_attach()
+ */
 int rte_vduse_net_attach(struct rte_vduse_net *net, enum rte_vduse_attach how);
 
-/** As rte_vduse_dev_detach(). */
+/** As rte_vduse_dev_detach(). @param net the device @return 0 or -errno */
 int rte_vduse_net_detach(struct rte_vduse_net *net);
 
-/** Show the link up or down to the driver (virtio 1.2, 5.1.4.1, status). @return 0 or -errno */
+/**
+ * Show the link up or down to the driver (virtio 1.2, 5.1.4.1, status).
+ *
+ * @param net the device
+ * @param up true: up
+ * @return 0 or -errno
+ */
 int rte_vduse_net_set_link(struct rte_vduse_net *net, bool up);
 
 /**
  * Show another link speed to the driver.
  *
+ * @param net the device
  * @param speed Mbit/s; UINT32_MAX: unknown
  * @return 0 or -errno
  */
@@ -341,6 +390,7 @@ int rte_vduse_net_set_speed(struct rte_vduse_net *net, uint32_t speed);
  * The lcore that dequeues from the pair sees to the time; where none does, a
  * thread of the library's, one or two milliseconds later.
  *
+ * @param net the device
  * @param dequeue which of each pair's two queues
  * @param frames up to the queue size; 0 counts as 1
  * @param usecs microseconds, up to a second
@@ -355,7 +405,9 @@ int rte_vduse_net_set_coalesce(
  * over the last such time. A quieter queue's interrupts are sent at once. Not
  * for a queue whose driver has set its own.
  *
+ * @param net the device
  * @param dequeue which of each pair's two queues
+ * @param adaptive false: always, as after creation
  * @return as rte_vduse_net_set_coalesce()
  */
 int rte_vduse_net_set_adaptive(struct rte_vduse_net *net, bool dequeue, bool adaptive);
@@ -364,6 +416,7 @@ int rte_vduse_net_set_adaptive(struct rte_vduse_net *net, bool dequeue, bool ada
  * Ask the driver to announce itself on its network, where it negotiated
  * VIRTIO_NET_F_GUEST_ANNOUNCE (virtio 1.2, 5.1.6.5.4).
  *
+ * @param net the device
  * @return 0; -ENOTSUP where it did not; -errno
  */
 int rte_vduse_net_announce(struct rte_vduse_net *net);
@@ -374,6 +427,9 @@ int rte_vduse_net_announce(struct rte_vduse_net *net);
  * _BAD, or left to the owner, marked RTE_MBUF_F_RX_L4_CKSUM_NONE (false, the
  * default). Frames to be segmented (RTE_MBUF_F_RX_LRO) are always left so. Not while frames are
  * dequeued.
+ *
+ * @param net the device
+ * @param complete true: completed
  */
 void rte_vduse_net_set_complete(struct rte_vduse_net *net, bool complete);
 
@@ -390,6 +446,9 @@ struct rte_vduse_net_rx_limits {
  * RTE_VDUSE_NET_OVERHEAD besides. At any time: a burst goes by the limits from
  * before or the new ones. Whether max_gso_len is 0 changes only while no frames
  * are dequeued.
+ *
+ * @param net the device
+ * @param limits from now on
  */
 void rte_vduse_net_set_rx_limits(
 		struct rte_vduse_net *net, const struct rte_vduse_net_rx_limits *limits);
@@ -397,12 +456,17 @@ void rte_vduse_net_set_rx_limits(
 /**
  * What rte_mbuf.port of dequeued frames is; RTE_MBUF_PORT_INVALID after
  * creation. While no lcore dequeues.
+ *
+ * @param net the device
+ * @param port of ethdev, or RTE_MBUF_PORT_INVALID
  */
 void rte_vduse_net_set_port(struct rte_vduse_net *net, uint16_t port);
 
 /**
  * Whether the driver that is there can be given this frame, as its flags ask.
  *
+ * @param net the device
+ * @param m the frame
  * @return 0; -ENOTSUP: it did not negotiate the segmentation; -EINVAL: the
  *   mbuf's lengths are not true of the frame
  */
@@ -411,10 +475,20 @@ int rte_vduse_net_check(const struct rte_vduse_net *net, const struct rte_mbuf *
 /**
  * Whether the driver that is there takes TCP frames that are to be segmented
  * (RTE_MBUF_F_TX_TCP_SEG). Any thread; it may be another driver the next moment.
+ *
+ * @param net the device
+ * @param ipv6 true: TCP over IPv6; false: over IPv4
+ * @return true where it takes them
  */
 bool rte_vduse_net_takes_tso(const struct rte_vduse_net *net, bool ipv6);
 
-/** Show another MAC address; a Linux driver reads it when it next probes. @return 0 or -errno */
+/**
+ * Show another MAC address; a Linux driver reads it when it next probes.
+ *
+ * @param net the device
+ * @param mac unicast
+ * @return 0 or -errno
+ */
 int rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr *mac);
 
 /**
@@ -423,18 +497,27 @@ int rte_vduse_net_set_mac(struct rte_vduse_net *net, const struct rte_ether_addr
  * device: plain frames beyond that MTU and RTE_VDUSE_NET_OVERHEAD are dropped both
  * ways, and counted (drop_long). A process that follows has to set it again.
  *
+ * @param net the device
+ * @param mtu bytes, RTE_VDUSE_NET_MTU_MIN and more
  * @return 0 or -errno
  */
 int rte_vduse_net_set_mtu(struct rte_vduse_net *net, uint16_t mtu);
 
-/** Read the state. */
+/**
+ * Read the state.
+ *
+ * @param net the device
+ * @param[out] info the state
+ */
 void rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *info);
 
 /**
  * Read counters.
  *
+ * @param net the device
  * @param pair below the info's queue_pairs
  * @param dequeue which of the pair's two queues
+ * @param[out] stats the counters
  */
 void rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool dequeue,
 		struct rte_vduse_net_queue_stats *stats);
@@ -447,7 +530,11 @@ void rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, b
  * rte_vduse_net_headers_read() does); RTE_MBUF_F_RX_LRO, where the frame is to be cut
  * into segments of tso_segsz bytes of payload.
  *
+ * @param net the device
+ * @param pair below the info's queue_pairs
+ * @param pool mbufs for them
  * @param[out] pkts the frames, owned by the caller
+ * @param nb_pkts most frames to take
  * @return how many; 0 also where no driver is there
  */
 uint16_t rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct rte_mempool *pool,
@@ -459,6 +546,10 @@ uint16_t rte_vduse_net_dequeue(struct rte_vduse_net *net, uint16_t pair, struct 
  * that ethdev asks for along with them, are heeded; pseudo header checksums
  * need not be prepared.
  *
+ * @param net the device
+ * @param pair below the info's queue_pairs
+ * @param pkts the frames
+ * @param nb_pkts how many there are
  * @return how many of the first were taken, delivered or counted as a drop;
  *   the others may be offered again
  */
@@ -469,6 +560,10 @@ uint16_t rte_vduse_net_enqueue(
  * The descriptor that tells an lcore which sleeps of frames to dequeue: an
  * eventfd, the same for the life of the device. It need not be read: the next
  * rte_vduse_net_wake_enable() does that.
+ *
+ * @param net the device
+ * @param pair below the info's queue_pairs
+ * @return the descriptor, which stays the library's
  */
 int rte_vduse_net_wake_fd(const struct rte_vduse_net *net, uint16_t pair);
 
@@ -477,10 +572,18 @@ int rte_vduse_net_wake_fd(const struct rte_vduse_net *net, uint16_t pair);
  * where there is already, else with the driver's next kick, or when a driver
  * comes. Once: it is to be called again before each sleep. Interrupts that were
  * held back for the pair are sent. On the lcore that dequeues from the pair.
+ *
+ * @param net the device
+ * @param pair below the info's queue_pairs
  */
 void rte_vduse_net_wake_enable(struct rte_vduse_net *net, uint16_t pair);
 
-/** The pair is polled again; the driver need not kick. On the lcore that dequeues from it. */
+/**
+ * The pair is polled again; the driver need not kick. On the lcore that dequeues from it.
+ *
+ * @param net the device
+ * @param pair below the info's queue_pairs
+ */
 void rte_vduse_net_wake_disable(struct rte_vduse_net *net, uint16_t pair);
 
 #ifdef __cplusplus

@@ -33,7 +33,7 @@ struct rte_vduse_net_l3 {
 	/** Offset of the address that the pseudo header has: of a routing header's, the last. */
 	uint16_t dst;
 	uint8_t proto; /**< IPPROTO_* of what follows */
-	bool ipv6;
+	bool ipv6;     /**< IPv6, else IPv4 */
 };
 
 /** Headers of a frame; offsets in bytes. */
@@ -60,6 +60,7 @@ struct rte_vduse_net_headers {
  * @param l4 offset of the innermost L4 header, where somebody knows it: the
  *   csum_start of a driver. What is read ends there or is refused; behind a link layer
  *   that is not known, the IP header is the one that ends there. 0: not known
+ * @param[out] h what was read; undefined where that fails
  * @return 0; -EINVAL: a header is not all there or names a wrong length, the
  *   packet is a fragment, its protocol is none of those three, or L4 is elsewhere
  */
@@ -69,6 +70,7 @@ int rte_vduse_net_headers_read(
 /**
  * Length of the frame's Ethernet header and VLAN tags: what an MTU does not count.
  *
+ * @param m the frame
  * @return bytes, RTE_ETHER_HDR_LEN at least and 4 for each of up to
  *   RTE_VDUSE_NET_TAGS_MAX tags
  */
@@ -78,6 +80,8 @@ uint32_t rte_vduse_net_link_len(const struct rte_mbuf *m);
  * Set l2_len, l3_len, l4_len, outer_l2_len and outer_l3_len of the mbuf, as
  * ethdev asks for them on transmission.
  *
+ * @param m the mbuf
+ * @param h as rte_vduse_net_headers_read() has read them
  * @return false, the mbuf as it was, when its bit fields do not hold them
  */
 bool rte_vduse_net_headers_set(struct rte_mbuf *m, const struct rte_vduse_net_headers *h);
