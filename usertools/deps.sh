@@ -15,6 +15,8 @@ deps_vm="qemu-system-x86 busybox-static kmod cpio xz-utils debian-archive-keyrin
 # For the tests: unit, static (dpdk has dpdk-pmdinfo.py), and Debian's own testpmd as an application.
 deps_test="libcmocka-dev shellcheck clang-14 libclang-rt-14-dev clang-format clang-tidy cppcheck dpdk dpdk-dev debootstrap systemd e2fsprogs
 	libnss-systemd containernetworking-plugins python3-yaml rpm"
+# For the manual (doc/build), and its pictures (doc/pictures/draw).
+deps_manual="python3-sphinx python3-myst-parser doxygen mandoc graphviz"
 # To make Debian packages here, and to look at them (usertools/build-deb --here).
 deps_deb="build-essential debhelper dh-apparmor lintian udev"
 
