@@ -138,6 +138,8 @@ set_word(const char *key, const char *text)
 		emu.conf.shrink = value;
 	else if (strcmp(key, "msg_timeout") == 0)
 		emu.conf.msg_timeout = value;
+	else if (strcmp(key, "interfaces") == 0)
+		emu.conf.interfaces = value;
 	else if (strcmp(key, "caps") == 0)
 		emu.conf.caps = value;
 	else if (strcmp(key, "verbose") == 0)

@@ -44,7 +44,8 @@ struct emu_dev {
 	int shm_fd;
 	int sock; /* broker's end of /dev/vduse/NAME, or -1 */
 	bool connected;
-	int minor; /* of vhost-vdpa-N while attached, or -1 */
+	int minor;      /* of vhost-vdpa-N while attached, or -1 */
+	bool has_netif; /* while attached: an interface, and no vhost-vdpa-N */
 	pthread_cond_t cond;
 	/* vhost-vdpa */
 	pthread_mutex_t front_lock;
@@ -90,6 +91,7 @@ struct emu_conf {
 	uint32_t region_size; /* bytes of a piece, 0: not used */
 	uint32_t shrink;      /* bytes GET_FD takes off the end of each region */
 	uint32_t msg_timeout; /* seconds */
+	bool interfaces;      /* attached devices have one, as of virtio_net */
 	bool caps;            /* check CAP_NET_ADMIN of the creator */
 	bool verbose;
 };
@@ -182,6 +184,11 @@ int bus_prepare(void);
 void bus_add_device(const struct emu_dev *dev);
 void bus_del_device(const struct emu_dev *dev);
 uint32_t bus_msg_timeout(const struct emu_dev *dev);
+
+/* emu_netif.c: the interface of a device that has one, while it is attached */
+int netif_add(const struct emu_dev *dev);
+void netif_del(const struct emu_dev *dev);
+void netif_name(const struct emu_dev *dev, char name[16]);
 
 /* emu_netlink.c: emu.lock held */
 int netlink_request(struct emu_call *call);

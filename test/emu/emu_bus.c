@@ -99,7 +99,7 @@ int
 bus_prepare(void)
 {
 	static const char *const dirs[] = { "/dev/vduse", "/proc", CLASS, BUS "/devices",
-		BUS "/drivers/vhost_vdpa" };
+		BUS "/drivers/vhost_vdpa", BUS "/drivers/virtio_vdpa" };
 	char path[PATH_MAX];
 	int ret;
 
@@ -174,21 +174,62 @@ bus_msg_timeout(const struct emu_dev *dev)
 	return seconds;
 }
 
+/* What the drivers of the bus make of a device: vhost_vdpa, or virtio_vdpa and virtio_net above it.
+ */
+static void
+add_driver_nodes(const struct emu_dev *dev)
+{
+	char path[PATH_MAX], name[16];
+
+	if (!dev->has_netif) {
+		path_of(path, "/dev/vhost-vdpa-%d", dev->minor);
+		make_node(path, MAJOR_VHOST, dev->minor);
+		path_of(path, BUS "/devices/%s/vhost-vdpa-%d", dev->k.name, dev->minor);
+		mkdir(path, 0755);
+		return;
+	}
+	netif_name(dev, name);
+	path_of(path, BUS "/devices/%s/virtio%d", dev->k.name, dev->minor);
+	mkdir(path, 0755);
+	path_of(path, BUS "/devices/%s/virtio%d/net", dev->k.name, dev->minor);
+	mkdir(path, 0755);
+	path_of(path, BUS "/devices/%s/virtio%d/net/%s", dev->k.name, dev->minor, name);
+	mkdir(path, 0755);
+}
+
+static void
+del_driver_nodes(const struct emu_dev *dev)
+{
+	char path[PATH_MAX], name[16];
+
+	if (!dev->has_netif) {
+		path_of(path, "/dev/vhost-vdpa-%d", dev->minor);
+		unlink(path);
+		path_of(path, BUS "/devices/%s/vhost-vdpa-%d", dev->k.name, dev->minor);
+		rmdir(path);
+		return;
+	}
+	netif_name(dev, name);
+	path_of(path, BUS "/devices/%s/virtio%d/net/%s", dev->k.name, dev->minor, name);
+	rmdir(path);
+	path_of(path, BUS "/devices/%s/virtio%d/net", dev->k.name, dev->minor);
+	rmdir(path);
+	path_of(path, BUS "/devices/%s/virtio%d", dev->k.name, dev->minor);
+	rmdir(path);
+}
+
 static void
 add_vdpa_nodes(const struct emu_dev *dev)
 {
 	char path[PATH_MAX], link[PATH_MAX];
 
-	path_of(path, "/dev/vhost-vdpa-%d", dev->minor);
-	make_node(path, MAJOR_VHOST, dev->minor);
 	path_of(path, BUS "/devices/%s", dev->k.name);
 	mkdir(path, 0755);
-	path_of(path, BUS "/devices/%s/vhost-vdpa-%d", dev->k.name, dev->minor);
-	mkdir(path, 0755);
+	add_driver_nodes(dev);
 	path_of(path, BUS "/devices/%s/driver_override", dev->k.name);
 	write_file(path, "(null)\n");
 	path_of(path, BUS "/devices/%s/driver", dev->k.name);
-	path_of(link, BUS "/drivers/vhost_vdpa");
+	path_of(link, BUS "/drivers/%s", dev->has_netif ? "virtio_vdpa" : "vhost_vdpa");
 	if (symlink(link, path) < 0)
 		emu_warn("%s: %m", path);
 }
@@ -198,14 +239,11 @@ del_vdpa_nodes(const struct emu_dev *dev)
 {
 	char path[PATH_MAX];
 
-	path_of(path, "/dev/vhost-vdpa-%d", dev->minor);
-	unlink(path);
 	path_of(path, BUS "/devices/%s/driver", dev->k.name);
 	unlink(path);
 	path_of(path, BUS "/devices/%s/driver_override", dev->k.name);
 	unlink(path);
-	path_of(path, BUS "/devices/%s/vhost-vdpa-%d", dev->k.name, dev->minor);
-	rmdir(path);
+	del_driver_nodes(dev);
 	path_of(path, BUS "/devices/%s", dev->k.name);
 	rmdir(path);
 }
@@ -224,7 +262,7 @@ int
 bus_attach(const char *name)
 {
 	struct emu_dev *dev = dev_find(name);
-	int minor = 0;
+	int minor = 0, ret;
 
 	if (dev == NULL)
 		return emu_deny(EINVAL, "attach: no VDUSE device named %s", name);
@@ -235,9 +273,16 @@ bus_attach(const char *name)
 	while (dev_of_minor(minor) != NULL)
 		minor++;
 	dev->minor = minor;
+	dev->has_netif = emu.conf.interfaces;
+	ret = dev->has_netif ? netif_add(dev) : 0;
+	if (ret < 0) {
+		dev->minor = -1;
+		return emu_deny(-ret, "attach: %s: no interface can be made", name);
+	}
 	dev->k.has_domain = true;
 	add_vdpa_nodes(dev);
-	emu_note("%s attached: /dev/vhost-vdpa-%d", name, minor);
+	emu_note("%s attached: %s%d", name,
+			dev->has_netif ? "an interface, emu…-" : "/dev/vhost-vdpa-", minor);
 	return minor;
 }
 
@@ -252,7 +297,9 @@ bus_detach(const char *name)
 	del_vdpa_nodes(dev);
 	while (dev->front_open)
 		pthread_cond_wait(&dev->cond, &emu.lock);
-	emu_note("%s detached from /dev/vhost-vdpa-%d", name, dev->minor);
+	if (dev->has_netif)
+		netif_del(dev);
+	emu_note("%s detached, of number %d", name, dev->minor);
 	dev->minor = -1;
 	return 0;
 }

@@ -29,7 +29,7 @@ static const char usage[] =
 	"           attach NAME | detach NAME       as `vdpa dev add` and `vdpa dev del` would\n"
 	"           show                            devices and queues\n"
 	"           set KEY=VALUE...                ctrl_vq, api, vduse_features, regions, shrink,\n"
-	"                                           msg_timeout, caps, verbose\n"
+	"                                           msg_timeout, interfaces, caps, verbose\n"
 	"           fault ioctl|open|read|write|mmap [ioctl=NAME] [nth=N] [times=N] [errno=E]\n"
 	"                 [delay=MS]                the Nth such call fails, or waits\n"
 	"           clear                           no more faults\n"
