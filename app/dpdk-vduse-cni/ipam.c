@@ -91,6 +91,18 @@ refused(struct cni *cni, const json_t *answer, int status)
 			type(cni), status);
 }
 
+/* In one piece: json_dumpfd(3) writes word by word. */
+static bool
+put(int file, const json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT);
+	const size_t len = text != NULL ? strlen(text) : 0;
+	const bool done = text != NULL && write(file, text, len) == (ssize_t)len;
+
+	free(text);
+	return done && lseek(file, 0, SEEK_SET) == 0;
+}
+
 /* @param version what the plug-in is told */
 static int
 call(struct cni *cni, const char *path, const char *command, const char *version, json_t **result)
@@ -101,8 +113,7 @@ call(struct cni *cni, const char *path, const char *command, const char *version
 	int status = -errno;
 
 	json_object_set_new(conf, "cniVersion", json_string(version));
-	if (in >= 0 && out >= 0 && json_dumpfd(conf, in, JSON_COMPACT) == 0 &&
-			lseek(in, 0, SEEK_SET) == 0 && setenv("CNI_COMMAND", command, 1) == 0) {
+	if (in >= 0 && out >= 0 && put(in, conf) && setenv("CNI_COMMAND", command, 1) == 0) {
 		status = spawn(path, in, out);
 		if (lseek(out, 0, SEEK_SET) == 0)
 			answer = json_loadfd(out, 0, NULL);

@@ -37,6 +37,8 @@ node_error(struct cni *cni, const char *id, const json_t *parameters)
 	int code = CNI_NODE;
 	size_t i;
 
+	if (which != NULL && which[0] == '\0')
+		which = NULL;
 	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (strcmp(errors[i].id, id) == 0)
 			code = errors[i].code;
