@@ -4,6 +4,7 @@
 # control socket are played; a dummy interface is in the pod's place where CHECK looks at it.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-plugin.sh"
+. "$(dirname "$0")/lib-steps.sh"
 
 plugins=/usr/lib/cni
 
@@ -28,7 +29,7 @@ JSON
 # cni COMMAND CONTAINER [IFNAME]: the configuration is stdin; the answer is in $work/answer.
 cni() {
 	CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_IFNAME=${3-eth0} CNI_NETNS=${netns-/run/netns/$pod} \
-		CNI_PATH=${path-$work:$plugins} "$plugin" >"$work/answer"
+		CNI_PATH=${path-$work:$plugins} ${plugin_at:+"$kill_at" "$plugin_at"} "$plugin" >"$work/answer"
 }
 
 # refused CODE TEXT COMMAND...: with this error, whose msg and details have the text.
@@ -320,9 +321,13 @@ pod=vduse-cni-$$
 after_case() {
 	ip netns del "$pod" 2>/dev/null || true
 	ip netns del "$pod-2" 2>/dev/null || true
+	emu set interfaces=0
 	rm -rf "$work/leases"
 }
 
 for name in version add more list again hidden errors away status check gc killed at_once; do
+	case_run "cni/${name//_/-}" "case_$name"
+done
+for name in restarted steps_add steps_del steps_broker steps_poller; do
 	case_run "cni/${name//_/-}" "case_$name"
 done
