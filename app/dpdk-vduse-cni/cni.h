@@ -154,6 +154,20 @@ int ipam_del(struct cni *cni, const char *container, const char *ifname);
 /** Whether it knows GC and STATUS. */
 bool ipam_is_new(struct cni *cni);
 
+/* lock.c */
+
+/* Of an attachment, while its IPAM plug-in is at work. */
+struct lock {
+	int fd; /* -1: there is none, as where the runtime may not */
+	char path[64 + CONTROL_NAME_MAX];
+};
+
+/** Wait until no IPAM plug-in works for it. @return 0, or -1 with the error: it takes too long */
+int lock_take(struct cni *cni, const char *device, struct lock *lock);
+
+/** Mirror of lock_take(), where it has succeeded. */
+void lock_release(struct lock *lock);
+
 /* look.c */
 
 /**

@@ -17,8 +17,13 @@ add_addresses(struct cni *cni, json_t *spoofchk, int netns, json_t **ipam)
 {
 	json_t *set = json_pack(
 			"{ss si sO*}", "name", cni->device, "netns_fd", 0, "spoofchk", spoofchk);
-	int ret = ipam_call(cni, "ADD", ipam);
+	struct lock lock;
+	int ret = lock_take(cni, cni->device, &lock);
 
+	if (ret == 0) {
+		ret = ipam_call(cni, "ADD", ipam);
+		lock_release(&lock);
+	}
 	if (ret == 0)
 		ret = conf_addresses(cni, *ipam, set);
 	if (ret == 0)
@@ -111,12 +116,28 @@ add_result(struct cni *cni, const json_t *ipam)
 	return result;
 }
 
+/* An interface goes, with its addresses. */
+static int
+take_back(struct cni *cni, const char *device, const char *container, const char *ifname)
+{
+	struct lock lock;
+	int ret;
+
+	if (node_remove(cni, device) < 0)
+		return -1;
+	if (!ipam_is_wanted(cni))
+		return 0;
+	if (lock_take(cni, device, &lock) < 0)
+		return -1;
+	ret = ipam_del(cni, container, ifname);
+	lock_release(&lock);
+	return ret;
+}
+
 static int
 run_del(struct cni *cni)
 {
-	int ret = node_remove(cni, cni->device);
-
-	return ret == 0 && ipam_is_wanted(cni) ? ipam_call(cni, "DEL", NULL) : ret;
+	return take_back(cni, cni->device, cni->container, cni->ifname);
 }
 
 static int
@@ -232,9 +253,7 @@ collect(struct cni *cni, const char *device, const char *attachment)
 	if (container == NULL || (size_t)(container - attachment) >= sizeof(ifname))
 		return 0; /* none of ours */
 	snprintf(ifname, sizeof(ifname), "%.*s", (int)(container - attachment), attachment);
-	if (node_remove(cni, device) < 0)
-		return -1;
-	return ipam_is_wanted(cni) ? ipam_del(cni, container + 1, ifname) : 0;
+	return take_back(cni, device, container + 1, ifname);
 }
 
 /* As much as can be goes; the first error is told. */

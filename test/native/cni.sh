@@ -328,6 +328,6 @@ after_case() {
 for name in version add more list again hidden errors away status check gc killed at_once; do
 	case_run "cni/${name//_/-}" "case_$name"
 done
-for name in restarted steps_add steps_del steps_broker steps_poller; do
+for name in orphan restarted steps_add steps_del steps_broker steps_poller; do
 	case_run "cni/${name//_/-}" "case_$name"
 done

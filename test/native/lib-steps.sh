@@ -40,14 +40,14 @@ steps_start() {
 	census >"$work/before"
 }
 
-# census: devices, the vDPA bus, interfaces here and in the pod, leases, containers.
+# census: devices, the vDPA bus, interfaces here and in the pod, leases, what is locked, containers.
 census() {
 	emu show
 	ls "$VDUSE_EMU_DIR/dev/vduse" "$VDUSE_EMU_DIR/sys/bus/vdpa/devices"
 	# the emulator's, which has the same parent as this
 	ip -o link show | grep -o "\(emu\|far\)$(($(pgrep -P "$PPID" -x vduse-emu) % 1000000))-[0-9]*" || true
 	ip -n "$pod" -o link show | cut -d : -f 2
-	find "$work/leases" -name '10.*' 2>/dev/null || true
+	find "$work/leases" /run/dpdk-vduse-cni -name '10.*' -o -name 'cni:pods:*' 2>/dev/null || true
 	node container show
 	node show config
 }
@@ -127,6 +127,50 @@ case_steps_del() {
 	say "DEL has $((n - 1)) steps"
 	as_before "ADD and DEL"
 	daemon_end
+}
+
+# An IPAM plug-in that outlives the one of ours that was killed, as it is not killed with it: what it still reserves
+# is taken back by a DEL that comes meanwhile, or GC.
+case_orphan() {
+	local how pid
+	steps_start
+	gc_conf
+	rm -f "$work/go"
+	mkfifo "$work/go"
+	cat >"$work/slow" <<-SH
+		#!/bin/bash
+		if [ "\$CNI_COMMAND" = ADD ]; then echo >"$work/started"; read -r _ <"$work/go"; fi
+		exec $plugins/host-local
+	SH
+	chmod +x "$work/slow"
+	sed -i 's/"host-local"/"slow"/' "$conf_file" "$work/gc.conf"
+	for how in DEL GC; do
+		rm -f "$work/started"
+		cni ADD pod1 <"$conf_file" 2>/dev/null &
+		pid=$!
+		wait_for "$patience" test -e "$work/started" || fail "the IPAM plug-in is not called"
+		kill -KILL "$(pgrep -P "$pid" -f dpdk-vduse-cni || echo "$pid")"
+		wait "$pid" || true
+		if [ $how = DEL ]; then cni DEL pod1 <"$conf_file" & else cni GC '' '' <"$work/gc.conf" & fi
+		pid=$!
+		wait_for "$patience" waits_or_ended "$pid"
+		echo >"$work/go"
+		ended "$pid" || fail "$how: $(cat "$work/answer")"
+		as_before "$how while the IPAM plug-in of one that was killed is at work"
+	done
+	daemon_end
+}
+
+# Whether it waits for a lock, or has ended.
+waits_or_ended() {
+	local stat
+	! running "$1" && return
+	grep -qs -- "-> FLOCK .* $(plugin_of "$1") " /proc/locks
+}
+
+# plugin_of PID: of the shell that runs it, or itself.
+plugin_of() {
+	pgrep -P "$1" -f "$plugin" || echo "$1"
 }
 
 # process_of WHO: the broker's or the poller's, which has EAL's threads.
