@@ -35,44 +35,37 @@ egress_own(struct rte_mbuf **m, struct rte_mempool *pool)
 	return true;
 }
 
-uint16_t
-egress_own_all(const struct burst *b, struct rte_mbuf **pkts, uint16_t n)
+void
+egress_own_all(const struct burst *b, struct frames *frames)
 {
+	struct rte_mbuf **pkts = frames->pkts;
 	uint16_t i, kept = 0;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < frames->n; i++) {
 		/* of the sender's buffers: it has as many as it lends */
 		if (!egress_is_lent(b, pkts[i]) || egress_own(&pkts[i], pkts[i]->pool)) {
 			pkts[kept++] = pkts[i];
 			continue;
 		}
 		veb_count(&b->q->drops[VEB_DROP_NO_BUFFER], 1);
+		frames->bytes -= pkts[i]->pkt_len;
 		rte_pktmbuf_free(pkts[i]);
 	}
-	return kept;
-}
-
-static void
-count_out(struct veb_queue_out *out, struct rte_mbuf **pkts, uint16_t n)
-{
-	uint64_t bytes = 0;
-	uint16_t i;
-
-	for (i = 0; i < n; i++)
-		bytes += pkts[i]->pkt_len;
-	veb_count(&out->out, n);
-	veb_count(&out->out_bytes, bytes);
+	frames->n = kept;
 }
 
 /* The member's queue gets them, as many as it takes. Locked. */
 static void
-push(const struct veb_member *to, struct veb_queue_out *out, uint16_t queue, struct rte_mbuf **pkts,
-		uint16_t n)
+push(const struct veb_member *to, struct veb_queue_out *out, uint16_t queue,
+		const struct frames *frames)
 {
+	struct rte_mbuf **pkts = frames->pkts;
+	const uint16_t n = frames->n;
 	uint16_t sent;
 
 	/* whoever takes them may free them at once */
-	count_out(out, pkts, n);
+	veb_count(&out->out, n);
+	veb_count(&out->out_bytes, frames->bytes);
 	sent = to->ops->send(to->priv, queue, pkts, n);
 	if (likely(sent == n))
 		return;
@@ -143,36 +136,48 @@ unlock(const struct veb_member *to, struct veb_queue_out *out)
 		rte_spinlock_unlock(&out->lock);
 }
 
+/* As many as the member's rate and its queue take. Locked. */
+static void
+push_metered(const struct burst *b, const struct veb_member *to, uint16_t queue,
+		const struct frames *frames)
+{
+	struct veb_queue_out *out = &to->out[queue];
+	struct rte_mbuf *sorted[VEB_BURST];
+	struct frames kept = { .pkts = sorted };
+
+	memcpy(sorted, frames->pkts, frames->n * sizeof(struct rte_mbuf *));
+	kept.n = within_rate(b, to, out, sorted, frames->n);
+	kept.bytes = egress_bytes(sorted, kept.n);
+	if (kept.n != 0)
+		push(to, out, queue, &kept);
+}
+
 /* Without a look at who mirrors it. */
 static void
-deliver(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts, uint16_t n)
+deliver(const struct burst *b, const struct veb_member *to, const struct frames *frames)
 {
 	const uint16_t queue = queue_of(b, to);
 	struct veb_queue_out *out = &to->out[queue];
-	struct rte_mbuf *sorted[VEB_BURST];
 
 	lock(to, out);
-	if (unlikely(!is_up(to))) {
-		lose(to, out, pkts, n, VEB_DROP_LINK);
-	} else if (unlikely(veb_policy(to)->rx.on)) {
-		memcpy(sorted, pkts, n * sizeof(struct rte_mbuf *));
-		n = within_rate(b, to, out, sorted, n);
-		if (n != 0)
-			push(to, out, queue, sorted, n);
-	} else {
-		push(to, out, queue, pkts, n);
-	}
+	if (unlikely(!is_up(to)))
+		lose(to, out, frames->pkts, frames->n, VEB_DROP_LINK);
+	else if (unlikely(veb_policy(to)->rx.on))
+		push_metered(b, to, queue, frames);
+	else
+		push(to, out, queue, frames);
 	unlock(to, out);
 }
 
 /* The same, put together where they belong together. Return: how many are left. */
 static uint16_t
-deliver_merged(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts,
-		uint16_t n)
+deliver_merged(const struct burst *b, const struct veb_member *to, const struct frames *frames)
 {
 	const uint16_t queue = queue_of(b, to);
 	struct veb_queue_out *out = &to->out[queue];
-	uint16_t left = n;
+	struct rte_mbuf **pkts = frames->pkts;
+	uint16_t n = frames->n, left = n;
+	struct frames merged = { .pkts = pkts };
 	uint64_t bytes = 0;
 
 	if (unlikely(veb_policy(to)->rx.on)) {
@@ -182,44 +187,49 @@ deliver_merged(const struct burst *b, const struct veb_member *to, struct rte_mb
 		egress_done(b, &pkts[n], left - n);
 	}
 	left = n > 1 ? to->ops->gro(to->priv, pkts, n, &bytes) : n;
+	merged.n = left;
+	merged.bytes = egress_bytes(pkts, left);
 	lock(to, out);
 	veb_count(&out->merged, n - left);
 	veb_count(&out->merged_bytes, bytes);
 	if (left != 0)
-		push(to, out, queue, pkts, left);
+		push(to, out, queue, &merged);
 	unlock(to, out);
 	return left;
 }
 
 void
-egress_copy(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts, uint16_t n)
+egress_copy(const struct burst *b, const struct veb_member *to, const struct frames *frames)
 {
 	struct rte_mbuf *copies[VEB_BURST];
-	uint16_t i, made = 0;
+	struct frames made = { .pkts = copies };
+	uint16_t i;
 
 	if (to->ops->copies) {
-		deliver(b, to, pkts, n);
+		deliver(b, to, frames);
 		return;
 	}
-	for (i = 0; i < n; i++) {
-		copies[made] = rte_pktmbuf_copy(pkts[i], b->veb->conf.pool, 0, UINT32_MAX);
-		made += copies[made] != NULL;
+	for (i = 0; i < frames->n; i++) {
+		copies[made.n] =
+				rte_pktmbuf_copy(frames->pkts[i], b->veb->conf.pool, 0, UINT32_MAX);
+		made.n += copies[made.n] != NULL;
 	}
-	veb_count(&b->q->drops[VEB_DROP_NO_BUFFER], n - made);
-	if (made != 0)
-		deliver(b, to, copies, made);
+	veb_count(&b->q->drops[VEB_DROP_NO_BUFFER], frames->n - made.n);
+	made.bytes = egress_bytes(copies, made.n);
+	if (made.n != 0)
+		deliver(b, to, &made);
 }
 
 void
 egress_mirror(const struct burst *b, const struct veb_member *of, const struct veb_member *except,
-		struct rte_mbuf **pkts, uint16_t n)
+		const struct frames *frames)
 {
 	const struct veb_member *to = __atomic_load_n(&veb_policy(of)->mirror, __ATOMIC_ACQUIRE);
 
 	if (likely(to == NULL) || to == except)
 		return;
-	veb_count(&b->q->more, n);
-	egress_copy(b, to, pkts, n);
+	veb_count(&b->q->more, frames->n);
+	egress_copy(b, to, frames);
 }
 
 /* Whether frames to it are put together: those of an uplink, for one who copies what it is given.
@@ -232,11 +242,11 @@ merges(const struct burst *b, const struct veb_member *to)
 }
 
 uint16_t
-egress_send(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts, uint16_t n)
+egress_send(const struct burst *b, const struct veb_member *to, const struct frames *frames)
 {
-	egress_mirror(b, to, b->src, pkts, n);
-	if (n > 1 && merges(b, to))
-		return deliver_merged(b, to, pkts, n);
-	deliver(b, to, pkts, n);
-	return to->ops->copies ? n : 0;
+	egress_mirror(b, to, b->src, frames);
+	if (frames->n > 1 && merges(b, to))
+		return deliver_merged(b, to, frames);
+	deliver(b, to, frames);
+	return to->ops->copies ? frames->n : 0;
 }

@@ -8,8 +8,7 @@
 /* Frames on their way to many, and the tags that were taken off them. */
 struct flood {
 	const struct burst *b;
-	struct rte_mbuf **pkts;
-	uint16_t n;
+	struct frames f;
 	bool tagged;       /* they are as trunks and the wire see them */
 	uint32_t outcomes; /* deliveries and drops so far */
 	uint16_t tcis[VEB_BURST];
@@ -50,31 +49,31 @@ retag(struct flood *f, bool tagged)
 	if (f->tagged == tagged)
 		return;
 	f->tagged = tagged;
-	for (i = 0; i < f->n; i++) {
-		f->pkts[kept] = f->pkts[i];
+	for (i = 0; i < f->f.n; i++) {
+		f->f.pkts[kept] = f->f.pkts[i];
 		f->tcis[kept] = f->tcis[i];
-		made = tagged ? tag_one(f->b, &f->pkts[kept], f->tcis[kept])
-			      : untag_one(f->b, &f->pkts[kept], &f->tcis[kept]);
+		made = tagged ? tag_one(f->b, &f->f.pkts[kept], f->tcis[kept])
+			      : untag_one(f->b, &f->f.pkts[kept], &f->tcis[kept]);
 		if (!made)
-			rte_pktmbuf_free(f->pkts[kept]);
+			rte_pktmbuf_free(f->f.pkts[kept]);
 		kept += made;
 	}
-	veb_count(&f->b->q->drops[VEB_DROP_NO_BUFFER], f->n - kept);
-	f->outcomes += f->n - kept;
-	f->n = kept;
+	veb_count(&f->b->q->drops[VEB_DROP_NO_BUFFER], f->f.n - kept);
+	f->outcomes += f->f.n - kept;
+	f->f.n = kept;
+	f->f.bytes = egress_bytes(f->f.pkts, kept);
 }
 
 static void
-begin(struct flood *f, const struct burst *b, struct rte_mbuf **pkts, uint16_t n)
+begin(struct flood *f, const struct burst *b, const struct frames *frames)
 {
 	uint16_t i;
 
 	f->b = b;
-	f->pkts = pkts;
-	f->n = n;
+	f->f = *frames;
 	f->outcomes = 0;
 	f->tagged = policy_is_trunk(b->policy);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < frames->n; i++)
 		f->tcis[i] = b->policy->tci;
 }
 
@@ -82,20 +81,21 @@ begin(struct flood *f, const struct burst *b, struct rte_mbuf **pkts, uint16_t n
 static void
 begin_owned(struct flood *f, const struct burst *b, struct rte_mbuf **pkts, uint16_t n)
 {
-	const uint16_t owned = egress_own_all(b, pkts, n);
+	struct frames own = { .pkts = pkts, .n = n, .bytes = egress_bytes(pkts, n) };
 
-	begin(f, b, pkts, owned);
-	f->outcomes = n - owned;
+	egress_own_all(b, &own);
+	begin(f, b, &own);
+	f->outcomes = n - own.n;
 }
 
-uint16_t
-flood_retag(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts, uint16_t n)
+void
+flood_retag(const struct burst *b, const struct veb_member *to, struct frames *frames)
 {
 	struct flood f;
 
-	begin(&f, b, pkts, n);
+	begin(&f, b, frames);
 	retag(&f, policy_is_trunk(veb_policy(to)));
-	return f.n;
+	*frames = f.f;
 }
 
 /* Whether frames to a group go there. */
@@ -116,14 +116,14 @@ to_members(struct flood *f, const struct veb_group *group, bool tagged, uint16_t
 	const struct veb_member *to;
 	uint16_t i;
 
-	for (i = 0; i < n && f->n != 0; i++) {
+	for (i = 0; i < n && f->f.n != 0; i++) {
 		to = group_member(group, i);
 		if (to == NULL || !wants(f, to, vlan))
 			continue;
 		retag(f, tagged);
-		egress_mirror(f->b, to, f->b->src, f->pkts, f->n);
-		egress_copy(f->b, to, f->pkts, f->n);
-		f->outcomes += f->n;
+		egress_mirror(f->b, to, f->b->src, &f->f);
+		egress_copy(f->b, to, &f->f);
+		f->outcomes += f->f.n;
 	}
 }
 
@@ -136,18 +136,18 @@ to_uplinks(struct flood *f)
 	const struct veb_member *to;
 	uint16_t i;
 
-	for (i = 0; i < n && f->n != 0 && !f->b->src->uplink; i++) {
+	for (i = 0; i < n && f->f.n != 0 && !f->b->src->uplink; i++) {
 		to = group_member(uplinks, i);
 		if (to == NULL)
 			continue;
 		retag(f, true);
-		f->outcomes += f->n;
+		f->outcomes += f->f.n;
 		if (i + 1 == n && !to->ops->copies) {
-			egress_send(f->b, to, f->pkts, f->n);
-			f->n = 0;
+			egress_send(f->b, to, &f->f);
+			f->f.n = 0;
 		} else {
-			egress_mirror(f->b, to, f->b->src, f->pkts, f->n);
-			egress_copy(f->b, to, f->pkts, f->n);
+			egress_mirror(f->b, to, f->b->src, &f->f);
+			egress_copy(f->b, to, &f->f);
 		}
 	}
 }
@@ -160,7 +160,7 @@ end(struct flood *f, uint16_t n)
 		veb_count(&f->b->q->drops[VEB_DROP_UNKNOWN], n);
 	else
 		veb_count(&f->b->q->more, f->outcomes - n);
-	egress_done(f->b, f->pkts, f->n);
+	egress_done(f->b, f->f.pkts, f->f.n);
 }
 
 void

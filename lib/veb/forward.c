@@ -234,12 +234,14 @@ judge(const struct burst *b, struct rte_mbuf **pkt, uint16_t *vlan)
 	return b->q->verdict;
 }
 
-/* Return: whether all frames have the same verdict. */
+/* Return: whether all frames have the same verdict. Their bytes may be fewer then: of tags. */
 static __rte_always_inline bool
-judge_all(const struct burst *b, struct rte_mbuf **pkts, uint16_t n)
+judge_all(const struct burst *b, struct frames *f)
 {
 	struct veb_lcore *lcore = b->lcore;
-	uint16_t i, same = 0;
+	struct rte_mbuf **pkts = f->pkts;
+	uint16_t n = f->n, i, same = 0;
+	uint64_t bytes = 0;
 
 	for (i = 0; i < PREFETCH && i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
@@ -253,7 +255,9 @@ judge_all(const struct burst *b, struct rte_mbuf **pkts, uint16_t n)
 			lcore->verdicts[i] = judge(b, &pkts[i], &lcore->vlans[i]);
 		}
 		same += lcore->verdicts[i] == lcore->verdicts[0];
+		bytes += pkts[i]->pkt_len;
 	}
+	f->bytes = bytes;
 	return same == n;
 }
 
@@ -283,24 +287,23 @@ to_wire(const struct burst *b, struct rte_mbuf **pkts, uint16_t n)
 }
 
 static void
-to_member(const struct burst *b, uint16_t index, struct rte_mbuf **pkts, uint16_t n)
+to_member(const struct burst *b, uint16_t index, struct frames *f)
 {
 	struct veb_member *to = __atomic_load_n(&b->veb->members[index], __ATOMIC_ACQUIRE);
 	uint16_t i;
 
 	if (unlikely(to == NULL)) {
 		/* it left since the burst began */
-		for (i = 0; i < n; i++)
-			drop(b, pkts[i], VEB_DROP_UNKNOWN);
+		for (i = 0; i < f->n; i++)
+			drop(b, f->pkts[i], VEB_DROP_UNKNOWN);
 		return;
 	}
 	if (b->src->ops->lends && (!to->ops->copies || egress_is_mirrored(to)))
-		n = egress_own_all(b, pkts, n);
+		egress_own_all(b, f);
 	if (flood_retags(b, to))
-		n = flood_retag(b, to, pkts, n);
-	if (n != 0)
-		n = egress_send(b, to, pkts, n);
-	egress_done(b, pkts, n);
+		flood_retag(b, to, f);
+	if (f->n != 0)
+		egress_done(b, f->pkts, egress_send(b, to, f));
 }
 
 /* Sort the frames that go to one member each. Return: frames that go to many, first in pkts. */
@@ -324,9 +327,11 @@ sort(struct veb_lcore *lcore, struct rte_mbuf **pkts, uint16_t n, const struct b
 				v = &lcore->vectors[lcore->nb_vectors++];
 				v->member = verdict;
 				v->n = 0;
+				v->bytes = 0;
 				lcore->slots[verdict] = lcore->nb_vectors;
 			}
 			v = &lcore->vectors[lcore->slots[verdict] - 1];
+			v->bytes += pkts[i]->pkt_len;
 			v->pkts[v->n++] = pkts[i];
 		}
 	}
@@ -367,25 +372,15 @@ send_all(const struct burst *b, struct rte_mbuf **pkts, uint16_t n)
 	struct veb_lcore *lcore = b->lcore;
 	const uint16_t many = sort(lcore, pkts, n, b);
 	struct veb_vector *v;
+	struct frames f;
 
 	for (v = lcore->vectors; v < &lcore->vectors[lcore->nb_vectors]; v++) {
 		lcore->slots[v->member] = 0;
-		to_member(b, v->member, v->pkts, v->n);
+		f = (struct frames){ .pkts = v->pkts, .n = v->n, .bytes = v->bytes };
+		to_member(b, v->member, &f);
 	}
 	if (many != 0)
 		send_many(b, pkts, many);
-}
-
-static void
-count_in(const struct burst *b, struct rte_mbuf **pkts, uint16_t n)
-{
-	uint64_t bytes = 0;
-	uint16_t i;
-
-	for (i = 0; i < n; i++)
-		bytes += pkts[i]->pkt_len;
-	veb_count(&b->q->in, n);
-	veb_count(&b->q->in_bytes, bytes);
 }
 
 void
@@ -407,23 +402,25 @@ veb_forward(struct veb_lcore *lcore, struct veb_member *member, uint16_t queue,
 		.gen = gen,
 		.frame_max = __atomic_load_n(&veb->frame_max, __ATOMIC_RELAXED),
 	};
+	struct frames f = { .pkts = pkts, .n = n, .bytes = egress_bytes(pkts, n) };
 	uint16_t i;
 
-	count_in(&b, pkts, n);
+	veb_count(&b.q->in, n);
+	veb_count(&b.q->in_bytes, f.bytes);
 	if (member->ops->lends && egress_is_mirrored(member))
-		n = egress_own_all(&b, pkts, n);
-	egress_mirror(&b, member, NULL, pkts, n);
+		egress_own_all(&b, &f);
+	egress_mirror(&b, member, NULL, &f);
 	if (unlikely(!__atomic_load_n(&member->up, __ATOMIC_RELAXED))) {
-		for (i = 0; i < n; i++)
+		for (i = 0; i < f.n; i++)
 			drop(&b, pkts[i], VEB_DROP_LINK);
 		egress_free(lcore);
 		return;
 	}
 	/* most bursts are of one flow */
-	if (judge_all(&b, pkts, n) && n != 0 && lcore->verdicts[0] < VEB_VERDICT_GROUP)
-		to_member(&b, lcore->verdicts[0], pkts, n);
+	if (judge_all(&b, &f) && f.n != 0 && lcore->verdicts[0] < VEB_VERDICT_GROUP)
+		to_member(&b, lcore->verdicts[0], &f);
 	else
-		send_all(&b, pkts, n);
+		send_all(&b, pkts, f.n);
 	egress_free(lcore);
 }
 

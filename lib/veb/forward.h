@@ -10,16 +10,27 @@
  * Give frames that are nobody else's to a member. Return: how many, first in pkts, stay the
  * caller's: all, or those that others were put behind, where it copies; else none.
  */
-uint16_t egress_send(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts,
-		uint16_t n);
+uint16_t egress_send(
+		const struct burst *b, const struct veb_member *to, const struct frames *frames);
 
 /* The same; they stay the caller's in any case. */
-void egress_copy(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts,
-		uint16_t n);
+void egress_copy(const struct burst *b, const struct veb_member *to, const struct frames *frames);
 
 /* Copies for who mirrors `of`, unless that is `except`. */
 void egress_mirror(const struct burst *b, const struct veb_member *of,
-		const struct veb_member *except, struct rte_mbuf **pkts, uint16_t n);
+		const struct veb_member *except, const struct frames *frames);
+
+/* The bytes of n frames. */
+static inline uint64_t
+egress_bytes(struct rte_mbuf *const *pkts, uint16_t n)
+{
+	uint64_t bytes = 0;
+	uint16_t i;
+
+	for (i = 0; i < n; i++)
+		bytes += pkts[i]->pkt_len;
+	return bytes;
+}
 
 /* Nobody needs these any more; they are freed with the burst. */
 void egress_done(const struct burst *b, struct rte_mbuf **pkts, uint16_t n);
@@ -38,11 +49,8 @@ egress_is_lent(const struct burst *b, const struct rte_mbuf *m)
  * left */
 bool egress_own(struct rte_mbuf **m, struct rte_mempool *pool);
 
-/*
- * The same of those that are lent. Return: how many there are; the others were dropped, for lack
- * of buffers.
- */
-uint16_t egress_own_all(const struct burst *b, struct rte_mbuf **pkts, uint16_t n);
+/* The same of those that are lent; some are dropped where buffers are short. */
+void egress_own_all(const struct burst *b, struct frames *frames);
 
 /* Whether somebody gets the member's frames beside it. */
 static inline bool
@@ -60,12 +68,8 @@ flood_retags(const struct burst *b, const struct veb_member *to)
 	return b->policy->tci != 0 && policy_is_trunk(veb_policy(to));
 }
 
-/*
- * Frames with the tag that the member is to see, in *pkts. Return: how many; the others were
- * dropped, for lack of buffers.
- */
-uint16_t flood_retag(const struct burst *b, const struct veb_member *to, struct rte_mbuf **pkts,
-		uint16_t n);
+/* Frames with the tag that the member is to see; some are dropped where buffers are short. */
+void flood_retag(const struct burst *b, const struct veb_member *to, struct frames *frames);
 
 /* Frames for every uplink. They are consumed. */
 void flood_to_wire(const struct burst *b, struct rte_mbuf **pkts, uint16_t n);

@@ -108,9 +108,17 @@ struct veb {
 	struct veb_member *members[]; /* max_members of them; atomic */
 };
 
+/* Frames that go the same way, and their bytes. */
+struct frames {
+	struct rte_mbuf **pkts;
+	uint64_t bytes;
+	uint16_t n;
+};
+
 struct veb_vector {
 	uint16_t member;
 	uint16_t n;
+	uint32_t bytes;
 	struct rte_mbuf *pkts[VEB_BURST];
 };
 

@@ -54,6 +54,8 @@ a_tag_is_put_on_for_the_wire_and_taken_off(void **state)
 	rig_send(r, a, &between);
 	rig_expect(b, &between);
 	rig_expect_none(r);
+	assert_int_equal(rig_stats(up).out_bytes, 60 + RTE_VLAN_HLEN);
+	assert_int_equal(rig_stats(a).out_bytes, 60);
 }
 
 static void
@@ -122,6 +124,8 @@ a_priority_tag_does_not_stay(void **state)
 	rig_send(r, a, &out_7);
 	rig_expect(up, &out_100);
 	rig_expect_none(r);
+	assert_int_equal(rig_stats(a).in_bytes, 2 * (60 + RTE_VLAN_HLEN));
+	assert_int_equal(rig_stats(b).out_bytes, 60);
 }
 
 static void
@@ -195,6 +199,10 @@ a_group_is_seen_by_each_as_it_should(void **state)
 	rig_expect(a, &in);
 	rig_expect(b, &in);
 	rig_expect_none(r);
+	assert_int_equal(rig_stats(t2).out_bytes, 3 * (60 + RTE_VLAN_HLEN));
+	assert_int_equal(rig_stats(a).out_bytes, 2 * 60);
+	assert_int_equal(rig_stats(b).out_bytes, 3 * 60);
+	assert_int_equal(rig_stats(up).out_bytes, 2 * (60 + RTE_VLAN_HLEN));
 }
 
 /* Several VLANs in one burst of a trunk. */
