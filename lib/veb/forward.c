@@ -163,34 +163,46 @@ check_slow(const struct burst *b, struct rte_mbuf **pkt, uint64_t key)
 	return verdict;
 }
 
-/*
- * The header is that of a frame before, at the same state of the table and of the rules, which
- * looked at nothing else of it.
- */
-static __rte_always_inline bool
-is_usual(const struct burst *b, const struct rte_mbuf *m)
+/* Where a header like this one's is remembered: by the last bytes of the address it goes to. */
+static __rte_always_inline struct veb_seen *
+seen_of(const struct burst *b, uint64_t head)
 {
-	const struct veb_queue_in *q = b->q;
-
-	return m->data_len >= RTE_ETHER_HDR_LEN && m->pkt_len <= b->frame_max &&
-	       load_8(m, 0) == q->usual[0] && load_8(m, HEADER_END) == q->usual[1] &&
-	       b->gen == q->usual_gen;
+	return &b->q->seen[(head >> 32 ^ head >> 40) % VEB_SEEN];
 }
 
-/* The second one in a row that goes to the same address: is_usual() may be true of the next. */
-static void
-note_usual(const struct burst *b, const struct rte_mbuf *m, uint16_t vlan)
+/*
+ * The header is that of a frame before, at the same state of the table and of the rules, which
+ * looked at nothing else of it. Return: what became of that one, or NULL.
+ */
+static __rte_always_inline const struct veb_seen *
+look_back(const struct burst *b, const struct rte_mbuf *m)
 {
-	struct veb_queue_in *q = b->q;
+	const struct veb_seen *seen;
+	uint64_t head;
+
+	if (m->data_len < RTE_ETHER_HDR_LEN || m->pkt_len > b->frame_max)
+		return NULL;
+	head = load_8(m, 0);
+	seen = seen_of(b, head);
+	return seen->head == head && seen->tail == load_8(m, HEADER_END) && seen->gen == b->gen
+			       ? seen
+			       : NULL;
+}
+
+/* Nothing but its header and length had a part in the verdict: look_back() may find it. */
+static void
+remember(const struct burst *b, const struct rte_mbuf *m, uint16_t vlan)
+{
+	const uint64_t head = load_8(m, 0);
 
 	if ((b->policy->flags & POLICY_SLOW) != 0 || is_tag(vlan_type(m)) ||
 			(!b->src->uplink && source(m) != b->policy->mac))
 		return;
-	q->usual[0] = load_8(m, 0);
-	q->usual[1] = load_8(m, HEADER_END);
-	q->usual_vlan = vlan;
-	q->usual_verdict = q->verdict;
-	q->usual_gen = b->gen;
+	*seen_of(b, head) = (struct veb_seen){ .head = head,
+		.tail = load_8(m, HEADER_END),
+		.gen = b->gen,
+		.vlan = vlan,
+		.verdict = b->q->verdict };
 }
 
 /* Where the frame goes; *vlan is its VLAN where that is a group. */
@@ -224,13 +236,12 @@ judge(const struct burst *b, struct rte_mbuf **pkt, uint16_t *vlan)
 	if (unlikely((mac & 1) != 0))
 		return to_group(b, mac);
 	key |= mac;
-	if (key == b->q->last_key && b->gen == b->q->last_gen) {
-		note_usual(b, m, *vlan);
-		return b->q->verdict;
+	if (key != b->q->last_key || b->gen != b->q->last_gen) {
+		b->q->verdict = look_up(b, key, *vlan);
+		b->q->last_key = key;
+		b->q->last_gen = b->gen;
 	}
-	b->q->verdict = look_up(b, key, *vlan);
-	b->q->last_key = key;
-	b->q->last_gen = b->gen;
+	remember(b, m, *vlan);
 	return b->q->verdict;
 }
 
@@ -240,6 +251,7 @@ judge_all(const struct burst *b, struct frames *f)
 {
 	struct veb_lcore *lcore = b->lcore;
 	struct rte_mbuf **pkts = f->pkts;
+	const struct veb_seen *seen;
 	uint16_t n = f->n, i, same = 0;
 	uint64_t bytes = 0;
 
@@ -248,9 +260,10 @@ judge_all(const struct burst *b, struct frames *f)
 	for (i = 0; i < n; i++) {
 		if (i + PREFETCH < n)
 			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + PREFETCH], void *));
-		if (likely(is_usual(b, pkts[i]))) {
-			lcore->vlans[i] = b->q->usual_vlan;
-			lcore->verdicts[i] = b->q->usual_verdict;
+		seen = look_back(b, pkts[i]);
+		if (likely(seen != NULL)) {
+			lcore->vlans[i] = seen->vlan;
+			lcore->verdicts[i] = seen->verdict;
 		} else {
 			lcore->verdicts[i] = judge(b, &pkts[i], &lcore->vlans[i]);
 		}

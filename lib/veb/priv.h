@@ -43,16 +43,25 @@ struct policy {
 	struct veb_prefix prefixes[];
 };
 
+/*
+ * What became of a frame that was looked at for its length and these bytes only: the first 8 and
+ * the last 8 of its header's 14. For as many peers as a container speaks with at a time.
+ */
+#define VEB_SEEN 16
+
+struct veb_seen {
+	uint64_t head, tail;
+	uint32_t gen; /* state of the table and of the rules */
+	uint16_t vlan;
+	uint16_t verdict;
+};
+
 /* One queue that frames come from: written by the lcore that polls it. */
 struct __rte_cache_aligned veb_queue_in {
 	uint64_t last_key; /* of the last frame, */
 	uint32_t last_gen; /* at this state of the table, */
 	uint16_t verdict;  /* went there */
-	/* Of one that was looked at for nothing but this, and at which state of the table. */
-	uint16_t usual_vlan;
-	uint16_t usual_verdict;
-	uint32_t usual_gen;
-	uint64_t usual[2]; /* its header's bytes: the first 8, and the last 8 of 14 */
+	struct veb_seen seen[VEB_SEEN];
 	uint64_t in, in_bytes, more, learn_full, moves;
 	uint64_t drops[VEB_DROPS];
 };

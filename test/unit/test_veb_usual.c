@@ -193,6 +193,40 @@ another_header_is_another(void **state)
 	assert_int_equal(rig_drops(a, VEB_DROP_SPOOF_MAC), 2);
 }
 
+/* Peers whose headers are remembered in the same place, frame by frame, and one that leaves. */
+static void
+peers_take_turns(void **state)
+{
+	static const uint8_t macs[] = { 2, 18, 34, 3, 19 };
+	struct veb_rig *r = *state;
+	struct rig_port *a = rig_container(r, 1, NULL), *up = rig_uplink(r);
+	struct rig_port *peers[RTE_DIM(macs)];
+	struct rig_frame frames[RTE_DIM(macs)];
+	unsigned int i, k;
+
+	for (i = 0; i < RTE_DIM(macs); i++) {
+		peers[i] = rig_container(r, macs[i], NULL);
+		frames[i] = rig_unicast(1, macs[i]);
+		frames[i].len = 60 + 10 * i;
+	}
+	for (k = 0; k < USUAL * RTE_DIM(macs); k++)
+		rig_put(a, &frames[k % RTE_DIM(macs)]);
+	rig_poll(r, a);
+	for (k = 0; k < USUAL * RTE_DIM(macs); k++)
+		rig_expect(peers[k % RTE_DIM(macs)], &frames[k % RTE_DIM(macs)]);
+	rig_expect_none(r);
+	for (i = 0; i < RTE_DIM(macs); i++)
+		assert_int_equal(rig_stats(peers[i]).out_bytes, USUAL * frames[i].len);
+	rig_remove(r, peers[1]);
+	for (i = 0; i < 3; i++)
+		rig_put(a, &frames[i]);
+	rig_poll(r, a);
+	rig_expect(peers[0], &frames[0]);
+	rig_expect(up, &frames[1]);
+	rig_expect(peers[2], &frames[2]);
+	rig_expect_none(r);
+}
+
 int
 main(void)
 {
@@ -203,6 +237,7 @@ main(void)
 		RIG_TEST(every_tag_is_looked_at),
 		RIG_TEST(what_is_looked_at_behind_it_is_not_remembered),
 		RIG_TEST(another_header_is_another),
+		RIG_TEST(peers_take_turns),
 	};
 
 	return FILTER_RUN("veb_usual", tests, veb_rig_eal, NULL);
