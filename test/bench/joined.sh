@@ -48,8 +48,8 @@ node_conf() {
 
 start_network() {
 	node_conf >"$dir/node.conf"
-	mkdir -m 0700 "$dir/run"
-	RUNTIME_DIRECTORY=$dir/run LD_PRELOAD=$preload "$program" "${lcores[@]}" -m $((256 + idle / 2)) -- \
+	mkdir -pm 0700 "$dir/run"
+	RUNTIME_DIRECTORY=$dir/run LD_PRELOAD=$preload "$program" "${lcores[@]}" -m $((256 + (idle + killed) / 2)) -- \
 		--config "$dir/node.conf" --control "$dir/run/control" >"$dir/back.log" 2>&1 </dev/null &
 	back_pid=$!
 }

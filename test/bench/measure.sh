@@ -75,7 +75,7 @@ record() {
 	for try in 1 2; do
 		status=0
 		timeout -k 10 300 "$@" >"$log" 2>&1 || status=$?
-		line=$(grep -E '(^| )(mpps|idle|adds)=' "$log" | tail -n 1)
+		line=$(grep -E '(^| )(mpps|idle|adds|back)=' "$log" | tail -n 1)
 		[ "$status" = 0 ] && [ -n "$line" ] && break
 		{
 			echo "== round $round, try $try: $kind $column $words: status $status: $*"
@@ -85,7 +85,7 @@ record() {
 	done
 	[ -n "$line" ] || { failed=$((failed + 1)); line="failed=1"; }
 	echo "kind=$kind round=$round column=$column $words $line" >>"$out/raw.txt"
-	printf '%s\n' "  $column: $(grep -oE '(mpps|cycles|idle|idle_cpu|beyond_p50|failed)=[0-9.-]*' <<<"$line" | tr '\n' ' ')"
+	printf '%s\n' "  $column: $(grep -oE '(mpps|cycles|idle|idle_cpu|beyond_p50|back|failed)=[0-9.-]*' <<<"$line" | tr '\n' ' ')"
 }
 
 # pair COLUMN DEVARGS MODE SIZE RING REGIONS PAIRS

@@ -17,6 +17,7 @@ BROADCAST_AIM = 1.1
 BUSY_AIM = 0.95
 IDLE_CPU_AIM = 2  # per cent
 ADD_AIM = 30  # milliseconds
+BACK_AIM = 2  # seconds
 JOINED = {'wire': 'a wire', 'network': 'a network', 'ovs': 'Open vSwitch, NORMAL',
           'peer': 'testpmd, net_vhost'}
 UNDISTURBED = 'cycles, undisturbed'
@@ -100,6 +101,13 @@ def add_aims(rows):
                       spread([r.get(f'beyond_p{percent}') for r in found]), *bound)
 
 
+def back_aims(rows):
+    for (members,), columns in group([r for r in rows if r['kind'] == 'back'], ['want']).items():
+        found = [r['back'] / 1000 if 'back' in r else None for r in columns['network']]
+        yield aim(f'killed with {members} containers: all served again after, s', spread(found),
+                  'at most', BACK_AIM)
+
+
 def gro_aims(rows):
     theirs = of_test(rows, 'gro', 'gro', 'rte_gro')
     for flows, ours in of_test(rows, 'gro', 'gro', 'ours').items():
@@ -110,7 +118,7 @@ def gro_aims(rows):
 
 def switch_results(rows):
     figures, aims = joined_results(rows)
-    for more in (veb_aims, busy_aims, add_aims, gro_aims):
+    for more in (veb_aims, busy_aims, add_aims, back_aims, gro_aims):
         aims += more(rows)
     return {'figures': figures, 'aims': aims}
 

@@ -20,6 +20,11 @@ add_one() {
 	record add network "where=emulator" "$top/test/bench/run-containers" -B "$build" -A "$adds"
 }
 
+# Killed with containers on it
+back_one() {
+	record back network "want=$killed" "$top/test/bench/run-containers" -B "$build" -K "$killed"
+}
+
 # program_one KIND PROGRAM ROUNDS: its lines, a word and key=value each, which are medians of rounds of
 # its own.
 program_one() {
@@ -63,6 +68,8 @@ switch_round() {
 	program_one veb bench-veb "$own_rounds"
 	echo "round $round: $adds containers are added"
 	add_one
+	echo "round $round: the daemon is killed with $killed containers"
+	back_one
 	echo "round $round: segments put together"
 	program_one gro bench-gro $((own_rounds * 1000))
 }

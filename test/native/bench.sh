@@ -61,7 +61,7 @@ for name, found in figures.items():
     for key in ('mpps', 'cycles') + (('undisturbed',) if name != 'peer' else ()):
         assert found[key]['median'] > 0, (name, key)
 judged = [a for a in data['switch']['aims'] if a['asked']]
-assert len(judged) == (10 if 'ovs' in columns else 8), [a['what'] for a in judged]
+assert len(judged) == (11 if 'ovs' in columns else 9), [a['what'] for a in judged]
 for aim in data['switch']['aims']:
     assert aim['found'] and aim['found']['min'] <= aim['found']['median'] <= aim['found']['max'], aim
     assert (aim['reached'] is None) == (aim['asked'] is None), aim
