@@ -106,5 +106,23 @@ ring_of_vq0() {
 }
 
 case_run seen/no-driver case_no_driver
+# doc/telemetry.md: the commands, as they stand there.
+case_page() {
+	local block=$work/block line
+	back_start c1 1 mac=02:00:00:00:00:79 --file-prefix c1
+	doc_block doc/telemetry.md dpdk-telemetry.py >"$block" || fail "the page has no command"
+	while read -r line; do
+		say "$line"
+		bash -e -o pipefail -c "$line" >"$work/answer.log" 2>&1 || { log answer; fail "the page's command fails"; }
+		case $line in
+		*xstats*) grep -q '"rx_q0_packets": 0' "$work/answer.log" ;;
+		*list*) grep -q '"c1"' "$work/answer.log" ;;
+		*) grep -q '"mac": "02:00:00:00:00:79"' "$work/answer.log" ;;
+		esac || { log answer; fail "not the answer"; }
+	done <"$block"
+	back_end
+}
+
 case_run seen/driver case_driver
+case_run seen/page case_page
 exit $group_status
