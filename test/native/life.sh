@@ -232,7 +232,8 @@ pair() {
 # Linux's driver in a QEMU guest.
 case_guest() {
 	local status=0
-	env -u VDUSE_EMU_DIR "$emu_dir/run-guest" -b "$pmd" >"$work/guest.log" 2>&1 || status=$?
+	doc_command doc/start.md 'qemu-system-x86_64'
+	env -u VDUSE_EMU_DIR "$emu_dir/run-guest" -b "$pmd" -q "$documented" >"$work/guest.log" 2>&1 || status=$?
 	[ $status != 77 ] || skip "$(tail -n 1 "$work/guest.log")"
 	[ $status = 0 ] || { log guest; fail "status $status"; }
 	say "$(tail -n 1 "$work/guest.log")"

@@ -84,29 +84,102 @@ case_commands() {
 	nothing_left
 }
 
-# README, "A network with two containers": a reader's shell, one line behind the other.
-case_node() {
-	local block=/tmp/block line
-	doc_block README.md 'vdusectl network add' >$block || fail "no such block"
+# steps PAGE WORDS: the block, in a reader's shell, one line behind the other; what ends with & goes on, as pid, and the next
+# line waits for what it is to make: the node's socket, or the device's interface. What they print is in /tmp/doc.
+steps() {
+	local line
+	doc_block "$1" "$2" >/tmp/block || fail "no block of $1 has '$2'"
+	: >/tmp/doc
 	while read -r line; do
 		say "$line"
 		case $line in
-		*'&')
-			fresh "$VM_RESULT/node.log"
-			bash -c "exec ${line%&}" >"$VM_RESULT/node.log" 2>&1 </dev/null &
-			pid=$!
-			background+=("$pid")
-			wait_for "$patience" test -S /run/dpdk-vduse-net/control || fail "the node does not listen"
-			;;
-		*) bash -e -c "$line" ;;
+		*'&') serve_by "$line" ;;
+		*) bash -e -c "$line" >>/tmp/doc 2>&1 || fail "it fails: $(cat /tmp/doc)" ;;
 		esac
-	done <$block
+	done </tmp/block
+	sed 's/^/# /' /tmp/doc
+}
+
+# node_gone NAME...: these containers with it.
+node_gone() {
+	local name
 	stop "$pid"
 	vdusectl container show && fail "somebody listens still"
-	for line in web db; do
-		dpdk-vduse-net --destroy "$line" --state-dir /run/dpdk-vduse-net/devices
+	for name; do
+		dpdk-vduse-net --destroy "$name" --state-dir /run/dpdk-vduse-net/devices
 	done
+	rm -rf /run/dpdk-vduse-net
 	nothing_left
+}
+
+# README, "A network with two containers"
+case_node() {
+	steps README.md 'vdusectl network add'
+	node_gone web db
+}
+
+# doc/start.md: a node, a program that stands for the reader's own, a device for a virtual machine.
+case_start() {
+	local page=doc/start.md
+	steps $page 'vdusectl network add net0'
+	steps $page 'vdusectl container show'
+	node_gone
+	steps $page 'dpdk-testpmd -l 0-1'
+	steps $page 'ip netns add web'
+	grep -q ' 0% packet loss' /tmp/doc || fail "not every ping was answered"
+	stop "$pid" INT
+	ip netns del web
+	nothing_left
+	steps $page 'attach vhost'
+	grep -q '^vhost-vdpa-0$' /tmp/doc || fail "there is no such device"
+	[ -c /dev/vhost-vdpa-0 ]
+	node_gone vm1
+}
+
+# doc/tuning.md
+case_tuning() {
+	local page=doc/tuning.md
+	modules virtio_vdpa virtio_net
+	steps $page nr_hugepages
+	grep -q 'HugePages_Total: *512' /tmp/doc || fail "other hugepages"
+	rm -f /etc/sysctl.d/80-hugepages.conf
+	steps $page /sys/devices/system/cpu/isolated
+	steps $page 'vdusectl -s container show c1'
+	grep -q rx_packets /tmp/doc || fail "no counters"
+	steps $page 'rps_cpus'
+	[ "$(in_ns c2 cat /sys/class/net/eth0/queues/rx-0/rps_cpus)" = 3 ]
+	node_gone c1 c2
+	ip netns del c2
+	steps $page '--bounce-size'
+	grep -qx 134217728 /tmp/doc || fail "another size"
+	stop "$pid"
+	steps $page 'irq_cb_affinity'
+	grep -qx 1 /tmp/doc || fail "other CPUs: $(cat /tmp/doc)"
+	stop "$pid"
+	nothing_left
+	two_containers --bounce-size 8388608
+	stop "$app_pid"
+	ip netns del c1
+	ip netns del c2
+	bounce_full
+}
+
+# All of the region is the receive queue's.
+bounce_full() {
+	run app "$app" "${eal[@]}" "${huge[@]}" --vdev net_null0 -- --port net_null0 --name c1 --bounce-size 4194304
+	need_netdev c1 app "$pid"
+	container c1 "$dev" 1
+	wait_for "$patience" fifo_errors c1 || fail "it sends: $(ip -n c1 -s -s link show eth0)"
+	dmesg | grep -q 'eth0: Unexpected TXQ (0) queue failure: -5' || fail "the kernel's log has nothing of it"
+	stop "$pid"
+	ip netns del c1
+	nothing_left
+}
+
+# fifo_errors NAME: of what the container wants to send.
+fifo_errors() {
+	in_ns "$1" ping -c 1 -W 1 10.0.0.99 >/dev/null 2>&1
+	[ "$(in_ns "$1" cat /sys/class/net/eth0/statistics/tx_fifo_errors)" -gt 0 ]
 }
 
 # first_cure: the commands of the doctor's first finding that is not well.
@@ -122,13 +195,20 @@ doctor() {
 	return "$status"
 }
 
-# serve_by COMMAND: in the background, until it listens.
+# made COMMAND: what it is to make is there: the device that it names, with its interface, or else the node.
+made() {
+	local name
+	name=$(sed -nE 's/.*(--name |[, ]name=)([a-z0-9]+).*/\2/p' <<<"$1")
+	if [ -n "$name" ]; then netdev_there "$name"; else vdusectl network show; fi
+}
+
+# serve_by COMMAND: in the background, until it serves; sets pid.
 serve_by() {
 	fresh "$VM_RESULT/node.log"
 	bash -c "exec ${1%&}" >"$VM_RESULT/node.log" 2>&1 </dev/null &
 	pid=$!
 	background+=("$pid")
-	wait_for "$patience" vdusectl network show || fail "the node does not listen"
+	wait_for "$patience" made "$1" || fail "it does not serve: $(tail -n 5 "$VM_RESULT/node.log")"
 }
 
 # doc/doctor.md: who begins with nothing, and gives the first commands each time, has a machine on which all is well.
@@ -168,7 +248,8 @@ after_case() {
 	clean_slate
 }
 
-for name in doctor testpmd by_hand commands node; do
+for name in doctor testpmd by_hand commands node start; do
 	case_run "docs/$name" "case_$name"
 done
+case_long docs/tuning case_tuning
 exit $group_status
