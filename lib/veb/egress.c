@@ -23,6 +23,14 @@ egress_free(struct veb_lcore *lcore)
 	lcore->nb_done = 0;
 }
 
+void
+egress_lost(const struct burst *b, const struct rte_mbuf *m, enum veb_drop why)
+{
+	veb_count(&b->q->drops[why], 1);
+	if (unlikely(b->tap != NULL))
+		b->tap->dropped(b->tap, &b->sight, m, why);
+}
+
 bool
 egress_own(struct rte_mbuf **m, struct rte_mempool *pool)
 {
@@ -47,58 +55,106 @@ egress_own_all(const struct burst *b, struct frames *frames)
 			pkts[kept++] = pkts[i];
 			continue;
 		}
-		veb_count(&b->q->drops[VEB_DROP_NO_BUFFER], 1);
+		egress_lost(b, pkts[i], VEB_DROP_NO_BUFFER);
 		frames->bytes -= pkts[i]->pkt_len;
 		rte_pktmbuf_free(pkts[i]);
 	}
 	frames->n = kept;
 }
 
+/* A member's queue that frames are about to go to. */
+struct egress {
+	const struct burst *b;
+	const struct veb_member *to;
+	struct veb_queue_out *out;
+	struct veb_tap *tap; /* who watches the member, or NULL */
+	uint16_t queue;
+};
+
+static inline struct egress
+egress_to(const struct burst *b, const struct veb_member *to)
+{
+	const uint16_t queue = to->nb_out == 1 ? 0 : b->lcore->index % to->nb_out;
+
+	return (struct egress){ b, to, &to->out[queue], veb_tap(to), queue };
+}
+
+static struct veb_sight
+sight_of(const struct egress *e)
+{
+	return (struct veb_sight){ e->b->lcore->now, e->b->lcore->index, e->queue, VEB_WAY_IN };
+}
+
+/* Who watches it is shown them. */
+static __rte_noinline void
+show(const struct egress *e, const struct frames *frames)
+{
+	const struct veb_sight sight = sight_of(e);
+
+	e->tap->frames(e->tap, &sight, frames->pkts, frames->n);
+}
+
+/* They were dropped. */
+static __rte_noinline void
+show_dropped(const struct egress *e, struct rte_mbuf **pkts, uint16_t n, enum veb_drop why)
+{
+	const struct veb_sight sight = sight_of(e);
+	uint16_t i;
+
+	for (i = 0; i < n; i++)
+		e->tap->dropped(e->tap, &sight, pkts[i], why);
+}
+
+static __rte_noinline void
+show_done(const struct egress *e)
+{
+	const struct veb_sight sight = sight_of(e);
+
+	e->tap->done(e->tap, &sight);
+}
+
+/* None of them goes there. */
+static void
+lose(const struct egress *e, struct rte_mbuf **pkts, uint16_t n, enum veb_drop why)
+{
+	veb_count(&e->out->drops[why], n);
+	if (unlikely(e->tap != NULL))
+		show_dropped(e, pkts, n, why);
+	if (!e->to->ops->copies)
+		rte_pktmbuf_free_bulk(pkts, n);
+}
+
 /* The member's queue gets them, as many as it takes. Locked. */
 static void
-push(const struct veb_member *to, struct veb_queue_out *out, uint16_t queue,
-		const struct frames *frames)
+push(const struct egress *e, const struct frames *frames)
 {
 	struct rte_mbuf **pkts = frames->pkts;
 	const uint16_t n = frames->n;
 	uint16_t sent;
 
 	/* whoever takes them may free them at once */
-	veb_count(&out->out, n);
-	veb_count(&out->out_bytes, frames->bytes);
-	sent = to->ops->send(to->priv, queue, pkts, n);
+	veb_count(&e->out->out, n);
+	veb_count(&e->out->out_bytes, frames->bytes);
+	if (unlikely(e->tap != NULL))
+		show(e, frames);
+	sent = e->to->ops->send(e->to->priv, e->queue, pkts, n);
 	if (likely(sent == n))
 		return;
-	veb_count(&out->out, -(uint64_t)(n - sent));
-	for (; sent < n; sent++) {
-		veb_count(&out->out_bytes, -(uint64_t)pkts[sent]->pkt_len);
-		veb_count(&out->drops[VEB_DROP_FULL], 1);
-		if (!to->ops->copies)
-			rte_pktmbuf_free(pkts[sent]);
-	}
-}
-
-/* None of them goes there. */
-static void
-lose(const struct veb_member *to, struct veb_queue_out *out, struct rte_mbuf **pkts, uint16_t n,
-		enum veb_drop why)
-{
-	veb_count(&out->drops[why], n);
-	if (!to->ops->copies)
-		rte_pktmbuf_free_bulk(pkts, n);
+	veb_count(&e->out->out, -(uint64_t)(n - sent));
+	veb_count(&e->out->out_bytes, -egress_bytes(&pkts[sent], n - sent));
+	lose(e, &pkts[sent], n - sent, VEB_DROP_FULL);
 }
 
 /* Those beyond its rate are lost, and last. Locked. Return: how many are not. */
 static uint16_t
-within_rate(const struct burst *b, const struct veb_member *to, struct veb_queue_out *out,
-		struct rte_mbuf **pkts, uint16_t n)
+within_rate(const struct egress *e, struct rte_mbuf **pkts, uint16_t n)
 {
-	struct rate *rx = (struct rate *)(uintptr_t)&veb_policy(to)->rx;
+	struct rate *rx = (struct rate *)(uintptr_t)&veb_policy(e->to)->rx;
 	struct rte_mbuf *beyond[VEB_BURST];
 	uint16_t i, kept = 0;
 
 	for (i = 0; i < n; i++) {
-		if (rate_take(rx, b->lcore->now, pkts[i]->pkt_len))
+		if (rate_take(rx, e->b->lcore->now, pkts[i]->pkt_len))
 			pkts[kept++] = pkts[i];
 		else
 			beyond[i - kept] = pkts[i];
@@ -106,7 +162,7 @@ within_rate(const struct burst *b, const struct veb_member *to, struct veb_queue
 	if (kept == n)
 		return n;
 	memcpy(&pkts[kept], beyond, (n - kept) * sizeof(struct rte_mbuf *));
-	lose(to, out, beyond, n - kept, VEB_DROP_RX_RATE);
+	lose(e, beyond, n - kept, VEB_DROP_RX_RATE);
 	return kept;
 }
 
@@ -116,85 +172,79 @@ is_up(const struct veb_member *to)
 	return __atomic_load_n(&to->up, __ATOMIC_RELAXED);
 }
 
-static uint16_t
-queue_of(const struct burst *b, const struct veb_member *to)
+static void
+lock(const struct egress *e)
 {
-	return to->nb_out == 1 ? 0 : b->lcore->index % to->nb_out;
+	if (e->to->shared)
+		rte_spinlock_lock(&e->out->lock);
 }
 
 static void
-lock(const struct veb_member *to, struct veb_queue_out *out)
+unlock(const struct egress *e)
 {
-	if (to->shared)
-		rte_spinlock_lock(&out->lock);
-}
-
-static void
-unlock(const struct veb_member *to, struct veb_queue_out *out)
-{
-	if (to->shared)
-		rte_spinlock_unlock(&out->lock);
+	if (e->to->shared)
+		rte_spinlock_unlock(&e->out->lock);
 }
 
 /* As many as the member's rate and its queue take. Locked. */
 static void
-push_metered(const struct burst *b, const struct veb_member *to, uint16_t queue,
-		const struct frames *frames)
+push_metered(const struct egress *e, const struct frames *frames)
 {
-	struct veb_queue_out *out = &to->out[queue];
 	struct rte_mbuf *sorted[VEB_BURST];
 	struct frames kept = { .pkts = sorted };
 
 	memcpy(sorted, frames->pkts, frames->n * sizeof(struct rte_mbuf *));
-	kept.n = within_rate(b, to, out, sorted, frames->n);
+	kept.n = within_rate(e, sorted, frames->n);
 	kept.bytes = egress_bytes(sorted, kept.n);
 	if (kept.n != 0)
-		push(to, out, queue, &kept);
+		push(e, &kept);
 }
 
 /* Without a look at who mirrors it. */
 static void
 deliver(const struct burst *b, const struct veb_member *to, const struct frames *frames)
 {
-	const uint16_t queue = queue_of(b, to);
-	struct veb_queue_out *out = &to->out[queue];
+	const struct egress e = egress_to(b, to);
 
-	lock(to, out);
+	lock(&e);
 	if (unlikely(!is_up(to)))
-		lose(to, out, frames->pkts, frames->n, VEB_DROP_LINK);
+		lose(&e, frames->pkts, frames->n, VEB_DROP_LINK);
 	else if (unlikely(veb_policy(to)->rx.on))
-		push_metered(b, to, queue, frames);
+		push_metered(&e, frames);
 	else
-		push(to, out, queue, frames);
-	unlock(to, out);
+		push(&e, frames);
+	unlock(&e);
+	if (unlikely(e.tap != NULL))
+		show_done(&e);
 }
 
 /* The same, put together where they belong together. Return: how many are left. */
 static uint16_t
 deliver_merged(const struct burst *b, const struct veb_member *to, const struct frames *frames)
 {
-	const uint16_t queue = queue_of(b, to);
-	struct veb_queue_out *out = &to->out[queue];
+	const struct egress e = egress_to(b, to);
 	struct rte_mbuf **pkts = frames->pkts;
 	uint16_t n = frames->n, left = n;
 	struct frames merged = { .pkts = pkts };
 	uint64_t bytes = 0;
 
 	if (unlikely(veb_policy(to)->rx.on)) {
-		lock(to, out);
-		n = within_rate(b, to, out, pkts, n);
-		unlock(to, out);
+		lock(&e);
+		n = within_rate(&e, pkts, n);
+		unlock(&e);
 		egress_done(b, &pkts[n], left - n);
 	}
 	left = n > 1 ? to->ops->gro(to->priv, pkts, n, &bytes) : n;
 	merged.n = left;
 	merged.bytes = egress_bytes(pkts, left);
-	lock(to, out);
-	veb_count(&out->merged, n - left);
-	veb_count(&out->merged_bytes, bytes);
+	lock(&e);
+	veb_count(&e.out->merged, n - left);
+	veb_count(&e.out->merged_bytes, bytes);
 	if (left != 0)
-		push(to, out, queue, &merged);
-	unlock(to, out);
+		push(&e, &merged);
+	unlock(&e);
+	if (unlikely(e.tap != NULL))
+		show_done(&e);
 	return left;
 }
 
@@ -212,9 +262,10 @@ egress_copy(const struct burst *b, const struct veb_member *to, const struct fra
 	for (i = 0; i < frames->n; i++) {
 		copies[made.n] =
 				rte_pktmbuf_copy(frames->pkts[i], b->veb->conf.pool, 0, UINT32_MAX);
+		if (copies[made.n] == NULL)
+			egress_lost(b, frames->pkts[i], VEB_DROP_NO_BUFFER);
 		made.n += copies[made.n] != NULL;
 	}
-	veb_count(&b->q->drops[VEB_DROP_NO_BUFFER], frames->n - made.n);
 	made.bytes = egress_bytes(copies, made.n);
 	if (made.n != 0)
 		deliver(b, to, &made);

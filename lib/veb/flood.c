@@ -43,23 +43,25 @@ untag_one(const struct burst *b, struct rte_mbuf **m, uint16_t *tci)
 static void
 retag(struct flood *f, bool tagged)
 {
+	const uint16_t n = f->f.n;
 	uint16_t i, kept = 0;
 	bool made;
 
 	if (f->tagged == tagged)
 		return;
 	f->tagged = tagged;
-	for (i = 0; i < f->f.n; i++) {
+	for (i = 0; i < n; i++) {
 		f->f.pkts[kept] = f->f.pkts[i];
 		f->tcis[kept] = f->tcis[i];
 		made = tagged ? tag_one(f->b, &f->f.pkts[kept], f->tcis[kept])
 			      : untag_one(f->b, &f->f.pkts[kept], &f->tcis[kept]);
-		if (!made)
-			rte_pktmbuf_free(f->f.pkts[kept]);
 		kept += made;
+		if (made)
+			continue;
+		egress_lost(f->b, f->f.pkts[kept], VEB_DROP_NO_BUFFER);
+		rte_pktmbuf_free(f->f.pkts[kept]);
 	}
-	veb_count(&f->b->q->drops[VEB_DROP_NO_BUFFER], f->f.n - kept);
-	f->outcomes += f->f.n - kept;
+	f->outcomes += n - kept;
 	f->f.n = kept;
 	f->f.bytes = egress_bytes(f->f.pkts, kept);
 }
@@ -156,9 +158,12 @@ to_uplinks(struct flood *f)
 static void
 end(struct flood *f, uint16_t n)
 {
-	if (f->outcomes == 0)
-		veb_count(&f->b->q->drops[VEB_DROP_UNKNOWN], n);
-	else
+	uint16_t i;
+
+	/* then all of them are left */
+	for (i = 0; i < n && f->outcomes == 0; i++)
+		egress_lost(f->b, f->f.pkts[i], VEB_DROP_UNKNOWN);
+	if (f->outcomes != 0)
 		veb_count(&f->b->q->more, f->outcomes - n);
 	egress_done(f->b, f->f.pkts, f->f.n);
 }

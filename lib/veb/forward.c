@@ -277,7 +277,7 @@ judge_all(const struct burst *b, struct frames *f)
 static void
 drop(const struct burst *b, struct rte_mbuf *m, enum veb_drop why)
 {
-	veb_count(&b->q->drops[why], 1);
+	egress_lost(b, m, why);
 	b->lcore->done[b->lcore->nb_done++] = m;
 }
 
@@ -412,6 +412,8 @@ veb_forward(struct veb_lcore *lcore, struct veb_member *member, uint16_t queue,
 		.policy = veb_policy(member),
 		.q = &member->in[queue],
 		.lcore = lcore,
+		.tap = veb_tap(member),
+		.sight = { lcore->now, lcore->index, queue, VEB_WAY_OUT },
 		.gen = gen,
 		.frame_max = __atomic_load_n(&veb->frame_max, __ATOMIC_RELAXED),
 	};
@@ -420,20 +422,22 @@ veb_forward(struct veb_lcore *lcore, struct veb_member *member, uint16_t queue,
 
 	veb_count(&b.q->in, n);
 	veb_count(&b.q->in_bytes, f.bytes);
+	if (unlikely(b.tap != NULL))
+		b.tap->frames(b.tap, &b.sight, pkts, n);
 	if (member->ops->lends && egress_is_mirrored(member))
 		egress_own_all(&b, &f);
 	egress_mirror(&b, member, NULL, &f);
 	if (unlikely(!__atomic_load_n(&member->up, __ATOMIC_RELAXED))) {
 		for (i = 0; i < f.n; i++)
 			drop(&b, pkts[i], VEB_DROP_LINK);
-		egress_free(lcore);
-		return;
-	}
-	/* most bursts are of one flow */
-	if (judge_all(&b, &f) && f.n != 0 && lcore->verdicts[0] < VEB_VERDICT_GROUP)
+	} else if (judge_all(&b, &f) && f.n != 0 && lcore->verdicts[0] < VEB_VERDICT_GROUP) {
+		/* most bursts are of one flow */
 		to_member(&b, lcore->verdicts[0], &f);
-	else
+	} else {
 		send_all(&b, pkts, f.n);
+	}
+	if (unlikely(b.tap != NULL))
+		b.tap->done(b.tap, &b.sight);
 	egress_free(lcore);
 }
 

@@ -32,6 +32,9 @@ egress_bytes(struct rte_mbuf *const *pkts, uint16_t n)
 	return bytes;
 }
 
+/* One of the burst's frames is lost, by its sender's fault or for lack of buffers. It stays. */
+void egress_lost(const struct burst *b, const struct rte_mbuf *m, enum veb_drop why);
+
 /* Nobody needs these any more; they are freed with the burst. */
 void egress_done(const struct burst *b, struct rte_mbuf **pkts, uint16_t n);
 

@@ -413,6 +413,15 @@ veb_set_uplink(struct veb_member *uplink, bool up)
 	follow_links(uplink->veb);
 }
 
+void
+veb_member_watch(struct veb_member *member, struct veb_tap *tap)
+{
+	/* release: pairs with the acquire in veb_tap() */
+	__atomic_store_n(&member->tap, tap, __ATOMIC_RELEASE);
+	if (tap == NULL)
+		veb_wait(member->veb);
+}
+
 bool
 veb_member_is_up(const struct veb_member *member)
 {

@@ -82,8 +82,9 @@ struct veb_member {
 	uint16_t nb_out;
 	uint16_t index;
 	bool uplink;
-	bool shared; /* lcores share its queues to send to */
-	bool up;     /* atomic */
+	bool shared;         /* lcores share its queues to send to */
+	bool up;             /* atomic */
+	struct veb_tap *tap; /* atomic; who watches it, or NULL */
 	struct veb_queue_in *in;
 	uint16_t nb_in;
 	uint32_t nb_macs; /* learned; the table's lock */
@@ -153,6 +154,8 @@ struct burst {
 	const struct policy *policy;
 	struct veb_queue_in *q;
 	struct veb_lcore *lcore;
+	struct veb_tap *tap; /* who watches its sender, or NULL */
+	struct veb_sight sight;
 	uint32_t gen;
 	uint32_t frame_max;
 };
@@ -162,6 +165,13 @@ static __rte_always_inline void
 veb_count(uint64_t *counter, uint64_t n)
 {
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static inline struct veb_tap *
+veb_tap(const struct veb_member *m)
+{
+	/* acquire: pairs with the release in veb_member_watch() */
+	return __atomic_load_n(&m->tap, __ATOMIC_ACQUIRE);
 }
 
 static inline const struct policy *

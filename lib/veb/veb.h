@@ -121,6 +121,35 @@ enum veb_drop {
 	VEB_DROPS,
 };
 
+/** Which way a frame goes, as its member has it. */
+enum veb_way {
+	VEB_WAY_IN,  /**< to the member */
+	VEB_WAY_OUT, /**< from it */
+};
+
+/** What frames that are watched have in common. */
+struct veb_sight {
+	uint64_t now;   /**< cycles: of the lcore's round */
+	uint16_t lcore; /**< its number */
+	uint16_t queue; /**< of the member, in this direction */
+	enum veb_way way;
+};
+
+/**
+ * Who watches a member. On lcores, each at any time; frames are to be read, nothing else, and are
+ * there until the function returns.
+ */
+struct veb_tap {
+	/** They come from the member, or are about to be given to it. */
+	void (*frames)(struct veb_tap *tap, const struct veb_sight *sight, struct rte_mbuf **pkts,
+			uint16_t n);
+	/** It was dropped; most often one that frames() had in this burst. */
+	void (*dropped)(struct veb_tap *tap, const struct veb_sight *sight,
+			const struct rte_mbuf *pkt, enum veb_drop why);
+	/** What frames() had is where it was to go, or was dropped. */
+	void (*done)(struct veb_tap *tap, const struct veb_sight *sight);
+};
+
 /**
  * Counters of a member: in is from it, out is to it. in + more = out + merged + drops, over all
  * members.
@@ -250,6 +279,13 @@ void veb_set_mtu(struct veb *veb, uint32_t mtu);
 
 /** Whether an uplink has carrier; members with VEB_LINK_AUTO follow. */
 void veb_set_uplink(struct veb_member *uplink, bool up);
+
+/**
+ * Have a member watched, by one at a time.
+ *
+ * @param tap NULL: no more; no lcore calls its functions any more when this returns
+ */
+void veb_member_watch(struct veb_member *member, struct veb_tap *tap);
 
 /** Whether the member's link is up, as shown. */
 bool veb_member_is_up(const struct veb_member *member);
