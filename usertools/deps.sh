@@ -4,7 +4,7 @@
 # their installation. Sourced by usertools/vduse-demo and test/run.
 
 # To build; dpkg-dev is for config/fetch-sdk, pyelftools for the PMD information.
-deps_build="gcc libc6-dev meson ninja-build pkg-config libdpdk-dev libmnl-dev libjansson-dev
+deps_build="gcc libc6-dev meson ninja-build pkg-config libdpdk-dev libmnl-dev libjansson-dev libpcap-dev
 	libseccomp-dev libsystemd-dev dpkg-dev python3-pyelftools"
 # To use what was built, and to look at it.
 deps_run="kmod iproute2 ethtool iputils-ping iperf3"
@@ -14,7 +14,7 @@ deps_cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static debian-
 deps_vm="qemu-system-x86 busybox-static kmod cpio xz-utils debian-archive-keyring"
 # For the tests: unit, static (dpdk has dpdk-pmdinfo.py), and Debian's own testpmd as an application.
 deps_test="libcmocka-dev shellcheck clang-14 libclang-rt-14-dev clang-format clang-tidy cppcheck dpdk dpdk-dev debootstrap systemd e2fsprogs
-	libnss-systemd containernetworking-plugins python3-yaml rpm"
+	libnss-systemd containernetworking-plugins python3-yaml rpm tcpdump"
 # For the manual (doc/build), and its pictures (doc/pictures/draw).
 deps_manual="python3-sphinx python3-myst-parser doxygen mandoc graphviz"
 # To make Debian packages here, and to look at them (usertools/build-deb --here).

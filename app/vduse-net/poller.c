@@ -281,6 +281,32 @@ port(struct poller *p, struct serve_request *r)
 	return failed(r, &error);
 }
 
+/* The pipe came along. */
+static int
+capture(struct poller *p, struct serve_request *r)
+{
+	const char *direction = poller_argument(r, "direction");
+	struct node_capture_conf conf = {
+		.name = poller_argument(r, "name"),
+		.filter = poller_argument(r, "filter"),
+		.in = strcmp(direction, "out") != 0,
+		.out = strcmp(direction, "in") != 0,
+		.drops = json_is_true(json_object_get(r->parameters, "drops")),
+		.fd = r->fd,
+	};
+	struct node_error error = { 0 };
+	uint64_t room;
+
+	if (check(r, &control_capture_words) != 0)
+		return -EINVAL;
+	conf.snaplen = (uint32_t)json_integer_value(json_object_get(r->parameters, "snaplen"));
+	conf.count = (uint64_t)json_integer_value(json_object_get(r->parameters, "count"));
+	if (node_capture(p->node, &conf, &room, &error) != 0)
+		return failed(r, &error);
+	r->reply = json_pack("{sI}", "room", (json_int_t)room);
+	return 0;
+}
+
 static int
 hello(__rte_unused struct poller *p, __rte_unused struct serve_request *r)
 {
@@ -303,6 +329,7 @@ static const struct {
 	{ "fdb", poller_fdb },
 	{ "rebalance", rebalance },
 	{ "port", port },
+	{ "capture", capture },
 };
 
 static int

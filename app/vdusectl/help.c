@@ -4,13 +4,12 @@
 
 #include <jansson.h>
 
+#include "capture.h"
 #include "command.h"
 #include "control.h"
 #include "help.h"
 
-static const struct {
-	const char *option, *value, *help;
-} options[] = {
+static const struct capture_option options[] = {
 	{ "-S", "PATH", "the daemon's socket (default: /run/dpdk-vduse-net/control)" },
 	{ "-j", "", "answers as JSON" },
 	{ "-s", "", "container show: with counters" },
@@ -33,6 +32,8 @@ form(const struct control_command *command, char *buf, size_t len)
 	bool must, words = false;
 	size_t n;
 
+	if (command->form != NULL)
+		return command->form;
 	n = snprintf(buf, len, "%s%s%s", command->object, command->verb != NULL ? " " : "",
 			command->verb != NULL ? command->verb : "");
 	name = control_command_name(command, &must);
@@ -44,6 +45,19 @@ form(const struct control_command *command, char *buf, size_t len)
 	if (words)
 		snprintf(buf + n, len - n, " [WORD VALUE]...");
 	return buf;
+}
+
+static void
+put_options(const struct capture_option *table, unsigned int n, FILE *out)
+{
+	char head[96];
+	unsigned int i;
+
+	fputs("\nOptions:\n", out);
+	for (i = 0; i < n; i++) {
+		snprintf(head, sizeof(head), "%s %s", table[i].option, table[i].value);
+		fprintf(out, "  %-*s %s\n", COLUMN, head, table[i].help);
+	}
 }
 
 void
@@ -59,11 +73,7 @@ help(FILE *out)
 	for (i = 0; i < control_nb_commands; i++)
 		fprintf(out, "  %-*s %s\n", COLUMN, form(&control_commands[i], head, sizeof(head)),
 				control_commands[i].help);
-	fputs("\nOptions:\n", out);
-	for (i = 0; i < DIM(options); i++) {
-		snprintf(head, sizeof(head), "%s %s", options[i].option, options[i].value);
-		fprintf(out, "  %-*s %s\n", COLUMN, head, options[i].help);
-	}
+	put_options(options, DIM(options), out);
 }
 
 static void
@@ -117,6 +127,10 @@ help_object(const char *object, FILE *out)
 		method = control_command_method(&control_commands[i]);
 		if (strcmp(control_commands[i].object, object) != 0)
 			continue;
+		if (capture_is(object)) {
+			put_options(capture_options, capture_nb_options, out);
+			continue;
+		}
 		put_words(&control_commands[i], method->params, seen, out);
 		put_words(&control_commands[i], method->others, seen, out);
 	}
@@ -186,10 +200,23 @@ commands_json(void)
 	return array;
 }
 
+static json_t *
+options_json(const struct capture_option *table, unsigned int n)
+{
+	json_t *list = json_array();
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		json_array_append_new(
+				list, json_pack("{ss ss ss}", "option", table[i].option, "value",
+						      table[i].value, "help", table[i].help));
+	return list;
+}
+
 void
 help_json(FILE *out)
 {
-	json_t *methods = json_array(), *list = json_array(), *all;
+	json_t *methods = json_array(), *all;
 	const struct varlink_method *method;
 	unsigned int i;
 
@@ -199,12 +226,9 @@ help_json(FILE *out)
 							       "parameters", params_json(method),
 							       "deadline", (int)method->deadline));
 	}
-	for (i = 0; i < DIM(options); i++)
-		json_array_append_new(
-				list, json_pack("{ss ss ss}", "option", options[i].option, "value",
-						      options[i].value, "help", options[i].help));
-	all = json_pack("{so so so}", "commands", commands_json(), "methods", methods, "options",
-			list);
+	all = json_pack("{so so so so}", "commands", commands_json(), "methods", methods, "options",
+			options_json(options, DIM(options)), "capture",
+			options_json(capture_options, capture_nb_options));
 	json_dumpf(all, out, JSON_COMPACT);
 	fputc('\n', out);
 	json_decref(all);

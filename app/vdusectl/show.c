@@ -205,6 +205,22 @@ put_cdi(const json_t *containers, FILE *out)
 	json_decref(spec);
 }
 
+void
+show_error(const json_t *answer, FILE *err)
+{
+	const char *id = json_string_value(json_object_get(answer, "error"));
+	const json_t *parameters = json_object_get(answer, "parameters");
+	const char *text = json_string_value(json_object_get(parameters, "text"));
+	const char *dot = strrchr(id, '.');
+
+	dot = dot != NULL ? dot + 1 : id;
+	if (text == NULL && strcmp(dot, "PermissionDenied") == 0)
+		text = "root and the group of the socket may use it";
+	else if (text == NULL)
+		text = "this daemon does not have it; is it of another version?";
+	fprintf(err, "vdusectl: %s: %s\n", dot, text);
+}
+
 bool
 show_is_json(const struct control_line *line)
 {

@@ -14,6 +14,9 @@
 /** @return the exit status: 0, or VDUSECTL_FAULT */
 int show(const struct control_line *line, const json_t *parameters, FILE *out);
 
+/** An answer that is an error, as a line with its name. */
+void show_error(const json_t *answer, FILE *err);
+
 /** Whether that is JSON with and without -j. */
 bool show_is_json(const struct control_line *line);
 

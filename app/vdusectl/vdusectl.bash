@@ -18,7 +18,7 @@ _vdusectl() {
 	done
 	COMPREPLY=()
 	case $prev in
-	-S | check)
+	-S | -w | check)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur" || true)
 		return
 		;;
@@ -52,7 +52,7 @@ _vdusectl() {
 		;;
 	esac
 	case $((COMP_CWORD - at)),${COMP_WORDS[at]-},${COMP_WORDS[at + 1]-} in
-	0,*) words='network container fdb monitor rebalance show reload check help -S -j -s -h -V' ;;
+	0,*) words='network container fdb monitor capture rebalance show reload check help -S -j -s -h -V' ;;
 	1,network,*) words='add set del show' ;;
 	1,container,*) words='add set del show cdi' ;;
 	1,fdb,*) words='show' ;;
@@ -66,6 +66,7 @@ _vdusectl() {
 	2,container,del) words=$(_vdusectl_names container "$socket") ;;
 	2,container,show) words=$(_vdusectl_names container "$socket") ;;
 	2,container,cdi) words=$(_vdusectl_names container "$socket") ;;
+	1,capture,*) words=$(_vdusectl_names container "$socket") ;;
 	*,network,add) words='uplinks mtu' ;;
 	*,network,set) words='uplinks mtu' ;;
 	*,container,add) words='network mac vlan qos trunk spoofchk ip trust max-macs max-tx-rate max-rx-rate burst bum-rate isolated link mirror gro queues queue-size profile attach netns ifname address route' ;;
@@ -73,6 +74,7 @@ _vdusectl() {
 	*,container,show) words='network statistics' ;;
 	*,container,cdi) words='network statistics' ;;
 	*,fdb,show) words='network' ;;
+	*,capture,*) words='-w -s -c -Q --drops' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur" || true)
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "capture.h"
 #include "command.h"
 #include "control.h"
 #include "help.h"
@@ -55,25 +56,14 @@ read_options(int argc, const char *const *argv, struct options *options, FILE *e
 	return at;
 }
 
-/* A line as an error, with the name of the error where it is one of the interface. */
 static enum vdusectl_status
 put_error(const struct options *options, const json_t *answer, FILE *out, FILE *err)
 {
-	const char *id = json_string_value(json_object_get(answer, "error"));
-	const json_t *parameters = json_object_get(answer, "parameters");
-	const char *text = json_string_value(json_object_get(parameters, "text"));
-	const char *dot = strrchr(id, '.');
-
 	if (options->json) {
 		json_dumpf(answer, out, JSON_COMPACT);
 		fputc('\n', out);
 	}
-	dot = dot != NULL ? dot + 1 : id;
-	if (text == NULL && strcmp(dot, "PermissionDenied") == 0)
-		text = "root and the group of the socket may use it";
-	else if (text == NULL)
-		text = "this daemon does not have it; is it of another version?";
-	fprintf(err, "vdusectl: %s: %s\n", dot, text);
+	show_error(answer, err);
 	return VDUSECTL_REFUSED;
 }
 
@@ -210,6 +200,8 @@ vdusectl(int argc, const char *const *argv, FILE *out, FILE *err)
 	}
 	if (is_help(&options, argc - at, argv + at, out))
 		return VDUSECTL_OK;
+	if (at < argc && capture_is(argv[at]))
+		return capture(argc - at - 1, argv + at + 1, options.socket, out, err);
 	if (control_line_parse(argc - at, argv + at, &line, error) != 0) {
 		fprintf(err, "vdusectl: %s\n", error);
 		return VDUSECTL_USAGE;

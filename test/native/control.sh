@@ -3,11 +3,11 @@
 # The control socket from outside: systemd's varlinkctl, of the trixie tree that DPDK 24.11 comes from,
 # vdusectl as it is installed, and its completion. The networks behind it are played.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-node.sh"
 . "$pages/usertools/folders.sh"
 
 tree=$(folders_cache)/trixie-tree
 lib=$tree/usr/lib/x86_64-linux-gnu
-vdusectl=$subject/app/vdusectl/vdusectl
 interface=org.dpdk.vduse
 
 need_varlinkctl() {
@@ -128,27 +128,6 @@ case_completion() {
 	completes '' container add ''
 }
 
-node_listens() {
-	[ -S "$run/control" ] || ! running "$app_pid"
-}
-
-# node_start [OPTION...]: the daemon itself, with the file $work/node.conf; sets app_pid.
-node_start() {
-	mkdir -m 0700 -p "$run"
-	rm -f "$run/control"
-	fresh "$work/node.log"
-	RUNTIME_DIRECTORY=$run LD_PRELOAD=$preload "$app" -d "$pmd" -l 0,1 --no-pci --no-huge --no-shconf -m 256 \
-		--iova-mode=va --vdev net_null0 --vdev net_null1 -- --config "$work/node.conf" "$@" \
-		>"$work/node.log" 2>&1 &
-	app_pid=$!
-	background+=("$app_pid")
-	wait_for "$patience" node_listens || { log node; fail "it does not listen"; }
-}
-
-node() {
-	"$vdusectl" -S "$run/control" "$@"
-}
-
 has() {
 	node container show 2>/dev/null | grep -q "^$1: "
 }
@@ -217,13 +196,6 @@ case_config() {
 	kill "$app_pid"
 	ended "$app_pid" || { log node; fail "its end"; }
 	nothing_left
-}
-
-# poller_of PID: of a node's processes below the first the one that has EAL's threads.
-poller_of() {
-	cat "/proc/$1/task/"*/children | tr ' ' '\n' | while read -r pid; do
-		! grep -qsx eal-intr-thread "/proc/$pid/task/"*/comm || echo "$pid"
-	done
 }
 
 hears() {

@@ -71,6 +71,46 @@ case_containers() {
 	node_end c1 c2 c3
 }
 
+# capture_web OPTION...: to /tmp/web.pcapng; sets capture.
+capture_web() {
+	fresh /tmp/web.pcapng
+	fresh /tmp/capture.log
+	$ctl capture web -w /tmp/web.pcapng "$@" 2>/tmp/capture.log &
+	capture=$!
+	background+=("$capture")
+	wait_for "$patience" test -s /tmp/web.pcapng || fail "no capture: $(cat /tmp/capture.log)"
+}
+
+captured() {
+	tcpdump -n -r /tmp/web.pcapng "$@" 2>/dev/null | wc -l
+}
+
+# The page's commands, while a ping goes from one to the other; then TCP, with what its kernel left to be done.
+case_capture() {
+	node_start
+	add web 1
+	add db 2
+	doc_command doc/capture.md 'vdusectl capture web'
+	ip netns exec web ping -q -i 0.2 10.0.0.2 >/dev/null &
+	background+=("$!")
+	PATH=$tools:$PATH bash -c "$documented" 2>/tmp/capture.log || fail "the page's command: $(cat /tmp/capture.log)"
+	grep -q '^4 frames captured, ' /tmp/capture.log || fail "not said: $(cat /tmp/capture.log)"
+	doc_command doc/capture.md 'tcpdump -n -r'
+	bash -c "$documented" >/tmp/read.log 2>&1 || fail "tcpdump: $(cat /tmp/read.log)"
+	[ "$(grep -c 'IP 10.0.0.[12] > 10.0.0.[12]: ICMP echo re' /tmp/read.log)" = 4 ] || fail "other frames: $(cat /tmp/read.log)"
+	kill "${background[-1]}"
+	capture_web -Q in -c 5 icmp
+	ping_ok web 10.0.0.2 5
+	wait "$capture" || fail "$(cat /tmp/capture.log)"
+	[ "$(captured icmp and src 10.0.0.2)" = 5 ] || fail "in is not what it receives"
+	capture_web -Q out -s 96 -c 20 'tcp and greater 4000'
+	tcp web db 10.0.0.2 || fail "other bytes than were sent"
+	wait "$capture" || fail "$(cat /tmp/capture.log)"
+	[ "$(captured src 10.0.0.1 and greater 4000)" = 20 ] || fail "long frames are not seen as they are"
+	grep -qa 'partial checksum, gso_size 1448' /tmp/web.pcapng || fail "what is left to be done is not said"
+	node_end web db
+}
+
 case_vlan() {
 	node_start
 	add c1 1
@@ -189,6 +229,7 @@ after_case() {
 }
 
 case_run node/containers case_containers
+case_run node/capture case_capture
 case_run node/vlan case_vlan
 case_run node/spoofed case_spoofed
 case_run node/undone case_undone

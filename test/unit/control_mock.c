@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control_mock.h"
+#include "pcapng.h"
 
 #define ID(name) CONTROL_INTERFACE "." name
 
@@ -444,6 +445,34 @@ reload(struct control_request *request)
 	return 0;
 }
 
+/* A capture of one frame, whose bytes are what was asked for; of "lost" the end is missing. */
+static int
+capture(struct control_request *request)
+{
+	static const struct pcapng_interface interface = { "c1", "a mock", NULL, 0 };
+	static const struct pcapng_statistics last = { .ended = 1, .received = 9, .dropped = 2 };
+	const char *name = request->conf.container.name;
+	char *asked = json_dumps(request->parameters, JSON_COMPACT | JSON_SORT_KEYS);
+	const struct pcapng_packet packet = {
+		.bytes = asked, .caplen = (uint32_t)strlen(asked), .len = (uint32_t)strlen(asked)
+	};
+	static uint8_t buf[65536 + 4 * PCAPNG_BLOCK_MAX];
+	size_t n;
+
+	n = pcapng_section(buf, "mock");
+	n += pcapng_interface(buf + n, &interface);
+	n += pcapng_packet(buf + n, &packet);
+	if (strcmp(name, "lost") != 0)
+		n += pcapng_statistics(buf + n, &last);
+	free(asked);
+	if (find_container(request->ctx, name) == NULL && strcmp(name, "lost") != 0)
+		return no_container(request, name);
+	if (write(request->file_fd, buf, n) != (ssize_t)n)
+		return -EIO;
+	json_object_set_new(request->reply, "room", json_integer(4096));
+	return 0;
+}
+
 static void
 gone(struct control_request *request)
 {
@@ -467,6 +496,7 @@ static const struct control_ops all_ops = {
 	.check = check,
 	.config = config,
 	.reload = reload,
+	.capture = capture,
 	.gone = gone,
 };
 

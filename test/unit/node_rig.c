@@ -359,6 +359,15 @@ node_rig_send_wire(struct node_rig *r, const struct rig_bytes *frame)
 
 /* What misses a mapping is looked up by the control thread, and tried again. */
 void
+node_rig_kick(struct node_rig *r, unsigned int n)
+{
+	struct rig *b = &r->drivers[n].rig;
+
+	if (mock_vq_need_kick(rig_tx(b)))
+		fk_kick(b->dev, 1);
+}
+
+void
 node_rig_run(struct node_rig *r)
 {
 	unsigned int i, round;

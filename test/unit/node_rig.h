@@ -90,6 +90,8 @@ void node_rig_send(struct node_rig *r, unsigned int n, const struct rig_bytes *f
 /* The same with a virtio_net_hdr. */
 void node_rig_send_hdr(
 		struct node_rig *r, unsigned int n, const void *hdr, const struct rig_bytes *frame);
+/* Its kick, where it has to. */
+void node_rig_kick(struct node_rig *r, unsigned int n);
 void node_rig_send_wire(struct node_rig *r, const struct rig_bytes *frame);
 
 /* All that can move moves. */

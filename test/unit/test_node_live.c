@@ -13,15 +13,6 @@
 
 static struct node_error error;
 
-static void
-kick(struct node_rig *r, unsigned int n)
-{
-	struct rig *b = &r->drivers[n].rig;
-
-	if (mock_vq_need_kick(rig_tx(b)))
-		fk_kick(b->dev, 1);
-}
-
 /* The next frame of container n, as soon as the lcore has brought it. */
 static void
 wait_for(struct node_rig *r, unsigned int n, const struct rig_bytes *wanted)
@@ -46,10 +37,10 @@ a_worker_forwards(void **state)
 	assert_int_equal(r->node->workers.nb, 1);
 	assert_false(r->node->workers.on_main);
 	node_rig_send(r, 0, &f);
-	kick(r, 0);
+	node_rig_kick(r, 0);
 	wait_for(r, 1, &f);
 	node_rig_send(r, 1, &g);
-	kick(r, 1);
+	node_rig_kick(r, 1);
 	wait_for(r, 0, &g);
 	wait_for(r, 2, &g);
 }
@@ -84,7 +75,7 @@ a_kick_wakes_it(void **state)
 			sched_yield();
 		}
 		node_rig_send(r, 0, &f);
-		kick(r, 0);
+		node_rig_kick(r, 0);
 		wait_for(r, 1, &f);
 	}
 	assert_true(__atomic_load_n(&r->node->workers.of[0].sleeps, __ATOMIC_RELAXED) > 0);
@@ -126,7 +117,7 @@ others_lose_nothing_where_one_is_removed(void **state)
 			f.data[30] = k;
 			node_rig_send(r, 0, &f);
 		}
-		kick(r, 0);
+		node_rig_kick(r, 0);
 		assert_int_equal(node_container_del(r->node, "c2", &error), 0);
 		assert_int_equal(node_container_add(r->node, &conf, &error), 0);
 		node_rig_drive(r, 1, 0);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -289,6 +290,38 @@ a_mirror_may_come_later(void **state)
 }
 
 static void
+a_capture_takes_its_pipe_along(void **state)
+{
+	struct node_rig *r = *state;
+	const struct rig_bytes f = node_rig_frame(1, 2);
+	uint8_t bytes[4096];
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	refused("capture", "'name':'c1'", "org.varlink.service.InvalidParameter", "pipe_fd");
+	refused("capture", "'name':'c1','direction':'up'", "org.dpdk.vduse.Conflict", "direction");
+	assert_int_equal(ask_with("capture", "'name':'c1','direction':'out','count':1,'snaplen':20",
+					 ends[1]),
+			0);
+	close(ends[1]);
+	assert_true(json_integer_value(json_object_get(json_object_get(answer, "reply"), "room")) >
+			0);
+	node_rig_send(r, 0, &f);
+	node_rig_send(r, 0, &f);
+	node_rig_run(r);
+	node_rig_expect(r, 1, &f);
+	node_rig_expect(r, 1, &f);
+	/* to its end: after one frame */
+	while (r->node->nb_watches != 0) {
+		node_tick(r->node);
+		sched_yield();
+	}
+	assert_true(read(ends[0], bytes, sizeof(bytes)) > 100);
+	assert_int_equal(read(ends[0], bytes, sizeof(bytes)), 0);
+	close(ends[0]);
+}
+
+static void
 events_are_told(void **state)
 {
 	struct node_rig *r = *state;
@@ -346,6 +379,7 @@ main(void)
 		POLLER_TEST(networks_come_change_and_go),
 		POLLER_TEST(counters_come_where_they_are_asked_for),
 		POLLER_TEST(a_mirror_may_come_later),
+		POLLER_TEST(a_capture_takes_its_pipe_along),
 		POLLER_TEST(events_are_told),
 		POLLER_TEST(no_descriptor_is_left),
 	};

@@ -196,7 +196,7 @@ test_container(void **state)
 						 "net7: add it first\n");
 	prints("cont d c2", "");
 	usage("c d c2", "vdusectl: c: more than one begins so: give network, container, fdb, "
-			"monitor, rebalance, show, reload or check\n");
+			"monitor, capture, rebalance, show, reload or check\n");
 }
 
 static void
@@ -220,6 +220,69 @@ test_netns(void **state)
 	usage("container add c2 network net0 netns /none/c2",
 			"vdusectl: netns /none/c2: No such file or directory: give the path of a "
 			"network namespace\n");
+}
+
+/* What was asked for, as the mock makes a frame of it. */
+static void
+captures(const char *line, const char *asked)
+{
+	const struct tool started = start(line);
+	static char bytes[65536];
+	size_t n;
+
+	assert_int_equal(wait_tool(&started), VDUSECTL_OK);
+	compare(started.err, "1 frames captured, 9 seen, 2 left out because they were not read in "
+			     "time\n");
+	rewind(started.out);
+	n = fread(bytes, 1, sizeof(bytes), started.out);
+	fclose(started.out);
+	if (memmem(bytes, n, asked, strlen(asked)) == NULL)
+		fail_msg("%s: no %s", line, asked);
+}
+
+#define ASKED(filter, rest) "\"filter\":\"" filter "\",\"name\":\"c1\",\"pipe_fd\":0," rest "}"
+#define ALL                 "\"snaplen\":262144"
+
+static void
+test_capture(void **state)
+{
+	(void)state;
+	prints("network add net0", "");
+	prints("container add c1 network net0", "");
+	captures("capture c1",
+			"{\"count\":0,\"direction\":\"both\",\"drops\":false," ASKED("", ALL));
+	captures("cap c1 -w - -s 96 -c5 -Q in --drops",
+			"{\"count\":5,\"direction\":\"in\",\"drops\":true," ASKED(
+					"", "\"snaplen\":96"));
+	/* the words of a filter may be several, and are nobody's options */
+	captures("capture -Q out c1 ether src 2:0:0:0:0:1",
+			ASKED("6,32 0 0 8,21 0 3 1,40 0 0 6,21 0 1 512,6 0 0 262144,6 0 0 0", ALL));
+	captures("capture c1 'len - 14 > 20'", "\"filter\":\"");
+	usage("capture", "vdusectl: capture: no name follows: give that of a container or an "
+			 "uplink\n");
+	usage("capture c1 -x", "vdusectl: -x: no option of capture; capture help lists them\n");
+	usage("capture c1 -s", "vdusectl: -s: no value follows\n");
+	usage("capture c1 -s 262145", "vdusectl: -s 262145: give 0 to 262144 bytes\n");
+	usage("capture c1 -c x", "vdusectl: -c x: give a number of frames\n");
+	usage("capture c1 -Q all", "vdusectl: -Q all: give in or out\n");
+	usage("capture c1 -w /none/x", "vdusectl: -w /none/x: No such file or directory\n");
+	usage("capture c1 port",
+			"vdusectl: filter port: can't parse filter expression: syntax error: "
+			"pcap-filter(7) says how one is written\n");
+	refused("capture c2", "vdusectl: NoSuchContainer: there is no container c2\n");
+}
+
+/* The process that wrote it has ended before it said so. */
+static void
+test_capture_lost(void **state)
+{
+	const struct tool started = start("capture lost -w /dev/null");
+
+	(void)state;
+	assert_int_equal(wait_tool(&started), VDUSECTL_NOBODY);
+	compare(started.err, "vdusectl: the process that forwards has ended, and the capture with "
+			     "it: begin it again\n");
+	compare(started.out, "");
 }
 
 static void
@@ -317,12 +380,13 @@ static void
 test_usage(void **state)
 {
 	(void)state;
-	usage("", "vdusectl: vdusectl: give network, container, fdb, monitor, rebalance, show, "
+	usage("", "vdusectl: vdusectl: give network, container, fdb, monitor, capture, rebalance, "
+		  "show, "
 		  "reload or check\n");
 	usage("bridge", "vdusectl: bridge: vdusectl has no such word: give network, container, "
-			"fdb, monitor, rebalance, show, reload or check\n");
+			"fdb, monitor, capture, rebalance, show, reload or check\n");
 	usage("re", "vdusectl: re: more than one begins so: give network, container, fdb, "
-		    "monitor, rebalance, show, reload or check\n");
+		    "monitor, capture, rebalance, show, reload or check\n");
 	usage("network", "vdusectl: network: give add, set, del or show\n");
 	usage("network move", "vdusectl: move: network has no such word: give add, set, del or "
 			      "show\n");
@@ -410,6 +474,8 @@ main(void)
 		RIG_TEST(test_network),
 		RIG_TEST(test_container),
 		RIG_TEST(test_netns),
+		RIG_TEST(test_capture),
+		RIG_TEST(test_capture_lost),
 		RIG_TEST(test_rest),
 		RIG_TEST(test_reload),
 		RIG_TEST(test_monitor),

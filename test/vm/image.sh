@@ -4,7 +4,7 @@
 # network tools, Debian's DPDK, the kernel's modules and this build.
 
 # Busybox has applets of these names too, which its own applets prefer; the real ones are wanted.
-image_tools="bash ip vdpa ethtool iperf3 ping unshare nsenter stdbuf"
+image_tools="bash ip vdpa ethtool iperf3 tcpdump ping unshare nsenter stdbuf"
 # Wanted when they are installed on this machine.
 image_optional="dpdk-testpmd"
 # EAL loads every PMD it finds in its folder; these suffice.
@@ -34,7 +34,8 @@ image_skeleton() {
 		esac
 	done
 	ln -s bash "$image_root/usr/bin/sh"
-	echo 'root:x:0:0:root:/:/bin/bash' >"$image_root/etc/passwd"
+	# tcpdump becomes its user where it is root
+	printf 'root:x:0:0:root:/:/bin/bash\ntcpdump:x:1:1::/:/bin/false\n' >"$image_root/etc/passwd"
 	echo 'root:x:0:' >"$image_root/etc/group"
 	printf '127.0.0.1 localhost\n::1 localhost\n' >"$image_root/etc/hosts"
 }

@@ -3,6 +3,7 @@
 /* What clients ask: changes become jobs, lists are the poller's with what is known here. */
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,26 +136,28 @@ answer(void *arg, int ret, json_t *reply, const struct control_error *error)
 	}
 }
 
+/* With parameters, which are taken, and a descriptor, which is not. */
 static int
-ask(struct control_request *request, const char *method,
+ask_with(struct control_request *request, const char *method, json_t *parameters, int fd,
 		void (*fill)(struct broker *b, struct control_request *request))
 {
 	struct broker *b = request->ctx;
 	struct question *question;
 	struct link_request send = {
-		.method = method, .fd = -1, .due = broker_now() + LIST_MS, .done = answer
+		.method = method, .fd = fd, .due = broker_now() + LIST_MS, .done = answer
 	};
 	int ret;
 
-	if (!b->linked)
-		return busy(request, "the process that forwards is being started: ask again");
-	question = calloc(1, sizeof(*question));
-	if (question == NULL)
-		return busy(request, "no memory");
+	question = b->linked ? calloc(1, sizeof(*question)) : NULL;
+	if (question == NULL) {
+		json_decref(parameters);
+		return busy(request, b->linked ? "no memory"
+					       : "the process that forwards is being started: ask "
+						 "again");
+	}
 	*question = (struct question){ .broker = b, .request = request, .fill = fill };
 	send.arg = question;
-	send.parameters = json_pack("{ss ss sb}", "name", request->conf.container.name, "network",
-			request->conf.container.network, "statistics", request->statistics);
+	send.parameters = parameters;
 	ret = link_ask(b->link, &send);
 	if (ret == 0) {
 		request->user = &question->request;
@@ -162,6 +165,17 @@ ask(struct control_request *request, const char *method,
 	}
 	free(question);
 	return busy(request, "too much is asked of the process that forwards: ask again");
+}
+
+static int
+ask(struct control_request *request, const char *method,
+		void (*fill)(struct broker *b, struct control_request *request))
+{
+	json_t *parameters = json_pack("{ss ss sb}", "name", request->conf.container.name,
+			"network", request->conf.container.network, "statistics",
+			request->statistics);
+
+	return ask_with(request, method, parameters, -1, fill);
 }
 
 static void
@@ -258,6 +272,16 @@ rebalance(struct control_request *request)
 	return ask(request, "rebalance", NULL);
 }
 
+/* The pipe is for the process that has the frames, and none of this one's. */
+static int
+capture(struct control_request *request)
+{
+	json_t *parameters = json_copy((json_t *)(uintptr_t)request->parameters);
+
+	json_object_del(parameters, "pipe_fd");
+	return ask_with(request, "capture", parameters, request->file_fd, NULL);
+}
+
 static int
 config(struct control_request *request)
 {
@@ -293,5 +317,6 @@ const struct control_ops broker_ops = {
 	.rebalance = rebalance,
 	.config = config,
 	.reload = reload,
+	.capture = capture,
 	.gone = gone,
 };

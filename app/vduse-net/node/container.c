@@ -480,8 +480,10 @@ container_free(struct container *c)
 
 	while (c->worker != NULL && worker_unseat(c->worker, c->seats, c->nb_queues) != 0)
 		workers_wait(all);
-	if (c->member != NULL)
+	if (c->member != NULL) {
+		watches_leave(c->network->node, c->member);
 		veb_member_del(c->member, NULL);
+	}
 	for (i = 0; i < c->nb_queues && c->queues != NULL; i++)
 		rte_pktmbuf_free_bulk(&c->queues[i].pkts[c->queues[i].next],
 				c->queues[i].held - c->queues[i].next);

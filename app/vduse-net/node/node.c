@@ -146,6 +146,7 @@ node_destroy(struct node *node)
 	if (node == NULL)
 		return;
 	node->event = NULL;
+	watches_end(node);
 	while ((n = LIST_FIRST(&node->networks)) != NULL) {
 		LIST_REMOVE(n, next);
 		free_network(n);
@@ -456,6 +457,7 @@ node_tick(struct node *node)
 	struct network *n;
 	struct uplink *u;
 
+	watches_look(node);
 	LIST_FOREACH (n, &node->networks, next) {
 		LIST_FOREACH (u, &n->uplinks, next)
 			uplink_look(u);

@@ -25,6 +25,7 @@
 #define NODE_UPLINKS_MAX  VEB_UPLINKS_MAX
 #define NODE_NETWORKS_MAX 64
 #define NODE_MACS_DEFAULT 64
+#define NODE_CAPTURES_MAX 8
 
 struct node;
 
@@ -134,6 +135,17 @@ struct node_uplink {
 	struct fwd_counters sent; /* of what was given to it: finished, cut, dropped by the port */
 };
 
+/* What is to be captured. */
+struct node_capture_conf {
+	const char *name;   /* a container, or an uplink */
+	const char *filter; /* program_parse(); "": all frames */
+	uint32_t snaplen;   /* bytes of a frame; 0: all */
+	uint64_t count;     /* frames, then it ends; 0: it does not */
+	bool in, out;       /* frames that it receives, that it sends */
+	bool drops;         /* and why one was dropped */
+	int fd;             /* a pipe or a stream socket; stays the caller's */
+};
+
 enum node_event {
 	NODE_CONTAINER_ADDED,
 	NODE_CONTAINER_GONE,
@@ -194,6 +206,14 @@ int node_fdb(const struct node *node, const char *network, veb_fdb_cb cb, void *
 
 /* Containers move so that lcores are about as busy. Return: how many moved. */
 unsigned int node_rebalance(struct node *node);
+
+/*
+ * Copies of a member's frames go to a descriptor, as pcapng, until its reader leaves, or wants no
+ * more (shutdown(2) of a socket), or the member does. No frame waits for it.
+ * Return: 0 or -errno. *room: bytes that wait for the reader at most.
+ */
+int node_capture(struct node *node, const struct node_capture_conf *conf, uint64_t *room,
+		struct node_error *error);
 
 /*
  * A line for each network, uplink and container, frames since it was added:

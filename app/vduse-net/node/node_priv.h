@@ -71,8 +71,17 @@ struct network {
 	unsigned int nb_containers;
 };
 
+/* A capture; without a member it is at its end, and its reader is given the rest. */
+struct watch {
+	LIST_ENTRY(watch) next;
+	struct capture *capture;
+	struct veb_member *member;
+};
+
 struct node {
 	struct node_conf conf;
+	LIST_HEAD(watch_list, watch) watches;
+	unsigned int nb_watches;
 	LIST_HEAD(network_list, network) networks;
 	struct buffers buffers;
 	struct workers workers;
@@ -130,6 +139,13 @@ void network_hear(const struct network *network);
 void network_vf_mac(const struct network *network, struct rte_ether_addr *mac);
 /* The container's address in the filters of the uplinks, or all addresses; or no more. */
 void container_filter(struct container *c, bool add);
+
+/* The member is about to go: nobody watches it any more. */
+void watches_leave(struct node *node, struct veb_member *member);
+/* Captures that are at their end. */
+void watches_look(struct node *node);
+/* All of them, at once. */
+void watches_end(struct node *node);
 
 /* Whether all its uplinks take what is asked for. Return: 0 or -EINVAL. */
 int network_check_mtu(const struct network *network, const struct node_network_conf *conf,

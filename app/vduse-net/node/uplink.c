@@ -385,6 +385,7 @@ uplink_del(struct uplink *u)
 	LIST_REMOVE(u, next);
 	if (!u->plug.out)
 		leave_seats(u);
+	watches_leave(u->network->node, u->member);
 	veb_member_del(u->member, NULL);
 	if (!u->plug.out) {
 		port_rest(&u->port);

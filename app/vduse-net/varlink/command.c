@@ -27,6 +27,10 @@ const struct control_command control_commands[] = {
 			"print a CDI file of those with attach vhost, for /run/cdi" },
 	{ "fdb", "show", "ListFdb", "print the addresses that networks know" },
 	{ "monitor", NULL, "Monitor", "print events as they happen" },
+	{ "capture", NULL, "Capture",
+			"copy its frames, or those of an uplink, to a file, for tcpdump and "
+			"Wireshark",
+			"capture NAME [-w FILE] [-s BYTES] [-c N] [-Q in|out] [--drops] [FILTER]" },
 	{ "rebalance", NULL, "Rebalance", "share the containers out among the lcores again" },
 	{ "show", "config", "ShowConfig", "print the commands that make what there is now" },
 	{ "reload", NULL, "Reload", "read the configuration file again" },

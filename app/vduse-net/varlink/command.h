@@ -25,6 +25,7 @@ struct control_command {
 	const char *verb; /* NULL: there is none */
 	const char *method;
 	const char *help;
+	const char *form; /* where it is not [NAME] [WORD VALUE]...; NULL */
 };
 
 extern const struct control_command control_commands[];

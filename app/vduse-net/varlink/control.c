@@ -65,6 +65,31 @@ static const struct varlink_param file_rows[] = {
 				"only" },
 };
 
+static const struct varlink_param capture_rows[] = {
+	{ "name", VARLINK_STRING, .min = 1, .max = CONTROL_NAME_MAX, .value = "NAME",
+			.help = "of a container, or of an uplink" },
+	{ "pipe_fd", VARLINK_FD, .value = "N",
+			.help = "a pipe or a stream socket, sent with the message, that the "
+				"capture is written to; it ends when that is closed, or shut down "
+				"for writing, at the other end" },
+	{ "filter", VARLINK_STRING, .max = CONTROL_FILTER_MAX, .value = "PROGRAM",
+			.help = "classic BPF, as of tcpdump -ddd with commas between its lines: "
+				"frames that it does not take are left out" },
+	{ "snaplen", VARLINK_INT, .max = 262144, .fallback = "262144", .value = "BYTES",
+			.help = "of each frame that are kept; 0: all" },
+	{ "count", VARLINK_INT, .max = INT64_C(1000000000000000), .fallback = "0", .value = "N",
+			.help = "frames, then it ends; 0: it does not" },
+	{ "direction", VARLINK_WORD, .words = "both|in|out", .fallback = "both",
+			.value = "both|in|out",
+			.help = "in: what the container, or the port, receives; out: what it "
+				"sends" },
+	{ "drops", VARLINK_BOOL, .fallback = "off", .value = "on|off",
+			.help = "also frames that it was not given; and the reason of each drop as "
+				"a comment" },
+};
+
+const struct varlink_params control_capture_words = { capture_rows, DIM(capture_rows) };
+
 static const struct varlink_params file_params = { file_rows, 2 };
 static const struct varlink_params force_params = { force_row, 1 };
 static const struct varlink_params list_all = { list_rows, 3 };
@@ -87,6 +112,7 @@ static const struct action actions[] = {
 	{ FIELDS, NULL, NULL, OP(rebalance) },
 	{ FIELDS, NULL, NULL, OP(config) },
 	{ FIELDS, NULL, NULL, OP(reload) },
+	{ FIELDS, NULL, NULL, OP(capture) },
 };
 
 /* An entry of methods[]; the first so many are those of actions[]. */
@@ -117,6 +143,8 @@ static const struct varlink_method methods[] = {
 	METHOD("ShowConfig", 0, DEADLINE_LIST, NULL, NULL, "commands that make what there is"),
 	METHOD("Reload", 0, DEADLINE_RELOAD, NULL, &force_params,
 			"read the configuration file again"),
+	METHOD("Capture", 2, DEADLINE_LIST, &control_capture_words, NULL,
+			"copies of frames, as pcapng"),
 	{ "Monitor", .stream = true, .handle = do_monitor, .help = "events from now on" },
 };
 
@@ -270,7 +298,10 @@ do_request(struct varlink_call *call)
 	request->force = json_is_true(json_object_get(varlink_call_parameters(call), "force"));
 	request->statistics =
 			json_is_true(json_object_get(varlink_call_parameters(call), "statistics"));
+	request->parameters = varlink_call_parameters(call);
 	request->file_fd = varlink_call_take_fd(call, "file_fd");
+	if (request->file_fd < 0)
+		request->file_fd = varlink_call_take_fd(call, "pipe_fd");
 	if (json_object_get(varlink_call_parameters(call), "file") != NULL)
 		snprintf(request->file, sizeof(request->file), "%s",
 				json_string_value(json_object_get(

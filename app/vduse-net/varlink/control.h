@@ -22,6 +22,12 @@
 extern const char control_description[];
 extern const struct varlink_interface control_interface;
 
+/* Parameters of Capture, of which the first is required. */
+extern const struct varlink_params control_capture_words;
+
+/* Bytes of a filter as text, most. */
+#define CONTROL_FILTER_MAX 49152
+
 struct control;
 
 /* Every word of a container with two values. */
@@ -39,10 +45,12 @@ struct control_request {
 	union {
 		struct control_network network;
 		struct control_container container;
-	} conf;          /* of add, set and del: what was given */
-	bool force;      /* container_set, reload */
-	bool statistics; /* containers */
-	/* check: what the file is called, "": none is given; open, the request's own, or -1 */
+	} conf;                   /* of add, set and del: what was given */
+	bool force;               /* container_set, reload */
+	bool statistics;          /* containers */
+	const json_t *parameters; /* as they came, and are checked */
+	/* check: what the file is called, "": none is given; open, the request's own, or -1;
+	 * capture: its pipe */
 	char file[CONTROL_PATH_MAX + 1];
 	int file_fd;
 	/*
@@ -79,6 +87,7 @@ struct control_ops {
 	int (*rebalance)(struct control_request *request);
 	int (*config)(struct control_request *request);
 	int (*reload)(struct control_request *request);
+	int (*capture)(struct control_request *request);
 	/* The deadline has passed: undo it. The request is no more when this returns. May be NULL.
 	 */
 	void (*gone)(struct control_request *request);
