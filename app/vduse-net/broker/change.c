@@ -61,7 +61,7 @@ place(struct broker *b, struct job *job, const struct control_container *conf, i
 				"%s: the kernel has made no interface of it: is the virtio_net "
 				"module loaded? modprobe virtio_net, and see the kernel log",
 				conf->name);
-	device_netif(conf, netns, &netif);
+	netif_of(conf, netns, &netif);
 	ret = b->device->place(ifname, &netif, &error);
 	if (ret < 0)
 		return job_fail(job, ret == -EPERM ? "NotPermitted" : "Kernel", error.parameter,

@@ -185,8 +185,8 @@ readdress(struct broker *b, struct job *job, const struct control_container *to,
 		return ret;
 	ret = find_interface(b, job, to->name, netns, ifname);
 	if (ret == 0) {
-		device_netif(from, netns, &before);
-		device_netif(to, netns, &after);
+		netif_of(from, netns, &before);
+		netif_of(to, netns, &after);
 		ret = b->device->readdress(ifname, &before, &after, &error);
 		if (ret < 0)
 			ret = job_fail(job, ret == -EPERM ? "NotPermitted" : "Kernel",

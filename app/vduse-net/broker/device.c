@@ -96,20 +96,3 @@ const struct device_ops device_kernel = {
 	.place = netif_place,
 	.readdress = netif_readdress,
 };
-
-void
-device_netif(const struct control_container *conf, int netns, struct netif_conf *netif)
-{
-	unsigned int i;
-
-	memset(netif, 0, sizeof(*netif));
-	netif->netns = netns;
-	snprintf(netif->ifname, sizeof(netif->ifname), "%s", conf->ifname);
-	/* the checks of the words have let through what can be parsed */
-	for (i = 0; i < conf->address.nb; i++)
-		netif->nb_addresses += netif_parse_address(conf->address.items[i],
-						       &netif->addresses[netif->nb_addresses]) == 0;
-	for (i = 0; i < conf->route.nb; i++)
-		netif->nb_routes += netif_parse_route(conf->route.items[i],
-						    &netif->routes[netif->nb_routes]) == 0;
-}

@@ -36,11 +36,4 @@ struct device_ops {
 /** Of the running kernel. */
 extern const struct device_ops device_kernel;
 
-/**
- * The words of a container that are about its interface.
- *
- * @param netns descriptor, or -1
- */
-void device_netif(const struct control_container *conf, int netns, struct netif_conf *netif);
-
 #endif /* BROKER_DEVICE_H */

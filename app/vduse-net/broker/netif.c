@@ -18,7 +18,6 @@
 #include <linux/rtnetlink.h>
 
 #include <rte_common.h>
-#include <rte_string_fns.h>
 
 #include "broker/netif_priv.h"
 
@@ -32,7 +31,7 @@ netif_fail(struct placing *p, int err, const char *parameter, const char *format
 {
 	va_list args;
 
-	rte_strscpy(p->error->parameter, parameter, sizeof(p->error->parameter));
+	snprintf(p->error->parameter, sizeof(p->error->parameter), "%s", parameter);
 	va_start(args, format);
 	vsnprintf(p->error->text, sizeof(p->error->text), format, args);
 	va_end(args);
@@ -423,7 +422,7 @@ netif_place(const char *ifname, const struct netif_conf *conf, struct netif_erro
 	int ret;
 
 	memset(error, 0, sizeof(*error));
-	rte_strscpy(p.found_name, ifname, sizeof(p.found_name));
+	snprintf(p.found_name, sizeof(p.found_name), "%s", ifname);
 	ret = netif_enter(&p);
 	if (ret == 0)
 		ret = find(&p);

@@ -14,6 +14,8 @@
 
 #include <rte_ether.h>
 
+#include "control.h"
+
 #define NETIF_ADDRESSES_MAX 16
 #define NETIF_ROUTES_MAX    16
 
@@ -72,6 +74,13 @@ int netif_readdress(const char *ifname, const struct netif_conf *from, const str
  * @return descriptor or -errno: -EINVAL the file is none
  */
 int netif_open_netns(const char *path);
+
+/**
+ * The words of a container that are about its interface.
+ *
+ * @param netns descriptor, or -1
+ */
+void netif_of(const struct control_container *conf, int netns, struct netif_conf *netif);
 
 /** "10.0.0.2/24", "fd00::2/64"; without a slash: all bits. @return 0 or -EINVAL */
 int netif_parse_address(const char *text, struct netif_address *address);

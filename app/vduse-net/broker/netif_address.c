@@ -10,7 +10,6 @@
 #include <linux/rtnetlink.h>
 
 #include <rte_common.h>
-#include <rte_string_fns.h>
 
 #include "broker/netif_priv.h"
 
@@ -352,7 +351,7 @@ netif_readdress(const char *ifname, const struct netif_conf *from, const struct 
 	int ret;
 
 	memset(error, 0, sizeof(*error));
-	rte_strscpy(p.found_name, ifname, sizeof(p.found_name));
+	snprintf(p.found_name, sizeof(p.found_name), "%s", ifname);
 	ret = netif_enter(&p);
 	if (ret == 0)
 		ret = find_there(&p);
