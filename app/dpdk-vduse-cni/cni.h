@@ -91,6 +91,9 @@ int node_call(struct cni *cni, const char *method, json_t *parameters, int fd, j
  */
 json_t *node_find(struct cni *cni, const char *method, const char *list, const char *name);
 
+/** The container's network namespace. @return a descriptor, or -1 with the error */
+int node_open_netns(struct cni *cni);
+
 /**
  * Give the container its interface, in the network namespace.
  *
@@ -134,6 +137,25 @@ const char *conf_network(struct cni *cni);
 
 /** Add addresses and routes of an IPAM plug-in's result. @return 0, or -1 with the error */
 int conf_addresses(struct cni *cni, const json_t *result, json_t *parameters);
+
+/* check.c */
+
+/** What the daemon would say of a method's parameters, which are stolen. @return 0, or -1 with it
+ */
+int conf_check(struct cni *cni, const char *method, json_t *parameters);
+
+/* spawn.c */
+
+/* What a program ended by that was killed by a signal */
+#define SPAWN_KILLED 128
+
+/**
+ * Run a program, which is looked for in PATH, to its end.
+ *
+ * @param in,out,err its standard input, output and error; -1: ours
+ * @return its exit status, SPAWN_KILLED, or -errno
+ */
+int spawn(char *const *argv, int in, int out, int err);
 
 /* ipam.c */
 
@@ -190,6 +212,28 @@ json_int_t look_metric(struct cni *cni, bool v6, json_int_t first);
  * in the network namespace from then on.
  */
 void announce(const struct cni *cni, const json_t *ips);
+
+/* result.c */
+
+/**
+ * What ADD answers: behind what a plug-in before us did.
+ *
+ * @param ipam the IPAM plug-in's result, or NULL
+ * @param mac,mtu of the interface; NULL: not known
+ */
+json_t *result_add(struct cni *cni, const json_t *ipam, json_t *mac, json_t *mtu);
+
+/** Where our interface is in prevResult; -1 with the error: it is not there. */
+json_int_t result_find(struct cni *cni);
+
+/** CHECK: the interface in the namespace is as prevResult, and the IPAM plug-in, have it. */
+int result_check(struct cni *cni, json_int_t at);
+
+/** Whether GC is to keep an attachment, "IFNAME:CONTAINERID". */
+bool result_is_valid(struct cni *cni, const char *attachment);
+
+/** What GC needs is there. @return 0, or -1 with the error */
+int result_has_valid(struct cni *cni);
 
 /* verbs.c */
 

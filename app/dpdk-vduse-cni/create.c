@@ -7,41 +7,6 @@
 #include <string.h>
 
 #include "cni.h"
-#include "control.h"
-
-/* What the daemon would say of a method's parameters, which are stolen. */
-static int
-check_call(struct cni *cni, const char *name, json_t *parameters)
-{
-	const struct varlink_method *method = control_interface.methods;
-	struct varlink_wrong wrong;
-	int ret;
-
-	while (strcmp(method->name, name) != 0)
-		method++;
-	ret = varlink_method_check(method, parameters, 0, &wrong);
-	if (ret != 0)
-		cni_fail(cni, CNI_CONFIG, "an option is wrong", "%s%s", wrong.text,
-				strcmp(wrong.parameter, "network") == 0
-						? "; -o network=NAME is the daemon's"
-						: "");
-	json_decref(parameters);
-	return ret != 0 ? -1 : 0;
-}
-
-/* What does not go together. */
-static int
-check_together(struct cni *cni, const json_t *parameters)
-{
-	static struct control_container conf;
-	struct varlink_wrong wrong;
-
-	control_defaults(&control_container_words, &conf);
-	control_from_json(&control_container_words, parameters, &conf);
-	if (control_container_check(&conf, &wrong) == 0)
-		return 0;
-	return cni_fail(cni, CNI_CONFIG, "options do not go together", "%s", wrong.text);
-}
 
 /* As of a container whose interface is called eth0. */
 static int
@@ -56,12 +21,10 @@ check_options(struct cni *cni)
 	parameters = conf_parameters(cni);
 	if (parameters == NULL)
 		return -1;
-	ret = check_call(cni, "AddContainer", json_incref(parameters));
-	if (ret == 0)
-		ret = check_together(cni, parameters);
+	ret = conf_check(cni, "AddContainer", json_incref(parameters));
 	json_decref(parameters);
 	if (ret == 0)
-		ret = check_call(cni, "AddNetwork",
+		ret = conf_check(cni, "AddNetwork",
 				json_pack("{ss sO* sO*}", "name", conf_network(cni), "uplinks",
 						json_object_get(cni->conf, "uplinks"), "mtu",
 						json_object_get(cni->conf, "mtu")));

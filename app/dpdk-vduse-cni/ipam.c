@@ -9,17 +9,13 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cni.h"
-
-extern char **environ;
 
 static const char *
 type(const struct cni *cni)
@@ -50,30 +46,6 @@ find(struct cni *cni, char *path)
 	return cni_fail(cni, CNI_CONFIG, "there is no such IPAM plug-in",
 			"ipam.type %.64s: no program of this name in CNI_PATH, %.256s", name,
 			cni->path);
-}
-
-/* @return the exit status, or -errno */
-static int
-spawn(const char *path, int in, int out)
-{
-	char *argv[] = { (char *)(uintptr_t)path, NULL };
-	posix_spawn_file_actions_t files;
-	int status, ret;
-	pid_t pid;
-
-	ret = posix_spawn_file_actions_init(&files);
-	if (ret != 0)
-		return -ret;
-	posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
-	ret = posix_spawn(&pid, path, &files, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&files);
-	if (ret != 0)
-		return -ret;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
 /* What it says where it fails, or that it says nothing. */
@@ -109,12 +81,13 @@ call(struct cni *cni, const char *path, const char *command, const char *version
 {
 	const int in = memfd_create("ipam-in", MFD_CLOEXEC),
 		  out = memfd_create("ipam-out", MFD_CLOEXEC);
+	char *argv[] = { (char *)(uintptr_t)path, NULL };
 	json_t *conf = json_copy(cni->conf), *answer = NULL;
 	int status = -errno;
 
 	json_object_set_new(conf, "cniVersion", json_string(version));
 	if (in >= 0 && out >= 0 && put(in, conf) && setenv("CNI_COMMAND", command, 1) == 0) {
-		status = spawn(path, in, out);
+		status = spawn(argv, in, out, -1);
 		if (lseek(out, 0, SEEK_SET) == 0)
 			answer = json_loadfd(out, 0, NULL);
 	}

@@ -187,8 +187,8 @@ have_network(struct cni *cni)
 	return cni->error.code != 0 ? -1 : ret;
 }
 
-static int
-open_netns(struct cni *cni)
+int
+node_open_netns(struct cni *cni)
 {
 	const int fd = open(cni->netns, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
@@ -202,7 +202,7 @@ open_netns(struct cni *cni)
 int
 node_add(struct cni *cni, json_t *parameters)
 {
-	int fd = have_network(cni) == 0 ? open_netns(cni) : -1;
+	int fd = have_network(cni) == 0 ? node_open_netns(cni) : -1;
 
 	if (fd < 0)
 		return -1;

@@ -64,53 +64,14 @@ undo(struct cni *cni, bool leased)
 	cni->error = error;
 }
 
-/* Behind what a plug-in before us did. */
-static void
-extend(json_t *result, const char *key, json_t *items)
-{
-	json_t *list = json_object_get(result, key);
-
-	if (list == NULL) {
-		list = json_array();
-		json_object_set_new(result, key, list);
-	}
-	json_array_extend(list, items);
-}
-
 static json_t *
 add_result(struct cni *cni, const json_t *ipam)
 {
-	json_t *result = json_deep_copy(json_object_get(cni->conf, "prevResult")), *interfaces, *ip;
-	json_t *container, *network, *ips = json_deep_copy(json_object_get(ipam, "ips"));
-	json_int_t mine;
-	size_t i;
+	json_t *container = node_find(cni, "ListContainers", "containers", cni->device);
+	json_t *network = node_find(cni, "ListNetworks", "networks", conf_network(cni));
+	json_t *result = result_add(cni, ipam, json_object_get(container, "mac"),
+			json_object_get(network, "mtu"));
 
-	container = node_find(cni, "ListContainers", "containers", cni->device);
-	network = node_find(cni, "ListNetworks", "networks", conf_network(cni));
-	if (result == NULL)
-		result = json_object();
-	mine = (json_int_t)json_array_size(json_object_get(result, "interfaces"));
-	interfaces = json_pack("[{ss sO* ss}]", "name", cni->ifname, "mac",
-			json_object_get(container, "mac"), "sandbox", cni->netns);
-	if (cni_is_since(cni, "1.1.0") && network != NULL)
-		json_object_set(json_array_get(interfaces, 0), "mtu",
-				json_object_get(network, "mtu"));
-	json_array_foreach(ips, i, ip) json_object_set_new(ip, "interface", json_integer(mine));
-	json_object_set_new(result, "cniVersion", json_string(cni->version));
-	extend(result, "interfaces", interfaces);
-	if (ips != NULL)
-		extend(result, "ips", ips);
-	if (json_object_get(ipam, "routes") != NULL)
-		extend(result, "routes", json_object_get(ipam, "routes"));
-	if (json_object_size(json_object_get(ipam, "dns")) > 0)
-		json_object_set(result, "dns", json_object_get(ipam, "dns"));
-	else if (json_object_get(result, "dns") == NULL)
-		json_object_set_new(result, "dns",
-				json_object_get(cni->conf, "dns") != NULL
-						? json_incref(json_object_get(cni->conf, "dns"))
-						: json_object());
-	json_decref(interfaces);
-	json_decref(ips);
 	json_decref(network);
 	json_decref(container);
 	return result;
@@ -161,29 +122,6 @@ run_add(struct cni *cni, json_t **output)
 	return ret;
 }
 
-/* Where our interface is in prevResult; -1 with the error: it is not there. */
-static json_int_t
-find_interface(struct cni *cni, const json_t *result)
-{
-	const char *name, *sandbox;
-	const json_t *item;
-	size_t i;
-
-	if (!json_is_object(result))
-		return cni_fail(cni, CNI_CONFIG, "there is no prevResult",
-				"CHECK needs ADD's result");
-	json_array_foreach(json_object_get(result, "interfaces"), i, item)
-	{
-		name = json_string_value(json_object_get(item, "name"));
-		sandbox = json_string_value(json_object_get(item, "sandbox"));
-		if (name != NULL && sandbox != NULL && strcmp(name, cni->ifname) == 0 &&
-				strcmp(sandbox, cni->netns) == 0)
-			return (json_int_t)i;
-	}
-	return cni_fail(cni, CNI_CONFIG, "prevResult does not have the interface",
-			"%s in %s: give ADD's result as it was", cni->ifname, cni->netns);
-}
-
 static int
 check_container(struct cni *cni, const char *mac)
 {
@@ -209,38 +147,14 @@ static int
 run_check(struct cni *cni)
 {
 	const json_t *result = json_object_get(cni->conf, "prevResult");
-	const json_int_t at = find_interface(cni, result);
+	const json_int_t at = result_find(cni);
 	const char *mac;
 
 	if (at < 0 || conf_network(cni) == NULL)
 		return -1;
 	mac = json_string_value(json_object_get(
 			json_array_get(json_object_get(result, "interfaces"), (size_t)at), "mac"));
-	if (check_container(cni, mac) < 0 || look(cni, mac, json_object_get(result, "ips"), at,
-							     json_object_get(result, "routes")) < 0)
-		return -1;
-	return ipam_is_wanted(cni) ? ipam_call(cni, "CHECK", NULL) : 0;
-}
-
-/* Whether an attachment, "IFNAME:CONTAINERID", is one of those that are valid. */
-static bool
-is_valid(const json_t *valid, const char *attachment)
-{
-	const char *container, *ifname;
-	const json_t *item;
-	size_t i, len;
-
-	json_array_foreach(valid, i, item)
-	{
-		container = json_string_value(json_object_get(item, "containerID"));
-		ifname = json_string_value(json_object_get(item, "ifname"));
-		len = ifname != NULL ? strlen(ifname) : 0;
-		if (container != NULL && len > 0 && strncmp(attachment, ifname, len) == 0 &&
-				attachment[len] == ':' &&
-				strcmp(attachment + len + 1, container) == 0)
-			return true;
-	}
-	return false;
+	return check_container(cni, mac) == 0 ? result_check(cni, at) : -1;
 }
 
 /* One that is left over goes, with its addresses. */
@@ -260,23 +174,21 @@ collect(struct cni *cni, const char *device, const char *attachment)
 static int
 run_gc(struct cni *cni)
 {
-	const json_t *valid = json_object_get(cni->conf, "cni.dev/valid-attachments"), *item;
 	const size_t len = strlen(cni->name);
 	json_t *reply = NULL;
+	const json_t *item;
 	const char *name;
 	size_t i;
 
-	if (!json_is_array(valid))
-		return cni_fail(cni, CNI_CONFIG, "GC needs cni.dev/valid-attachments",
-				"give a list of {\"containerID\": ID, \"ifname\": NAME}");
-	if (node_call(cni, "ListContainers", json_object(), -1, &reply) < 0)
+	if (result_has_valid(cni) < 0 ||
+			node_call(cni, "ListContainers", json_object(), -1, &reply) < 0)
 		return -1;
 	json_array_foreach(json_object_get(reply, "containers"), i, item)
 	{
 		name = json_string_value(json_object_get(item, "name"));
 		if (name != NULL && strncmp(name, "cni:", 4) == 0 &&
 				strncmp(name + 4, cni->name, len) == 0 && name[4 + len] == ':' &&
-				!is_valid(valid, name + 5 + len))
+				!result_is_valid(cni, name + 5 + len))
 			collect(cni, name, name + 5 + len);
 	}
 	json_decref(reply);
