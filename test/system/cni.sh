@@ -6,7 +6,10 @@
 . /vm/system/lib.sh
 # shellcheck source=lib-node.sh
 . /vm/system/lib-node.sh
+# shellcheck source=lib-cni.sh
+. /vm/system/lib-cni.sh
 
+cni_log=$VM_RESULT/node.log
 conf=/etc/cni/net.d/10-pods.conf
 
 # A node, and the page's configuration.
@@ -15,20 +18,6 @@ serve() {
 	node_start
 	mkdir -p "${conf%/*}"
 	doc_block doc/containers.md '"type": "dpdk-vduse-cni"' >$conf || fail "no configuration in the page"
-}
-
-# cni COMMAND CONTAINER: with the configuration; the answer is in /tmp/answer.
-cni() {
-	CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_IFNAME=eth0 CNI_NETNS=/run/netns/$2 \
-		CNI_PATH=/usr/local/lib/cni:/usr/lib/cni /usr/local/lib/cni/dpdk-vduse-cni \
-		<"${3:-$conf}" >/tmp/answer || { sed 's/^/# /' /tmp/answer; return 1; }
-}
-
-pod() {
-	ip netns add "$1"
-	ip -n "$1" link set lo up
-	cni ADD "$1" || fail "$1: not added: $(tail -n 3 "$VM_RESULT/node.log")"
-	cp /tmp/answer "/tmp/result-$1"
 }
 
 # checks POD: CHECK with what ADD said.
