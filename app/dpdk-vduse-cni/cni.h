@@ -235,6 +235,16 @@ bool result_is_valid(struct cni *cni, const char *attachment);
 /** What GC needs is there. @return 0, or -1 with the error */
 int result_has_valid(struct cni *cni);
 
+/* ovs.c: the same verbs where Open vSwitch is the data plane */
+
+/** Whether it is. @return 0 or 1; -1 with the error: the key is wrong */
+int ovs_is_wanted(struct cni *cni);
+int ovs_add(struct cni *cni, json_t **output);
+int ovs_del(struct cni *cni);
+int ovs_check(struct cni *cni);
+int ovs_gc(struct cni *cni);
+int ovs_status(struct cni *cni);
+
 /* verbs.c */
 
 /** Do what is asked. @return 0 with what is to be printed (NULL: nothing), or -1 with the error */

@@ -218,22 +218,33 @@ run_status(struct cni *cni)
 	return cni->error.code != 0 ? -1 : 0;
 }
 
+static const struct {
+	const char *command;
+	int (*run)(struct cni *cni);
+	int (*run_ovs)(struct cni *cni);
+} verbs[] = {
+	{ "DEL", run_del, ovs_del },
+	{ "CHECK", run_check, ovs_check },
+	{ "GC", run_gc, ovs_gc },
+	{ "STATUS", run_status, ovs_status },
+};
+
 int
 cni_run(struct cni *cni, json_t **output)
 {
-	const char *command = cni->command;
+	unsigned int i;
+	int ovs;
 
-	if (strcmp(command, "ADD") == 0)
-		return run_add(cni, output);
-	if (strcmp(command, "DEL") == 0)
-		return run_del(cni);
-	if (strcmp(command, "CHECK") == 0)
-		return run_check(cni);
-	if (strcmp(command, "GC") == 0)
-		return run_gc(cni);
-	if (strcmp(command, "STATUS") == 0)
-		return run_status(cni);
-	*output = json_pack(
-			"{ss so}", "cniVersion", cni->version, "supportedVersions", cni_versions());
-	return 0;
+	if (strcmp(cni->command, "VERSION") == 0) {
+		*output = json_pack("{ss so}", "cniVersion", cni->version, "supportedVersions",
+				cni_versions());
+		return 0;
+	}
+	ovs = ovs_is_wanted(cni);
+	if (ovs < 0)
+		return -1;
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(verbs[i].command, cni->command) == 0)
+			return ovs ? verbs[i].run_ovs(cni) : verbs[i].run(cni);
+	return ovs ? ovs_add(cni, output) : run_add(cni, output);
 }

@@ -65,6 +65,14 @@ vm_add() {
 		"$top/test/bench/vm-add.sh" "$rounds" "$adds"
 }
 
+# vm_pods: pods are added by CNI plug-ins, with all that the kernel does for them.
+vm_pods() {
+	local at=/usr/lib/cni
+	echo "In a virtual machine with Linux $vm_kernel: $nb_pods pods are added by each plug-in, twice"
+	vm_measure vm-pods $((180 + rounds * nb_pods * 12)) -c "$at/bridge:$at/bridge" -c "$at/host-local:$at/host-local" \
+		-c "$build/app/vdusectl/vdusectl:/vm/tools/vdusectl" "$top/test/bench/vm-pods.sh" "$rounds" "$nb_pods"
+}
+
 # vm_nic: a container and a NIC.
 vm_nic() {
 	local peer columns=(copy umem net_vhost bridge) status=0

@@ -3,8 +3,10 @@
 # dpdk-vduse-cni as a runtime calls it, with Debian's host-local for addresses. The networks behind the
 # control socket are played; a dummy interface is in the pod's place where CHECK looks at it.
 . "$(dirname "$0")/lib.sh"
+here=$(cd "$(dirname "$0")" && pwd)
 . "$(dirname "$0")/lib-plugin.sh"
 . "$(dirname "$0")/lib-steps.sh"
+. "$(dirname "$0")/lib-ovs.sh"
 
 plugins=/usr/lib/cni
 
@@ -29,7 +31,8 @@ JSON
 # cni COMMAND CONTAINER [IFNAME]: the configuration is stdin; the answer is in $work/answer.
 cni() {
 	CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_IFNAME=${3-eth0} CNI_NETNS=${netns-/run/netns/$pod} \
-		CNI_PATH=${path-$work:$plugins} ${plugin_at:+"$kill_at" "$plugin_at"} "$plugin" >"$work/answer"
+		CNI_PATH=${path-$work:$plugins} ${sees_fake[@]+"${sees_fake[@]}"} \
+		${plugin_at:+"$kill_at" "$plugin_at"} "$plugin" >"$work/answer"
 }
 
 # refused CODE TEXT COMMAND...: with this error, whose msg and details have the text.
@@ -322,12 +325,14 @@ after_case() {
 	ip netns del "$pod" 2>/dev/null || true
 	ip netns del "$pod-2" 2>/dev/null || true
 	emu set interfaces=0
+	ovs_end
 	rm -rf "$work/leases"
 }
 
 for name in version add more list again hidden errors away status check gc killed at_once; do
 	case_run "cni/${name//_/-}" "case_$name"
 done
-for name in orphan restarted steps_add steps_del steps_broker steps_poller; do
+for name in orphan restarted steps_add steps_del steps_broker steps_poller \
+	ovs_add ovs_check ovs_errors ovs_steps; do
 	case_run "cni/${name//_/-}" "case_$name"
 done

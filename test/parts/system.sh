@@ -53,7 +53,7 @@ run_group() {
 		-m "${memory:-3072}" -H 640 -c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
 		-e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e NIC_REBINDS -e TEST_LEVEL -e TEST_SHELL -e TERM \
 		-c "$build/test/tools/frames:/vm/tools/frames" \
-		-c "$build/test/tools/xdp:/vm/tools/xdp" -c "$build/test/tools/front:/vm/tools/front" \
+		-c "$build/test/tools/kill-at:/vm/tools/kill-at" -c "$build/test/tools/xdp:/vm/tools/xdp" -c "$build/test/tools/front:/vm/tools/front" \
 		-c "$build/app/vdusectl/vdusectl:/vm/tools/vdusectl" \
 		-c "$build/examples/vduse-blk/vduse-blk:/vm/tools/vduse-blk" ${options[@]+"${options[@]}"} "test/system/$group.sh" \
 		2>"$log.err" | read_cases "system/$kernel"

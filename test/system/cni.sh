@@ -69,6 +69,49 @@ case_documented() {
 	node_end
 }
 
+# each_killed WHO FIRST BY: the plug-in, or a process of the daemon (kill_at.c), is killed at some of its steps of
+# ADD, while the kernel does its own; DEL takes back all.
+each_killed() {
+	local n pid killer
+	for ((n = $2; ; n += $3)); do
+		: >/tmp/killed
+		if [ "$1" = plugin ]; then
+			cni_by=("$tools/kill-at" "$n")
+			cni ADD web 2>/tmp/killed || true
+			cni_by=()
+		else
+			pid=$("$1")
+			mkfifo /tmp/hold
+			"$tools/kill-at" "$n" -p "$pid" </tmp/hold >/tmp/watch 2>/tmp/killed &
+			killer=$!
+			background+=("$killer")
+			exec 8>/tmp/hold
+			wait_for "$patience" grep -qx ready /tmp/watch || fail "$1 cannot be watched"
+			cni ADD web || true
+			exec 8>&-
+			rm /tmp/hold
+			wait "$killer" || true
+		fi
+		wait_for "$patience" cni DEL web || fail "DEL after $1 was $(cat /tmp/killed)"
+		[ -z "$(ls /dev/vduse | grep -v control)" ] && [ -z "$(ls /sys/bus/vdpa/devices)" ] && [ "$(leases)" = 0 ] &&
+			[ "$(ls /sys/class/net)" = "$(cat /tmp/interfaces)" ] && ! ip -n web link show eth0 2>/dev/null ||
+			fail "left behind by $1, $(cat /tmp/killed): $(ls /dev/vduse /sys/bus/vdpa/devices /sys/class/net)"
+		[ -s /tmp/killed ] || break
+		say "$1, step $n: $(cat /tmp/killed)"
+	done
+	[ "$n" -gt "$2" ] || fail "$1 was not killed"
+}
+
+case_killed() {
+	serve
+	ls /sys/class/net >/tmp/interfaces
+	ip netns add web
+	each_killed plugin 4 11
+	each_killed broker 9 16
+	each_killed poller 3 8
+	node_end
+}
+
 after_case() {
 	clean_slate
 	rm -rf "$folder" /var/lib/cni
@@ -77,4 +120,5 @@ after_case() {
 for name in pods documented; do
 	case_run "cni/$name" "case_$name"
 done
+case_long cni/killed case_killed
 exit 0

@@ -4,10 +4,10 @@
 # cni_log, the log that has why it failed.
 # shellcheck disable=SC2154 # these
 
-# cni COMMAND CONTAINER [CONF]: the answer is in /tmp/answer.
+# cni COMMAND CONTAINER [CONF]: the answer is in /tmp/answer. cni_by: what runs it, as a program with arguments.
 cni() {
 	CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_IFNAME=eth0 CNI_NETNS=/run/netns/$2 \
-		CNI_PATH=/usr/local/lib/cni:/usr/lib/cni /usr/local/lib/cni/dpdk-vduse-cni \
+		CNI_PATH=/usr/local/lib/cni:/usr/lib/cni ${cni_by[@]+"${cni_by[@]}"} /usr/local/lib/cni/dpdk-vduse-cni \
 		<"${3:-$conf}" >/tmp/answer || { sed 's/^/# /' /tmp/answer; return 1; }
 }
 

@@ -24,3 +24,11 @@ node_start() {
 	node_run "$@"
 	$ctl network add net0 || fail "no network"
 }
+
+poller() {
+	poller_of "$node_pid"
+}
+
+broker() {
+	broker_of "$node_pid"
+}

@@ -38,14 +38,6 @@ no_answer() {
 	! ip netns exec "$1" ping -q -c 2 -i 0.2 -W 1 "$2" >/dev/null
 }
 
-poller() {
-	poller_of "$node_pid"
-}
-
-broker() {
-	broker_of "$node_pid"
-}
-
 node_end() {
 	local name
 	for name; do

@@ -8,6 +8,8 @@
 . /vm/system/lib.sh
 # shellcheck source=lib-daemon.sh
 . /vm/system/lib-daemon.sh
+# shellcheck source=lib-cni.sh
+. /vm/system/lib-cni.sh
 
 group=${group:-ovs}
 vswitchd=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
@@ -15,6 +17,9 @@ vswitchd=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
 log=$VM_RESULT/vswitchd.log
 ctl=/run/openvswitch/vswitchd.ctl
 state=/run/vduse
+cni_log=$log
+conf=/etc/cni/net.d/10-green.conf
+other_conf=/etc/cni/net.d/20-blue.conf
 
 # ovs_start: the database stays what it is between two lives of the daemon.
 ovs_start() {
@@ -242,6 +247,49 @@ case_kill() {
 	resumes
 }
 
+pods_left() {
+	find /dev/vduse /var/lib/cni/networks /run/dpdk-vduse-cni $state -name 'pod*' -o -name '10.*' -o -name 'cni:*' 2>/dev/null || true
+	ovs-vsctl --bare --columns=name find Interface type=system
+	ovs-vsctl list-ports br0 | grep '^pod' || true
+}
+
+# The page's network, and another VLAN on the same bridge: pods of one hear each other, and keep their interfaces
+# while ovs-vswitchd is started anew.
+case_pods() {
+	local index db
+	mkdir -p /etc/cni/net.d
+	doc_block doc/ovs.md '"dataplane": "ovs"' >$conf || fail "no configuration in the page"
+	sed 's/"green"/"blue"/; s/"vlan": 10/"vlan": 20/; s/"gateway"/"rangeStart": "10.8.0.100", &/' \
+		$conf >$other_conf
+	doc_run doc/ovs.md 'CNI_COMMAND=ADD' || fail "a command of the page fails"
+	ip netns del web
+	pod web
+	pod db
+	pod other $other_conf
+	[ "$(ovs-vsctl list-ports br0 | grep -c '^pod')" = 3 ] || fail "ports: $(ovs-vsctl show)"
+	ip -n web route show default | grep -q 'via 10.8.0.1' || fail "no route: $(ip -n web route)"
+	db=$(ip -n db -o -4 addr show dev eth0 | sed 's/.*inet \([0-9.]*\).*/\1/')
+	ping_ok web "$db" 5
+	index=$(in_ns web cat /sys/class/net/eth0/ifindex)
+	! in_ns other ping -q -c 2 -i 0.2 -W 1 "$db" >/dev/null || fail "a frame crosses from a VLAN to another"
+	ovs_stop
+	ovs_start
+	ping_back web "$db"
+	[ "$(in_ns web cat /sys/class/net/eth0/ifindex)" = "$index" ] || fail "another interface"
+	! in_ns other ping -q -c 2 -i 0.2 -W 1 "$db" >/dev/null || fail "the VLAN is forgotten"
+	daemon_lives
+	cni DEL web
+	cni DEL db
+	cni DEL db || fail "DEL twice"
+	# a namespace that goes first
+	ip netns del other
+	cni DEL other $other_conf
+	[ -z "$(pods_left)" ] || fail "left: $(pods_left)"
+	ip netns del web
+	ip netns del db
+	daemon_lives
+}
+
 case_stop() {
 	ovs_stop
 	[ -c /dev/vduse/c1 ] && [ -c /dev/vduse/c2 ] || fail "a device is gone"
@@ -256,5 +304,6 @@ for name in ping tcp mtu too_long refused ports restart kill large; do
 	case_run "$group/$name" "case_$name"
 done
 case_run "$group/lying" lying 10.0.0.2
+case_run "$group/pods" case_pods
 case_run "$group/stop" case_stop
 exit 0
