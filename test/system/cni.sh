@@ -74,7 +74,7 @@ case_documented() {
 each_killed() {
 	local n pid killer
 	for ((n = $2; ; n += $3)); do
-		: >/tmp/killed
+		fresh /tmp/killed /tmp/watch
 		if [ "$1" = plugin ]; then
 			cni_by=("$tools/kill-at" "$n")
 			cni ADD web 2>/tmp/killed || true
@@ -93,7 +93,7 @@ each_killed() {
 			wait "$killer" || true
 		fi
 		wait_for "$patience" cni DEL web || fail "DEL after $1 was $(cat /tmp/killed)"
-		[ -z "$(ls /dev/vduse | grep -v control)" ] && [ -z "$(ls /sys/bus/vdpa/devices)" ] && [ "$(leases)" = 0 ] &&
+		[ "$(ls /dev/vduse)" = control ] && [ -z "$(ls /sys/bus/vdpa/devices)" ] && [ "$(leases)" = 0 ] &&
 			[ "$(ls /sys/class/net)" = "$(cat /tmp/interfaces)" ] && ! ip -n web link show eth0 2>/dev/null ||
 			fail "left behind by $1, $(cat /tmp/killed): $(ls /dev/vduse /sys/bus/vdpa/devices /sys/class/net)"
 		[ -s /tmp/killed ] || break
@@ -106,9 +106,9 @@ case_killed() {
 	serve
 	ls /sys/class/net >/tmp/interfaces
 	ip netns add web
-	each_killed plugin 4 11
-	each_killed broker 9 16
-	each_killed poller 3 8
+	each_killed plugin 8 24
+	each_killed broker 20 60
+	each_killed poller 10 45
 	node_end
 }
 
