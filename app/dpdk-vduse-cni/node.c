@@ -79,7 +79,7 @@ open_below(struct ask *ask, pid_t pid, const char *socket)
 		if (entry->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/root%s", entry->d_name, socket);
-		ret = ask_open(ask, path);
+		ret = ask_open(ask, path, 0);
 	}
 	if (threads != NULL)
 		closedir(threads);
@@ -106,12 +106,12 @@ static int
 open_daemon(struct cni *cni, struct ask *ask)
 {
 	const char *socket = conf_socket(cni);
-	int ret = ask_open(ask, socket);
+	int ret = ask_open(ask, socket, 0);
 
 	if (ret == -ENOENT && cni->may_hide_run) {
 		ret = open_above(ask, socket);
 		if (ret < 0) /* what is said is of the path that was given */
-			ret = ask_open(ask, socket);
+			ret = ask_open(ask, socket, 0);
 	}
 	return ret;
 }

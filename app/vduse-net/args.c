@@ -320,33 +320,19 @@ parse_setup(const struct target *to, const char *value)
 						 value);
 }
 
-static int
-parse_owner(const struct target *to, const char *value)
-{
-	to->args->owner = value;
-	return 0;
-}
+/* Options whose value is only looked at by who needs it. */
+#define PARSE_TEXT(member)                                                    \
+	static int parse_##member(const struct target *to, const char *value) \
+	{                                                                     \
+		to->args->member = value;                                     \
+		return 0;                                                     \
+	}
 
-static int
-parse_control(const struct target *to, const char *value)
-{
-	to->args->control = value;
-	return 0;
-}
-
-static int
-parse_config(const struct target *to, const char *value)
-{
-	to->args->config = value;
-	return 0;
-}
-
-static int
-parse_group(const struct target *to, const char *value)
-{
-	to->args->group = value;
-	return 0;
-}
+PARSE_TEXT(owner)
+PARSE_TEXT(control)
+PARSE_TEXT(config)
+PARSE_TEXT(group)
+PARSE_TEXT(observers)
 
 static int
 parse_probe(const struct target *to, const char *value)
@@ -467,6 +453,9 @@ static const struct opt opts[] = {
 			"of vdusectl; read at the start, and again on SIGHUP and vdusectl reload" },
 	{ "group", "GROUP", PROGRAM, parse_group,
 			"who may use that socket, beside root (default: nobody)" },
+	{ "observers", "GROUP", PROGRAM, parse_observers,
+			"who may look at networks, containers and counters, and change nothing, at "
+			"the socket observe beside it, beside root (default: nobody)" },
 	{ "probe", "[=json]", PROGRAM, parse_probe,
 			"print what this kernel's VDUSE can do, found out with a throw-away "
 			"device, and which devices there are, then exit" },

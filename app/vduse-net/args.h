@@ -69,6 +69,7 @@ struct args {
 	const char *control;   /* socket of a node, without --port; NULL: the usual; into argv */
 	const char *config;    /* file of commands of a node, or NULL; points into argv */
 	const char *group;     /* that may use it beside root, or NULL; points into argv */
+	const char *observers; /* group that may look, or NULL; points into argv */
 	const char *destroy;   /* name of a device to destroy, or NULL; points into argv */
 	bool help;
 	bool version;

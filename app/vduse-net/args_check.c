@@ -74,9 +74,10 @@ args_check(struct args *args)
 	if (args->nb_wires == 0 && args->setup != ARGS_SETUP_NONE)
 		return fail(args, "no --port: give at least one after \"--\"; --help lists the "
 				  "options");
-	if (args->nb_wires > 0 &&
-			(args->control != NULL || args->group != NULL || args->config != NULL))
-		return fail(args, "--control, --group, --config: not together with --port: a "
+	if (args->nb_wires > 0 && (args->control != NULL || args->group != NULL ||
+						  args->config != NULL || args->observers != NULL))
+		return fail(args, "--control, --group, --observers, --config: not together with "
+				  "--port: a "
 				  "node's networks "
 				  "are added by vdusectl");
 	if (args->owner != NULL && args->setup != ARGS_SETUP_CREATE)

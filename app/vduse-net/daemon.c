@@ -46,27 +46,27 @@ struct setting {
 	int argc; /* EAL's */
 	char **argv;
 	char folder[PATH_MAX]; /* of the sockets and, by default, of the state */
-	char control[PATH_MAX], poller[PATH_MAX];
+	char control[PATH_MAX], observe[PATH_MAX], poller[PATH_MAX];
 	const char *state_dir;
 	char devices[PATH_MAX]; /* in it: what the poller may write */
-	gid_t group;
+	gid_t group, observers;
 };
 
 static int
-find_group(struct setting *s)
+find_group(const char *option, const char *name, gid_t *gid)
 {
 	const struct group *group;
 
-	s->group = VARLINK_NO_GROUP;
-	if (s->args->group == NULL)
+	*gid = VARLINK_NO_GROUP;
+	if (name == NULL)
 		return 0;
 	/* cppcheck-suppress getgrnamCalled ; there is one thread yet */
-	group = getgrnam(s->args->group);
+	group = getgrnam(name);
 	if (group == NULL) {
-		SAY("--group %s: there is no such group: addgroup makes one", s->args->group);
+		SAY("%s %s: there is no such group: addgroup makes one", option, name);
 		return -EINVAL;
 	}
-	s->group = group->gr_gid;
+	*gid = group->gr_gid;
 	return 0;
 }
 
@@ -100,8 +100,8 @@ find_places(struct setting *s)
 	n = snprintf(s->control, sizeof(s->control), "%s/control", s->folder);
 	if (s->args->control != NULL)
 		n = snprintf(s->control, sizeof(s->control), "%s", s->args->control);
-	if (n >= PATH_MAX ||
-			snprintf(s->poller, sizeof(s->poller), "%s/poller", s->folder) >= PATH_MAX)
+	if (n >= PATH_MAX || snprintf(s->observe, PATH_MAX, "%s/observe", s->folder) >= PATH_MAX ||
+			snprintf(s->poller, PATH_MAX, "%s/poller", s->folder) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	s->state_dir = s->args->state_dir != NULL ? s->args->state_dir : s->folder;
 	if (snprintf(s->devices, sizeof(s->devices), "%s/devices", s->state_dir) >= PATH_MAX)
@@ -140,13 +140,15 @@ broker_main(void *ctx, const struct supervise_life *life)
 		.alive_ms = (unsigned int)life->alive_ms / 2 };
 	const struct setting *s = ctx;
 	const struct broker_conf conf = { .control = s->control,
+		.observe = s->observe,
 		.config = s->args->config,
 		.apply = s->args->config != NULL && life->first,
 		.poller = s->poller,
 		.state_dir = s->state_dir,
 		.devices = s->devices,
 		.version = APP_VERSION,
-		.group = s->group };
+		.group = s->group,
+		.observers = s->observers };
 	struct broker *broker;
 	int ret;
 
@@ -345,7 +347,9 @@ daemon_run(struct args *args, int argc, char *argv[])
 
 	ret = check_config(args->config);
 	if (ret == 0)
-		ret = find_group(&setting);
+		ret = find_group("--group", args->group, &setting.group);
+	if (ret == 0)
+		ret = find_group("--observers", args->observers, &setting.observers);
 	if (ret == 0)
 		ret = find_places(&setting);
 	if (ret != 0)

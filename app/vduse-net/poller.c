@@ -326,6 +326,8 @@ static const struct {
 	{ "container_del", container_change },
 	{ "networks", poller_networks },
 	{ "containers", poller_containers },
+	{ "uplinks", poller_uplinks },
+	{ "lcores", poller_lcores },
 	{ "fdb", poller_fdb },
 	{ "rebalance", rebalance },
 	{ "port", port },

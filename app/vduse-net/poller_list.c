@@ -6,6 +6,7 @@
 #include <rte_common.h>
 
 #include "node/words.h"
+#include "poller_counters.h"
 #include "poller_list.h"
 #include "profile.h"
 
@@ -20,7 +21,7 @@ poller_argument(const struct serve_request *r, const char *name)
 /* What a list is made for. */
 struct listing {
 	json_t *reply;
-	const char *name; /* "": all */
+	const char *name, *network; /* "": all */
 	bool statistics;
 };
 
@@ -59,6 +60,7 @@ listing(struct serve_request *r)
 	r->reply = json_array();
 	return (struct listing){ .reply = r->reply,
 		.name = poller_argument(r, "name"),
+		.network = poller_argument(r, "network"),
 		.statistics = json_is_true(json_object_get(r->parameters, "statistics")) };
 }
 
@@ -119,26 +121,6 @@ rules_of(const struct node_container_conf *conf)
 	return rules;
 }
 
-static json_t *
-statistics_of(const struct veb_stats *stats)
-{
-	/* as the container counts */
-	json_t *all = json_pack("{sI sI sI sI sI sI sI sI}", "tx_packets", (json_int_t)stats->in,
-			"tx_bytes", (json_int_t)stats->in_bytes, "rx_packets",
-			(json_int_t)stats->out, "rx_bytes", (json_int_t)stats->out_bytes,
-			"gro_packets", (json_int_t)stats->merged, "gro_bytes",
-			(json_int_t)stats->merged_bytes, "learn_full",
-			(json_int_t)stats->learn_full, "macs", (json_int_t)stats->macs);
-	char name[64];
-	unsigned int i;
-
-	for (i = 0; i < RTE_DIM(stats->drops); i++) {
-		snprintf(name, sizeof(name), "drop %s", veb_drop_name(i));
-		json_object_set_new(all, name, json_integer((json_int_t)stats->drops[i]));
-	}
-	return all;
-}
-
 static void
 list_container(void *arg, const struct node_container *container)
 {
@@ -150,18 +132,64 @@ list_container(void *arg, const struct node_container *container)
 	value = rules_of(container->conf);
 	json_object_set_new(value, "link_state", json_string(container->up ? "up" : "down"));
 	json_object_set_new(value, "attached", json_boolean(container->attached));
+	json_object_set_new(value, "broken", json_boolean(container->info.dev.broken));
 	if (l->statistics)
-		json_object_set_new(value, "statistics", statistics_of(&container->stats));
+		json_object_set_new(value, "statistics", poller_container_counters(container));
 	json_array_append_new(l->reply, value);
 }
 
 int
 poller_containers(struct poller *p, struct serve_request *r)
 {
-	const char *network = poller_argument(r, "network");
 	struct listing l = listing(r);
 
-	node_containers(p->node, network[0] != '\0' ? network : NULL, list_container, &l);
+	node_containers(p->node, l.network[0] != '\0' ? l.network : NULL, list_container, &l);
+	return 0;
+}
+
+static void
+list_uplink(void *arg, const struct node_uplink *uplink)
+{
+	struct listing *l = arg;
+	json_t *value;
+
+	if (l->network[0] != '\0' && strcmp(l->network, uplink->network) != 0)
+		return;
+	value = json_pack("{ss ss ss sb}", "name", uplink->name, "network", uplink->network,
+			"link_state", uplink->up ? "up" : "down", "promiscuous",
+			uplink->promiscuous);
+	if (l->statistics)
+		json_object_set_new(value, "statistics", poller_uplink_counters(uplink));
+	json_array_append_new(l->reply, value);
+}
+
+int
+poller_uplinks(struct poller *p, struct serve_request *r)
+{
+	struct listing l = listing(r);
+
+	node_uplinks(p->node, list_uplink, &l);
+	return 0;
+}
+
+static void
+list_lcore(void *arg, const struct node_lcore *lcore)
+{
+	struct listing *l = arg;
+	json_t *value;
+
+	value = json_pack("{si si}", "lcore", (int)lcore->lcore, "queues", (int)lcore->queues);
+	if (l->statistics)
+		json_object_set_new(value, "statistics", poller_lcore_counters(lcore));
+	json_array_append_new(l->reply, value);
+}
+
+int
+poller_lcores(struct poller *p, struct serve_request *r)
+{
+	struct listing l = listing(r);
+
+	node_lcores(p->node, list_lcore, &l);
 	return 0;
 }
 

@@ -13,6 +13,8 @@ const char *poller_argument(const struct serve_request *request, const char *nam
 /** Fill in the reply. @return 0 */
 int poller_networks(struct poller *poller, struct serve_request *request);
 int poller_containers(struct poller *poller, struct serve_request *request);
+int poller_uplinks(struct poller *poller, struct serve_request *request);
+int poller_lcores(struct poller *poller, struct serve_request *request);
 int poller_fdb(struct poller *poller, struct serve_request *request);
 
 #endif /* POLLER_LIST_H */

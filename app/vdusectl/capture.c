@@ -221,7 +221,7 @@ ask_for(const struct wish *wish, const char *program, const char *path, int fd, 
 	json_t *parameters, *answer = NULL;
 	struct ask ask;
 
-	if (ask_open(&ask, path) != 0) {
+	if (ask_open(&ask, path, 0) != 0) {
 		fprintf(err, "vdusectl: %s\n", ask.error);
 		return status;
 	}

@@ -222,9 +222,10 @@ help_json(FILE *out)
 
 	for (i = 0; i < control_interface.nb_methods; i++) {
 		method = &control_interface.methods[i];
-		json_array_append_new(methods, json_pack("{ss so si}", "name", method->name,
-							       "parameters", params_json(method),
-							       "deadline", (int)method->deadline));
+		json_array_append_new(methods,
+				json_pack("{ss so si sb}", "name", method->name, "parameters",
+						params_json(method), "deadline",
+						(int)method->deadline, "looks", method->looks));
 	}
 	all = json_pack("{so so so so}", "commands", commands_json(), "methods", methods, "options",
 			options_json(options, DIM(options)), "capture",

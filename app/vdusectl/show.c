@@ -91,7 +91,8 @@ put_container(const json_t *item, FILE *out)
 			text_of(item, "link_state"));
 	if (text_of(item, "device")[0] != '\0')
 		fprintf(out, " device %s", text_of(item, "device"));
-	fputs(json_is_true(json_object_get(item, "attached")) ? " attached\n" : " detached\n", out);
+	fputs(json_is_true(json_object_get(item, "attached")) ? " attached" : " detached", out);
+	fputs(json_is_true(json_object_get(item, "broken")) ? " broken\n" : "\n", out);
 	if (put_words(item, out) > 0)
 		fputc('\n', out);
 	put_statistics(json_object_get(item, "statistics"), out);
@@ -106,6 +107,22 @@ put_entry(const json_t *item, FILE *out)
 		fputs(" static\n", out);
 	else
 		fprintf(out, " age %lld\n", number_of(item, "age"));
+}
+
+static void
+put_uplink(const json_t *item, FILE *out)
+{
+	fprintf(out, "%s: network %s link %s%s\n", text_of(item, "name"), text_of(item, "network"),
+			text_of(item, "link_state"),
+			json_is_true(json_object_get(item, "promiscuous")) ? " promiscuous" : "");
+	put_statistics(json_object_get(item, "statistics"), out);
+}
+
+static void
+put_lcore(const json_t *item, FILE *out)
+{
+	fprintf(out, "%lld: queues %lld\n", number_of(item, "lcore"), number_of(item, "queues"));
+	put_statistics(json_object_get(item, "statistics"), out);
 }
 
 static void
@@ -157,6 +174,8 @@ static const struct {
 	{ "ListNetworks", "networks", put_network },
 	{ "ListContainers", "containers", put_container },
 	{ "ListFdb", "entries", put_entry },
+	{ "ListUplinks", "uplinks", put_uplink },
+	{ "ListLcores", "lcores", put_lcore },
 	{ "Check", "findings", put_finding },
 	{ "Monitor", NULL, put_event },
 	{ "Rebalance", NULL, put_moved },
@@ -215,7 +234,8 @@ show_error(const json_t *answer, FILE *err)
 
 	dot = dot != NULL ? dot + 1 : id;
 	if (text == NULL && strcmp(dot, "PermissionDenied") == 0)
-		text = "root and the group of the socket may use it";
+		text = "root and the group of the socket may use it; observers may look, and "
+		       "change nothing";
 	else if (text == NULL)
 		text = "this daemon does not have it; is it of another version?";
 	fprintf(err, "vdusectl: %s: %s\n", dot, text);

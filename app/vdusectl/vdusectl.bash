@@ -52,10 +52,12 @@ _vdusectl() {
 		;;
 	esac
 	case $((COMP_CWORD - at)),${COMP_WORDS[at]-},${COMP_WORDS[at + 1]-} in
-	0,*) words='network container fdb monitor capture rebalance show reload check help -S -j -s -h -V' ;;
+	0,*) words='network container fdb uplink lcore monitor capture rebalance show reload check help -S -j -s -h -V' ;;
 	1,network,*) words='add set del show' ;;
 	1,container,*) words='add set del show cdi' ;;
 	1,fdb,*) words='show' ;;
+	1,uplink,*) words='show' ;;
+	1,lcore,*) words='show' ;;
 	1,show,*) words='config' ;;
 	2,network,add) ;;
 	2,network,set) words=$(_vdusectl_names network "$socket") ;;
@@ -74,6 +76,8 @@ _vdusectl() {
 	*,container,show) words='network statistics' ;;
 	*,container,cdi) words='network statistics' ;;
 	*,fdb,show) words='network' ;;
+	*,uplink,show) words='network statistics' ;;
+	*,lcore,show) words='statistics' ;;
 	*,capture,*) words='-w -s -c -Q --drops' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur" || true)

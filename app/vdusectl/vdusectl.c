@@ -149,11 +149,11 @@ run(const struct options *options, struct control_line *line, FILE *out, FILE *e
 	struct ask ask;
 	int fd;
 
-	if (options->statistics && strcmp(line->command->method, "ListContainers") == 0)
+	if (options->statistics && varlink_param_find(line->method->params, "statistics") != NULL)
 		json_object_set_new(line->parameters, "statistics", json_true());
 	if (open_file(line, &fd, err) != 0)
 		return VDUSECTL_USAGE;
-	if (ask_open(&ask, options->socket) != 0) {
+	if (ask_open(&ask, options->socket, 0) != 0) {
 		fprintf(err, "vdusectl: %s\n", ask.error);
 	} else {
 		snprintf(method, sizeof(method), CONTROL_INTERFACE ".%s", line->command->method);

@@ -56,7 +56,7 @@ call(const char *method, json_t *parameters, int fd, double *ms)
 	double begin;
 	int ret;
 
-	if (ask_open(&ask, of.socket) != 0) {
+	if (ask_open(&ask, of.socket, 0) != 0) {
 		fprintf(stderr, "bench-add: %s\n", ask.error);
 		return -1;
 	}

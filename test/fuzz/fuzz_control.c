@@ -65,7 +65,7 @@ client(void)
 	int pair[2];
 
 	FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-	FUZZ_CHECK(varlink_client_new(server, pair[1]) == 0);
+	FUZZ_CHECK(varlink_client_new(server, &server->listeners[0], pair[1]) == 0);
 	return pair[0];
 }
 

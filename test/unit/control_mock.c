@@ -340,6 +340,41 @@ fdb(struct control_request *request)
 }
 
 static int
+uplinks(struct control_request *request)
+{
+	const char *network = request->conf.container.network;
+	struct mock *mock = request->ctx;
+	unsigned int i, k;
+	json_t *item;
+
+	for (i = 0; i < mock->nb_networks; i++) {
+		for (k = 0; k < mock->networks[i].uplinks.nb; k++) {
+			if (!wanted(network, mock->networks[i].name))
+				continue;
+			item = json_pack("{ss ss ss sb}", "name",
+					mock->networks[i].uplinks.items[k], "network",
+					mock->networks[i].name, "link_state", "up", "promiscuous",
+					k == 0);
+			if (request->statistics)
+				json_object_set_new(item, "statistics", statistics());
+			json_array_append_new(request->reply, item);
+		}
+	}
+	return 0;
+}
+
+static int
+lcores(struct control_request *request)
+{
+	json_t *item = json_pack("{si si}", "lcore", 1, "queues", 2);
+
+	if (request->statistics)
+		json_object_set_new(item, "statistics",
+				json_pack("{si si}", "rounds", 1000, "sleeps", 3));
+	return json_array_append_new(request->reply, item);
+}
+
+static int
 rebalance(struct control_request *request)
 {
 	return json_object_set_new(request->reply, "moved", json_integer(3));
@@ -492,6 +527,8 @@ static const struct control_ops all_ops = {
 	.networks = networks,
 	.containers = containers,
 	.fdb = fdb,
+	.uplinks = uplinks,
+	.lcores = lcores,
 	.rebalance = rebalance,
 	.check = check,
 	.config = config,

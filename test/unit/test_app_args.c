@@ -366,8 +366,8 @@ help_has_every_option(void **state)
 		"--tx-coalesce WHEN", "--inject WHERE", "--state-dir FOLDER", "--takeover",
 		"--keep 0|1", "--stats-interval SECONDS", "--mbufs N", "--sandbox MODE",
 		"--idle HOW", "--fd N|systemd", "--setup STEP", "--owner USER", "--destroy NAME",
-		"--control PATH", "--config FILE", "--group GROUP", "--probe [=json]", "--help",
-		"--version" };
+		"--control PATH", "--config FILE", "--group GROUP", "--observers GROUP",
+		"--probe [=json]", "--help", "--version" };
 	char *text = NULL, *line, *end, word[64];
 	unsigned int i, listed = 0;
 	struct args args;

@@ -14,8 +14,10 @@
 #include <jansson.h>
 
 #include "control.h"
+#include "counters.h"
 #include "node_rig.h"
 #include "poller.h"
+#include "poller_counters.h"
 #include "send_fds.h"
 
 #define ANSWER_MAX 65536
@@ -270,6 +272,80 @@ counters_come_where_they_are_asked_for(void **state)
 	assert_int_equal(json_integer_value(json_object_get(counters, "drop spoofed MAC")), 1);
 }
 
+/* All that is counted of a member has another number, and comes out under a name of its own. */
+static void
+expect_all(json_t *counters, enum counter_of of, unsigned int reasons)
+{
+	const struct counter_owner *owner = &counter_owners[of];
+	unsigned int i, n = 0;
+	json_t *value, *other;
+	const char *key, *name;
+
+	for (i = 0; i < owner->nb; i++)
+		if (owner->rows[i].kind == COUNTER_SUM || owner->rows[i].kind == COUNTER_NOW) {
+			assert_true(json_integer_value(json_object_get(
+						    counters, owner->rows[i].key)) >= 1000);
+			n++;
+		}
+	assert_int_equal(json_object_size(counters), n + reasons);
+	json_object_foreach(counters, key, value)
+	{
+		json_object_foreach(counters, name, other)
+		{
+			assert_true(value == other || !json_equal(value, other));
+		}
+	}
+	json_decref(counters);
+}
+
+static void
+number(void *of, size_t len, uint64_t from)
+{
+	uint64_t *words = of;
+	size_t i;
+
+	for (i = 0; i < len / sizeof(*words); i++)
+		words[i] = from + i;
+}
+
+static void
+each_counter_has_its_name(void **state)
+{
+	struct node_container container = { 0 };
+	struct node_lcore lcore = { .rounds = 1000, .sleeps = 1001 };
+	struct node_uplink uplink = { 0 };
+
+	(void)state;
+	number(&container.stats, sizeof(container.stats), 1000);
+	number(&container.device, sizeof(container.device), 2000);
+	expect_all(poller_container_counters(&container), COUNTER_OF_CONTAINER, VEB_DROPS + 7);
+	number(&uplink.stats, sizeof(uplink.stats), 1000);
+	number(&uplink.sent, sizeof(uplink.sent), 2000);
+	expect_all(poller_uplink_counters(&uplink), COUNTER_OF_UPLINK, VEB_DROPS + FWD_DROPS);
+	expect_all(poller_lcore_counters(&lcore), COUNTER_OF_LCORE, 0);
+}
+
+static void
+uplinks_and_lcores_are_listed(void **state)
+{
+	const json_t *list;
+
+	(void)state;
+	listed("uplinks", "'network':'net1'", 0);
+	list = json_array_get(listed("uplinks", "'network':'net0','statistics':true", 1), 0);
+	assert_string_equal(text_of(list, "network"), "net0");
+	assert_string_equal(text_of(list, "link_state"), "up");
+	assert_true(json_is_boolean(json_object_get(list, "promiscuous")));
+	assert_true(json_is_integer(json_object_get(
+			json_object_get(list, "statistics"), "drop unknown address")));
+	list = json_array_get(listed("lcores", "", 1), 0);
+	assert_null(json_object_get(list, "statistics"));
+	assert_true(json_integer_value(json_object_get(list, "queues")) >= RIG_CONTAINERS);
+	list = json_array_get(listed("lcores", "'statistics':true", 1), 0);
+	assert_true(json_is_integer(
+			json_object_get(json_object_get(list, "statistics"), "rounds")));
+}
+
 /* As it is told after a restart, where the order is another. */
 static void
 a_mirror_may_come_later(void **state)
@@ -378,6 +454,8 @@ main(void)
 		POLLER_TEST(what_is_wrong_is_said),
 		POLLER_TEST(networks_come_change_and_go),
 		POLLER_TEST(counters_come_where_they_are_asked_for),
+		POLLER_TEST(each_counter_has_its_name),
+		POLLER_TEST(uplinks_and_lcores_are_listed),
 		POLLER_TEST(a_mirror_may_come_later),
 		POLLER_TEST(a_capture_takes_its_pipe_along),
 		POLLER_TEST(events_are_told),

@@ -392,6 +392,106 @@ test_rights(void **state)
 		assert_int_equal(ask_as(65534, 65534, GROUP), 0);
 }
 
+static int
+observe(struct rig *of)
+{
+	int fd;
+
+	snprintf(of->path, sizeof(of->path), "%s/observe", of->folder);
+	assert_int_equal(varlink_server_observe(control_server(of->mock.control), of->path,
+					 geteuid() == 0 ? GROUP : VARLINK_NO_GROUP),
+			0);
+	fd = rig_connect(of);
+	return fd;
+}
+
+/* What looks is answered there, and nothing else. */
+static void
+test_observers(void **state)
+{
+	const int control = rig_connect(&rig), fd = observe(&rig);
+	static const char *const changes[] = { ADD_NET0, WITH("RemoveNetwork", "\"name\":\"net0\""),
+		WITH("SetNetwork", "\"name\":\"net0\",\"mtu\":9000"), ADD_C1,
+		WITH("RemoveContainer", "\"name\":\"c1\""),
+		WITH("SetContainer", "\"name\":\"c1\",\"vlan\":1"), CALL("Rebalance"),
+		CALL("Reload"), CALL("Check") };
+	unsigned int i;
+	char *text;
+
+	(void)state;
+	rig_expect(&rig, fd, CALL("ListNetworks"), NOTHING);
+	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		rig_expect(&rig, fd, changes[i], ERROR(SERVICE ".PermissionDenied", ""));
+	rig_expect(&rig, fd, CALL("ListNetworks"), NOTHING);
+	rig_expect(&rig, control, ADD_NET0, CHANGED);
+	text = rig_receive(&rig, fd);
+	assert_null(text);
+	rig_text(fd, "{\"method\":\"" SERVICE ".GetInfo\"}");
+	text = rig_receive(&rig, fd);
+	assert_non_null(strstr(text, "org.dpdk.vduse"));
+	free(text);
+	rig_expect(&rig, fd, MONITOR, READY);
+	close(fd);
+	close(control);
+}
+
+/* They take places of each other, and of nobody else. */
+static void
+test_many_observers(void **state)
+{
+	const int control = rig_connect(&rig), fd = observe(&rig);
+	int fds[65];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 65; i++)
+		fds[i] = rig_connect(&rig);
+	assert_int_equal(rig_stats(&rig).clients, 1 + 64);
+	assert_true(rig_closed(&rig, fd));
+	assert_true(rig_closed(&rig, fds[0]));
+	assert_false(rig_closed(&rig, fds[1]));
+	/* all of them are at it: there is no place for another */
+	for (i = 1; i < 65; i++)
+		rig_expect(&rig, fds[i], MONITOR, READY);
+	close(fd);
+	close(fds[0]);
+	fds[0] = rig_connect(&rig);
+	assert_true(rig_closed(&rig, fds[0]));
+	rig_expect(&rig, control, ADD_NET0, CHANGED);
+	for (i = 0; i < 65; i++)
+		close(fds[i]);
+	rig_run(&rig);
+	assert_int_equal(rig_stats(&rig).clients, 1);
+	fds[0] = rig_connect(&rig);
+	assert_int_equal(rig_stats(&rig).clients, 2);
+	close(fds[0]);
+	close(control);
+}
+
+/* Who may give orders need not be who looks. */
+static void
+test_observers_rights(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	close(observe(&rig));
+	assert_int_equal(stat(rig.path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	assert_int_equal(st.st_gid, GROUP);
+	assert_int_equal(chmod(rig.folder, 0755), 0);
+	assert_int_equal(ask_as(65534, 65534, 65534), 1);
+	/* they may look: what they call here is refused */
+	assert_int_equal(ask_as(65534, GROUP, 65534), 2);
+	assert_int_equal(ask_as(0, 0, 0), 2);
+	assert_int_equal(rig_stats(&rig).refused, 0);
+	snprintf(rig.path, sizeof(rig.path), "%s/control", rig.folder);
+	assert_int_equal(ask_as(65534, GROUP, 65534), 1);
+	assert_int_equal(ask_as(0, 0, 0), 0);
+}
+
 static void
 test_socket(void **state)
 {
@@ -447,6 +547,9 @@ main(void)
 		RIG_TEST(test_too_many_clients),
 		RIG_TEST(test_no_descriptor_left),
 		GROUP_TEST(test_rights),
+		RIG_TEST(test_observers),
+		RIG_TEST(test_many_observers),
+		RIG_TEST(test_observers_rights),
 		RIG_TEST(test_socket),
 	};
 

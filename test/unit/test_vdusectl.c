@@ -196,7 +196,7 @@ test_container(void **state)
 						 "net7: add it first\n");
 	prints("cont d c2", "");
 	usage("c d c2", "vdusectl: c: more than one begins so: give network, container, fdb, "
-			"monitor, capture, rebalance, show, reload or check\n");
+			"uplink, lcore, monitor, capture, rebalance, show, reload or check\n");
 }
 
 static void
@@ -296,6 +296,19 @@ test_rest(void **state)
 	prints("fdb show network net0",
 			"02:00:00:00:00:01 network net0 vlan 5 port c1 static\n"
 			"52:54:00:00:00:09 network net0 vlan 0 port uplink0 age 17\n");
+	prints("uplink show", "");
+	prints("network add net1 uplinks eth0,eth1", "");
+	prints("uplink show",
+			"eth0: network net1 link up promiscuous\neth1: network net1 link up\n");
+	prints("-s uplink show network net1",
+			"eth0: network net1 link up promiscuous\n"
+			"    rx_frames 12 rx_bytes 3456 tx_frames 7 tx_spoofed 1\n"
+			"eth1: network net1 link up\n"
+			"    rx_frames 12 rx_bytes 3456 tx_frames 7 tx_spoofed 1\n");
+	prints("uplink show network net0", "");
+	prints("network del net1", "");
+	prints("lcore show", "1: queues 2\n");
+	prints("-s lcore show", "1: queues 2\n    rounds 1000 sleeps 3\n");
 	prints("rebalance", "3 containers moved\n");
 	prints("check", "note: uplink 0000:01:00.0 has one queue for 3 lcores\n");
 	prints("show config", "network add net0\n"
@@ -380,13 +393,13 @@ static void
 test_usage(void **state)
 {
 	(void)state;
-	usage("", "vdusectl: vdusectl: give network, container, fdb, monitor, capture, rebalance, "
-		  "show, "
-		  "reload or check\n");
+	usage("", "vdusectl: vdusectl: give network, container, fdb, uplink, lcore, monitor, "
+		  "capture, "
+		  "rebalance, show, reload or check\n");
 	usage("bridge", "vdusectl: bridge: vdusectl has no such word: give network, container, "
-			"fdb, monitor, capture, rebalance, show, reload or check\n");
+			"fdb, uplink, lcore, monitor, capture, rebalance, show, reload or check\n");
 	usage("re", "vdusectl: re: more than one begins so: give network, container, fdb, "
-		    "monitor, capture, rebalance, show, reload or check\n");
+		    "uplink, lcore, monitor, capture, rebalance, show, reload or check\n");
 	usage("network", "vdusectl: network: give add, set, del or show\n");
 	usage("network move", "vdusectl: move: network has no such word: give add, set, del or "
 			      "show\n");

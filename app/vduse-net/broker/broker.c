@@ -12,12 +12,12 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rte_common.h>
 
 #include "broker/broker_priv.h"
+#include "clock_ms.h"
 #include "say.h"
 
 /* How often a poller is looked for that is not there, and what waits for it, in milliseconds. */
@@ -26,10 +26,7 @@
 uint64_t
 broker_now(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return clock_ms();
 }
 
 void
@@ -364,15 +361,21 @@ open_control(struct broker *b)
 		.group = b->conf.group,
 		.now = b->conf.now,
 	};
+	const char *path;
 	int ret;
 
 	ret = control_create(&conf, &b->control);
 	if (ret < 0)
 		return ret;
-	ret = varlink_server_listen(control_server(b->control), b->conf.control);
+	path = b->conf.control;
+	ret = varlink_server_listen(control_server(b->control), path);
+	if (ret == 0 && b->conf.observe != NULL) {
+		path = b->conf.observe;
+		ret = varlink_server_observe(control_server(b->control), path, b->conf.observers);
+	}
 	if (ret == 0)
 		return 0;
-	SAY("--control %s: cannot listen there: %s%s", b->conf.control, strerror(-ret),
+	SAY("--control: cannot listen at %s: %s%s", path, strerror(-ret),
 			ret == -EADDRINUSE ? "; another process does: stop that one" : "");
 	control_free(b->control);
 	return ret;

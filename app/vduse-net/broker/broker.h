@@ -15,6 +15,7 @@
 
 struct broker_conf {
 	const char *control;   /* path of the control socket */
+	const char *observe;   /* path of that of observers; NULL: none */
 	const char *poller;    /* path of the socket where the poller listens */
 	const char *state_dir; /* NULL: nothing outlives this process */
 	const char *config;    /* file of commands, for reload; NULL: there is none */
@@ -22,6 +23,7 @@ struct broker_conf {
 	const char *devices;   /* the poller's folder of devices' state; NULL: it has none */
 	const char *version;
 	gid_t group;                     /* may use the control socket */
+	gid_t observers;                 /* that of observers */
 	const struct device_ops *device; /* NULL: the kernel's */
 	uint64_t (*now)(void *ctx);      /* clients' deadlines, ms; NULL: the monotonic clock */
 };

@@ -233,6 +233,18 @@ fdb(struct control_request *request)
 	return ask(request, "fdb", NULL);
 }
 
+static int
+uplinks(struct control_request *request)
+{
+	return ask(request, "uplinks", NULL);
+}
+
+static int
+lcores(struct control_request *request)
+{
+	return ask(request, "lcores", NULL);
+}
+
 /* The file's descriptor goes with the job. */
 static int
 do_file(struct control_request *request, int (*run)(struct broker *, struct job *))
@@ -313,6 +325,8 @@ const struct control_ops broker_ops = {
 	.networks = networks,
 	.containers = containers,
 	.fdb = fdb,
+	.uplinks = uplinks,
+	.lcores = lcores,
 	.check = check,
 	.rebalance = rebalance,
 	.config = config,

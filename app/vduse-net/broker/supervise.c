@@ -14,10 +14,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "broker/supervise.h"
+#include "clock_ms.h"
 #include "say.h"
 #include "signals.h"
 
@@ -58,15 +58,6 @@ struct keeper {
 	uint64_t look;     /* ms: the next time that they are looked at */
 	int failed;        /* -errno: of no use to go on */
 };
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* Only this user gets at it. Return: a descriptor or -errno, said. */
 static int
@@ -181,7 +172,7 @@ begin(struct keeper *k, unsigned int which)
 		return;
 	}
 	child->pid = pid;
-	child->begun = now_ms();
+	child->begun = clock_ms();
 }
 
 static void
@@ -190,7 +181,7 @@ begin_due(struct keeper *k)
 	unsigned int i;
 
 	for (i = 0; i < NB_CHILDREN && k->failed == 0 && k->ends == 0; i++)
-		if (k->children[i].pid == 0 && k->children[i].again <= now_ms())
+		if (k->children[i].pid == 0 && k->children[i].again <= clock_ms())
 			begin(k, i);
 }
 
@@ -198,7 +189,7 @@ begin_due(struct keeper *k)
 static void
 ended(struct keeper *k, struct child *child, int status)
 {
-	const uint64_t now = now_ms();
+	const uint64_t now = clock_ms();
 
 	child->pid = 0;
 	if (child->ready)
@@ -265,7 +256,7 @@ is_still(const struct child *child, uint64_t now)
 static void
 look_alive(struct keeper *k)
 {
-	const uint64_t now = now_ms();
+	const uint64_t now = clock_ms();
 	unsigned int i, still = 0;
 
 	if (k->conf->alive_ms == 0 || now < k->look)
@@ -284,7 +275,7 @@ look_alive(struct keeper *k)
 static int
 timeout(const struct keeper *k)
 {
-	const uint64_t now = now_ms();
+	const uint64_t now = clock_ms();
 	uint64_t first = k->conf->alive_ms != 0 ? k->look : UINT64_MAX;
 	unsigned int i;
 
@@ -379,7 +370,7 @@ open_fds(struct keeper *k)
 	int ret = 0;
 
 	for (i = 0; i < NB_CHILDREN; i++) {
-		k->children[i].lost = now_ms();
+		k->children[i].lost = clock_ms();
 		k->children[i].ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		k->children[i].alive_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (k->children[i].ready_fd < 0 || k->children[i].alive_fd < 0)

@@ -386,16 +386,35 @@ node_networks(const struct node *node, node_network_cb cb, void *arg)
 	}
 }
 
+/* They are all 64 bits wide and only ever added to. */
+static void
+add_queue(const struct container *c, uint16_t pair, bool rx, uint64_t *sum)
+{
+	struct rte_vduse_net_queue_stats stats = { 0 };
+	const uint64_t *from = (const uint64_t *)&stats;
+	size_t i;
+
+	static_assert(sizeof(stats) % sizeof(uint64_t) == 0, "counters only");
+	rte_vduse_net_queue_stats(c->net, pair, rx, &stats);
+	for (i = 0; i < sizeof(stats) / sizeof(uint64_t); i++)
+		sum[i] += from[i];
+}
+
 static void
 show_container(const struct container *c, node_container_cb cb, void *arg)
 {
 	struct node_container shown = { .conf = &c->conf };
+	uint16_t i;
 
 	shown.up = veb_member_is_up(c->member);
 	shown.lcore = c->worker->lcore;
 	veb_member_stats(c->member, &shown.stats);
 	rte_vduse_net_info(c->net, &shown.info);
 	shown.attached = shown.info.dev.started;
+	for (i = 0; i < c->nb_queues; i++) {
+		add_queue(c, i, true, (uint64_t *)&shown.device);
+		add_queue(c, i, false, (uint64_t *)&shown.device);
+	}
 	cb(arg, &shown);
 }
 
@@ -437,6 +456,21 @@ node_uplinks(const struct node *node, node_uplink_cb cb, void *arg)
 	LIST_FOREACH (n, &node->networks, next)
 		LIST_FOREACH (u, &n->uplinks, next)
 			show_uplink(u, cb, arg);
+}
+
+void
+node_lcores(const struct node *node, node_lcore_cb cb, void *arg)
+{
+	const struct worker *w;
+
+	for (w = node->workers.of; w < node->workers.of + node->workers.nb; w++) {
+		const struct node_lcore shown = { .lcore = w->lcore,
+			.queues = w->seats->n,
+			.rounds = __atomic_load_n(&w->rounds, __ATOMIC_RELAXED),
+			.sleeps = __atomic_load_n(&w->sleeps, __ATOMIC_RELAXED) };
+
+		cb(arg, &shown);
+	}
 }
 
 int

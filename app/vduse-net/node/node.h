@@ -125,6 +125,7 @@ struct node_container {
 	unsigned int lcore;
 	struct veb_stats stats;
 	struct rte_vduse_net_info info;
+	struct rte_vduse_net_queue_stats device; /* of all its queues, both directions */
 };
 
 struct node_uplink {
@@ -144,6 +145,13 @@ struct node_capture_conf {
 	bool in, out;       /* frames that it receives, that it sends */
 	bool drops;         /* and why one was dropped */
 	int fd;             /* a pipe or a stream socket; stays the caller's */
+};
+
+struct node_lcore {
+	unsigned int lcore;
+	unsigned int queues;
+	uint64_t rounds;
+	uint64_t sleeps; /* naps too */
 };
 
 enum node_event {
@@ -171,6 +179,7 @@ typedef void (*node_event_cb)(void *arg, const struct node_news *news);
 typedef void (*node_network_cb)(void *arg, const struct node_network *network);
 typedef void (*node_container_cb)(void *arg, const struct node_container *container);
 typedef void (*node_uplink_cb)(void *arg, const struct node_uplink *uplink);
+typedef void (*node_lcore_cb)(void *arg, const struct node_lcore *lcore);
 
 /* Lcores run from then on: the workers, or with none the main lcore in node_poll(). */
 int node_create(const struct node_conf *conf, struct node **node);
@@ -198,10 +207,11 @@ int node_container_set(struct node *node, const struct node_container_conf *conf
 		struct node_error *error);
 int node_container_del(struct node *node, const char *name, struct node_error *error);
 
-/* Each network, container (of network, NULL: all), uplink, address. */
+/* Each network, container (of network, NULL: all), uplink, lcore, address. */
 void node_networks(const struct node *node, node_network_cb cb, void *arg);
 void node_containers(const struct node *node, const char *network, node_container_cb cb, void *arg);
 void node_uplinks(const struct node *node, node_uplink_cb cb, void *arg);
+void node_lcores(const struct node *node, node_lcore_cb cb, void *arg);
 int node_fdb(const struct node *node, const char *network, veb_fdb_cb cb, void *arg);
 
 /* Containers move so that lcores are about as busy. Return: how many moved. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "clock_ms.h"
 
 /* What to do about it, where that is known. */
 static const char *
@@ -34,20 +35,31 @@ fail(struct ask *ask, const char *what, int error)
 	return -error;
 }
 
+/* One that does not take connections keeps who comes waiting. */
+static int
+limit_connect(int fd, unsigned int ms)
+{
+	const struct timeval time = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L };
+
+	return ms == 0 ? 0 : setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time));
+}
+
 int
-ask_open(struct ask *ask, const char *path)
+ask_open(struct ask *ask, const char *path, unsigned int ms)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd, why;
 
+	ask->due = ms != 0 ? clock_ms() + ms : UINT64_MAX;
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return fail(ask, path, ENAMETOOLONG);
 	strcpy(addr.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return fail(ask, path, errno);
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
-		why = errno;
+	if (limit_connect(fd, ms) != 0 ||
+			connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
+		why = errno == EAGAIN ? ETIMEDOUT : errno;
 		close(fd);
 		return fail(ask, path, why);
 	}
@@ -66,10 +78,17 @@ wait_for(struct ask *ask, short events)
 {
 	struct pollfd pfd = { .fd = ask->conn.fd, .events = events };
 
-	while (poll(&pfd, 1, -1) < 0)
-		if (errno != EINTR)
-			return fail(ask, "poll", errno);
-	return 0;
+	uint64_t now, left;
+	int ready;
+
+	do {
+		now = clock_ms();
+		left = ask->due > now ? ask->due - now : 0;
+		ready = poll(&pfd, 1, ask->due == UINT64_MAX ? -1 : (int)left);
+	} while (ready < 0 && errno == EINTR);
+	if (ready < 0)
+		return fail(ask, "poll", errno);
+	return ready > 0 ? 0 : fail(ask, "no answer", ETIMEDOUT);
 }
 
 int

@@ -281,6 +281,10 @@ start(struct varlink_call *call)
 	struct varlink_client *client = call->client;
 	struct varlink_wrong wrong;
 
+	if (client->listener->observers && !call->method->looks) {
+		varlink_error(call, SERVICE ".PermissionDenied", NULL);
+		return;
+	}
 	if (json_is_true(json_object_get(call->msg.json, "upgrade"))) {
 		varlink_error_not_implemented(call);
 		return;

@@ -10,7 +10,7 @@
 #define MESSAGES_MAX 16 /* of one client before the others have their turn */
 
 int
-varlink_client_new(struct varlink_server *server, int fd)
+varlink_client_new(struct varlink_server *server, const struct varlink_listener *listener, int fd)
 {
 	struct varlink_client *client = calloc(1, sizeof(*client));
 	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP };
@@ -29,13 +29,15 @@ varlink_client_new(struct varlink_server *server, int fd)
 		return -ENOSPC;
 	}
 	client->server = server;
+	client->listener = listener;
 	client->conn = conn;
 	client->events = event.events;
 	client->due = UINT64_MAX;
 	client->allowed = varlink_peer_get(fd, &peer) == 0 &&
-			  varlink_peer_allowed(&peer, server->conf.group);
+			  varlink_peer_allowed(&peer, listener->group);
 	TAILQ_INSERT_TAIL(&server->clients, client, next);
 	server->stats.clients++;
+	server->nb_observers += listener->observers;
 	server->stats.accepted++;
 	server->stats.refused += !client->allowed;
 	return 0;
@@ -51,6 +53,7 @@ varlink_client_kill(struct varlink_client *client)
 	varlink_conn_close(&client->conn);
 	client->due = UINT64_MAX;
 	client->server->stats.clients--;
+	client->server->nb_observers -= client->listener->observers;
 	client->server->nb_dead++;
 }
 

@@ -26,6 +26,9 @@ const struct control_command control_commands[] = {
 	{ "container", "cdi", "ListContainers",
 			"print a CDI file of those with attach vhost, for /run/cdi" },
 	{ "fdb", "show", "ListFdb", "print the addresses that networks know" },
+	{ "uplink", "show", "ListUplinks",
+			"print the ports that networks lead outside by; -s: with counters" },
+	{ "lcore", "show", "ListLcores", "print the lcores that move frames; -s: with counters" },
 	{ "monitor", NULL, "Monitor", "print events as they happen" },
 	{ "capture", NULL, "Capture",
 			"copy its frames, or those of an uplink, to a file, for tcpdump and "

@@ -95,6 +95,8 @@ static const struct varlink_params force_params = { force_row, 1 };
 static const struct varlink_params list_all = { list_rows, 3 };
 static const struct varlink_params list_name = { list_rows, 1 };
 static const struct varlink_params list_network = { list_rows + 1, 1 };
+static const struct varlink_params list_uplinks = { list_rows + 1, 2 };
+static const struct varlink_params list_lcores = { list_rows + 2, 1 };
 
 #define OP(name) offsetof(struct control_ops, name)
 
@@ -108,9 +110,11 @@ static const struct action actions[] = {
 	{ LIST, "networks", NULL, OP(networks) },
 	{ LIST, "containers", NULL, OP(containers) },
 	{ LIST, "entries", NULL, OP(fdb) },
+	{ LIST, "uplinks", NULL, OP(uplinks) },
+	{ LIST, "lcores", NULL, OP(lcores) },
+	{ FIELDS, NULL, NULL, OP(config) },
 	{ LIST, "findings", NULL, OP(check) },
 	{ FIELDS, NULL, NULL, OP(rebalance) },
-	{ FIELDS, NULL, NULL, OP(config) },
 	{ FIELDS, NULL, NULL, OP(reload) },
 	{ FIELDS, NULL, NULL, OP(capture) },
 };
@@ -120,6 +124,12 @@ static const struct action actions[] = {
 	{                                                                              \
 		.name = called, .params = rows, .others = more_rows, .required = must, \
 		.deadline = ms, .handle = do_request, .help = says                     \
+	}
+/* One that observers may call, too. */
+#define LOOK(called, rows, says)                                                          \
+	{                                                                                 \
+		.name = called, .params = rows, .looks = true, .deadline = DEADLINE_LIST, \
+		.handle = do_request, .help = says                                        \
 	}
 
 static const struct varlink_method methods[] = {
@@ -134,18 +144,21 @@ static const struct varlink_method methods[] = {
 			"change what is given of a container"),
 	METHOD("RemoveContainer", 1, DEADLINE, &control_container_name, NULL,
 			"take a container's interface away"),
-	METHOD("ListNetworks", 0, DEADLINE_LIST, &list_name, NULL, "the networks"),
-	METHOD("ListContainers", 0, DEADLINE_LIST, &list_all, NULL, "the containers"),
-	METHOD("ListFdb", 0, DEADLINE_LIST, &list_network, NULL, "the addresses"),
+	LOOK("ListNetworks", &list_name, "the networks"),
+	LOOK("ListContainers", &list_all, "the containers"),
+	LOOK("ListFdb", &list_network, "the addresses"),
+	LOOK("ListUplinks", &list_uplinks, "the ports that lead outside"),
+	LOOK("ListLcores", &list_lcores, "the lcores"),
+	LOOK("ShowConfig", NULL, "commands that make what there is"),
 	METHOD("Check", 0, DEADLINE, &file_params, NULL, "what is wrong, or could be better"),
 	METHOD("Rebalance", 0, DEADLINE, &list_network, NULL,
 			"share the containers out among the lcores again"),
-	METHOD("ShowConfig", 0, DEADLINE_LIST, NULL, NULL, "commands that make what there is"),
 	METHOD("Reload", 0, DEADLINE_RELOAD, NULL, &force_params,
 			"read the configuration file again"),
 	METHOD("Capture", 2, DEADLINE_LIST, &control_capture_words, NULL,
 			"copies of frames, as pcapng"),
-	{ "Monitor", .stream = true, .handle = do_monitor, .help = "events from now on" },
+	{ "Monitor", .stream = true, .looks = true, .handle = do_monitor,
+			.help = "events from now on" },
 };
 
 const struct varlink_interface control_interface = {

@@ -47,7 +47,7 @@ struct control_request {
 		struct control_container container;
 	} conf;                   /* of add, set and del: what was given */
 	bool force;               /* container_set, reload */
-	bool statistics;          /* containers */
+	bool statistics;          /* containers, uplinks, lcores */
 	const json_t *parameters; /* as they came, and are checked */
 	/* check: what the file is called, "": none is given; open, the request's own, or -1;
 	 * capture: its pipe */
@@ -77,11 +77,13 @@ struct control_ops {
 	int (*container_add)(struct control_request *request);
 	int (*container_set)(struct control_request *request);
 	int (*container_del)(struct control_request *request);
-	/* reply: an array of the interface's Network, Container and FdbEntry; for those given by
-	 * name */
+	/* reply: an array of the interface's Network, Container, FdbEntry, Uplink and Lcore; for
+	 * those given by name */
 	int (*networks)(struct control_request *request);
 	int (*containers)(struct control_request *request);
 	int (*fdb)(struct control_request *request);
+	int (*uplinks)(struct control_request *request);
+	int (*lcores)(struct control_request *request);
 	int (*check)(struct control_request *request);
 	/* reply: the members that the interface says */
 	int (*rebalance)(struct control_request *request);

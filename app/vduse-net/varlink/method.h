@@ -54,6 +54,7 @@ struct varlink_method {
 	unsigned int required;               /* the first so many of params have to be given */
 	uint32_t deadline;                   /* ms; 0: it may last for ever */
 	bool stream;                         /* only with "more" */
+	bool looks;                          /* it changes nothing: observers may call it */
 	void (*handle)(struct varlink_call *call);
 	const char *help;
 };

@@ -9,25 +9,21 @@
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock_ms.h"
 #include "peer.h"
 #include "server_priv.h"
 
 #define EVENTS_MAX  64 /* of one varlink_server_run() */
 #define ACCEPTS_MAX 64
 #define BACKLOG     128
+#define LISTENERS   2
 
 uint64_t
 varlink_now(const struct varlink_server *server)
 {
-	struct timespec ts;
-
-	if (server->conf.now != NULL)
-		return server->conf.now(server->conf.ctx);
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return server->conf.now != NULL ? server->conf.now(server->conf.ctx) : clock_ms();
 }
 
 /* The timer only wakes the owner's loop; what is due is decided by varlink_now(). */
@@ -60,6 +56,8 @@ set_defaults(struct varlink_server_conf *conf)
 {
 	if (conf->max_clients == 0)
 		conf->max_clients = 1024;
+	if (conf->max_observers == 0)
+		conf->max_observers = 64;
 	if (conf->max_message == 0)
 		conf->max_message = 65536;
 	if (conf->max_output == 0)
@@ -79,7 +77,8 @@ varlink_server_create(const struct varlink_server_conf *conf, struct varlink_ser
 	s->conf = *conf;
 	set_defaults(&s->conf);
 	TAILQ_INIT(&s->clients);
-	s->listener = -1;
+	s->listeners[0] = (struct varlink_listener){ .fd = -1, .group = conf->group };
+	s->listeners[1] = (struct varlink_listener){ .fd = -1, .observers = true };
 	s->timer_due = UINT64_MAX;
 	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -112,16 +111,19 @@ void
 varlink_server_free(struct varlink_server *server)
 {
 	struct varlink_client *client;
+	unsigned int i;
 
 	if (server == NULL)
 		return;
 	TAILQ_FOREACH (client, &server->clients, next)
 		varlink_client_kill(client);
 	free_dead(server);
-	if (server->path[0] != '\0')
-		unlink(server->path);
-	if (server->listener >= 0)
-		close(server->listener);
+	for (i = 0; i < LISTENERS; i++) {
+		if (server->listeners[i].path[0] != '\0')
+			unlink(server->listeners[i].path);
+		if (server->listeners[i].fd >= 0)
+			close(server->listeners[i].fd);
+	}
 	if (server->timer >= 0)
 		close(server->timer);
 	if (server->epoll >= 0)
@@ -149,12 +151,11 @@ remove_stale(const struct sockaddr_un *addr)
 
 /* Until listen(2) a connection is refused whatever the rights are. */
 static int
-bind_socket(const struct varlink_server *server, int fd, const struct sockaddr_un *addr)
+bind_socket(gid_t group, int fd, const struct sockaddr_un *addr)
 {
 	if (bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) != 0)
 		return -errno;
-	if ((server->conf.group != VARLINK_NO_GROUP &&
-			    chown(addr->sun_path, -1, server->conf.group) != 0) ||
+	if ((group != VARLINK_NO_GROUP && chown(addr->sun_path, -1, group) != 0) ||
 			chmod(addr->sun_path, 0660) != 0 || listen(fd, BACKLOG) != 0) {
 		const int ret = -errno;
 
@@ -164,8 +165,23 @@ bind_socket(const struct varlink_server *server, int fd, const struct sockaddr_u
 	return 0;
 }
 
-int
-varlink_server_listen(struct varlink_server *server, const char *path)
+static int
+watch_listener(struct varlink_server *server, struct varlink_listener *listener, int fd)
+{
+	int ret = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0 ? 0 : -errno;
+
+	if (ret == 0)
+		ret = watch(server, fd, listener);
+	if (ret != 0) {
+		close(fd);
+		return ret;
+	}
+	listener->fd = fd;
+	return 0;
+}
+
+static int
+listen_at(struct varlink_server *server, struct varlink_listener *listener, const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd, ret;
@@ -179,28 +195,32 @@ varlink_server_listen(struct varlink_server *server, const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	ret = bind_socket(server, fd, &addr);
+	ret = bind_socket(listener->group, fd, &addr);
 	if (ret != 0) {
 		close(fd);
 		return ret;
 	}
-	strcpy(server->path, path);
-	return varlink_server_listen_fd(server, fd);
+	strcpy(listener->path, path);
+	return watch_listener(server, listener, fd);
+}
+
+int
+varlink_server_listen(struct varlink_server *server, const char *path)
+{
+	return listen_at(server, &server->listeners[0], path);
 }
 
 int
 varlink_server_listen_fd(struct varlink_server *server, int fd)
 {
-	int ret = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0 ? 0 : -errno;
+	return watch_listener(server, &server->listeners[0], fd);
+}
 
-	if (ret == 0)
-		ret = watch(server, fd, &server->listener);
-	if (ret != 0) {
-		close(fd);
-		return ret;
-	}
-	server->listener = fd;
-	return 0;
+int
+varlink_server_observe(struct varlink_server *server, const char *path, gid_t group)
+{
+	server->listeners[1].group = group;
+	return listen_at(server, &server->listeners[1], path);
 }
 
 int
@@ -211,23 +231,27 @@ varlink_server_fd(const struct varlink_server *server)
 
 /* While no descriptor is left the listener would be ready for ever. */
 static void
-pause_listener(struct varlink_server *server, bool pause)
+pause_listener(struct varlink_server *server, struct varlink_listener *listener, bool pause)
 {
-	struct epoll_event event = { .events = pause ? 0 : EPOLLIN, .data.ptr = &server->listener };
+	struct epoll_event event = { .events = pause ? 0 : EPOLLIN, .data.ptr = listener };
 
-	if (server->listener >= 0 && server->paused != pause &&
-			epoll_ctl(server->epoll, EPOLL_CTL_MOD, server->listener, &event) == 0)
-		server->paused = pause;
+	if (listener->fd >= 0 && listener->paused != pause &&
+			epoll_ctl(server->epoll, EPOLL_CTL_MOD, listener->fd, &event) == 0)
+		listener->paused = pause;
 }
 
-/* Of the clients without a call the one at rest for longest makes room. */
+/*
+ * Of the clients without a call the one at rest for longest makes room; for an observer that is
+ * another observer.
+ */
 static bool
-evict(struct varlink_server *server)
+evict(struct varlink_server *server, const struct varlink_listener *listener)
 {
 	struct varlink_client *client;
 
 	TAILQ_FOREACH (client, &server->clients, next)
 		if (!client->dead && client->call == NULL &&
+				(!listener->observers || client->listener->observers) &&
 				varlink_conn_pending(&client->conn) == 0 &&
 				!varlink_conn_partial(&client->conn)) {
 			server->stats.evicted++;
@@ -237,37 +261,44 @@ evict(struct varlink_server *server)
 	return false;
 }
 
+static bool
+is_full(const struct varlink_server *server, const struct varlink_listener *listener)
+{
+	return server->stats.clients >= server->conf.max_clients ||
+	       (listener->observers && server->nb_observers >= server->conf.max_observers);
+}
+
 /* Return: whether there may be another. */
 static bool
-accept_one(struct varlink_server *server)
+accept_one(struct varlink_server *server, struct varlink_listener *listener)
 {
 	int fd;
 
-	fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
-		if (evict(server))
+		if (evict(server, listener))
 			return true;
-		pause_listener(server, true);
+		pause_listener(server, listener, true);
 		varlink_timer(server, varlink_now(server) + 1000);
 		return false;
 	}
 	if (fd < 0)
 		return errno == ECONNABORTED || errno == EINTR;
-	if (server->stats.clients >= server->conf.max_clients && !evict(server)) {
+	if (is_full(server, listener) && !evict(server, listener)) {
 		close(fd);
 		server->stats.evicted++;
 		return true;
 	}
-	varlink_client_new(server, fd);
+	varlink_client_new(server, listener, fd);
 	return true;
 }
 
 static void
-accept_all(struct varlink_server *server)
+accept_all(struct varlink_server *server, struct varlink_listener *listener)
 {
 	unsigned int i;
 
-	for (i = 0; i < ACCEPTS_MAX && accept_one(server); i++)
+	for (i = 0; i < ACCEPTS_MAX && accept_one(server, listener); i++)
 		;
 }
 
@@ -278,11 +309,13 @@ look_at_clocks(struct varlink_server *server)
 	const uint64_t now = varlink_now(server);
 	struct varlink_client *client;
 	uint64_t due = UINT64_MAX;
+	unsigned int i;
 
 	if (now < server->timer_due)
 		return;
 	server->timer_due = UINT64_MAX;
-	pause_listener(server, false);
+	for (i = 0; i < LISTENERS; i++)
+		pause_listener(server, &server->listeners[i], false);
 	TAILQ_FOREACH (client, &server->clients, next) {
 		if (client->due <= now)
 			varlink_client_due(client);
@@ -300,8 +333,8 @@ handle(struct varlink_server *server, const struct epoll_event *event)
 	struct varlink_client *client = event->data.ptr;
 	uint64_t times;
 
-	if (event->data.ptr == &server->listener) {
-		accept_all(server);
+	if (event->data.ptr == &server->listeners[0] || event->data.ptr == &server->listeners[1]) {
+		accept_all(server, event->data.ptr);
 	} else if (event->data.ptr == &server->timer) {
 		if (read(server->timer, &times, sizeof(times)) < 0)
 			return; /* another look has come before */

@@ -34,6 +34,7 @@ struct varlink_server_conf {
 	gid_t group;                /* may connect, beside root; VARLINK_NO_GROUP: none */
 	uint64_t (*now)(void *ctx); /* ms; NULL: the monotonic clock */
 	unsigned int max_clients;   /* 0: 1024 */
+	unsigned int max_observers; /* of them; 0: 64 */
 	size_t max_message;         /* bytes of a call; 0: 65536 */
 	size_t max_output;          /* bytes that a stream may wait with; 0: 262144 */
 	uint32_t stall;             /* ms for a message to become whole, or for a client to read;
@@ -71,6 +72,14 @@ int varlink_server_listen(struct varlink_server *server, const char *path);
 
 /** A socket that listens already; belongs to the server from now on. @return 0 or -errno */
 int varlink_server_listen_fd(struct varlink_server *server, int fd);
+
+/**
+ * A second socket, as that of varlink_server_listen(), for clients that may call the methods with
+ * `looks` and no others. They take no place of other clients.
+ *
+ * @param group may connect, beside root; VARLINK_NO_GROUP: none
+ */
+int varlink_server_observe(struct varlink_server *server, const char *path, gid_t group);
 
 /** To wait for in the owner's loop: readable when varlink_server_run() has something to do. */
 int varlink_server_fd(const struct varlink_server *server);

@@ -24,9 +24,18 @@ struct varlink_call {
 	bool oneway;
 };
 
+struct varlink_listener {
+	int fd;         /* -1: there is none */
+	bool observers; /* its clients may only look */
+	bool paused;    /* no descriptor is left for a newcomer */
+	gid_t group;
+	char path[108]; /* of the socket, to be removed; "": not ours */
+};
+
 struct varlink_client {
 	TAILQ_ENTRY(varlink_client) next;
 	struct varlink_server *server;
+	const struct varlink_listener *listener; /* by which it came */
 	struct varlink_conn conn;
 	struct varlink_call *call; /* that is under way */
 	uint32_t events;           /* that epoll looks for */
@@ -49,11 +58,10 @@ struct varlink_server {
 	struct varlink_clients clients; /* the one at rest for longest first; and dead ones */
 	unsigned int nb_dead;
 	int epoll;
-	int listener;
+	struct varlink_listener listeners[2]; /* for all calls; for observers */
+	unsigned int nb_observers;
 	int timer;
-	bool paused;        /* no descriptor is left for a newcomer */
 	uint64_t timer_due; /* ms: when the timer fires; UINT64_MAX: never */
-	char path[108];     /* of the socket, to be removed; "": not ours */
 };
 
 uint64_t varlink_now(const struct varlink_server *server);
@@ -62,7 +70,8 @@ uint64_t varlink_now(const struct varlink_server *server);
 void varlink_timer(struct varlink_server *server, uint64_t due);
 
 /* A connected socket. Return: 0 or -errno; the socket is taken in any case. */
-int varlink_client_new(struct varlink_server *server, int fd);
+int varlink_client_new(
+		struct varlink_server *server, const struct varlink_listener *listener, int fd);
 
 /* Cut it off; its call is gone. */
 void varlink_client_kill(struct varlink_client *client);

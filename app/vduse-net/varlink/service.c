@@ -43,8 +43,8 @@ static const struct varlink_param interface_row[] = {
 static const struct varlink_params description_params = { interface_row, 1 };
 
 static const struct varlink_method methods[] = {
-	{ "GetInfo", .handle = get_info, .help = "the service, and its interfaces" },
-	{ "GetInterfaceDescription", .params = &description_params, .required = 1,
+	{ "GetInfo", .looks = true, .handle = get_info, .help = "the service, and its interfaces" },
+	{ "GetInterfaceDescription", .params = &description_params, .required = 1, .looks = true,
 			.handle = get_interface_description, .help = "of one, in Varlink's words" },
 };
 
