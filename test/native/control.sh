@@ -128,21 +128,6 @@ case_completion() {
 	completes '' container add ''
 }
 
-has() {
-	node container show 2>/dev/null | grep -q "^$1: "
-}
-
-has_not() {
-	! has "$1"
-}
-
-has_all() {
-	local name
-	for name; do
-		wait_for "$patience" has "$name" || { log node; fail "$name is not there"; }
-	done
-}
-
 # refused WORDS...: what a reload says, which changes nothing.
 refused() {
 	local before

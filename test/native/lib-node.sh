@@ -31,3 +31,18 @@ poller_of() {
 		! grep -qsx eal-intr-thread "/proc/$pid/task/"*/comm || echo "$pid"
 	done
 }
+
+has() {
+	node container show 2>/dev/null | grep -q "^$1: "
+}
+
+has_not() {
+	! has "$1"
+}
+
+has_all() {
+	local name
+	for name; do
+		wait_for "$patience" has "$name" || { log node; fail "$name is not there"; }
+	done
+}

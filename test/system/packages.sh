@@ -13,7 +13,7 @@
 
 node=dpdk-vduse-node
 wire=dpdk-vduse-net@w1
-packages='librte-vduse1 librte-net-vduse librte-vduse-dev dpdk-vduse-net dpdk-vduse-cni'
+packages='librte-vduse1 librte-net-vduse librte-vduse-dev dpdk-vduse-net dpdk-vduse-cni dpdk-vduse-metrics'
 
 # files: all that there are, but what systemd, dpkg and apt write for themselves, and the lists of users, of which
 # the contents count.
@@ -42,8 +42,9 @@ case_install() {
 	files >/tmp/before
 	doc_at_top 'apt-get install ./build-deb' || fail "they are not installed"
 	dpkg-query -W -f '${Package} ${db:Status-Abbrev}\n' $packages >/tmp/packages
-	[ "$(grep -c ' ii $' /tmp/packages)" = 5 ] || fail "$(cat /tmp/packages)"
+	[ "$(grep -c ' ii $' /tmp/packages)" = 6 ] || fail "$(cat /tmp/packages)"
 	getent group dpdk-vduse || fail "no group"
+	getent group dpdk-vduse-observers || fail "no group of observers"
 	[ -d /run/dpdk-vduse-net ] || fail "no folder of the socket"
 	# without a configuration it waits for one
 	systemctl is-enabled $node || fail "the node is not enabled"
@@ -97,6 +98,26 @@ case_serve() {
 	systemctl enable --now $wire || { said $wire; fail "the wire does not start"; }
 	wait_for "$patience" netdev_there w1 || fail "no interface"
 	wait_for "$patience" is_marked "$(netdev w1)" || fail "udev says of it $(cat /tmp/properties)"
+}
+
+# metrics_have LINE: as they are served by the service.
+metrics_have() {
+	{ printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3 && cat <&3; } 3<>/dev/tcp/127.0.0.1/9112 >/tmp/metrics && grep -qxF "$1" /tmp/metrics
+}
+
+# The service, which may do nothing else.
+case_metrics() {
+	local unit=dpdk-vduse-metrics
+	ip link set lo up
+	doc_run doc/metrics.md "systemctl enable --now $unit" || { said $unit; said $node; fail "it does not start"; }
+	wait_for "$patience" metrics_have 'vduse_container_attached{container="n1",network="node0"} 1' || {
+		said $unit
+		grep ^vduse_up /tmp/metrics
+		fail "no metrics"
+	}
+	grep -qx $'CapBnd:\t0000000000000000' "/proc/$(main_pid $unit)/status" || fail "it has capabilities"
+	grep -qx $'Uid:\t0\t.*' "/proc/$(main_pid $unit)/status" && fail "it is root"
+	ping_back n1 10.1.0.2 || { said $node; fail "no answer"; }
 }
 
 # managed INTERFACE WORD: as networkd says of it.
@@ -168,6 +189,7 @@ case_purge() {
 case_first packages/install case_install || exit 0
 case_run packages/containers case_containers
 if case_first packages/serve case_serve; then
+	case_run packages/metrics case_metrics
 	case_run packages/networkd case_networkd
 	case_run packages/upgrade case_upgrade
 	case_run packages/apparmor case_apparmor
