@@ -29,6 +29,7 @@
 #include "late.h"
 #include "notify.h"
 #include "poller.h"
+#include "port.h"
 #include "priv.h"
 #include "runtime.h"
 #include "sandbox.h"
@@ -123,7 +124,7 @@ lock_broker(const struct setting *s)
 		return 0;
 	ret = priv_drop(priv_net_admin() | priv_sys_admin(), -1);
 	if (ret == 0)
-		ret = sandbox_apply_entering(s->args->sandbox);
+		ret = sandbox_apply(s->args->sandbox, SANDBOX_ENTERS);
 	if (ret != 0)
 		SAY("the broker's privileges cannot be given up: %s: --sandbox off goes on without",
 				strerror(-ret));
@@ -163,21 +164,28 @@ broker_main(void *ctx, const struct supervise_life *life)
 	return ret;
 }
 
-/* Capabilities, files and system calls: none is left but those of forwarding. */
+/*
+ * Capabilities, files and system calls: none is left but those of forwarding, and of setting up
+ * ports that are interfaces of this host, where there are any.
+ */
 static int
 lock_poller(const struct setting *s)
 {
+	const bool interfaces = port_any_interface();
 	int files = -EOPNOTSUPP, ret;
 
 	if (s->args->sandbox == SANDBOX_OFF)
 		return 0;
+	if (interfaces)
+		SAY("a port is an interface of this host: who forwards keeps CAP_NET_ADMIN to set "
+		    "it up");
 	if (s->args->sandbox != SANDBOX_LOG)
-		files = files_rules(s->args);
+		files = files_rules(s->args, interfaces);
 	ret = files < 0 && files != -EOPNOTSUPP ? files : late_load();
 	if (ret == 0)
-		ret = priv_drop(0, files);
+		ret = priv_drop(interfaces ? priv_net_admin() : 0, files);
 	if (ret == 0)
-		ret = sandbox_apply(s->args->sandbox);
+		ret = sandbox_apply(s->args->sandbox, interfaces ? SANDBOX_INTERFACES : 0);
 	if (files >= 0)
 		close(files);
 	if (ret != 0)

@@ -160,7 +160,7 @@ add_folders(int fd, uint64_t handled, const struct args *args)
 }
 
 int
-files_rules(const struct args *args)
+files_rules(const struct args *args, bool interfaces)
 {
 	struct landlock_ruleset_attr attr = { .handled_access_fs = RIGHTS_ABI_1 };
 	long abi;
@@ -183,6 +183,8 @@ files_rules(const struct args *args)
 		ret = add_hugepages(fd, attr.handled_access_fs);
 	if (ret == 0)
 		ret = add_folders(fd, attr.handled_access_fs, args);
+	if (ret == 0 && interfaces)
+		ret = rule_add(fd, attr.handled_access_fs, "/dev/net/tun", DEVICE);
 	if (ret == 0)
 		return fd;
 	close(fd);

@@ -244,7 +244,7 @@ drop(uint64_t keep)
 	int files = -EOPNOTSUPP, ret;
 
 	if (app.args.sandbox != SANDBOX_LOG)
-		files = files_rules(&app.args);
+		files = files_rules(&app.args, false);
 	if (files < 0 && files != -EOPNOTSUPP)
 		return files;
 	if (files < 0 && geteuid() == 0)
@@ -279,7 +279,7 @@ lock_down(void)
 	if (ret == 0)
 		ret = drop(keep);
 	if (ret == 0)
-		ret = sandbox_apply(app.args.sandbox);
+		ret = sandbox_apply(app.args.sandbox, 0);
 	if (ret != 0)
 		SAY("privileges cannot be given up: %s: --sandbox off goes on without",
 				strerror(-ret));

@@ -63,6 +63,18 @@ port_find(const char *id_or_name, uint16_t *id)
 	return no_such_port(id_or_name);
 }
 
+bool
+port_any_interface(void)
+{
+	struct rte_eth_dev_info info;
+	uint16_t id;
+
+	RTE_ETH_FOREACH_DEV (id)
+		if (rte_eth_dev_info_get(id, &info) == 0 && info.if_index != 0)
+			return true;
+	return false;
+}
+
 static bool
 reads_by_processor(uint16_t id)
 {

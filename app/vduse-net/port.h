@@ -64,6 +64,12 @@ struct port_losses {
 int port_find(const char *id_or_name, uint16_t *id);
 
 /*
+ * Whether a port is an interface of this host's kernel (net_tap, net_af_packet, net_af_xdp): to
+ * start it, and to change its addresses and flags, takes CAP_NET_ADMIN.
+ */
+bool port_any_interface(void);
+
+/*
  * Fill *port with what the driver can give of *want; changes nothing at the device.
  * Return: 0, or -errno after saying what is missing.
  */

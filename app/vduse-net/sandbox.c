@@ -141,8 +141,17 @@ add_entering(scmp_filter_ctx ctx)
 			SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)CLONE_NEWNET));
 }
 
+/* net_af_packet makes a socket for each flag of its interface; netdevice(7). */
 static int
-apply(enum sandbox_mode mode, bool enters)
+add_interfaces(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)AF_INET),
+			SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)SOCK_DGRAM));
+}
+
+int
+sandbox_apply(enum sandbox_mode mode, unsigned int more)
 {
 	static const uint32_t actions[] = {
 		[SANDBOX_LOG] = SCMP_ACT_LOG,
@@ -163,24 +172,14 @@ apply(enum sandbox_mode mode, bool enters)
 		ret = seccomp_syscall_priority(ctx, SCMP_SYS(ioctl), UINT8_MAX);
 	if (ret == 0)
 		ret = add_rules(ctx);
-	if (ret == 0 && enters)
+	if (ret == 0 && (more & SANDBOX_ENTERS) != 0)
 		ret = add_entering(ctx);
+	if (ret == 0 && (more & SANDBOX_INTERFACES) != 0)
+		ret = add_interfaces(ctx);
 	if (ret == 0)
 		ret = seccomp_load(ctx);
 	seccomp_release(ctx);
 	return ret;
-}
-
-int
-sandbox_apply(enum sandbox_mode mode)
-{
-	return apply(mode, false);
-}
-
-int
-sandbox_apply_entering(enum sandbox_mode mode)
-{
-	return apply(mode, true);
 }
 
 #else /* HAVE_SECCOMP */
@@ -198,15 +197,10 @@ sandbox_default(void)
 }
 
 int
-sandbox_apply(enum sandbox_mode mode)
+sandbox_apply(enum sandbox_mode mode, unsigned int more)
 {
+	(void)more;
 	return mode == SANDBOX_OFF ? 0 : -ENOSYS;
-}
-
-int
-sandbox_apply_entering(enum sandbox_mode mode)
-{
-	return sandbox_apply(mode);
 }
 
 #endif /* HAVE_SECCOMP */

@@ -21,13 +21,14 @@ enum sandbox_mode sandbox_default(void);
 /* Whether this build has the filter (libseccomp). */
 bool sandbox_built(void);
 
-/*
- * Put the filter over every thread, those to come too; there is no way back.
- * Return: 0 or -errno.
- */
-int sandbox_apply(enum sandbox_mode mode);
+/* What a process needs beside what each does. */
+#define SANDBOX_ENTERS     0x1 /* network namespaces */
+#define SANDBOX_INTERFACES 0x2 /* to set up interfaces of this host that are ports */
 
-/* The same for a process that enters network namespaces as well, and forwards nothing. */
-int sandbox_apply_entering(enum sandbox_mode mode);
+/*
+ * Put the filter over every thread, those to come too; there is no way back. more: SANDBOX_ENTERS,
+ * SANDBOX_INTERFACES or both. Return: 0 or -errno.
+ */
+int sandbox_apply(enum sandbox_mode mode, unsigned int more);
 
 #endif /* SANDBOX_H */

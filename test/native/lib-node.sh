@@ -3,18 +3,26 @@
 # The daemon as a node, with ports that need nothing, and vdusectl to it.
 
 vdusectl=$subject/app/vdusectl/vdusectl
+node_ports=(--vdev net_null0 --vdev net_null1)
+node_as=()
 
 node_listens() {
 	[ -S "$run/control" ] || ! running "$app_pid"
 }
 
-# node_start [OPTION...]: the daemon itself, with the file $work/node.conf; sets app_pid.
+# The process that forwards is there, too.
+node_serves() {
+	node network show || ! running "$app_pid"
+}
+
+# node_start [OPTION...]: the daemon itself, with the file $work/node.conf; sets app_pid. $node_as runs it, with
+# $node_ports, EAL's options.
 node_start() {
 	mkdir -m 0700 -p "$run"
 	rm -f "$run/control"
 	fresh "$work/node.log"
-	RUNTIME_DIRECTORY=$run LD_PRELOAD=$preload "$app" -d "$pmd" -l 0,1 --no-pci --no-huge --no-shconf -m 256 \
-		--iova-mode=va --vdev net_null0 --vdev net_null1 -- --config "$work/node.conf" "$@" \
+	RUNTIME_DIRECTORY=$run ${node_as[@]+"${node_as[@]}"} env LD_PRELOAD="$preload" "$app" -d "$pmd" -l 0,1 --no-pci \
+		--no-huge --no-shconf -m 256 --iova-mode=va "${node_ports[@]}" -- --config "$work/node.conf" "$@" \
 		>"$work/node.log" 2>&1 &
 	app_pid=$!
 	background+=("$app_pid")

@@ -178,7 +178,7 @@ back_gone() {
 	[ $status = 0 ] || { log back; fail "the back end ends with status $status"; }
 }
 
-# front_start NAME QUEUES VIRTIO-USER-DEVARGS [TESTPMD OPTION...]: testpmd on vhost-vdpa-0, sending
+# front_start QUEUES VIRTIO-USER-DEVARGS [TESTPMD OPTION...]: testpmd on vhost-vdpa-0, sending
 # every frame back as it came (csum without a swap of addresses, which also can split frames).
 # It lets the device choose the driver's queues by RSS only if $rss is `--rss-udp`. $front_from is `here` (this machine's testpmd) or `peer` (DPDK 24.11's); sets front_pid.
 front_start() {

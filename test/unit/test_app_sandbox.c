@@ -231,7 +231,7 @@ body_on(void)
 {
 	start_threads();
 	CHECK(priv_drop(0, -1) == 0);
-	CHECK(sandbox_apply(SANDBOX_ON) == 0);
+	CHECK(sandbox_apply(SANDBOX_ON, 0) == 0);
 	check_threads(0, 2);
 	try_forbidden();
 	try_allowed();
@@ -256,7 +256,7 @@ body_entering(void)
 	CHECK(netns >= 0 && uts >= 0);
 	start_threads();
 	CHECK(priv_drop(priv_net_admin() | priv_sys_admin(), -1) == 0);
-	CHECK(sandbox_apply_entering(SANDBOX_ON) == 0);
+	CHECK(sandbox_apply(SANDBOX_ON, SANDBOX_ENTERS) == 0);
 	check_threads(root ? priv_net_admin() | priv_sys_admin() : 0, 2);
 	CHECK(setns(netns, CLONE_NEWNET) == 0 || !root);
 	CHECK(setns(uts, CLONE_NEWUTS) < 0 && errno == EPERM);
@@ -264,6 +264,27 @@ body_entering(void)
 	CHECK(unshare(CLONE_NEWNET) < 0 && errno == EPERM);
 	try_allowed();
 	try_forbidden();
+}
+
+/* Who sets up interfaces: a socket to name them by, and none that anything could be sent from. */
+static void
+body_interfaces(void)
+{
+	CHECK(priv_drop(0, -1) == 0);
+	CHECK(sandbox_apply(SANDBOX_ON, SANDBOX_INTERFACES) == 0);
+	CHECK(socket(AF_INET, SOCK_DGRAM, 0) >= 0);
+	REFUSED(socket(AF_INET, SOCK_STREAM, 0));
+	REFUSED(socket(AF_INET, SOCK_RAW, 0));
+	REFUSED(socket(AF_INET6, SOCK_DGRAM, 0));
+	REFUSED(socket(AF_PACKET, SOCK_RAW, 0));
+	try_allowed();
+}
+
+static void
+interfaces_are_named_by_a_socket(void **state)
+{
+	(void)state;
+	assert_ends_well(body_interfaces);
 }
 
 static void
@@ -298,7 +319,7 @@ static void
 body_kill(void)
 {
 	start_threads();
-	CHECK(sandbox_apply(SANDBOX_KILL) == 0);
+	CHECK(sandbox_apply(SANDBOX_KILL, 0) == 0);
 	try_allowed();
 	syscall(SYS_socket, AF_INET, SOCK_STREAM, 0);
 }
@@ -319,7 +340,7 @@ body_log(void)
 {
 	int fd;
 
-	CHECK(sandbox_apply(SANDBOX_LOG) == 0);
+	CHECK(sandbox_apply(SANDBOX_LOG, 0) == 0);
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	CHECK(fd >= 0);
 	CHECK(prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 2);
@@ -337,7 +358,7 @@ body_off(void)
 {
 	char *argv[] = { NULL };
 
-	CHECK(sandbox_apply(SANDBOX_OFF) == 0);
+	CHECK(sandbox_apply(SANDBOX_OFF, 0) == 0);
 	CHECK(prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 0);
 	CHECK(priv_check_runtime(0, argv) == 0);
 }
@@ -377,6 +398,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_thread_is_confined),
 		cmocka_unit_test(a_broker_enters_networks_only),
+		cmocka_unit_test(interfaces_are_named_by_a_socket),
 		cmocka_unit_test(what_is_kept_is_all_there_is),
 		cmocka_unit_test(kill_ends_the_process),
 		cmocka_unit_test(log_refuses_nothing),

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Uplinks that are interfaces of this host: a TAP interface, and one end of a veth pair. The host's end has a
+# namespace of its own; the container is an application with virtio-user that answers pings.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-node.sh"
+
+ns=vduse-uplink-$$
+
+# keeps PID BIT: whether the process has the capability of this number.
+keeps() {
+	local caps
+	caps=$(sed -n 's/^CapEff:[[:space:]]*//p' "/proc/$1/status")
+	[ $((0x$caps >> $2 & 1)) = 1 ]
+}
+
+# port_start VDEV: in the namespace; the process that forwards is there.
+port_start() {
+	ip netns list | grep -q "^$ns" || ip netns add "$ns"
+	rm -rf "$run" # with what the case before has left
+	: >"$work/node.conf"
+	node_as=(ip netns exec "$ns") node_ports=(--vdev "$1")
+	# shellcheck disable=SC2119 # none of its options
+	node_start
+	wait_for "$patience" node_serves || { log node; fail "nobody forwards"; }
+	running "$app_pid" || { log node; fail "it does not start"; }
+}
+
+answers() {
+	ip netns exec "$ns" ping -q -c 1 -W 1 10.9.0.2
+}
+
+link_is() {
+	node container show c1 | grep -q " link $1 "
+}
+
+# pings INTERFACE: the host's end reaches the container behind the uplink.
+pings() {
+	ip -n "$ns" link set "$1" up
+	ip -n "$ns" address replace 10.9.0.1/24 dev "$1"
+	ip -n "$ns" neigh replace 10.9.0.2 lladdr 02:00:00:00:00:01 dev "$1"
+	wait_for "$patience" answers || { log node; log front; fail "no answer"; }
+}
+
+# case_uplink VDEV INTERFACE: an uplink can be added, exchanged and taken away at run time.
+case_uplink() {
+	local port=${1%%,*} poller
+	ip netns add "$ns"
+	[ "$port" = net_tap0 ] || ip -n "$ns" link add "$2" type veth peer name up0
+	[ "$port" = net_tap0 ] || ip -n "$ns" link set up0 up
+	port_start "$1"
+	grep -q 'a port is an interface of this host: who forwards keeps CAP_NET_ADMIN to set it up' "$work/node.log" ||
+		{ log node; fail "not said what it keeps"; }
+	poller=$(poller_of "$app_pid")
+	# CAP_NET_ADMIN, and neither CAP_NET_RAW nor CAP_SYS_ADMIN
+	keeps "$poller" 12 && ! keeps "$poller" 13 && ! keeps "$poller" 21 || fail "$(grep Cap "/proc/$poller/status")"
+	node network add net0 uplink "$port"
+	node container add c1 network net0 mac 02:00:00:00:00:01 attach none
+	emu attach c1
+	front_start 1 ,mac=02:00:00:00:00:01
+	front set fwd icmpecho
+	front start
+	pings "$2"
+	node network set net0 uplinks ''
+	node network set net0 uplinks "$port"
+	pings "$2"
+	if [ "$port" = net_tap0 ]; then
+		ip -n "$ns" link set "$2" down
+		wait_for "$patience" link_is down || fail "the container does not see that the link is down"
+		pings "$2"
+		link_is up || fail "the container does not see that the link is up"
+	fi
+	front stop
+	front_end
+	node container del c1
+	node network del net0
+	kill "$app_pid"
+	ended "$app_pid" || { log node; fail "its end"; }
+	nothing_left
+}
+
+case_tap() {
+	[ -c /dev/net/tun ] || modprobe tun 2>/dev/null || skip "this kernel has no TUN/TAP"
+	case_uplink net_tap0,iface=out0 out0
+}
+
+case_packet() {
+	case_uplink net_af_packet0,iface=up0 out0
+}
+
+# Without such a port nothing is kept.
+case_none() {
+	port_start net_null0
+	! keeps "$(poller_of "$app_pid")" 12 || fail "it keeps CAP_NET_ADMIN"
+	! grep 'is an interface of this host' "$work/node.log" || fail "it says so"
+	kill "$app_pid"
+	ended "$app_pid" || { log node; fail "its end"; }
+}
+
+after_case() {
+	ip netns del "$ns" 2>/dev/null
+	local name
+	emu clear
+	emu show | sed -n 's/^\([^ :]*\): .*/\1/p' | while read -r name; do
+		emu detach "$name" 2>/dev/null
+	done
+}
+
+ordinary || exit 0
+case_run uplink/none case_none
+case_run uplink/tap case_tap
+case_run uplink/packet case_packet
+exit $group_status
