@@ -221,7 +221,7 @@ void fuzz_driver_avail(struct fuzz_dev *fd, uint16_t q, uint16_t head);
 /* A chain as drivers make them, on the queue that the record says. */
 void fuzz_driver_chain(struct fuzz_dev *fd, const struct fuzz_rec *rec);
 
-/* A frame of `len` bytes in mbufs of up to `seg` bytes. */
+/* A frame of `len` bytes in mbufs of up to `seg` bytes. NULL: the pool is empty. */
 struct rte_mbuf *fuzz_frame(uint32_t len, uint32_t seg);
 
 /*

@@ -376,7 +376,8 @@ fuzz_frame(uint32_t len, uint32_t seg)
 	struct rte_mbuf *head = rte_pktmbuf_alloc(fuzz_pool), *tail = head;
 	uint32_t n;
 
-	FUZZ_CHECK(head != NULL);
+	if (head == NULL)
+		return NULL;
 	seg = RTE_MAX(14 + seg % (FUZZ_DATA_ROOM - 14), len / FRAME_SEGS);
 	for (;;) {
 		n = RTE_MIN(len, seg);
@@ -387,7 +388,10 @@ fuzz_frame(uint32_t len, uint32_t seg)
 		if (len == 0)
 			return head;
 		tail->next = rte_pktmbuf_alloc(fuzz_pool);
-		FUZZ_CHECK(tail->next != NULL);
+		if (tail->next == NULL) {
+			rte_pktmbuf_free(head);
+			return NULL;
+		}
 		tail = tail->next;
 		head->nb_segs++;
 	}
@@ -430,8 +434,11 @@ fuzz_enqueue(struct fuzz_dev *fd, uint16_t pair, uint16_t n, uint32_t len)
 	uint16_t got, i;
 
 	n = 1 + n % RTE_DIM(pkts);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		pkts[i] = fuzz_frame(len % 9001, len >> 16);
+		if (pkts[i] == NULL)
+			n = i; /* frames that are held have the rest of the pool */
+	}
 	fuzz_race_begin(fd);
 	got = rte_vduse_net_enqueue(fd->net, pair, pkts, n);
 	fuzz_race_end();
