@@ -159,6 +159,7 @@ prometheus_start() {
 		scrape_configs:
 		  - job_name: dpdk-vduse
 		    static_configs: [{targets: ['$at']}]
+		rule_files: ['$pages/app/dpdk-vduse-metrics/alerts.yml']
 	END
 	prometheus_at=127.0.0.1:$port
 	rm -rf "$work/tsdb"
@@ -168,6 +169,33 @@ prometheus_start() {
 	prometheus_pid=$!
 	background+=("$prometheus_pid")
 	wait_for "$patience" gives 'up{job="dpdk-vduse"} == 1' || { log prometheus; log query; fail "Prometheus has no target that is up"; }
+}
+
+# dashboard_gives: each of its queries has an answer.
+dashboard_gives() {
+	local expression
+	queries dashboard "$pages/app/dpdk-vduse-metrics/dashboard.json" >"$work/queries" || fail "no queries"
+	while read -r expression; do
+		wait_for "$patience" gives "$expression" || { log query; fail "no data: $expression"; }
+	done <"$work/queries"
+	say "$(wc -l <"$work/queries") queries of the dashboard"
+}
+
+queries() {
+	/usr/bin/python3 "$pages/test/native/metrics_queries.py" "$@"
+}
+
+# The rules by promtool's own tests, and nothing is asked for that is not served.
+case_alerts() {
+	local promtool file=$pages/app/dpdk-vduse-metrics/alerts.yml
+	need_metrics
+	promtool=$(program promtool)
+	"$promtool" check rules --lint-fatal "$file" >"$work/rules.log" 2>&1 || { log rules; fail "promtool's word"; }
+	sed "s,ALERTS,$file," "$pages/test/native/metrics_alerts.yml" >"$work/alerts.yml"
+	"$promtool" test rules "$work/alerts.yml" >"$work/rules.log" 2>&1 || { log rules 60; fail "they do not do what they are for"; }
+	"$metrics" --list >"$work/list"
+	queries names "$file" "$work/list" "$work/alerts.yml"
+	queries names "$pages/app/dpdk-vduse-metrics/dashboard.json" "$work/list"
 }
 
 case_prometheus() {
@@ -182,6 +210,11 @@ case_prometheus() {
 	curl -sSf "http://$prometheus_at/api/v1/metadata?metric=vduse_container_transmit_bytes" >"$work/metadata"
 	grep -q '"type":"counter","help":"Bytes of the frames that the container sent.","unit":"bytes"' "$work/metadata" ||
 		fail "$(cat "$work/metadata")"
+	dashboard_gives
+	! gives 'ALERTS' || fail "there is an alert: $(cat "$work/answer")"
+	break_ring
+	wait_for "$patience" gives 'ALERTS{alertname="VduseDeviceBroken",alertstate="firing",container="c1",network="net1"}' ||
+		{ log query; fail "no alert"; }
 	# what it has kept is not wanted
 	kill -KILL "$prometheus_pid"
 	ended "$prometheus_pid" || true
@@ -302,5 +335,6 @@ case_run metrics/same case_same
 case_run metrics/gone case_gone
 case_run metrics/observers case_observers
 case_run metrics/hostile case_hostile
+case_run metrics/alerts case_alerts
 case_run metrics/prometheus case_prometheus
 exit $group_status
