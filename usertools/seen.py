@@ -14,10 +14,22 @@ def counters(header):
             for name, text in re.findall(r'uint64_t (\w+)(?:\[\w+\])?;\s*/\*\*<(.*?)\*/', body, re.S)}
 
 
+LISTED = r'XSTAT\("(\w+)", (\w+)(?:\[\d\])?, ([\w |]+)\)'
+
+
+def endpoint(source, header, text):
+    """The file for DPDK's exporter, with the same."""
+    meaning = counters(header)
+    rows = ''.join(f'    ({name!r}, {meaning[field]!r}),\n' for name, field, _ in re.findall(LISTED, source))
+    begin, end = '    # xstats: written by usertools/generate\n', '    # end of xstats\n'
+    head, rest = text.split(begin)
+    return head + begin + rows + end + rest.split(end)[1]
+
+
 def xstats(source, header):
     meaning = counters(header)
     rows = '\n| xstat | from the driver | to it | meaning |\n|---|---|---|---|\n'
-    listed = re.findall(r'XSTAT\("(\w+)", (\w+)(?:\[\d\])?, ([\w |]+)\)', source)
+    listed = re.findall(LISTED, source)
     for name, field, directions in listed:
         rx, tx = DIRECTIONS[directions]
         rows += f'| `{name}` | {rx} | {tx} | {meaning[field]} |\n'

@@ -123,6 +123,51 @@ case_page() {
 	back_end
 }
 
+exporter_answers() {
+	curl -sSf "http://127.0.0.1:$1/metrics" >"$work/exported" 2>"$work/curl.log"
+}
+
+# exported LINE
+exported() {
+	grep -qxF -- "$1" "$work/exported" || fail "no '$1' but: $(grep "^${1%%[ \{]*}" "$work/exported" | head -n 5)"
+}
+
+# DPDK's own exporter, as trixie has it, with our file beside its own: what it serves is what was sent.
+case_exporter() {
+	local where port promtool endpoints=$work/endpoints
+	where=$("$pages/test/reach/programs" --trixie exporter dpdk -- /usr/bin/dpdk-telemetry-exporter.py 2>"$work/programs.log") ||
+		skip "no exporter of DPDK's: $(tail -n 1 "$work/programs.log")"
+	where=${where%%:*}
+	promtool=$("$pages/test/reach/programs" prometheus prometheus -- /usr/bin/promtool 2>"$work/programs.log") ||
+		skip "no promtool: $(tail -n 1 "$work/programs.log")"
+	back_start s3 1 mac=02:00:00:00:00:7a
+	small_start 8
+	small_ok features 0
+	small_ok start
+	small_ok send 3 short
+	port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	mkdir -p "$endpoints"
+	cp "$(dirname "$where")/../share/dpdk/telemetry-endpoints/counters.py" \
+		"$pages/drivers/net/vduse/telemetry-endpoints/vduse.py" "$endpoints/"
+	fresh "$work/exporter.log"
+	/usr/bin/python3 "$where" -o "openmetrics://127.0.0.1:$port" -p "$endpoints" \
+		-s "/var/run/dpdk/nb$$/dpdk_telemetry.v2" >"$work/exporter.log" 2>&1 &
+	background+=($!)
+	wait_for "$patience" exporter_answers "$port" || { log exporter; log curl; fail "the exporter does not answer"; }
+	exported 'dpdk_vduse_started{device="s3"} 1'
+	exported 'dpdk_vduse_broken{device="s3"} 0'
+	exported 'dpdk_vduse_queue_pairs{device="s3"} 1'
+	exported 'dpdk_vduse_packets_total{port="net_vduse0", direction="rx", queue="0"} 0'
+	exported 'dpdk_vduse_dropped_packets_total{port="net_vduse0", direction="rx", queue="0", reason="short"} 3'
+	exported 'dpdk_counters_rx_errors{port="net_vduse0"} 3'
+	grep '^# \|^dpdk_vduse_' "$work/exported" | grep -v ' dpdk_counters' >"$work/ours"
+	"${promtool%%:*}" check metrics <"$work/ours" >"$work/promtool.log" 2>&1 || { log promtool; fail "promtool's word"; }
+	[ "$(grep -c '^# TYPE dpdk_vduse_' "$work/ours")" -ge 30 ] || fail "metrics are missing"
+	small_end
+	back_end
+}
+
 case_run seen/driver case_driver
 case_run seen/page case_page
+case_run seen/exporter case_exporter
 exit $group_status
