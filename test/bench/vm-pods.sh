@@ -5,7 +5,7 @@
 #
 #   vm-pods.sh ROUNDS PODS
 #
-# Prints a line "result KEY=VALUE..." for each round and column.
+# Prints two lines "result KEY=VALUE..." for each round and column.
 # shellcheck source=../system/lib.sh
 . /vm/system/lib.sh
 # shellcheck source=../system/lib-node.sh
@@ -101,9 +101,9 @@ rss_kib() {
 
 # at_once COLUMN: sets took, in milliseconds, and more, what memory a pod takes, with what the daemon has of it.
 at_once() {
-	local i pids=() free rss mbufs begin
+	local i pids=() free rss begin
 	: >"/tmp/again-$1"
-	free=$(free_kib) rss=$(rss_kib) mbufs=$(app_mbufs node "$node_pid")
+	free=$(free_kib) rss=$(rss_kib)
 	begin=${EPOCHREALTIME/./}
 	for ((i = 0; i < pods; i++)); do
 		persists "$1" $i &
@@ -117,11 +117,11 @@ at_once() {
 		is_up "$1$i" || wait_for "$patience" is_up "$1$i" || fail "$1$i is not up"
 	done
 	more="again=$(wc -l <"/tmp/again-$1") machine_kib=$(((free - $(free_kib)) / pods))"
-	[ "$1" != ours ] || more+=" rss_kib=$((($(rss_kib) - rss) / pods)) mbufs=$((($(app_mbufs node "$node_pid" | cut -d ' ' -f 1) - ${mbufs%% *}) / pods))"
+	[ "$1" != ours ] || more+=" rss_kib=$((($(rss_kib) - rss) / pods))"
 }
 
 case_pods() {
-	local i column line
+	local i column
 	# shellcheck disable=SC2119 # without options
 	node_start
 	modprobe -a bridge veth
@@ -136,6 +136,7 @@ case_pods() {
 		done
 	done
 	for column in "${columns[@]}"; do
+		echo "result kind=pods round=$round column=$column pods=$pods p50=$(of 50 "$column") p99=$(of 99 "$column")"
 		all_gone "$column"
 	done
 	# a namespace that was used is none that is new
@@ -143,9 +144,8 @@ case_pods() {
 	spaces add
 	for column in "${columns[@]}"; do
 		at_once "$column"
-		line="pods=$pods p50=$(of 50 "$column") p99=$(of 99 "$column") once_ms=$took $more"
+		echo "result kind=pods round=$round column=$column pods=$pods once_ms=$took $more"
 		all_gone "$column"
-		echo "result kind=pods round=$round column=$column $line"
 	done
 	spaces del
 	$ctl network del net0

@@ -95,7 +95,30 @@ case_failure() {
 	[ "$status" = 1 ] && grep -q 'is no work tree of this project' "$work/bench.log" || fail "taken: an empty tree"
 }
 
+# What is measured in a machine, of pods: the table, and the ratios of rounds, of figures that are made up.
+case_pods() {
+	mkdir -p "$work/made-up"
+	printf '%s\n' cpu=a identity=b cores=2 memory=c kernel=d virtual=none date=e revision=f command=g load=0.10 same=false \
+		note=h here=i rounds=2 seconds=1 vm_kernel=6.12 extra= no_ovs= ovs= >"$work/made-up/machine.txt"
+	cat >"$work/made-up/raw.txt" <<-'END'
+		kind=pods round=1 column=ours pods=9 p50=30 p99=60
+		kind=pods round=1 column=ours pods=9 once_ms=300 again=0 machine_kib=2000 rss_kib=100
+		kind=pods round=1 column=bridge pods=9 p50=20 p99=20
+		kind=pods round=1 column=bridge pods=9 once_ms=600 again=0 machine_kib=500
+		kind=pods round=2 column=ours pods=9 p50=10 p99=40
+		kind=pods round=2 column=ours pods=9 once_ms=100 again=0 machine_kib=2000 rss_kib=100
+		kind=pods round=2 column=bridge pods=9 p50=20 p99=20 once_ms=600 again=0 machine_kib=500
+	END
+	"$bench/report" "$work/made-up" >"$work/bench.log" 2>&1 || { log bench; fail "no report"; }
+	grep -q '^## 9 pods by CNI, Linux 6.12' "$work/made-up/report.md" || fail "no table: $(cat "$work/made-up/report.md")"
+	grep -Eq '^\| dpdk-vduse-cni \| 20.0 +\| 50.0 +\| 200.0 +\| 2000 +\| 100.0' "$work/made-up/report.md" ||
+		fail "other figures: $(cat "$work/made-up/report.md")"
+	grep -qF 'p50 1.00 (0.50..1.50), p99 2.50 (2.00..3.00), all at once 0.33 (0.17..0.50)' "$work/made-up/report.md" ||
+		fail "other ratios: $(cat "$work/made-up/report.md")"
+}
+
 case_long bench/short case_short
 case_long bench/switch case_switch
 case_run bench/failure case_failure
+case_run bench/pods case_pods
 exit $group_status
