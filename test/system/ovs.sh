@@ -20,6 +20,7 @@ state=/run/vduse
 cni_log=$log
 conf=/etc/cni/net.d/10-green.conf
 other_conf=/etc/cni/net.d/20-blue.conf
+page=doc/ovs.md
 
 # ovs_start: the database stays what it is between two lives of the daemon.
 ovs_start() {
@@ -49,6 +50,12 @@ ovs_stop() {
 	wait_for "$patience" is_gone running "$pid" || fail "ovs-vswitchd does not end"
 }
 
+# page_does WORDS: the command of doc/ovs.md that has them; NAME in it is the container c1.
+page_does() {
+	doc_command $page "$1"
+	timeout 60 bash -e -c "${documented//NAME/c1}" || fail "the document's command fails"
+}
+
 setup() {
 	modules virtio_vdpa vhost_vdpa virtio_net tun
 	mkdir -p /run/openvswitch /var/log/openvswitch /etc/openvswitch
@@ -57,12 +64,10 @@ setup() {
 	ovsdb-server /tmp/conf.db --remote=punix:/run/openvswitch/db.sock --pidfile --detach \
 		--no-chdir --log-file="$VM_RESULT/ovsdb.log"
 	ovs-vsctl --no-wait init
-	ovs-vsctl --no-wait set Open_vSwitch . other_config:dpdk-init=true \
-		other_config:dpdk-lcore-mask=1 other_config:pmd-cpu-mask=2 \
-		other_config:dpdk-socket-mem=512 \
-		other_config:dpdk-extra="--no-pci --no-telemetry"
+	page_does 'dpdk-init=true'
+	ovs-vsctl --no-wait set Open_vSwitch . other_config:dpdk-extra="--no-pci --no-telemetry"
 	ovs_start
-	ovs-vsctl -t 30 add-br br0 -- set bridge br0 datapath_type=netdev
+	page_does 'add-br br0'
 	say "$(ovs-vsctl -t 60 get Open_vSwitch . ovs_version dpdk_version | tr '\n' ' ')"
 }
 
@@ -92,7 +97,11 @@ port_del() {
 case_start() {
 	setup
 	mkdir -p -m 700 $state
-	port_add c1 1 state-dir=$state
+	page_does 'add-port br0 c1'
+	wait_for "$patience" netdev_there c1 || fail "no interface of c1"
+	ip netns add c1
+	page_does 'netns NAME'
+	container_up c1 1
 	port_add c2 2 state-dir=$state
 	ping_back c1 10.0.0.2
 	ifindexes >/tmp/ifindexes
