@@ -121,6 +121,7 @@ rig_create(struct rig *b, const struct rig_conf *conf)
 		.dev.max_regions = conf->max_regions,
 		.dev.max_memory = conf->max_memory,
 		.dev.tuning.bounce_size = conf->umem ? RIG_BOUNCE_SIZE : 0,
+		.dev.tuning.irq_affinity = conf->irq_affinity,
 		.event = rig_event,
 		.event_arg = b,
 		.dev.state_dir = conf->state_dir,

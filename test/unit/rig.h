@@ -57,6 +57,7 @@ struct rig_conf {
 	bool umem;        /* see struct rte_vduse_conf */
 	uint32_t max_regions;
 	uint64_t max_memory;
+	const char *irq_affinity; /* see struct rte_vduse_tuning */
 };
 
 struct rig {

@@ -330,9 +330,10 @@ int __wrap_vduse_bus_detach(const char *name);
 int
 __wrap_vduse_bus_attach(const char *name, enum rte_vduse_attach how, bool again)
 {
-	(void)name;
-	(void)how;
 	(void)again;
+	/* as Linux's virtio_net when it comes */
+	if (how == RTE_VDUSE_ATTACH_VIRTIO)
+		assert_int_equal(fk_sys.set_attr(name, "vq0/irq_cb_affinity", "ff"), 0);
 	__atomic_fetch_add(&bus.attached, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&bus.held, true, __ATOMIC_RELEASE);
 	while (__atomic_load_n(&bus.hold, __ATOMIC_ACQUIRE))
@@ -346,6 +347,36 @@ __wrap_vduse_bus_detach(const char *name)
 	(void)name;
 	__atomic_fetch_add(&bus.detached, 1, __ATOMIC_RELAXED);
 	return 0;
+}
+
+static void
+assert_irq_affinity(const char *want)
+{
+	char value[16];
+
+	fk_attr(fk_find("unit"), "vq0/irq_cb_affinity", value, sizeof(value));
+	assert_string_equal(value, want);
+}
+
+/* A driver that chooses CPUs as it comes does not stay with them, on the device that is recreated
+ * neither. */
+static void
+test_irq_affinity(void **state)
+{
+	const struct rig_conf conf = { .irq_affinity = "2" };
+	struct rig b;
+
+	(void)state;
+	memset(&bus, 0, sizeof(bus));
+	rig_create(&b, &conf);
+	assert_int_equal(rte_vduse_net_attach(b.net, RTE_VDUSE_ATTACH_VIRTIO), 0);
+	assert_irq_affinity("2");
+	fk_break(b.dev);
+	wait_renewed();
+	assert_int_equal(__atomic_load_n(&bus.attached, __ATOMIC_RELAXED), 2);
+	assert_irq_affinity("2");
+	rig_find(&b);
+	rig_destroy(&b);
 }
 
 /* Off the bus by its owner's wish: it is not put back there. */
@@ -424,6 +455,7 @@ main(void)
 		UNIT_TEST(test_gone),
 		UNIT_TEST(test_next_mtu),
 		UNIT_TEST(test_gone_race),
+		UNIT_TEST(test_irq_affinity),
 		UNIT_TEST(test_stays_off),
 		UNIT_TEST(test_given_up_twice),
 	};

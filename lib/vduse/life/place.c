@@ -5,6 +5,7 @@
 #include "life/place.h"
 #include "life/remove.h"
 #include "os/bus.h"
+#include "os/kernel.h"
 
 void
 vduse_place_init(struct vduse_place *place)
@@ -27,6 +28,9 @@ place_attach(struct rte_vduse_dev *dev, enum rte_vduse_attach how, bool again)
 {
 	int ret = vduse_bus_attach(dev->name, how, again);
 
+	/* its driver has chosen CPUs: drivers/net/virtio_net.c, virtnet_set_affinity() */
+	if (ret == 0 && how == RTE_VDUSE_ATTACH_VIRTIO)
+		vduse_kernel_set_irq_affinity(dev->sys, &dev->recreation.conf);
 	dev->place.attached = ret == 0;
 	return ret;
 }

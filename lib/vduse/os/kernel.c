@@ -169,12 +169,23 @@ kernel_tune(const struct vduse_sys *sys, const char *name, const char *attr, con
 				value, strerror(-ret));
 }
 
+void
+vduse_kernel_set_irq_affinity(const struct vduse_sys *sys, const struct rte_vduse_conf *conf)
+{
+	char attr[32];
+	uint16_t i;
+
+	for (i = 0; conf->tuning.irq_affinity != NULL && i < conf->nb_queues; i++) {
+		snprintf(attr, sizeof(attr), "vq%u/irq_cb_affinity", i);
+		kernel_tune(sys, conf->name, attr, conf->tuning.irq_affinity);
+	}
+}
+
 static void
 kernel_tune_all(const struct vduse_sys *sys, const struct rte_vduse_conf *conf)
 {
 	const struct rte_vduse_tuning *tuning = &conf->tuning;
-	char attr[32], value[16];
-	uint16_t i;
+	char value[16];
 
 	if (tuning->msg_timeout >= 0) {
 		snprintf(value, sizeof(value), "%d", tuning->msg_timeout);
@@ -184,10 +195,7 @@ kernel_tune_all(const struct vduse_sys *sys, const struct rte_vduse_conf *conf)
 		snprintf(value, sizeof(value), "%u", tuning->bounce_size);
 		kernel_tune(sys, conf->name, "bounce_size", value);
 	}
-	for (i = 0; tuning->irq_affinity != NULL && i < conf->nb_queues; i++) {
-		snprintf(attr, sizeof(attr), "vq%u/irq_cb_affinity", i);
-		kernel_tune(sys, conf->name, attr, tuning->irq_affinity);
-	}
+	vduse_kernel_set_irq_affinity(sys, conf);
 }
 
 int

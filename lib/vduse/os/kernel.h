@@ -64,6 +64,10 @@ int vduse_kernel_create(const struct vduse_sys *sys, int control_fd,
  */
 int vduse_kernel_make(const struct vduse_sys *sys, const struct rte_vduse_conf *conf);
 
+/** The CPUs where its driver's interrupts arrive, where the configuration has any; a failure is
+ * said. */
+void vduse_kernel_set_irq_affinity(const struct vduse_sys *sys, const struct rte_vduse_conf *conf);
+
 /** Set up its queues and attributes. @param fd of the device @return 0 or -errno, said */
 int vduse_kernel_setup(const struct vduse_sys *sys, int fd, uint16_t nb_spaces,
 		const struct rte_vduse_conf *conf);
