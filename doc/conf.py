@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The manual, made of the Markdown pages where they are (doc/build, doc/index.md)."""
 import fnmatch
+import glob
 import os
 import re
 
@@ -38,8 +39,15 @@ html_theme_options = {
 highlight_language = 'text'
 
 
+def links_to_man():
+    """Links to what doc/build makes of the man pages."""
+    names = sorted(os.path.basename(name) for room in ('app/*', 'drivers/net/*', 'usertools')
+                   for name in glob.glob(os.path.join(TOP, room, '*.[1-8]')))
+    return ',\n'.join(f'<a href="../man/{name}.html">{name[:-2]}({name[-1]})</a>' for name in names)
+
+
 def rest_of_pages(app, docname, source):
-    """Pages that no list of index.md names stand where it has the line OTHERS."""
+    """Pages that no list of index.md names stand where it has the line OTHERS, man pages where it has MAN."""
     if docname != root_doc:
         return
     named = {root_doc}
@@ -50,6 +58,7 @@ def rest_of_pages(app, docname, source):
             named.update(fnmatch.filter(app.env.found_docs, pattern))
     others = sorted(app.env.found_docs - named)
     source[0] = source[0].replace('OTHERS\n', ''.join(f'/{name}\n' for name in others))
+    source[0] = source[0].replace('MAN\n', links_to_man() + '\n')
 
 
 def setup(app):
