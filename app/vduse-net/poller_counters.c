@@ -51,15 +51,15 @@ put_drops(json_t *all, const struct drops *drops)
 	}
 }
 
-/* Those of "statistics" that are one number each. */
+/* Those of "statistics" that are one number each; n values there are. */
 static json_t *
-put_values(enum counter_of of, const uint64_t *values)
+put_values(enum counter_of of, const uint64_t *values, unsigned int n)
 {
 	const struct counter_owner *owner = &counter_owners[of];
 	json_t *all = json_object();
 	unsigned int i;
 
-	for (i = 0; i < owner->nb; i++)
+	for (i = 0; i < owner->nb && i < n; i++)
 		if (owner->rows[i].kind == COUNTER_SUM || owner->rows[i].kind == COUNTER_NOW)
 			json_object_set_new(all, owner->rows[i].key,
 					json_integer((json_int_t)values[i]));
@@ -94,7 +94,7 @@ poller_container_counters(const struct node_container *container)
 	const uint64_t dropped[] = { device->drop_short, device->drop_long, device->drop_segments,
 		device->drop_header, device->drop_no_fit, device->drop_offload,
 		device->drop_filter };
-	json_t *all = put_values(COUNTER_OF_CONTAINER, values);
+	json_t *all = put_values(COUNTER_OF_CONTAINER, values, RTE_DIM(values));
 
 	put_drops(all, &(const struct drops){ COUNTER_OF_CONTAINER, COUNTER_CONTAINER_DROP,
 				       stats->drops, RTE_DIM(stats->drops), bridge_reason });
@@ -115,7 +115,7 @@ poller_uplink_counters(const struct node_uplink *uplink)
 		[COUNTER_UPLINK_TX_BYTES] = stats->out_bytes,
 		[COUNTER_UPLINK_TX_CUT] = sent->more,
 	};
-	json_t *all = put_values(COUNTER_OF_UPLINK, values);
+	json_t *all = put_values(COUNTER_OF_UPLINK, values, RTE_DIM(values));
 
 	put_drops(all, &(const struct drops){ COUNTER_OF_UPLINK, COUNTER_UPLINK_DROP, stats->drops,
 				       RTE_DIM(stats->drops), bridge_reason });
@@ -132,5 +132,5 @@ poller_lcore_counters(const struct node_lcore *lcore)
 		[COUNTER_LCORE_SLEEPS] = lcore->sleeps,
 	};
 
-	return put_values(COUNTER_OF_LCORE, values);
+	return put_values(COUNTER_OF_LCORE, values, RTE_DIM(values));
 }
