@@ -14,7 +14,7 @@ deps_cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static debian-
 deps_vm="qemu-system-x86 busybox-static kmod cpio xz-utils debian-archive-keyring"
 # For the tests: unit, static (dpdk has dpdk-pmdinfo.py), and Debian's own testpmd as an application.
 deps_test="libcmocka-dev shellcheck clang-14 libclang-rt-14-dev clang-format clang-tidy cppcheck dpdk dpdk-dev debootstrap systemd e2fsprogs
-	libnss-systemd containernetworking-plugins python3-yaml python3-prometheus-client curl rpm tcpdump"
+	libnss-systemd containernetworking-plugins python3-yaml python3-prometheus-client curl rpm tcpdump tmux"
 # For the manual (doc/build), and its pictures (doc/pictures/draw).
 deps_manual="python3-sphinx python3-myst-parser doxygen mandoc graphviz"
 # To make Debian packages here, and to look at them (usertools/build-deb --here).

@@ -332,6 +332,7 @@ static const struct {
 	{ "rebalance", rebalance },
 	{ "port", port },
 	{ "capture", capture },
+	{ "load", poller_load },
 };
 
 static int

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <rte_common.h>
+#include <rte_cycles.h>
 
 #include "node/words.h"
 #include "poller_counters.h"
@@ -240,5 +241,60 @@ poller_fdb(struct poller *p, struct serve_request *r)
 	r->reply = json_array();
 	w.addresses.reply = r->reply;
 	node_networks(p->node, list_addresses, &w);
+	return 0;
+}
+
+static void
+set_ring(json_t *value, const char *name, const char *size, const struct rte_vduse_net_fill *ring)
+{
+	if (ring->fill < 0)
+		return;
+	json_object_set_new(value, name, json_integer(ring->fill));
+	json_object_set_new(value, size, json_integer(ring->size));
+}
+
+/* What is from the bridge's sight "in" is what a container sends, and what a port receives. */
+static void
+list_load(void *arg, const struct node_load *load)
+{
+	const struct veb_stats *s = &load->stats;
+	uint64_t drops = load->lost;
+	json_t *value;
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(s->drops); i++)
+		drops += s->drops[i];
+	value = json_pack("{ss ss sb sb sI sI sI sI sI sI sI}", "network", load->network, "name",
+			load->name, "uplink", load->uplink, "attached", load->attached, "cycles",
+			(json_int_t)load->cycles, load->uplink ? "tx_packets" : "rx_packets",
+			(json_int_t)s->out, load->uplink ? "tx_bytes" : "rx_bytes",
+			(json_int_t)s->out_bytes, load->uplink ? "rx_packets" : "tx_packets",
+			(json_int_t)s->in, load->uplink ? "rx_bytes" : "tx_bytes",
+			(json_int_t)s->in_bytes, "drops", (json_int_t)drops, "full",
+			(json_int_t)(s->drops[VEB_DROP_FULL] + load->lost));
+	if (load->lcore >= 0)
+		json_object_set_new(value, "lcore", json_integer(load->lcore));
+	set_ring(value, "room", "room_size", &load->room);
+	set_ring(value, "waits", "waits_size", &load->waits);
+	json_array_append_new(arg, value);
+}
+
+static void
+list_busy(void *arg, const struct node_busy *busy)
+{
+	json_array_append_new(
+			arg, json_pack("{si sI sI sI}", "lcore", (int)busy->lcore, "busy",
+					     (json_int_t)busy->busy, "now", (json_int_t)busy->now,
+					     "hz", (json_int_t)rte_get_tsc_hz()));
+}
+
+int
+poller_load(struct poller *p, struct serve_request *r)
+{
+	json_t *lcores = json_array(), *members = json_array();
+
+	node_loads(p->node, list_load, members);
+	node_busies(p->node, list_busy, lcores);
+	r->reply = json_pack("{so so}", "lcores", lcores, "members", members);
 	return 0;
 }

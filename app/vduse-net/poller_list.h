@@ -15,6 +15,7 @@ int poller_networks(struct poller *poller, struct serve_request *request);
 int poller_containers(struct poller *poller, struct serve_request *request);
 int poller_uplinks(struct poller *poller, struct serve_request *request);
 int poller_lcores(struct poller *poller, struct serve_request *request);
+int poller_load(struct poller *p, struct serve_request *r);
 int poller_fdb(struct poller *poller, struct serve_request *request);
 
 #endif /* POLLER_LIST_H */

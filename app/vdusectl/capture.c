@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -24,7 +23,7 @@
 #define TEXT_MAX   8192 /* of a filter, as one writes it */
 #define PASS_BYTES 65536
 
-const struct capture_option capture_options[] = {
+const struct ctl_option capture_options[] = {
 	{ "-w", "FILE", "write to it; -: to standard output (default)" },
 	{ "-s", "BYTES", "of each frame that are kept (default: all)" },
 	{ "-c", "N", "end after so many frames" },
@@ -62,18 +61,6 @@ capture_is(const char *word)
 	return strlen(word) >= 2 && strncmp("capture", word, strlen(word)) == 0;
 }
 
-static bool
-read_number(const char *text, uint64_t most, uint64_t *value)
-{
-	char *end;
-
-	if (!isdigit((unsigned char)text[0]))
-		return false;
-	errno = 0;
-	*value = strtoull(text, &end, 10);
-	return errno == 0 && *end == '\0' && *value <= most;
-}
-
 /* Return: NULL, or what to give. */
 static const char *
 set_option(struct wish *wish, char letter, const char *value)
@@ -83,9 +70,9 @@ set_option(struct wish *wish, char letter, const char *value)
 		wish->file = value;
 		return NULL;
 	case 's':
-		return read_number(value, SNAPLEN, &wish->snaplen) ? NULL : "0 to 262144 bytes";
+		return ctl_number(value, SNAPLEN, &wish->snaplen) ? NULL : "0 to 262144 bytes";
 	case 'c':
-		return read_number(value, COUNT_MAX, &wish->count) ? NULL : "a number of frames";
+		return ctl_number(value, COUNT_MAX, &wish->count) ? NULL : "a number of frames";
 	default:
 		wish->direction = value;
 		return strcmp(value, "in") == 0 || strcmp(value, "out") == 0 ? NULL : "in or out";
@@ -296,16 +283,11 @@ static enum vdusectl_status
 follow(struct pass *p, FILE *err)
 {
 	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
-	sigset_t set, mask;
+	sigset_t mask;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, &mask);
-	p->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	p->signals = ctl_signals(&mask);
 	pass_all(p);
-	close(p->signals);
-	sigprocmask(SIG_SETMASK, &mask, NULL);
+	ctl_signals_end(p->signals, &mask);
 	signal(SIGPIPE, before);
 	if (!p->stream.ended && recv(p->from, p->bytes, 1, MSG_DONTWAIT | MSG_PEEK) == 0) {
 		fprintf(err, "vdusectl: the process that forwards has ended, and the capture with "

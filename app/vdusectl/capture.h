@@ -11,14 +11,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "options.h"
 #include "vdusectl.h"
 
-/* An option of the command, as tcpdump has it. */
-struct capture_option {
-	const char *option, *value, *help;
-};
-
-extern const struct capture_option capture_options[];
+/* As tcpdump has them. */
+extern const struct ctl_option capture_options[];
 extern const unsigned int capture_nb_options;
 
 /** Whether a word is the command, abbreviated or not. */

@@ -8,8 +8,9 @@
 #include "command.h"
 #include "control.h"
 #include "help.h"
+#include "top.h"
 
-static const struct capture_option options[] = {
+static const struct ctl_option options[] = {
 	{ "-S", "PATH", "the daemon's socket (default: /run/dpdk-vduse-net/control)" },
 	{ "-j", "", "answers as JSON" },
 	{ "-s", "", "container show: with counters" },
@@ -48,7 +49,7 @@ form(const struct control_command *command, char *buf, size_t len)
 }
 
 static void
-put_options(const struct capture_option *table, unsigned int n, FILE *out)
+put_options(const struct ctl_option *table, unsigned int n, FILE *out)
 {
 	char head[96];
 	unsigned int i;
@@ -131,6 +132,10 @@ help_object(const char *object, FILE *out)
 			put_options(capture_options, capture_nb_options, out);
 			continue;
 		}
+		if (top_is(object)) {
+			put_options(top_options, top_nb_options, out);
+			continue;
+		}
 		put_words(&control_commands[i], method->params, seen, out);
 		put_words(&control_commands[i], method->others, seen, out);
 	}
@@ -201,7 +206,7 @@ commands_json(void)
 }
 
 static json_t *
-options_json(const struct capture_option *table, unsigned int n)
+options_json(const struct ctl_option *table, unsigned int n)
 {
 	json_t *list = json_array();
 	unsigned int i;
@@ -227,9 +232,10 @@ help_json(FILE *out)
 						params_json(method), "deadline",
 						(int)method->deadline, "looks", method->looks));
 	}
-	all = json_pack("{so so so so}", "commands", commands_json(), "methods", methods, "options",
-			options_json(options, DIM(options)), "capture",
-			options_json(capture_options, capture_nb_options));
+	all = json_pack("{so so so so so}", "commands", commands_json(), "methods", methods,
+			"options", options_json(options, DIM(options)), "capture",
+			options_json(capture_options, capture_nb_options), "top",
+			options_json(top_options, top_nb_options));
 	json_dumpf(all, out, JSON_COMPACT);
 	fputc('\n', out);
 	json_decref(all);

@@ -52,7 +52,7 @@ _vdusectl() {
 		;;
 	esac
 	case $((COMP_CWORD - at)),${COMP_WORDS[at]-},${COMP_WORDS[at + 1]-} in
-	0,*) words='network container fdb uplink lcore monitor capture rebalance show reload check help -S -j -s -h -V' ;;
+	0,*) words='network container fdb uplink lcore monitor capture top rebalance show reload check help -S -j -s -h -V' ;;
 	1,network,*) words='add set del show' ;;
 	1,container,*) words='add set del show cdi' ;;
 	1,fdb,*) words='show' ;;
@@ -79,6 +79,7 @@ _vdusectl() {
 	*,uplink,show) words='network statistics' ;;
 	*,lcore,show) words='statistics' ;;
 	*,capture,*) words='-w -s -c -Q --drops' ;;
+	*,top,*) words='-d -n' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur" || true)
 }

@@ -12,6 +12,7 @@
 #include "control.h"
 #include "help.h"
 #include "show.h"
+#include "top.h"
 #include "vdusectl.h"
 
 /* What stands before the command. */
@@ -202,6 +203,8 @@ vdusectl(int argc, const char *const *argv, FILE *out, FILE *err)
 		return VDUSECTL_OK;
 	if (at < argc && capture_is(argv[at]))
 		return capture(argc - at - 1, argv + at + 1, options.socket, out, err);
+	if (at < argc && top_is(argv[at]))
+		return top(argc - at - 1, argv + at + 1, options.socket, out, err);
 	if (control_line_parse(argc - at, argv + at, &line, error) != 0) {
 		fprintf(err, "vdusectl: %s\n", error);
 		return VDUSECTL_USAGE;

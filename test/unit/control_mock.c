@@ -497,14 +497,32 @@ capture(struct control_request *request)
 	n = pcapng_section(buf, "mock");
 	n += pcapng_interface(buf + n, &interface);
 	n += pcapng_packet(buf + n, &packet);
-	if (strcmp(name, "lost") != 0)
-		n += pcapng_statistics(buf + n, &last);
+	n += strcmp(name, "lost") != 0 ? pcapng_statistics(buf + n, &last) : 0;
 	free(asked);
 	if (find_container(request->ctx, name) == NULL && strcmp(name, "lost") != 0)
 		return no_container(request, name);
-	if (write(request->file_fd, buf, n) != (ssize_t)n)
-		return -EIO;
-	json_object_set_new(request->reply, "room", json_integer(4096));
+	return write(request->file_fd, buf, n) == (ssize_t)n ? 0 : -EIO;
+}
+
+/* Of calls a second apart: an lcore that is half busy, by one who sends and one who does not take.
+ */
+static int
+load(struct control_request *request)
+{
+	const int n = (int)++((struct mock *)request->ctx)->loads;
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+			"{\"lcores\":[{\"lcore\":3,\"busy\":%d,\"now\":%d,\"hz\":1000}],"
+			"\"members\":["
+			"{\"name\":\"up0\",\"uplink\":true,\"cycles\":%d,\"rx_packets\":%d,\"rx_"
+			"bytes\":%d},"
+			"{\"name\":\"c1\",\"lcore\":3,\"cycles\":%d,\"drops\":%d,\"full\":%d,"
+			"\"room\":0,"
+			"\"room_size\":256,\"waits\":64,\"waits_size\":256},{\"name\":\"c2\","
+			"\"lcore\":3}]}",
+			n * 500, n * 1000, n * 100, n * 1500, n * 1250000, n * 400, n * 7, n * 7);
+	json_object_update_new(request->reply, json_loads(text, 0, NULL));
 	return 0;
 }
 
@@ -534,6 +552,7 @@ static const struct control_ops all_ops = {
 	.config = config,
 	.reload = reload,
 	.capture = capture,
+	.load = load,
 	.gone = gone,
 };
 

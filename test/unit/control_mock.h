@@ -17,6 +17,7 @@
 #define MOCK_CONTAINERS 256
 
 struct mock {
+	unsigned int loads; /* calls of load() */
 	struct control *control;
 	struct control_ops ops;
 	struct control_network networks[MOCK_NETWORKS];

@@ -4,6 +4,7 @@
  */
 
 #include <sched.h>
+#include <string.h>
 #include <time.h>
 
 #include "node_rig.h"
@@ -43,6 +44,38 @@ a_worker_forwards(void **state)
 	node_rig_kick(r, 1);
 	wait_for(r, 0, &g);
 	wait_for(r, 2, &g);
+}
+
+static void
+on_load(void *arg, const struct node_load *load)
+{
+	if (strcmp(load->name, "c2") == 0)
+		*(struct node_load *)arg = *load;
+}
+
+/* While the lcore polls them. */
+static void
+how_full_rings_are_is_seen(void **state)
+{
+	struct node_rig *r = *state;
+	const struct rig_bytes f = node_rig_frame(1, 2);
+	struct node_load load = { 0 };
+	int32_t room;
+
+	/* that a driver is there */
+	node_tick(r->node);
+	node_loads(r->node, on_load, &load);
+	assert_true(load.attached);
+	assert_true(load.room.size > 0 && load.waits.size > 0);
+	assert_int_equal(load.waits.fill, 0);
+	room = load.room.fill;
+	assert_in_range(room, 1, load.room.size);
+	node_rig_send(r, 0, &f);
+	node_rig_kick(r, 0);
+	wait_for(r, 1, &f);
+	node_loads(r->node, on_load, &load);
+	assert_int_equal(load.stats.out, 1);
+	assert_in_range(load.room.fill, room - 1, room);
 }
 
 static bool
@@ -137,6 +170,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define LIVE_TEST(f) cmocka_unit_test_setup_teardown(f, node_rig_setup_live, node_rig_teardown)
 		LIVE_TEST(a_worker_forwards),
+		LIVE_TEST(how_full_rings_are_is_seen),
 		LIVE_TEST(a_kick_wakes_it),
 		LIVE_TEST(others_lose_nothing_where_one_is_removed),
 		cmocka_unit_test_setup_teardown(it_stays_awake_where_it_is_to, node_rig_setup_awake,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <jansson.h>
+#include <rte_cycles.h>
 
 #include "control.h"
 #include "counters.h"
@@ -365,6 +366,65 @@ a_mirror_may_come_later(void **state)
 	assert_true(json_is_integer(json_object_get(json_object_get(answer, "reply"), "moved")));
 }
 
+/* Events of the three that came before anybody asked. */
+static void
+forget_arrivals(struct node_rig *r)
+{
+	assert_int_equal(ask("hello", ""), 0);
+	node_tick(r->node);
+	while (recv(broker, &(char[ANSWER_MAX]){ 0 }, ANSWER_MAX, MSG_DONTWAIT) > 0)
+		;
+}
+
+static json_int_t
+cycles_of(const char *name)
+{
+	const json_t *member;
+	size_t i;
+
+	assert_int_equal(ask("load", ""), 0);
+	json_array_foreach(json_object_get(json_object_get(answer, "reply"), "members"), i,
+			member) if (strcmp(text_of(member, "name"), name) ==
+				    0) return json_integer_value(json_object_get(member, "cycles"));
+	fail_msg("no %s", name);
+	return 0;
+}
+
+/* From the first question on, and no longer than somebody asks. */
+static void
+lcores_measure_while_somebody_asks(void **state)
+{
+	struct node_rig *r = *state;
+	const struct rig_bytes f = node_rig_frame(1, 2);
+	const json_t *lcores;
+	unsigned int i;
+	json_int_t before;
+
+	forget_arrivals(r);
+	for (i = 0; i < 3; i++) {
+		if (i == 1)
+			assert_int_equal(cycles_of("c1"), 0);
+		node_rig_send(r, 0, &f);
+		node_rig_run(r);
+		node_rig_expect(r, 1, &f);
+	}
+	before = cycles_of("c1");
+	assert_true(before > 0);
+	assert_int_equal(cycles_of("c2"), 0);
+	assert_int_equal(cycles_of(r->uplink), 0);
+	lcores = json_object_get(json_object_get(answer, "reply"), "lcores");
+	assert_int_equal(json_array_size(lcores), 1);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(lcores, 0), "busy")),
+			before);
+	r->now += (NODE_MEASURE_S + 1) * rte_get_tsc_hz();
+	node_tick(r->node);
+	assert_false(r->node->workers.measures);
+	node_rig_send(r, 0, &f);
+	node_rig_run(r);
+	node_rig_expect(r, 1, &f);
+	assert_int_equal(cycles_of("c1"), before);
+}
+
 static void
 a_capture_takes_its_pipe_along(void **state)
 {
@@ -403,11 +463,7 @@ events_are_told(void **state)
 	struct node_rig *r = *state;
 	const json_t *event;
 
-	assert_int_equal(ask("hello", ""), 0);
-	node_tick(r->node);
-	/* those of the three that came before anybody asked */
-	while (recv(broker, &(char[ANSWER_MAX]){ 0 }, ANSWER_MAX, MSG_DONTWAIT) > 0)
-		;
+	forget_arrivals(r);
 	node_rig_undrive(r, 1);
 	node_tick(r->node);
 	event = json_object_get(hear(), "event");
@@ -457,6 +513,7 @@ main(void)
 		POLLER_TEST(each_counter_has_its_name),
 		POLLER_TEST(uplinks_and_lcores_are_listed),
 		POLLER_TEST(a_mirror_may_come_later),
+		POLLER_TEST(lcores_measure_while_somebody_asks),
 		POLLER_TEST(a_capture_takes_its_pipe_along),
 		POLLER_TEST(events_are_told),
 		POLLER_TEST(no_descriptor_is_left),

@@ -196,7 +196,7 @@ test_container(void **state)
 						 "net7: add it first\n");
 	prints("cont d c2", "");
 	usage("c d c2", "vdusectl: c: more than one begins so: give network, container, fdb, "
-			"uplink, lcore, monitor, capture, rebalance, show, reload or check\n");
+			"uplink, lcore, monitor, capture, top, rebalance, show, reload or check\n");
 }
 
 static void
@@ -270,6 +270,29 @@ test_capture(void **state)
 			"vdusectl: filter port: can't parse filter expression: syntax error: "
 			"pcap-filter(7) says how one is written\n");
 	refused("capture c2", "vdusectl: NoSuchContainer: there is no container c2\n");
+}
+
+static void
+test_top(void **state)
+{
+	(void)state;
+	prints("top -n 1", "busy: lcore 3: 50.0%\n\n"
+			   "NAME             LCORE    CPU   RX/s RX b/s   TX/s TX b/s DROP/s  ROOM "
+			   " WAIT SLOW\n"
+			   "c1                   3  40.0%      0      0      0      0      7    0% "
+			   "  25% guest\n"
+			   "up0                  -  10.0%   1.5k  10.0M      0      0      0     - "
+			   "    - \n"
+			   "c2                   3   0.0%      0      0      0      0      0     - "
+			   "    - \n");
+	usage("top -x", "vdusectl: -x: no option of top; top help lists them\n");
+	usage("top -n", "vdusectl: -n: give 1 to 1000000000\n");
+	usage("top -d 0", "vdusectl: -d: give 1 to 3600\n");
+	usage("top -d 3601", "vdusectl: -d: give 1 to 3600\n");
+	rig.mock.ops.load = NULL;
+	refused("top -n 1",
+			"vdusectl: MethodNotImplemented: this daemon does not have it; is it of "
+			"another version?\n");
 }
 
 /* The process that wrote it has ended before it said so. */
@@ -394,12 +417,13 @@ test_usage(void **state)
 {
 	(void)state;
 	usage("", "vdusectl: vdusectl: give network, container, fdb, uplink, lcore, monitor, "
-		  "capture, "
+		  "capture, top, "
 		  "rebalance, show, reload or check\n");
 	usage("bridge", "vdusectl: bridge: vdusectl has no such word: give network, container, "
-			"fdb, uplink, lcore, monitor, capture, rebalance, show, reload or check\n");
+			"fdb, uplink, lcore, monitor, capture, top, rebalance, show, reload or "
+			"check\n");
 	usage("re", "vdusectl: re: more than one begins so: give network, container, fdb, "
-		    "uplink, lcore, monitor, capture, rebalance, show, reload or check\n");
+		    "uplink, lcore, monitor, capture, top, rebalance, show, reload or check\n");
 	usage("network", "vdusectl: network: give add, set, del or show\n");
 	usage("network move", "vdusectl: move: network has no such word: give add, set, del or "
 			      "show\n");
@@ -489,6 +513,7 @@ main(void)
 		RIG_TEST(test_netns),
 		RIG_TEST(test_capture),
 		RIG_TEST(test_capture_lost),
+		RIG_TEST(test_top),
 		RIG_TEST(test_rest),
 		RIG_TEST(test_reload),
 		RIG_TEST(test_monitor),

@@ -279,6 +279,12 @@ reload(struct control_request *request)
 }
 
 static int
+load(struct control_request *request)
+{
+	return ask(request, "load", NULL);
+}
+
+static int
 rebalance(struct control_request *request)
 {
 	return ask(request, "rebalance", NULL);
@@ -332,5 +338,6 @@ const struct control_ops broker_ops = {
 	.config = config,
 	.reload = reload,
 	.capture = capture,
+	.load = load,
 	.gone = gone,
 };

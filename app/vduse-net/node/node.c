@@ -492,6 +492,7 @@ node_tick(struct node *node)
 	struct uplink *u;
 
 	watches_look(node);
+	load_look(node);
 	LIST_FOREACH (n, &node->networks, next) {
 		LIST_FOREACH (u, &n->uplinks, next)
 			uplink_look(u);

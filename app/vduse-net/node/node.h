@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include <rte_vduse_net.h>
+#include <rte_vduse_net_fill.h>
 
 #include "fwd.h"
 #include "veb.h"
@@ -26,6 +27,7 @@
 #define NODE_NETWORKS_MAX 64
 #define NODE_MACS_DEFAULT 64
 #define NODE_CAPTURES_MAX 8
+#define NODE_MEASURE_S    10
 
 struct node;
 
@@ -128,6 +130,25 @@ struct node_container {
 	struct rte_vduse_net_queue_stats device; /* of all its queues, both directions */
 };
 
+/* What a member costs an lcore, and how it keeps up. Counters go on. */
+struct node_load {
+	const char *network, *name;
+	bool uplink;
+	int lcore;       /* -1: several */
+	bool attached;   /* a driver has it, or the port's link is up */
+	uint64_t cycles; /* of bursts that came from it, while that is measured */
+	struct veb_stats stats;
+	uint64_t lost;                         /* by the port, of what it was given */
+	struct rte_vduse_net_fill room, waits; /* for it, from it; fill -1: not known */
+};
+
+/* What of an lcore's time went. */
+struct node_busy {
+	unsigned int lcore;
+	uint64_t busy; /* cycles of bursts, while that is measured */
+	uint64_t now;  /* cycles */
+};
+
 struct node_uplink {
 	const char *network, *name;
 	bool up;
@@ -178,6 +199,8 @@ struct node_news {
 typedef void (*node_event_cb)(void *arg, const struct node_news *news);
 typedef void (*node_network_cb)(void *arg, const struct node_network *network);
 typedef void (*node_container_cb)(void *arg, const struct node_container *container);
+typedef void (*node_load_cb)(void *arg, const struct node_load *load);
+typedef void (*node_busy_cb)(void *arg, const struct node_busy *busy);
 typedef void (*node_uplink_cb)(void *arg, const struct node_uplink *uplink);
 typedef void (*node_lcore_cb)(void *arg, const struct node_lcore *lcore);
 
@@ -211,6 +234,12 @@ int node_container_del(struct node *node, const char *name, struct node_error *e
 void node_networks(const struct node *node, node_network_cb cb, void *arg);
 void node_containers(const struct node *node, const char *network, node_container_cb cb, void *arg);
 void node_uplinks(const struct node *node, node_uplink_cb cb, void *arg);
+/*
+ * Each member, each lcore. From the first call of node_loads() on lcores measure, until there was
+ * none for NODE_MEASURE_S seconds: else they look at no clock but once a round.
+ */
+void node_loads(struct node *node, node_load_cb cb, void *arg);
+void node_busies(const struct node *node, node_busy_cb cb, void *arg);
 void node_lcores(const struct node *node, node_lcore_cb cb, void *arg);
 int node_fdb(const struct node *node, const char *network, veb_fdb_cb cb, void *arg);
 

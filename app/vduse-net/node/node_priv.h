@@ -82,6 +82,7 @@ struct node {
 	struct node_conf conf;
 	LIST_HEAD(watch_list, watch) watches;
 	unsigned int nb_watches;
+	uint64_t measured; /* cycles: until when lcores measure; 0: they do not */
 	LIST_HEAD(network_list, network) networks;
 	struct buffers buffers;
 	struct workers workers;
@@ -139,6 +140,9 @@ void network_hear(const struct network *network);
 void network_vf_mac(const struct network *network, struct rte_ether_addr *mac);
 /* The container's address in the filters of the uplinks, or all addresses; or no more. */
 void container_filter(struct container *c, bool add);
+
+/* Lcores measure no more when nobody has asked for a while. */
+void load_look(struct node *node);
 
 /* The member is about to go: nobody watches it any more. */
 void watches_leave(struct node *node, struct veb_member *member);

@@ -27,9 +27,10 @@ struct seat {
 	void *priv;
 	uint16_t queue;
 	/* the lcore's */
-	bool can_wake; /* it has a descriptor */
-	bool asleep;   /* it waits for it; atomic */
-	uint64_t last; /* cycles: its last frame */
+	bool can_wake;   /* it has a descriptor */
+	bool asleep;     /* it waits for it; atomic */
+	uint64_t last;   /* cycles: its last frame */
+	uint64_t cycles; /* atomic: of bursts of its, while that is measured */
 };
 
 /* Of an lcore; replaced as a whole. Behind all n seats there is room for those that are polled. */
@@ -52,6 +53,7 @@ struct worker {
 	uint64_t rounds;     /* atomic */
 	uint64_t seen;       /* by workers_progress() */
 	uint64_t sleeps;     /* atomic: how often it slept, naps too */
+	uint64_t busy;       /* atomic: cycles of bursts, while that is measured */
 	/* the lcore's */
 	const struct seats *known;  /* the one that it polls */
 	uint64_t now, last, looked; /* cycles: this round, the last frame, the last look at epfd */
@@ -64,6 +66,7 @@ struct workers {
 	unsigned int nb;
 	bool on_main;
 	bool stop;             /* atomic */
+	bool measures;         /* atomic: lcores look at the time before and after each burst */
 	struct idle_conf idle; /* usecs is not 0 */
 	uint64_t spin, look;   /* cycles: without a frame before a seat is left; between looks */
 	uint64_t (*now)(void *arg);

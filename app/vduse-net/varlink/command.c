@@ -34,6 +34,8 @@ const struct control_command control_commands[] = {
 			"copy its frames, or those of an uplink, to a file, for tcpdump and "
 			"Wireshark",
 			"capture NAME [-w FILE] [-s BYTES] [-c N] [-Q in|out] [--drops] [FILTER]" },
+	{ "top", NULL, "ListLoad", "show who uses the lcores now, again and again; q ends it",
+			"top [-d SECONDS] [-n N]" },
 	{ "rebalance", NULL, "Rebalance", "share the containers out among the lcores again" },
 	{ "show", "config", "ShowConfig", "print the commands that make what there is now" },
 	{ "reload", NULL, "Reload", "read the configuration file again" },

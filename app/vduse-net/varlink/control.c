@@ -117,6 +117,7 @@ static const struct action actions[] = {
 	{ FIELDS, NULL, NULL, OP(rebalance) },
 	{ FIELDS, NULL, NULL, OP(reload) },
 	{ FIELDS, NULL, NULL, OP(capture) },
+	{ FIELDS, NULL, NULL, OP(load) },
 };
 
 /* An entry of methods[]; the first so many are those of actions[]. */
@@ -157,6 +158,7 @@ static const struct varlink_method methods[] = {
 			"read the configuration file again"),
 	METHOD("Capture", 2, DEADLINE_LIST, &control_capture_words, NULL,
 			"copies of frames, as pcapng"),
+	LOOK("ListLoad", NULL, "who uses the lcores"),
 	{ "Monitor", .stream = true, .looks = true, .handle = do_monitor,
 			.help = "events from now on" },
 };

@@ -90,6 +90,7 @@ struct control_ops {
 	int (*config)(struct control_request *request);
 	int (*reload)(struct control_request *request);
 	int (*capture)(struct control_request *request);
+	int (*load)(struct control_request *request);
 	/* The deadline has passed: undo it. The request is no more when this returns. May be NULL.
 	 */
 	void (*gone)(struct control_request *request);

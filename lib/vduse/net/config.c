@@ -11,6 +11,7 @@
 #include "count.h"
 #include "log.h"
 #include "net/config.h"
+#include "net/rte_vduse_net_fill.h"
 #include "ring/notify.h"
 #include "ring/queue.h"
 #include "ring/wake.h"
@@ -437,4 +438,15 @@ rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool d
 	stats->faults = vduse_count_read(&vq->faults);
 	stats->calls_held = vduse_count_read(&vq->calls_held);
 	stats->calls_thread = vduse_count_read(&vq->calls_thread);
+}
+
+void
+rte_vduse_net_fill(const struct rte_vduse_net *net, uint16_t pair, bool dequeue,
+		struct rte_vduse_net_fill *fill)
+{
+	struct vduse_vq_view view;
+
+	vduse_vq_look(net->queues[2 * pair + dequeue].vq, &view);
+	fill->size = view.size;
+	fill->fill = view.fill;
 }
