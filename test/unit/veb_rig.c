@@ -55,7 +55,7 @@ veb_rig_setup(void **state)
 	assert_int_equal(veb_create(&conf, &r->veb), 0);
 	r->lcore = veb_lcore_create(0, SOCKET_ID_ANY);
 	assert_non_null(r->lcore);
-	r->now = rte_get_tsc_cycles();
+	__atomic_store_n(&r->now, rte_get_tsc_cycles(), __ATOMIC_RELAXED);
 	veb_lcore_tick(r->lcore, r->now);
 	*state = r;
 	return 0;
@@ -341,6 +341,6 @@ rig_drops(const struct rig_port *port, enum veb_drop why)
 void
 rig_pass_ms(struct veb_rig *r, uint64_t ms)
 {
-	r->now += ms * rte_get_tsc_hz() / 1000;
+	__atomic_store_n(&r->now, r->now + ms * rte_get_tsc_hz() / 1000, __ATOMIC_RELAXED);
 	veb_lcore_tick(r->lcore, r->now);
 }

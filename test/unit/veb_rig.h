@@ -55,7 +55,7 @@ struct veb_rig {
 	struct rte_rcu_qsbr *qsbr;
 	struct veb *veb;
 	struct veb_lcore *lcore;
-	uint64_t now; /* cycles */
+	uint64_t now; /* cycles; atomic: a capture reads it */
 	struct rig_port ports[RIG_PORTS];
 	unsigned int nb_ports;
 	struct veb_stats gone; /* of members that were removed */

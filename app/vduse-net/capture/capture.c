@@ -47,6 +47,7 @@ struct capture {
 	uint64_t count;
 	bool uplink;
 	uint64_t (*now)(void *arg);
+	uint64_t (*wall)(void *arg, uint64_t cycles);
 	void *now_arg;
 	pthread_t thread;
 	int fd;
@@ -103,14 +104,22 @@ on_done(struct veb_tap *tap, const struct veb_sight *sight)
 	lane_done(&c->lanes[sight->lcore]);
 }
 
-static void
-read_clock(struct capture *c)
+static uint64_t
+wall_of_kernel(void *arg, uint64_t cycles)
 {
 	struct timespec now;
 
+	(void)arg;
+	(void)cycles;
 	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static void
+read_clock(struct capture *c)
+{
 	c->clock.cycles = c->now(c->now_arg);
-	c->clock.ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	c->clock.ns = c->wall(c->now_arg, c->clock.cycles);
 }
 
 /* Before the last look at the clock, or behind it. */
@@ -443,6 +452,7 @@ make(const struct capture_conf *conf)
 	c->count = conf->count;
 	c->uplink = conf->uplink;
 	c->now = conf->now;
+	c->wall = conf->wall != NULL ? conf->wall : wall_of_kernel;
 	c->now_arg = conf->now_arg;
 	c->wake_fd = -1;
 	return c;

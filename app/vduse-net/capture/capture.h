@@ -38,6 +38,8 @@ struct capture_conf {
 	int fd;     /* a pipe or a stream socket, of which a copy is taken */
 	unsigned int nb_lcores;     /* that forward */
 	uint64_t (*now)(void *arg); /* cycles of the TSC, as in struct veb_sight */
+	/* Nanoseconds since 1970, when `now` gave these cycles; NULL: the kernel's. */
+	uint64_t (*wall)(void *arg, uint64_t cycles);
 	void *now_arg;
 };
 
