@@ -258,6 +258,7 @@ static void
 list_load(void *arg, const struct node_load *load)
 {
 	const struct veb_stats *s = &load->stats;
+	const uint64_t full = s->drops[VEB_DROP_FULL] + load->lost;
 	uint64_t drops = load->lost;
 	json_t *value;
 	unsigned int i;
@@ -271,7 +272,7 @@ list_load(void *arg, const struct node_load *load)
 			(json_int_t)s->out_bytes, load->uplink ? "rx_packets" : "tx_packets",
 			(json_int_t)s->in, load->uplink ? "rx_bytes" : "tx_bytes",
 			(json_int_t)s->in_bytes, "drops", (json_int_t)drops, "full",
-			(json_int_t)(s->drops[VEB_DROP_FULL] + load->lost));
+			(json_int_t)full);
 	if (load->lcore >= 0)
 		json_object_set_new(value, "lcore", json_integer(load->lcore));
 	set_ring(value, "room", "room_size", &load->room);
