@@ -245,7 +245,7 @@ poller_fdb(struct poller *p, struct serve_request *r)
 }
 
 static void
-set_ring(json_t *value, const char *name, const char *size, const struct rte_vduse_net_fill *ring)
+set_ring(json_t *value, const char *name, const char *size, const struct node_ring *ring)
 {
 	if (ring->fill < 0)
 		return;

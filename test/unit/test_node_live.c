@@ -78,6 +78,27 @@ how_full_rings_are_is_seen(void **state)
 	assert_in_range(load.room.fill, room - 1, room);
 }
 
+static void
+rings_of_all_pairs_are_added(void **state)
+{
+	const struct rte_vduse_net_fill largest = { .size = 32768, .fill = 32768 };
+	const struct rte_vduse_net_fill none = { .size = 0, .fill = -1 };
+	const struct rte_vduse_net_fill hidden = { .size = 64, .fill = -1 };
+	struct node_ring sum = { 0 };
+
+	(void)state;
+	load_add_ring(&sum, &largest);
+	load_add_ring(&sum, &none);
+	load_add_ring(&sum, &largest);
+	assert_int_equal(sum.size, 65536);
+	assert_int_equal(sum.fill, 65536);
+	load_add_ring(&sum, &hidden);
+	assert_int_equal(sum.size, 65600);
+	assert_int_equal(sum.fill, -1);
+	load_add_ring(&sum, &largest);
+	assert_int_equal(sum.fill, -1);
+}
+
 static bool
 all_sleep(const struct node_rig *r)
 {
@@ -171,6 +192,7 @@ main(void)
 #define LIVE_TEST(f) cmocka_unit_test_setup_teardown(f, node_rig_setup_live, node_rig_teardown)
 		LIVE_TEST(a_worker_forwards),
 		LIVE_TEST(how_full_rings_are_is_seen),
+		cmocka_unit_test(rings_of_all_pairs_are_added),
 		LIVE_TEST(a_kick_wakes_it),
 		LIVE_TEST(others_lose_nothing_where_one_is_removed),
 		cmocka_unit_test_setup_teardown(it_stays_awake_where_it_is_to, node_rig_setup_awake,

@@ -38,9 +38,8 @@ cycles_of(const struct seat *seats, unsigned int n)
 	return cycles;
 }
 
-/* The sum over pairs; not known where that of one is not. */
-static void
-add_ring(struct rte_vduse_net_fill *sum, const struct rte_vduse_net_fill *one)
+void
+load_add_ring(struct node_ring *sum, const struct rte_vduse_net_fill *one)
 {
 	if (one->size == 0)
 		return;
@@ -61,9 +60,9 @@ look_at_rings(const struct container *c, struct node_load *load)
 	}
 	for (i = 0; i < c->nb_queues; i++) {
 		rte_vduse_net_fill(c->net, i, false, &ring);
-		add_ring(&load->room, &ring);
+		load_add_ring(&load->room, &ring);
 		rte_vduse_net_fill(c->net, i, true, &ring);
-		add_ring(&load->waits, &ring);
+		load_add_ring(&load->waits, &ring);
 	}
 }
 

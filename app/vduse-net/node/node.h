@@ -130,6 +130,12 @@ struct node_container {
 	struct rte_vduse_net_queue_stats device; /* of all its queues, both directions */
 };
 
+/* Rings of all of a member's pairs, which may be more descriptors than a ring has. */
+struct node_ring {
+	uint32_t size;
+	int32_t fill; /* -1: not known */
+};
+
 /* What a member costs an lcore, and how it keeps up. Counters go on. */
 struct node_load {
 	const char *network, *name;
@@ -138,8 +144,8 @@ struct node_load {
 	bool attached;   /* a driver has it, or the port's link is up */
 	uint64_t cycles; /* of bursts that came from it, while that is measured */
 	struct veb_stats stats;
-	uint64_t lost;                         /* by the port, of what it was given */
-	struct rte_vduse_net_fill room, waits; /* for it, from it; fill -1: not known */
+	uint64_t lost;                /* by the port, of what it was given */
+	struct node_ring room, waits; /* for it, from it */
 };
 
 /* What of an lcore's time went. */

@@ -141,6 +141,9 @@ void network_vf_mac(const struct network *network, struct rte_ether_addr *mac);
 /* The container's address in the filters of the uplinks, or all addresses; or no more. */
 void container_filter(struct container *c, bool add);
 
+/* One ring more; how full they are is not known where that of one is not. */
+void load_add_ring(struct node_ring *sum, const struct rte_vduse_net_fill *one);
+
 /* Lcores measure no more when nobody has asked for a while. */
 void load_look(struct node *node);
 
