@@ -86,6 +86,13 @@ capture_watch(struct rig_port *port, struct capture_conf *conf)
 }
 
 void
+capture_until_it_wants_end(void)
+{
+	while (!capture_wants_end(the_capture))
+		sched_yield();
+}
+
+void
 capture_finish(void)
 {
 	while (!capture_is_over(the_capture))

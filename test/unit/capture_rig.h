@@ -26,6 +26,7 @@ struct capture_conf capture_usual(struct veb_rig *r);
 struct program *capture_program(const char *text);
 
 void capture_watch(struct rig_port *port, struct capture_conf *conf);
+void capture_until_it_wants_end(void);
 /* It has come to its end, and is freed. */
 void capture_finish(void);
 /* Nobody watches it any more; what was written is in `captured`, and is freed. */

@@ -70,8 +70,7 @@ it_ends_with_its_reader(void **state)
 	capture_watch(a, &conf);
 	assert_false(capture_wants_end(the_capture));
 	close(capture_reader);
-	while (!capture_wants_end(the_capture))
-		sched_yield();
+	capture_until_it_wants_end();
 	rig_send(r, a, &f);
 	veb_member_watch(a->member, NULL);
 	capture_end(the_capture);
@@ -85,8 +84,7 @@ it_ends_with_its_reader(void **state)
 	for (; b->nb_out < 200;)
 		rig_send(r, a, &f);
 	close(ends[0]);
-	while (!capture_wants_end(the_capture))
-		sched_yield();
+	capture_until_it_wants_end();
 	veb_member_watch(a->member, NULL);
 	capture_end(the_capture);
 	capture_finish();
@@ -126,8 +124,7 @@ who_has_enough_gets_the_rest(void **state)
 	capture_watch(a, &conf);
 	rig_send(r, a, &f);
 	assert_int_equal(shutdown(capture_reader, SHUT_WR), 0);
-	while (!capture_wants_end(the_capture))
-		sched_yield();
+	capture_until_it_wants_end();
 	rig_send(r, a, &f);
 	capture_unwatch(a);
 	assert_int_equal(captured.nb_packets, 2);
@@ -147,8 +144,7 @@ it_ends_after_so_many(void **state)
 	capture_watch(a, &conf);
 	for (i = 0; i < 10; i++)
 		rig_send(r, a, &f);
-	while (!capture_wants_end(the_capture))
-		sched_yield();
+	capture_until_it_wants_end();
 	capture_unwatch(a);
 	assert_int_equal(captured.nb_packets, 3);
 	capture_take(b);
