@@ -77,9 +77,7 @@ args_check(struct args *args)
 	if (args->nb_wires > 0 && (args->control != NULL || args->group != NULL ||
 						  args->config != NULL || args->observers != NULL))
 		return fail(args, "--control, --group, --observers, --config: not together with "
-				  "--port: a "
-				  "node's networks "
-				  "are added by vdusectl");
+				  "--port: a node's networks are added by vdusectl");
 	if (args->owner != NULL && args->setup != ARGS_SETUP_CREATE)
 		return fail(args, "--owner: only together with --setup create");
 	for (i = 0; i < args->nb_wires; i++)
