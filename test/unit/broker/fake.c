@@ -43,7 +43,8 @@ bool fake_applies;
 static int listen_fd, poller_end, poller_event, broker_end, broker_signal, broker_ret;
 static json_t *told_event; /* the poller's, to be told */
 static pthread_t poller_thread, broker_thread;
-static bool poller_runs;
+static bool poller_runs, broker_runs;
+static bool is_told = true; /* atomic: false: one of the two is new, and has to be told */
 static struct broker *broker;
 
 static int
@@ -221,6 +222,7 @@ fake_poller_start(void)
 	poller_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert_int_equal(pthread_create(&poller_thread, NULL, poller_main, NULL), 0);
 	poller_runs = true;
+	__atomic_store_n(&is_told, false, __ATOMIC_RELAXED);
 }
 
 void
@@ -249,11 +251,34 @@ fake_poller_stop(void)
 	pthread_mutex_unlock(&lock);
 }
 
+static bool
+is_listed(void)
+{
+	json_t *answer = fake_receive(fake_send("ListContainers", ""));
+	const bool listed = json_object_get(answer, "error") == NULL;
+
+	json_decref(answer);
+	return listed;
+}
+
+/*
+ * After a restart of one of the two the broker lists containers again once the poller has been
+ * told all that there is to be; before, what a test sees is neither before nor after.
+ */
+static void
+be_told(void)
+{
+	if (!poller_runs || !broker_runs || __atomic_exchange_n(&is_told, true, __ATOMIC_RELAXED))
+		return;
+	assert_true(fake_wait(is_listed));
+}
+
 unsigned int
 fake_poller_has(void)
 {
 	unsigned int nb;
 
+	be_told();
 	pthread_mutex_lock(&lock);
 	nb = (unsigned int)json_object_size(containers);
 	pthread_mutex_unlock(&lock);
@@ -265,6 +290,7 @@ poller_has(json_t *const *of, const char *name)
 {
 	json_t *value;
 
+	be_told();
 	pthread_mutex_lock(&lock);
 	value = json_deep_copy(json_object_get(*of, name));
 	if (value != NULL)
@@ -328,12 +354,15 @@ fake_broker_start(void)
 	broker_end = eventfd(0, EFD_CLOEXEC);
 	assert_int_equal(broker_create(&conf, &broker), 0);
 	assert_int_equal(pthread_create(&broker_thread, NULL, broker_main, NULL), 0);
+	broker_runs = true;
+	__atomic_store_n(&is_told, false, __ATOMIC_RELAXED);
 }
 
 int
 fake_broker_wait(void)
 {
 	pthread_join(broker_thread, NULL);
+	broker_runs = false;
 	close(broker_end);
 	close(broker_signal);
 	broker_free(broker);
@@ -450,6 +479,7 @@ fake_send(const char *method, const char *parameters)
 json_t *
 fake_call(const char *method, const char *parameters)
 {
+	be_told();
 	return fake_receive(fake_send(method, parameters));
 }
 

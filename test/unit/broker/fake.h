@@ -49,7 +49,10 @@ void fake_devices_gone(void);
 int fake_setup(void **state);
 int fake_teardown(void **state);
 
-/* The two processes, for themselves. */
+/*
+ * The two processes, for themselves. After a start the next look at the poller, and the next call,
+ * wait until it has been told all that there is to be.
+ */
 void fake_broker_start(void);
 void fake_broker_stop(void); /* what it has made stays */
 int fake_broker_wait(void);  /* for its end, by itself; what it returns */
