@@ -91,6 +91,33 @@ check(struct serve_request *r, const struct varlink_params *words)
 	return refuse(r, CONTROL_INTERFACE ".Conflict", wrong.parameter, wrong.text);
 }
 
+/* An item, "10" or "20-29", which was checked. */
+static void
+read_range(const char *item, unsigned int *first, unsigned int *last)
+{
+	if (sscanf(item, "%u-%u", first, last) == 1)
+		*last = *first;
+}
+
+/* Return: 0, or -EINVAL, said: a number that no lcore has. */
+static int
+read_lcores(struct serve_request *r, const struct control_list *from, struct node_network_conf *to)
+{
+	unsigned int i, lcore, last;
+
+	for (i = 0; i < from->nb; i++) {
+		read_range(from->items[i], &lcore, &last);
+		if (last >= RTE_MAX_LCORE)
+			return refuse(r, CONTROL_INTERFACE ".Conflict", "lcores",
+					"an lcore's number is too large for DPDK: lcore show lists "
+					"those that there are");
+		for (; lcore <= last; lcore++)
+			to->lcores[lcore] = true;
+	}
+	to->has_lcores = from->nb > 0;
+	return 0;
+}
+
 static int
 read_network(struct serve_request *r, struct node_network_conf *to)
 {
@@ -110,21 +137,17 @@ read_network(struct serve_request *r, struct node_network_conf *to)
 	for (i = 0; i < conf.uplinks.nb; i++)
 		snprintf(to->uplinks[i], sizeof(to->uplinks[i]), "%s", conf.uplinks.items[i]);
 	to->nb_uplinks = conf.uplinks.nb;
-	return 0;
+	return read_lcores(r, &conf.lcores, to);
 }
 
-/* "10", "20-29": checked. */
 static void
 read_vlans(const struct control_list *from, struct veb_vlans *to)
 {
 	unsigned int i, id, last;
 
-	for (i = 0; i < from->nb; i++) {
-		if (sscanf(from->items[i], "%u-%u", &id, &last) == 1)
-			last = id;
-		for (; id <= last && id < 4096; id++)
+	for (i = 0; i < from->nb; i++)
+		for (read_range(from->items[i], &id, &last); id <= last && id < 4096; id++)
 			to->bits[id / 64] |= BIT(id % 64);
-	}
 }
 
 static void
@@ -265,7 +288,14 @@ container_change(struct poller *p, struct serve_request *r)
 static int
 rebalance(struct poller *p, struct serve_request *r)
 {
-	r->reply = json_pack("{si}", "moved", (int)node_rebalance(p->node));
+	const char *network = poller_argument(r, "network");
+	struct node_error error = { 0 };
+	int ret;
+
+	ret = node_rebalance(p->node, network[0] != '\0' ? network : NULL, &error);
+	if (ret < 0)
+		return failed(r, &error);
+	r->reply = json_pack("{si}", "moved", ret);
 	return 0;
 }
 

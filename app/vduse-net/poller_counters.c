@@ -128,6 +128,7 @@ json_t *
 poller_lcore_counters(const struct node_lcore *lcore)
 {
 	const uint64_t values[COUNTER_LCORE_ALL] = {
+		[COUNTER_LCORE_PACKETS] = lcore->frames,
 		[COUNTER_LCORE_ROUNDS] = lcore->rounds,
 		[COUNTER_LCORE_SLEEPS] = lcore->sleeps,
 	};

@@ -32,6 +32,18 @@ is_wanted(const struct listing *l, const char *name)
 	return l->name[0] == '\0' || strcmp(l->name, name) == 0;
 }
 
+static json_t *
+list_lcores(const struct node_network_conf *conf)
+{
+	json_t *list = json_array();
+	char text[NODE_VLANS_SIZE];
+	unsigned int lcore = 0;
+
+	while (node_lcores_next(conf, &lcore, text))
+		json_array_append_new(list, json_string(text));
+	return list;
+}
+
 static void
 list_network(void *arg, const struct node_network *network)
 {
@@ -46,9 +58,9 @@ list_network(void *arg, const struct node_network *network)
 	uplinks = json_array();
 	for (i = 0; i < conf->nb_uplinks; i++)
 		json_array_append_new(uplinks, json_string(conf->uplinks[i]));
-	value = json_pack("{ss so si ss si}", "name", conf->name, "uplinks", uplinks, "mtu",
-			(int)network->mtu, "link_state", network->up ? "up" : "down", "containers",
-			(int)network->nb_containers);
+	value = json_pack("{ss so si ss so si}", "name", conf->name, "uplinks", uplinks, "mtu",
+			(int)network->mtu, "link_state", network->up ? "up" : "down", "lcores",
+			list_lcores(conf), "containers", (int)network->nb_containers);
 	rte_ether_format_addr(mac, sizeof(mac), &network->vf_mac);
 	if (!rte_is_zero_ether_addr(&network->vf_mac))
 		json_object_set_new(value, "vf_mac", json_string(mac));
@@ -152,13 +164,17 @@ static void
 list_uplink(void *arg, const struct node_uplink *uplink)
 {
 	struct listing *l = arg;
-	json_t *value;
+	json_t *value, *lcores;
+	uint16_t i;
 
 	if (l->network[0] != '\0' && strcmp(l->network, uplink->network) != 0)
 		return;
-	value = json_pack("{ss ss ss sb}", "name", uplink->name, "network", uplink->network,
+	lcores = json_array();
+	for (i = 0; i < uplink->queues; i++)
+		json_array_append_new(lcores, json_integer(uplink->lcores[i]));
+	value = json_pack("{ss ss ss sb so sb}", "name", uplink->name, "network", uplink->network,
 			"link_state", uplink->up ? "up" : "down", "promiscuous",
-			uplink->promiscuous);
+			uplink->promiscuous, "lcores", lcores, "rss", uplink->rss);
 	if (l->statistics)
 		json_object_set_new(value, "statistics", poller_uplink_counters(uplink));
 	json_array_append_new(l->reply, value);

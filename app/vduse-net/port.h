@@ -137,6 +137,13 @@ void port_bounds(const struct port *port, struct port_bounds *bounds);
 /* Speed in Mbit/s: of the link, else, before it is started, the port's best; 0: not known. */
 uint32_t port_speed(uint16_t id);
 
+/* Whether its driver spreads flows over several queues (RSS). */
+static inline bool
+port_has_rss(const struct port *port)
+{
+	return port->nb_rxq > 1 && port->conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS;
+}
+
 /* Whether its device is gone, or is to go: unplugged, or taken over. */
 bool port_is_gone(const struct port *port);
 

@@ -42,6 +42,10 @@ put_network(const json_t *item, FILE *out)
 	}
 	fprintf(out, " mtu %lld link %s containers %lld", number_of(item, "mtu"),
 			text_of(item, "link_state"), number_of(item, "containers"));
+	if (json_array_size(json_object_get(item, "lcores")) > 0) {
+		fputs(" lcores", out);
+		put_list(json_object_get(item, "lcores"), out);
+	}
 	if (json_object_get(item, "vf_mac") != NULL)
 		fprintf(out, " vf-mac %s", text_of(item, "vf_mac"));
 	fputc('\n', out);
@@ -112,9 +116,16 @@ put_entry(const json_t *item, FILE *out)
 static void
 put_uplink(const json_t *item, FILE *out)
 {
-	fprintf(out, "%s: network %s link %s%s\n", text_of(item, "name"), text_of(item, "network"),
-			text_of(item, "link_state"),
-			json_is_true(json_object_get(item, "promiscuous")) ? " promiscuous" : "");
+	const json_t *lcores = json_object_get(item, "lcores");
+	size_t i;
+
+	fprintf(out, "%s: network %s link %s", text_of(item, "name"), text_of(item, "network"),
+			text_of(item, "link_state"));
+	for (i = 0; i < json_array_size(lcores); i++)
+		fprintf(out, "%s%lld", i > 0 ? "," : " lcores ",
+				(long long)json_integer_value(json_array_get(lcores, i)));
+	fputs(json_is_true(json_object_get(item, "rss")) ? " rss" : "", out);
+	fputs(json_is_true(json_object_get(item, "promiscuous")) ? " promiscuous\n" : "\n", out);
 	put_statistics(json_object_get(item, "statistics"), out);
 }
 
@@ -149,7 +160,7 @@ put_event(const json_t *event, FILE *out)
 static void
 put_moved(const json_t *answer, FILE *out)
 {
-	fprintf(out, "%lld containers moved\n", number_of(answer, "moved"));
+	fprintf(out, "%lld moved\n", number_of(answer, "moved"));
 }
 
 static void

@@ -69,8 +69,8 @@ _vdusectl() {
 	2,container,show) words=$(_vdusectl_names container "$socket") ;;
 	2,container,cdi) words=$(_vdusectl_names container "$socket") ;;
 	1,capture,*) words=$(_vdusectl_names container "$socket") ;;
-	*,network,add) words='uplinks mtu' ;;
-	*,network,set) words='uplinks mtu' ;;
+	*,network,add) words='uplinks mtu lcores' ;;
+	*,network,set) words='uplinks mtu lcores' ;;
 	*,container,add) words='network mac vlan qos trunk spoofchk ip trust max-macs max-tx-rate max-rx-rate burst bum-rate isolated link mirror gro queues queue-size profile attach netns ifname address route' ;;
 	*,container,set) words='network mac vlan qos trunk spoofchk ip trust max-macs max-tx-rate max-rx-rate burst bum-rate isolated link mirror gro queues queue-size profile attach netns ifname address route force' ;;
 	*,container,show) words='network statistics' ;;

@@ -5,6 +5,8 @@
 vdusectl=$subject/app/vdusectl/vdusectl
 node_ports=(--vdev net_null0 --vdev net_null1)
 node_as=()
+# EAL's: cpus, and lcores on them
+node_lcores=(-l 0-1)
 
 node_listens() {
 	[ -S "$run/control" ] || ! running "$app_pid"
@@ -21,7 +23,7 @@ node_start() {
 	mkdir -m 0700 -p "$run"
 	rm -f "$run/control"
 	fresh "$work/node.log"
-	RUNTIME_DIRECTORY=$run ${node_as[@]+"${node_as[@]}"} env LD_PRELOAD="$preload" "$app" -d "$pmd" -l 0,1 --no-pci \
+	RUNTIME_DIRECTORY=$run ${node_as[@]+"${node_as[@]}"} env LD_PRELOAD="$preload" "$app" -d "$pmd" "${node_lcores[@]}" --no-pci \
 		--no-huge --no-shconf -m 256 --iova-mode=va "${node_ports[@]}" -- --config "$work/node.conf" "$@" \
 		>"$work/node.log" 2>&1 &
 	app_pid=$!

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib-node.sh"
 
 ns=vduse-uplink-$$
+three_lcores=(--lcores '0@0,(1-3)@(0-1)')
 
 # keeps PID BIT: whether the process has the capability of this number.
 keeps() {
@@ -42,9 +43,10 @@ pings() {
 	wait_for "$patience" answers || { log node; log front; fail "no answer"; }
 }
 
-# case_uplink VDEV INTERFACE: an uplink can be added, exchanged and taken away at run time.
+# case_uplink VDEV INTERFACE LCORES...: an uplink can be added, exchanged and taken away at run time.
 case_uplink() {
 	local port=${1%%,*} poller
+	node_lcores=("${@:3}")
 	ip netns add "$ns"
 	[ "$port" = net_tap0 ] || ip -n "$ns" link add "$2" type veth peer name up0
 	[ "$port" = net_tap0 ] || ip -n "$ns" link set up0 up
@@ -81,15 +83,77 @@ case_uplink() {
 
 case_tap() {
 	[ -c /dev/net/tun ] || modprobe tun 2>/dev/null || skip "this kernel has no TUN/TAP"
-	case_uplink net_tap0,iface=out0 out0
+	case_uplink net_tap0,iface=out0 out0 -l 0,1
 }
 
 case_packet() {
-	case_uplink net_af_packet0,iface=up0 out0
+	case_uplink net_af_packet0,iface=up0 out0 "${three_lcores[@]}"
+	grep -q 'port net_af_packet0: its driver spreads nothing over several queues (RSS): one lcore of 3 takes' "$work/node.log" ||
+		{ log node; fail "one queue is not said"; }
+}
+
+# packets LCORE: that it took so far.
+packets() {
+	node -j -s lcore show | tr -d ' \n' | sed -n "s/.*\"lcore\":$1,[^}]*\"packets\":\([0-9]*\).*/\1/p"
+}
+
+# flows_come: to 64 UDP ports, a flow of its own each; every lcore takes some of them.
+flows_come() {
+	local before
+	before=("$(packets 1)" "$(packets 2)" "$(packets 3)")
+	ip netns exec "$ns" bash -c 'for port in {1..64}; do echo >/dev/udp/10.9.0.2/$port; done'
+	wait_for "$patience" shared_out "${before[@]}" || fail "an lcore has nothing of it: $(node -s lcore show)"
+}
+
+shared_out() {
+	[ "$(packets 1)" -gt "$1" ] && [ "$(packets 2)" -gt "$2" ] && [ "$(packets 3)" -gt "$3" ]
+}
+
+lcores_are() {
+	node uplink show | grep -q " lcores $1 rss"
+}
+
+# Three lcores: each has a queue of the port, over which the kernel spreads flows; a network has one for itself, and
+# gives it back, while pings go on. One that is out of reach is refused.
+case_queues() {
+	[ -c /dev/net/tun ] || modprobe tun 2>/dev/null || skip "this kernel has no TUN/TAP"
+	ip netns add "$ns"
+	node_lcores=("${three_lcores[@]}")
+	port_start net_tap0,iface=out0
+	node network add net0 uplink net_tap0
+	node container add c1 network net0 mac 02:00:00:00:00:01 attach none
+	emu attach c1
+	front_start 1 ,mac=02:00:00:00:00:01
+	front set fwd icmpecho
+	front start
+	pings out0
+	lcores_are 1,2,3 || fail "$(node uplink show)"
+	flows_come
+	node network set net0 lcores 2
+	lcores_are 2,2,2 || fail "$(node uplink show)"
+	node network show | grep -q ' lcores 2$' || fail "$(node network show)"
+	node show config | grep -qx 'network add net0 uplinks net_tap0 lcores 2' || fail "$(node show config)"
+	pings out0
+	! node network add net1 lcores 2-3 2>"$work/refused" || fail "an lcore has two networks"
+	grep -q "lcore 2 is network net0's: there are 1,3 that no network has for itself" "$work/refused" || { log refused; fail "not said"; }
+	! node network set net0 lcores 7 2>"$work/refused" || fail "an lcore that is not there"
+	grep -q "lcore 7 moves no frames: there are 1,2,3, by EAL's -l" "$work/refused" || { log refused; fail "not said"; }
+	node network set net0 lcores ''
+	node rebalance network net0
+	lcores_are 2,2,2 && fail "nothing moves: $(node uplink show)"
+	pings out0
+	front stop
+	front_end
+	node container del c1
+	node network del net0
+	kill "$app_pid"
+	ended "$app_pid" || { log node; fail "its end"; }
+	nothing_left
 }
 
 # Without such a port nothing is kept.
 case_none() {
+	node_lcores=(-l 0-1)
 	port_start net_null0
 	! keeps "$(poller_of "$app_pid")" 12 || fail "it keeps CAP_NET_ADMIN"
 	! grep 'is an interface of this host' "$work/node.log" || fail "it says so"
@@ -110,4 +174,5 @@ ordinary || exit 0
 case_run uplink/none case_none
 case_run uplink/tap case_tap
 case_run uplink/packet case_packet
+case_run uplink/queues case_queues
 exit $group_status

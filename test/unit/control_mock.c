@@ -347,19 +347,19 @@ uplinks(struct control_request *request)
 	unsigned int i, k;
 	json_t *item;
 
-	for (i = 0; i < mock->nb_networks; i++) {
+	for (i = 0; i < mock->nb_networks; i++)
 		for (k = 0; k < mock->networks[i].uplinks.nb; k++) {
 			if (!wanted(network, mock->networks[i].name))
 				continue;
-			item = json_pack("{ss ss ss sb}", "name",
+			item = json_pack("{ss ss ss sb so sb}", "name",
 					mock->networks[i].uplinks.items[k], "network",
 					mock->networks[i].name, "link_state", "up", "promiscuous",
-					k == 0);
+					k == 0, "lcores", json_pack(k == 0 ? "[i,i]" : "[i]", 1, 2),
+					"rss", k == 0);
 			if (request->statistics)
 				json_object_set_new(item, "statistics", statistics());
 			json_array_append_new(request->reply, item);
 		}
-	}
 	return 0;
 }
 

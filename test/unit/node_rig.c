@@ -65,7 +65,7 @@ __wrap_rte_eth_dev_start(uint16_t port)
 static void
 join_port(struct node_rig *r, const char *name)
 {
-	const int port = rte_eth_from_rings(name, &r->in, 1, &r->out, 1, 0);
+	const int port = rte_eth_from_rings(name, r->ins, r->nb_queues, r->outs, r->nb_queues, 0);
 
 	assert_true(port >= 0);
 	r->port = port;
@@ -76,13 +76,18 @@ static void
 make_port(struct node_rig *r)
 {
 	static unsigned int id;
-	char name[16];
+	char name[32];
+	unsigned int i;
 
-	snprintf(name, sizeof(name), "in%u", id);
-	r->in = rte_ring_create(name, 256, SOCKET_ID_ANY, 0);
-	snprintf(name, sizeof(name), "out%u", id);
-	r->out = rte_ring_create(name, 256, SOCKET_ID_ANY, 0);
-	assert_true(r->in != NULL && r->out != NULL);
+	for (i = 0; i < r->nb_queues; i++) {
+		snprintf(name, sizeof(name), "in%u_%u", id, i);
+		r->ins[i] = rte_ring_create(name, 256, SOCKET_ID_ANY, 0);
+		snprintf(name, sizeof(name), "out%u_%u", id, i);
+		r->outs[i] = rte_ring_create(name, 256, SOCKET_ID_ANY, 0);
+		assert_true(r->ins[i] != NULL && r->outs[i] != NULL);
+	}
+	r->in = r->ins[0];
+	r->out = r->outs[0];
 	snprintf(name, sizeof(name), "up%u", id++);
 	join_port(r, name);
 }
@@ -172,7 +177,7 @@ on_event(void *arg, const struct node_news *news)
 			news->event == NODE_CONTAINER_FAULT || news->event == NODE_UPLINK_FAULT;
 	struct node_rig *r = arg;
 
-	assert_string_equal(news->network, "net0");
+	assert_int_equal(strncmp(news->network, "net", 3), 0);
 	assert_true(news->name[0] != '\0');
 	assert_int_equal(news->text != NULL, is_fault);
 	r->events[news->event]++;
@@ -196,7 +201,7 @@ node_rig_conf(unsigned int n)
 }
 
 static int
-setup(void **state, bool live, enum idle_mode idle)
+setup(void **state, unsigned int nb_queues, bool live, enum idle_mode idle)
 {
 	static struct node_rig rig;
 	struct node_rig *r = &rig;
@@ -214,6 +219,7 @@ setup(void **state, bool live, enum idle_mode idle)
 	if (unit_setup(state) != 0)
 		return -1;
 	memset(r, 0, sizeof(*r));
+	r->nb_queues = nb_queues;
 	r->now = rte_get_tsc_cycles();
 	node_rig_macs_max = RIG_CONTAINERS;
 	node_rig_removed = node_rig_refuses = node_rig_back = false;
@@ -235,19 +241,25 @@ setup(void **state, bool live, enum idle_mode idle)
 int
 node_rig_setup(void **state)
 {
-	return setup(state, false, IDLE_SLEEP);
+	return setup(state, 1, false, IDLE_SLEEP);
 }
 
 int
 node_rig_setup_live(void **state)
 {
-	return setup(state, true, IDLE_SLEEP);
+	return setup(state, 1, true, IDLE_SLEEP);
+}
+
+int
+node_rig_setup_queues(void **state)
+{
+	return setup(state, RIG_QUEUES, true, IDLE_SLEEP);
 }
 
 int
 node_rig_setup_awake(void **state)
 {
-	return setup(state, true, IDLE_POLL);
+	return setup(state, 1, true, IDLE_POLL);
 }
 
 int
@@ -266,8 +278,10 @@ node_rig_teardown(void **state)
 	assert_int_equal(node_rig_macs, 0);
 	/* one that was pulled out is gone already */
 	assert_int_equal(rte_eal_hotplug_remove("vdev", r->uplink), r->port_out ? -EINVAL : 0);
-	rte_ring_free(r->in);
-	rte_ring_free(r->out);
+	for (i = 0; i < r->nb_queues; i++) {
+		rte_ring_free(r->ins[i]);
+		rte_ring_free(r->outs[i]);
+	}
 	return unit_teardown(state);
 }
 
@@ -345,7 +359,7 @@ node_rig_send(struct node_rig *r, unsigned int n, const struct rig_bytes *frame)
 }
 
 void
-node_rig_send_wire(struct node_rig *r, const struct rig_bytes *frame)
+node_rig_send_queue(struct node_rig *r, unsigned int queue, const struct rig_bytes *frame)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(unit_pool);
 	char *data;
@@ -354,7 +368,13 @@ node_rig_send_wire(struct node_rig *r, const struct rig_bytes *frame)
 	data = rte_pktmbuf_append(m, frame->len);
 	assert_non_null(data);
 	memcpy(data, frame->data, frame->len);
-	assert_int_equal(rte_ring_enqueue(r->in, m), 0);
+	assert_int_equal(rte_ring_enqueue(r->ins[queue], m), 0);
+}
+
+void
+node_rig_send_wire(struct node_rig *r, const struct rig_bytes *frame)
+{
+	node_rig_send_queue(r, 0, frame);
 }
 
 /* What misses a mapping is looked up by the control thread, and tried again. */
@@ -409,10 +429,13 @@ node_rig_get_hdr(struct node_rig *r, unsigned int n, void *hdr, struct rig_bytes
 bool
 node_rig_get_wire(struct node_rig *r, struct rig_bytes *frame)
 {
+	unsigned int queue = 0;
 	struct rte_mbuf *m;
-	void *obj;
+	void *obj = NULL;
 
-	if (rte_ring_dequeue(r->out, &obj) != 0)
+	while (queue < r->nb_queues && rte_ring_dequeue(r->outs[queue], &obj) != 0)
+		queue++;
+	if (obj == NULL)
 		return false;
 	m = obj;
 	frame->len = m->pkt_len;

@@ -13,6 +13,7 @@
 #include "rig.h"
 
 #define RIG_CONTAINERS 3
+#define RIG_QUEUES     3
 
 struct rig_driver {
 	struct rig rig;
@@ -24,7 +25,9 @@ struct rig_driver {
 struct node_rig {
 	struct node *node;
 	uint64_t now;              /* cycles; what lcores take for the time */
-	struct rte_ring *in, *out; /* of the port, seen from the wire */
+	struct rte_ring *in, *out; /* of the port, seen from the wire: of its first queue */
+	struct rte_ring *ins[RIG_QUEUES], *outs[RIG_QUEUES];
+	unsigned int nb_queues;
 	char uplink[NODE_UPLINK_SIZE];
 	uint16_t port;
 	bool port_out; /* EAL has let go of it */
@@ -71,6 +74,8 @@ int __wrap_rte_eal_wait_lcore(unsigned int lcore);
 int node_rig_setup(void **state);
 /* The same with a worker lcore, and the true time. */
 int node_rig_setup_live(void **state);
+/* The same with a port of RIG_QUEUES queues, and as many worker lcores. */
+int node_rig_setup_queues(void **state);
 /* And one that never sleeps. */
 int node_rig_setup_awake(void **state);
 int node_rig_teardown(void **state);
@@ -93,6 +98,8 @@ void node_rig_send_hdr(
 /* Its kick, where it has to. */
 void node_rig_kick(struct node_rig *r, unsigned int n);
 void node_rig_send_wire(struct node_rig *r, const struct rig_bytes *frame);
+/* To be received in this queue of the port. */
+void node_rig_send_queue(struct node_rig *r, unsigned int queue, const struct rig_bytes *frame);
 
 /* All that can move moves. */
 void node_rig_run(struct node_rig *r);

@@ -319,10 +319,12 @@ test_networks(void **state)
 	expect("SetNetwork", "'name':'net0','mtu':1500", DONE);
 	expect("SetNetwork", "'name':'net0','mtu':1500", WAS_SO);
 	expect("ListNetworks", "",
-			"{'parameters':{'networks':[{'containers':0,'link_state':'up','mtu':1500,"
+			"{'parameters':{'networks':[{'containers':0,'lcores':[],'link_state':'up','"
+			"mtu':1500,"
 			"'name':'net0','uplinks':['0000:01:00.0']}]}}");
 	expect("ListNetworks", "'name':'net0'",
-			"{'parameters':{'networks':[{'containers':0,'link_state':'up','mtu':1500,"
+			"{'parameters':{'networks':[{'containers':0,'lcores':[],'link_state':'up','"
+			"mtu':1500,"
 			"'name':'net0','uplinks':['0000:01:00.0']}]}}");
 	error("ListNetworks", "'name':'net1'", "NoSuchNetwork",
 			"'parameter':'name','text':'there is no network net1: add it first'");

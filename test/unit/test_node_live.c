@@ -180,7 +180,7 @@ others_lose_nothing_where_one_is_removed(void **state)
 			wait_for(r, 2, &f);
 		}
 		if (i % 10 == 0)
-			node_rebalance(r->node);
+			node_rebalance(r->node, NULL, &error);
 	}
 }
 

@@ -313,7 +313,7 @@ static void
 each_counter_has_its_name(void **state)
 {
 	struct node_container container = { 0 };
-	struct node_lcore lcore = { .rounds = 1000, .sleeps = 1001 };
+	struct node_lcore lcore = { .rounds = 1000, .sleeps = 1001, .frames = 1002 };
 	struct node_uplink uplink = { 0 };
 
 	(void)state;

@@ -135,9 +135,12 @@ test_network(void **state)
 	prints("network show", "net0: uplinks 0000:01:00.0 mtu 9000 link up containers 0\n"
 			       "net1: mtu 1500 link up containers 0\n");
 	prints("network show net1", "net1: mtu 1500 link up containers 0\n");
+	prints("network set net1 lcores 2,4-5", "");
+	prints("network show net1", "net1: mtu 1500 link up containers 0 lcores 2,4-5\n");
+	prints("network set net1 lcores ''", "");
 	prints("network set net1 mtu 2000", "");
 	prints("-j network show net1", "[{\"name\":\"net1\",\"uplinks\":[],\"mtu\":2000,"
-				       "\"link_state\":\"up\",\"containers\":0}]\n");
+				       "\"lcores\":[],\"link_state\":\"up\",\"containers\":0}]\n");
 	refused("network add net0 mtu 1500",
 			"vdusectl: Differs: net0 is there with mtu 9000, not 1500: set it, or "
 			"remove it first\n");
@@ -321,18 +324,18 @@ test_rest(void **state)
 			"52:54:00:00:00:09 network net0 vlan 0 port uplink0 age 17\n");
 	prints("uplink show", "");
 	prints("network add net1 uplinks eth0,eth1", "");
-	prints("uplink show",
-			"eth0: network net1 link up promiscuous\neth1: network net1 link up\n");
+	prints("uplink show", "eth0: network net1 link up lcores 1,2 rss promiscuous\neth1: "
+			      "network net1 link up lcores 1\n");
 	prints("-s uplink show network net1",
-			"eth0: network net1 link up promiscuous\n"
+			"eth0: network net1 link up lcores 1,2 rss promiscuous\n"
 			"    rx_frames 12 rx_bytes 3456 tx_frames 7 tx_spoofed 1\n"
-			"eth1: network net1 link up\n"
+			"eth1: network net1 link up lcores 1\n"
 			"    rx_frames 12 rx_bytes 3456 tx_frames 7 tx_spoofed 1\n");
 	prints("uplink show network net0", "");
 	prints("network del net1", "");
 	prints("lcore show", "1: queues 2\n");
 	prints("-s lcore show", "1: queues 2\n    rounds 1000 sleeps 3\n");
-	prints("rebalance", "3 containers moved\n");
+	prints("rebalance", "3 moved\n");
 	prints("check", "note: uplink 0000:01:00.0 has one queue for 3 lcores\n");
 	prints("show config", "network add net0\n"
 			      "container add c1 network net0 mac 02:00:00:00:00:01 vlan 5\n");
@@ -433,7 +436,7 @@ test_usage(void **state)
 	usage("network add a/b", "vdusectl: name a/b: give letters, digits, and _ . - not in "
 				 "front\n");
 	usage("network add net0 colour red", "vdusectl: colour: network add has no such word: "
-					     "give uplinks or mtu\n");
+					     "give uplinks, mtu or lcores\n");
 	usage("network add net0 mtu", "vdusectl: mtu: no value follows: give BYTES\n");
 	usage("network add net0 mtu big", "vdusectl: mtu: no whole number: give 68 to 65535\n");
 	usage("network add net0 mtu 99999999999999999999",

@@ -104,6 +104,46 @@ check_network(struct job *job, const json_t *network)
 				json_string_value(json_object_get(network, "name")));
 }
 
+/* It has one lcore for itself: that is as it was asked for. */
+static bool
+has_one_lcore(const struct store_network *network)
+{
+	return network != NULL && network->conf.lcores.nb == 1 &&
+	       strchr(network->conf.lcores.items[0], '-') == NULL;
+}
+
+static void
+check_uplink(struct broker *b, struct job *job, const json_t *uplink, size_t nb_lcores)
+{
+	const char *network = json_string_value(json_object_get(uplink, "network"));
+	bool one;
+
+	broker_mutex_lock(&b->lock);
+	one = network == NULL || has_one_lcore(store_network(&b->store, network));
+	broker_mutex_unlock(&b->lock);
+	if (one || nb_lcores < 2 || json_array_size(json_object_get(uplink, "lcores")) != 1)
+		return;
+	found(job, NOTE,
+			"uplink %s of network %s: one queue for %zu lcores: its driver spreads "
+			"nothing over several (RSS), so one takes all that it receives",
+			json_string_value(json_object_get(uplink, "name")), network, nb_lcores);
+}
+
+/* Without the lock: the poller is asked. */
+static void
+check_uplinks(struct broker *b, struct job *job)
+{
+	size_t i, nb_lcores;
+
+	if (jobs_ask(b, job, "lcores", json_object(), -1) < 0)
+		return;
+	nb_lcores = json_array_size(job->reply);
+	if (jobs_ask(b, job, "uplinks", json_pack("{ss}", "network", ""), -1) < 0)
+		return;
+	for (i = 0; i < json_array_size(job->reply); i++)
+		check_uplink(b, job, json_array_get(job->reply, i), nb_lcores);
+}
+
 /* @param served as the poller lists it, NULL: it does not */
 static void
 check_container(struct job *job, const struct store_container *container, const json_t *served)
@@ -184,6 +224,7 @@ check_state(struct broker *b, struct job *job)
 	}
 	for (i = 0; i < json_array_size(job->reply); i++)
 		check_network(job, json_array_get(job->reply, i));
+	check_uplinks(b, job);
 	if (jobs_ask(b, job, "containers", json_pack("{ss ss}", "name", "", "network", ""), -1) <
 			0) {
 		found(job, FAULT, "%s", job->error.text);

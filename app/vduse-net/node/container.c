@@ -197,7 +197,7 @@ container_set_link(void *priv, bool up)
 	}
 	c->link_error = ret != 0;
 	/* what it has from the start on is no event */
-	if (ret == 0 && c->worker != NULL)
+	if (ret == 0 && c->polled)
 		container_tell(c, up ? NODE_CONTAINER_UP : NODE_CONTAINER_DOWN, NULL);
 }
 
@@ -453,7 +453,6 @@ join(struct container *c, struct node_error *error)
 static int
 build(struct container *c, struct node_error *error)
 {
-	struct worker *worker = workers_idlest(&c->network->node->workers);
 	int ret;
 
 	ret = take_buffers(c, error);
@@ -463,10 +462,10 @@ build(struct container *c, struct node_error *error)
 		ret = join(c, error);
 	if (ret != 0)
 		return ret;
-	ret = worker_seat(worker, c->seats, c->nb_queues);
+	ret = worker_seat(lcores_idlest(c->network, NULL, 0), c->seats, c->nb_queues);
 	if (ret != 0)
 		return fail(error, ret, c, "no memory for it");
-	c->worker = worker;
+	c->polled = true;
 	ret = rte_vduse_net_attach(c->net, c->conf.attach);
 	return ret == 0 ? 0 : fail(error, ret, c, "it cannot be put on the vDPA bus");
 }
@@ -478,7 +477,7 @@ container_free(struct container *c)
 	uint16_t i;
 	int ret = 0;
 
-	while (c->worker != NULL && worker_unseat(c->worker, c->seats, c->nb_queues) != 0)
+	while (c->polled && worker_unseat(c->seats->worker, c->seats, c->nb_queues) != 0)
 		workers_wait(all);
 	if (c->member != NULL) {
 		watches_leave(c->network->node, c->member);

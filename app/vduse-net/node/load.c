@@ -71,7 +71,7 @@ show_container(const struct container *c, node_load_cb cb, void *arg)
 {
 	struct node_load load = { .network = c->network->conf.name,
 		.name = c->conf.name,
-		.lcore = (int)c->worker->lcore,
+		.lcore = (int)c->seats->worker->lcore,
 		.attached = c->attached,
 		.cycles = cycles_of(c->seats, c->nb_queues) };
 

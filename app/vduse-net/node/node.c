@@ -10,6 +10,7 @@
 #include <rte_ethdev.h>
 
 #include "node_priv.h"
+#include "words.h"
 
 #define MBUFS_DEFAULT      16384
 #define CONTAINERS_DEFAULT 1024
@@ -193,7 +194,6 @@ has_uplinks(const struct network *n, const struct node_network_conf *conf)
 }
 
 #define UPLINKS_SIZE (NODE_UPLINKS_MAX * NODE_UPLINK_SIZE)
-#define CHANGE_IT    ": change it with set, or remove it first"
 
 static void
 uplinks_text(const struct node_network_conf *conf, char text[UPLINKS_SIZE])
@@ -207,27 +207,56 @@ uplinks_text(const struct node_network_conf *conf, char text[UPLINKS_SIZE])
 				conf->uplinks[i]);
 }
 
+static bool
+has_lcores(const struct network *n, const struct node_network_conf *conf)
+{
+	return n->conf.has_lcores == conf->has_lcores &&
+	       memcmp(n->conf.lcores, conf->lcores, sizeof(conf->lcores)) == 0;
+}
+
+/* What it has is not what is asked for. */
+struct differences {
+	const char *first; /* NULL: nothing differs */
+	char text[NODE_TEXT_SIZE - 128];
+};
+
+static void
+differ(struct differences *d, const char *word, const char *is, const char *asked)
+{
+	const size_t n = d->first != NULL ? strlen(d->text) : 0;
+
+	snprintf(d->text + n, sizeof(d->text) - n, "%s%s %s, not %s", n > 0 ? "; " : "", word, is,
+			asked);
+	if (d->first == NULL)
+		d->first = word;
+}
+
 static int
 compare_network(const struct network *n, const struct node_network_conf *conf,
 		struct node_error *error)
 {
-	const bool other_uplinks = !has_uplinks(n, conf), other_mtu = n->conf.mtu != conf->mtu;
 	char is[UPLINKS_SIZE], asked[UPLINKS_SIZE];
+	struct differences d = { 0 };
 
-	if (!other_uplinks && !other_mtu)
+	if (!has_uplinks(n, conf)) {
+		uplinks_text(&n->conf, is);
+		uplinks_text(conf, asked);
+		differ(&d, "uplinks", is, asked);
+	}
+	if (n->conf.mtu != conf->mtu) {
+		snprintf(is, sizeof(is), "%u", n->conf.mtu);
+		snprintf(asked, sizeof(asked), "%u", conf->mtu);
+		differ(&d, "mtu", is, asked);
+	}
+	if (!has_lcores(n, conf)) {
+		node_lcores_text(&n->conf, is, sizeof(is));
+		node_lcores_text(conf, asked, sizeof(asked));
+		differ(&d, "lcores", is, asked);
+	}
+	if (d.first == NULL)
 		return 1;
-	uplinks_text(&n->conf, is);
-	uplinks_text(conf, asked);
-	if (!other_mtu)
-		return node_fail(error, -EEXIST, NODE_WHY("Differs", "uplinks"),
-				"it is there with uplinks %s, not %s" CHANGE_IT, is, asked);
-	if (!other_uplinks)
-		return node_fail(error, -EEXIST, NODE_WHY("Differs", "mtu"),
-				"it is there with mtu %u, not %u" CHANGE_IT, n->conf.mtu,
-				conf->mtu);
-	return node_fail(error, -EEXIST, NODE_WHY("Differs", "uplinks"),
-			"it is there with uplinks %s, not %s; mtu %u, not %u" CHANGE_IT, is, asked,
-			n->conf.mtu, conf->mtu);
+	return node_fail(error, -EEXIST, NODE_WHY("Differs", d.first),
+			"it is there with %s: change it with set, or remove it first", d.text);
 }
 
 static int
@@ -292,13 +321,16 @@ node_network_set(struct node *node, const struct node_network_conf *conf, struct
 	if (n == NULL)
 		return node_fail(error, -ENOENT, NODE_WHY("NoSuchNetwork", "name"),
 				"no network %s: add it first", conf->name);
-	if (has_uplinks(n, conf) && n->conf.mtu == conf->mtu)
+	if (has_uplinks(n, conf) && n->conf.mtu == conf->mtu && has_lcores(n, conf))
 		return 1;
-	ret = has_uplinks(n, conf) ? network_check_mtu(n, conf, error)
-				   : uplinks_set(n, conf, error);
+	ret = lcores_check(node, conf, error);
+	if (ret == 0)
+		ret = has_uplinks(n, conf) ? network_check_mtu(n, conf, error)
+					   : uplinks_set(n, conf, error);
 	if (ret != 0)
 		return ret;
-	n->conf.mtu = conf->mtu;
+	n->conf = *conf;
+	lcores_settle(node);
 	set_mtu(n);
 	return 0;
 }
@@ -314,6 +346,9 @@ node_network_add(struct node *node, const struct node_network_conf *conf, struct
 		return ret;
 	if (n != NULL)
 		return compare_network(n, conf, error);
+	ret = lcores_check(node, conf, error);
+	if (ret != 0)
+		return ret;
 	n = calloc(1, sizeof(*n));
 	if (n == NULL)
 		return node_fail(error, -ENOMEM, NODE_WHY("Kernel", ""), "no memory");
@@ -330,6 +365,7 @@ node_network_add(struct node *node, const struct node_network_conf *conf, struct
 	}
 	/* in the list: a port that is named twice is found */
 	LIST_INSERT_HEAD(&node->networks, n, next);
+	lcores_settle(node);
 	for (i = 0; i < conf->nb_uplinks && ret == 0; i++)
 		ret = uplink_add(n, conf->uplinks[i], error);
 	if (ret == 0)
@@ -407,7 +443,7 @@ show_container(const struct container *c, node_container_cb cb, void *arg)
 	uint16_t i;
 
 	shown.up = veb_member_is_up(c->member);
-	shown.lcore = c->worker->lcore;
+	shown.lcore = c->seats->worker->lcore;
 	veb_member_stats(c->member, &shown.stats);
 	rte_vduse_net_info(c->net, &shown.info);
 	shown.attached = shown.info.dev.started;
@@ -438,12 +474,16 @@ show_uplink(const struct uplink *u, node_uplink_cb cb, void *arg)
 	struct node_uplink shown = { .network = u->network->conf.name,
 		.name = u->port.name,
 		.up = u->up,
-		.promiscuous = u->promiscuous };
+		.promiscuous = u->promiscuous,
+		.rss = port_has_rss(&u->port) };
 	uint16_t i;
 
 	veb_member_stats(u->member, &shown.stats);
 	for (i = 0; i < u->port.nb_txq; i++)
 		fwd_read(&u->egress[i], &shown.sent);
+	/* one whose device is out is polled by nobody */
+	for (i = 0; i < u->port.nb_rxq && u->seats[i].worker != NULL; i++)
+		shown.lcores[shown.queues++] = u->seats[i].worker->lcore;
 	cb(arg, &shown);
 }
 
@@ -466,6 +506,7 @@ node_lcores(const struct node *node, node_lcore_cb cb, void *arg)
 	for (w = node->workers.of; w < node->workers.of + node->workers.nb; w++) {
 		const struct node_lcore shown = { .lcore = w->lcore,
 			.queues = w->seats->n,
+			.frames = __atomic_load_n(&w->frames, __ATOMIC_RELAXED),
 			.rounds = __atomic_load_n(&w->rounds, __ATOMIC_RELAXED),
 			.sleeps = __atomic_load_n(&w->sleeps, __ATOMIC_RELAXED) };
 
@@ -493,6 +534,7 @@ node_tick(struct node *node)
 
 	watches_look(node);
 	load_look(node);
+	lcores_look(node);
 	LIST_FOREACH (n, &node->networks, next) {
 		LIST_FOREACH (u, &n->uplinks, next)
 			uplink_look(u);

@@ -51,7 +51,9 @@ struct node_network_conf {
 	char name[NODE_NETWORK_SIZE];
 	unsigned int nb_uplinks;
 	char uplinks[NODE_UPLINKS_MAX][NODE_UPLINK_SIZE]; /* ethdev names, or PCI addresses */
-	uint32_t mtu; /* bytes; 0: of the uplinks, 1500 with none */
+	uint32_t mtu;               /* bytes; 0: of the uplinks, 1500 with none */
+	bool has_lcores;            /* it has these for itself; else those that no network has */
+	bool lcores[RTE_MAX_LCORE]; /* by EAL's number */
 };
 
 /* Bits of the words that node_container_set() is to change. */
@@ -159,6 +161,9 @@ struct node_uplink {
 	const char *network, *name;
 	bool up;
 	bool promiscuous;
+	uint16_t queues;                 /* to receive from */
+	uint16_t lcores[VEB_QUEUES_MAX]; /* that poll them */
+	bool rss;                        /* its driver spreads flows over them */
 	struct veb_stats stats;
 	struct fwd_counters sent; /* of what was given to it: finished, cut, dropped by the port */
 };
@@ -177,6 +182,7 @@ struct node_capture_conf {
 struct node_lcore {
 	unsigned int lcore;
 	unsigned int queues;
+	uint64_t frames; /* that it took out of them */
 	uint64_t rounds;
 	uint64_t sleeps; /* naps too */
 };
@@ -249,8 +255,11 @@ void node_busies(const struct node *node, node_busy_cb cb, void *arg);
 void node_lcores(const struct node *node, node_lcore_cb cb, void *arg);
 int node_fdb(const struct node *node, const char *network, veb_fdb_cb cb, void *arg);
 
-/* Containers move so that lcores are about as busy. Return: how many moved. */
-unsigned int node_rebalance(struct node *node);
+/*
+ * Containers, and queues of uplinks, move so that lcores are about as busy, by the frames of the
+ * last second; network: of this one only, NULL: of all. Return: how many moved, or -errno.
+ */
+int node_rebalance(struct node *node, const char *network, struct node_error *error);
 
 /*
  * Copies of a member's frames go to a descriptor, as pcapng, until its reader leaves, or wants no

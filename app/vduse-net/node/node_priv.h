@@ -52,9 +52,8 @@ struct container {
 	struct queue *queues;
 	struct seat *seats;
 	struct offload offload; /* for what its driver does not take */
-	struct worker *worker;
-	uint64_t frames;     /* when lcores were balanced last */
-	uint32_t unfiltered; /* by the uplink's slot: see there */
+	uint32_t unfiltered;    /* by the uplink's slot: see there */
+	bool polled;            /* lcores know its seats */
 	bool attached;
 	bool link_error;
 	bool broken; /* its device: told */
@@ -83,6 +82,7 @@ struct node {
 	LIST_HEAD(watch_list, watch) watches;
 	unsigned int nb_watches;
 	uint64_t measured; /* cycles: until when lcores measure; 0: they do not */
+	uint64_t weighed;  /* cycles: when it was looked what lcores have to do */
 	LIST_HEAD(network_list, network) networks;
 	struct buffers buffers;
 	struct workers workers;
@@ -122,6 +122,24 @@ void uplink_del(struct uplink *uplink);
 void uplink_look(struct uplink *uplink);
 /* What the containers that there are need of its filters, or no more. */
 void uplink_filter(struct uplink *uplink, bool add);
+
+/* Whether its lcores can be what is asked for. Return: 0 or -errno. */
+int lcores_check(const struct node *node, const struct node_network_conf *conf,
+		struct node_error *error);
+/* Whether the lcore is one of those that serve the network. */
+bool lcores_serve(const struct network *network, const struct worker *w);
+/*
+ * The least busy of them: one that polls as few as can be of n seats beside it, which moved the
+ * fewest frames in the last second, and has the fewest seats.
+ */
+struct worker *lcores_idlest(
+		const struct network *network, const struct seat *beside, unsigned int n);
+/* How many serve it. */
+unsigned int lcores_count(const struct network *network);
+/* Who is polled by an lcore that serves others now moves. */
+void lcores_settle(struct node *node);
+/* Frames of the last second. */
+void lcores_look(struct node *node);
 
 /* Free all of it. The owner has told the lcores. Return: 0, or -errno of the device. */
 int container_free(struct container *c);

@@ -12,6 +12,7 @@
 #include <rte_malloc.h>
 
 #include "node_priv.h"
+#include "say.h"
 #include "vf.h"
 
 #define TAP_DRIVER    "net_tap"
@@ -205,23 +206,22 @@ join(struct uplink *u)
 	return 0;
 }
 
-/* Each queue on another lcore. Mirror: leave_seats(). */
+/* Each queue on another lcore, as far as there are some. Mirror: leave_seats(). */
 static int
 take_seats(struct uplink *u)
 {
-	struct workers *all = &u->network->node->workers;
 	uint16_t i;
 	int ret;
 
 	for (i = 0; i < u->port.nb_rxq; i++) {
-		ret = worker_seat(&all->of[i % all->nb], &u->seats[i], 1);
+		ret = worker_seat(lcores_idlest(u->network, u->seats, i), &u->seats[i], 1);
 		if (ret != 0)
 			break;
 	}
 	if (i == u->port.nb_rxq)
 		return 0;
 	while (i-- > 0)
-		worker_unseat(&all->of[i % all->nb], &u->seats[i], 1);
+		worker_unseat(u->seats[i].worker, &u->seats[i], 1);
 	return ret;
 }
 
@@ -233,7 +233,7 @@ leave_seats(struct uplink *u)
 	uint16_t i;
 
 	for (i = 0; i < u->port.nb_rxq; i++)
-		while (worker_unseat(&all->of[i % all->nb], &u->seats[i], 1) != 0)
+		while (worker_unseat(u->seats[i].worker, &u->seats[i], 1) != 0)
 			workers_wait(all);
 }
 
@@ -261,6 +261,33 @@ checks_of(uint16_t id)
 	       (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
 }
 
+/*
+ * Without RSS all that a NIC receives is in its first queue; of a virtual device, virtio's too, it
+ * is the other end that chooses.
+ */
+static bool
+other_end_chooses(uint16_t id)
+{
+	struct rte_eth_dev_info info;
+
+	return rte_eth_dev_info_get(id, &info) == 0 && info.device != NULL &&
+	       (strcmp(rte_bus_name(rte_dev_bus(info.device)), "vdev") == 0 ||
+			       strcmp(info.driver_name, VIRTIO_DRIVER) == 0);
+}
+
+static void
+plan_queues(const struct uplink *u, struct port *port)
+{
+	const unsigned int nb_lcores = lcores_count(u->network);
+
+	if (!port_has_rss(port) && !other_end_chooses(port->id))
+		port->nb_rxq = 1;
+	if (port->nb_rxq == 1 && nb_lcores > 1)
+		SAY("port %s: its driver spreads nothing over several queues (RSS): one lcore of "
+		    "%u takes all that it receives",
+				port->name, nb_lcores);
+}
+
 static int
 plan_port(const struct uplink *u, struct port *port, uint16_t id)
 {
@@ -270,9 +297,11 @@ plan_port(const struct uplink *u, struct port *port, uint16_t id)
 	int ret;
 
 	ret = port_plan(port, id, &want);
-	if (ret == 0)
-		port->conf.rxmode.offloads |= checks_of(id);
-	return ret;
+	if (ret != 0)
+		return ret;
+	plan_queues(u, port);
+	port->conf.rxmode.offloads |= checks_of(id);
+	return 0;
 }
 
 /* Return: 0 or -errno, nothing started. */

@@ -25,25 +25,72 @@ static const char *const attach_words[] = {
 };
 
 static bool
-has_vlan(const struct veb_vlans *vlans, unsigned int id)
+has_vlan(const void *vlans, unsigned int id)
 {
-	return id <= VEB_VLAN_MAX && (vlans->bits[id / 64] & RTE_BIT64(id % 64)) != 0;
+	return id <= VEB_VLAN_MAX &&
+	       (((const struct veb_vlans *)vlans)->bits[id / 64] & RTE_BIT64(id % 64)) != 0;
+}
+
+static bool
+has_lcore(const void *lcores, unsigned int lcore)
+{
+	return lcore < RTE_MAX_LCORE && ((const bool *)lcores)[lcore];
+}
+
+/* A set of numbers up to a greatest one. */
+struct numbers {
+	bool (*has)(const void *set, unsigned int n);
+	const void *set;
+	unsigned int max;
+};
+
+static bool
+next_range(const struct numbers *of, unsigned int *n, char text[NODE_VLANS_SIZE])
+{
+	unsigned int first = *n, last;
+
+	while (first <= of->max && !of->has(of->set, first))
+		first++;
+	if (first > of->max)
+		return false;
+	for (last = first; of->has(of->set, last + 1); last++)
+		;
+	snprintf(text, NODE_VLANS_SIZE, last > first ? "%u-%u" : "%u", first, last);
+	*n = last + 1;
+	return true;
 }
 
 bool
 node_vlans_next(const struct veb_vlans *vlans, unsigned int *id, char text[NODE_VLANS_SIZE])
 {
-	unsigned int first = *id, last;
+	return next_range(&(const struct numbers){ has_vlan, vlans, VEB_VLAN_MAX }, id, text);
+}
 
-	while (first <= VEB_VLAN_MAX && !has_vlan(vlans, first))
-		first++;
-	if (first > VEB_VLAN_MAX)
-		return false;
-	for (last = first; has_vlan(vlans, last + 1); last++)
-		;
-	snprintf(text, NODE_VLANS_SIZE, last > first ? "%u-%u" : "%u", first, last);
-	*id = last + 1;
-	return true;
+bool
+node_lcores_next(const struct node_network_conf *conf, unsigned int *lcore,
+		char text[NODE_VLANS_SIZE])
+{
+	return next_range(&(const struct numbers){ has_lcore, conf->lcores, RTE_MAX_LCORE - 1 },
+			lcore, text);
+}
+
+static void
+put_ranges(const struct numbers *of, char *buf, size_t len)
+{
+	char text[NODE_VLANS_SIZE];
+	unsigned int at = 0;
+	size_t n = 0;
+
+	while (n < len && next_range(of, &at, text))
+		n += (size_t)snprintf(buf + n, len - n, "%s%s", n > 0 ? "," : "", text);
+}
+
+void
+node_lcores_text(const struct node_network_conf *conf, char *text, size_t len)
+{
+	snprintf(text, len, "none");
+	put_ranges(&(const struct numbers){ has_lcore, conf->lcores, RTE_MAX_LCORE - 1 }, text,
+			len);
 }
 
 void
@@ -112,17 +159,6 @@ number_at(const void *at, size_t size)
 }
 
 static void
-vlans_text(const struct veb_vlans *vlans, char *buf, size_t len)
-{
-	char text[NODE_VLANS_SIZE];
-	unsigned int id = 0;
-	size_t n = 0;
-
-	while (n < len && node_vlans_next(vlans, &id, text))
-		n += (size_t)snprintf(buf + n, len - n, "%s%s", n > 0 ? "," : "", text);
-}
-
-static void
 prefixes_text(const struct node_container_conf *conf, char *buf, size_t len)
 {
 	char text[NODE_PREFIX_SIZE];
@@ -154,7 +190,8 @@ value_text(const struct row *row, const struct node_container_conf *conf, char b
 	case SWITCH:
 		return *(const bool *)at ? "on" : "off";
 	case VLANS:
-		vlans_text(&conf->trunk, buf, VALUE_SIZE);
+		put_ranges(&(const struct numbers){ has_vlan, &conf->trunk, VEB_VLAN_MAX }, buf,
+				VALUE_SIZE);
 		break;
 	case PREFIXES:
 		prefixes_text(conf, buf, VALUE_SIZE);

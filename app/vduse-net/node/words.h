@@ -17,6 +17,11 @@ extern const char *const node_links[NODE_LINKS];
 /* The range of VLANs from *id on, which becomes the first behind it. Return: false: none. */
 bool node_vlans_next(const struct veb_vlans *vlans, unsigned int *id, char text[NODE_VLANS_SIZE]);
 
+/* The same of the lcores that a network has for itself; and all of them: "2,4-5", or "none". */
+bool node_lcores_next(const struct node_network_conf *conf, unsigned int *lcore,
+		char text[NODE_VLANS_SIZE]);
+void node_lcores_text(const struct node_network_conf *conf, char *text, size_t len);
+
 void node_prefix_text(const struct veb_prefix *prefix, char text[NODE_PREFIX_SIZE]);
 
 /*

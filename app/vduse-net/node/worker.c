@@ -88,8 +88,10 @@ poll_seat(struct worker *w, struct seat *seat)
 {
 	const uint16_t n = veb_poll(w->veb, seat->member, seat->queue);
 
-	if (n != 0)
-		seat->last = w->now;
+	if (n == 0)
+		return 0;
+	seat->last = w->now;
+	__atomic_store_n(&seat->frames, seat->frames + n, __ATOMIC_RELAXED);
 	return n;
 }
 
@@ -157,8 +159,10 @@ go_round(struct worker *w)
 	if (w->looked == 0 || (seats->nb_active < seats->n && w->now - w->looked >= w->all->look))
 		look(w, seats);
 	n = round_of(w, seats);
-	if (n != 0)
+	if (n != 0) {
 		w->last = w->now;
+		__atomic_store_n(&w->frames, w->frames + n, __ATOMIC_RELAXED);
+	}
 	__atomic_store_n(&w->rounds, w->rounds + 1, __ATOMIC_RELAXED);
 	return n;
 }
@@ -359,17 +363,6 @@ workers_wait(struct workers *workers)
 		sched_yield();
 }
 
-struct worker *
-workers_idlest(struct workers *workers)
-{
-	struct worker *w, *best = workers->of;
-
-	for (w = workers->of; w < workers->of + workers->nb; w++)
-		if (w->seats->n < best->seats->n)
-			best = w;
-	return best;
-}
-
 static void
 publish(struct worker *w, struct seats *seats)
 {
@@ -423,6 +416,7 @@ worker_seat(struct worker *w, struct seat *more, unsigned int n)
 	memcpy(seats->of, w->seats->of, w->seats->n * sizeof(struct seat *));
 	for (i = 0; i < n; i++) {
 		seats->of[w->seats->n + i] = &more[i];
+		more[i].worker = w;
 		watch(w, &more[i]);
 	}
 	publish(w, seats);
@@ -453,6 +447,8 @@ worker_unseat(struct worker *w, struct seat *gone, unsigned int n)
 		unwatch(w, &gone[i]);
 	take_away(seats, w->seats, gone, n);
 	publish(w, seats);
+	for (i = 0; i < n; i++)
+		gone[i].worker = NULL;
 	return 0;
 }
 

@@ -21,6 +21,8 @@
 /* Descriptors of those that were left are looked at so often by a busy lcore. */
 #define WORKER_LOOK_US 10
 
+struct worker;
+
 struct seat {
 	struct veb_member *member;
 	const struct veb_ops *ops;
@@ -31,6 +33,11 @@ struct seat {
 	bool asleep;     /* it waits for it; atomic */
 	uint64_t last;   /* cycles: its last frame */
 	uint64_t cycles; /* atomic: of bursts of its, while that is measured */
+	uint64_t frames; /* atomic */
+	/* the owner's */
+	struct worker *worker; /* whose it is, or NULL */
+	uint64_t weighed;      /* frames, when they were looked at last */
+	uint64_t recent;       /* frames of a second, about */
 };
 
 /* Of an lcore; replaced as a whole. Behind all n seats there is room for those that are polled. */
@@ -54,6 +61,7 @@ struct worker {
 	uint64_t seen;       /* by workers_progress() */
 	uint64_t sleeps;     /* atomic: how often it slept, naps too */
 	uint64_t busy;       /* atomic: cycles of bursts, while that is measured */
+	uint64_t frames;     /* atomic */
 	/* the lcore's */
 	const struct seats *known;  /* the one that it polls */
 	uint64_t now, last, looked; /* cycles: this round, the last frame, the last look at epfd */
@@ -79,9 +87,6 @@ void workers_fini(struct workers *workers);
 
 /* Lcores leave what they do and have seen what was changed before. */
 void workers_wait(struct workers *workers);
-
-/* The lcore that has the fewest seats. */
-struct worker *workers_idlest(struct workers *workers);
 
 /* The lcore polls n seats more, or no more. Return: 0 or -ENOMEM, nothing changed. */
 int worker_seat(struct worker *worker, struct seat *seats, unsigned int n);

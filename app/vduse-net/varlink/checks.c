@@ -80,14 +80,27 @@ control_check_mac(const char *text)
 	return zero || (strtoul(text, NULL, 16) & 1) != 0 ? cure : NULL;
 }
 
+/* "20" or "20-29". */
+static bool
+is_range(const char *text, long min, long max)
+{
+	const char *end = text + strlen(text), *dash = strchr(text, '-');
+	const long first = number(text, dash != NULL ? dash : end, max);
+	const long last = dash != NULL ? number(dash + 1, end, max) : first;
+
+	return first >= min && last >= first;
+}
+
 const char *
 control_check_vlans(const char *text)
 {
-	const char *end = text + strlen(text), *dash = strchr(text, '-');
-	const long first = number(text, dash != NULL ? dash : end, 4094);
-	const long last = dash != NULL ? number(dash + 1, end, 4094) : first;
+	return is_range(text, 1, 4094) ? NULL : "1 to 4094, or a range as 20-29";
+}
 
-	return first >= 1 && last >= first ? NULL : "1 to 4094, or a range as 20-29";
+const char *
+control_check_lcores(const char *text)
+{
+	return is_range(text, 0, CONTROL_LCORE_MAX) ? NULL : "an lcore's number, or a range as 4-5";
 }
 
 /* Return: whether the bytes are an address, and what is behind them a length of its prefix. */

@@ -10,6 +10,7 @@ const char *control_check_device(const char *text);    /* of a container: a file
 const char *control_check_port(const char *text);      /* of ethdev, or a PCI address */
 const char *control_check_mac(const char *text);       /* unicast, not zero */
 const char *control_check_vlans(const char *text);     /* 10 or 20-29 */
+const char *control_check_lcores(const char *text);    /* 2 or 4-5 */
 const char *control_check_prefix(const char *text);    /* an IP address, with or without /N */
 const char *control_check_cidr(const char *text);      /* with /N */
 const char *control_check_route(const char *text);     /* DST via GW, default via GW; metric N */

@@ -153,7 +153,7 @@ static const struct varlink_method methods[] = {
 	LOOK("ShowConfig", NULL, "commands that make what there is"),
 	METHOD("Check", 0, DEADLINE, &file_params, NULL, "what is wrong, or could be better"),
 	METHOD("Rebalance", 0, DEADLINE, &list_network, NULL,
-			"share the containers out among the lcores again"),
+			"share containers and uplinks' queues out among the lcores again"),
 	METHOD("Reload", 0, DEADLINE_RELOAD, NULL, &force_params,
 			"read the configuration file again"),
 	METHOD("Capture", 2, DEADLINE_LIST, &control_capture_words, NULL,

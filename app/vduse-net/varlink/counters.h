@@ -127,6 +127,8 @@ struct counter {
 #define COUNTERS_LCORE(X)                                                                   \
 	X(QUEUES, "queues", STATE, "vduse_lcore_queues", NULL,                              \
 			"Queues of containers and uplinks that the lcore serves.")          \
+	X(PACKETS, "packets", SUM, "vduse_lcore_packets", "packets",                        \
+			"Frames that the lcore took out of its queues.")                    \
 	X(ROUNDS, "rounds", SUM, "vduse_lcore_rounds", NULL,                                \
 			"Rounds of the lcore; without frames it still goes round 20 times " \
 			"a second.")                                                        \

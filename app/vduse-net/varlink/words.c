@@ -26,6 +26,10 @@ static const struct varlink_param network_rows[] = {
 	[NETWORK_MTU] = { NETWORK(VARLINK_INT, mtu), .min = 68, .max = 65535, .value = "BYTES",
 			.help = "longest frame without its Ethernet header; 1500 without an "
 				"uplink, else by default the uplink's" },
+	[NETWORK_LCORES] = { NETWORK(VARLINK_STRINGS, lcores), .max = CONTROL_LIST_MAX,
+			.check = control_check_lcores, .value = "N[-N],...",
+			.help = "lcores that serve it and no other network; by default those that "
+				"no network has for itself" },
 };
 
 static const struct varlink_param container_rows[] = {

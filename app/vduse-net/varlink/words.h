@@ -17,8 +17,9 @@
 #define CONTROL_NETWORK_MAX 15  /* bytes of a network's name */
 #define CONTROL_NAME_MAX    255 /* of a container's: VDUSE_NAME_MAX without the zero */
 #define CONTROL_PATH_MAX    1023
-#define CONTROL_LIST_MAX    16 /* items of a list */
-#define CONTROL_UPLINKS_MAX 8  /* of a network: VEB_UPLINKS_MAX */
+#define CONTROL_LIST_MAX    16   /* items of a list */
+#define CONTROL_LCORE_MAX   1023 /* that may be named; those that there are, EAL knows */
+#define CONTROL_UPLINKS_MAX 8    /* of a network: VEB_UPLINKS_MAX */
 
 struct control_list {
 	unsigned int nb;
@@ -26,14 +27,21 @@ struct control_list {
 };
 
 /* Rows of control_network_words. */
-enum control_network_word { NETWORK_NAME, NETWORK_UPLINKS, NETWORK_MTU, NETWORK_WORDS };
+enum control_network_word {
+	NETWORK_NAME,
+	NETWORK_UPLINKS,
+	NETWORK_MTU,
+	NETWORK_LCORES,
+	NETWORK_WORDS
+};
 
 /* given: bit N: row N was given; what was not has its default, or 0, "" and -1. */
 struct control_network {
 	uint64_t given;
 	char name[CONTROL_NETWORK_MAX + 1];
 	struct control_list uplinks;
-	uint32_t mtu; /* 0: of the uplink */
+	uint32_t mtu;               /* 0: of the uplink */
+	struct control_list lcores; /* "2", "4-5"; none: those that no network has */
 };
 
 /* Rows of control_container_words. */

@@ -38,6 +38,7 @@ static char control_path[64], poller_path[64];
 static char config_path[64];
 const char *fake_config;
 bool fake_no_uplinks;
+unsigned int fake_nb_lcores = 1;
 const char *fake_vf_mac;
 bool fake_applies;
 static int listen_fd, poller_end, poller_event, broker_end, broker_signal, broker_ret;
@@ -118,6 +119,17 @@ list_containers(void)
 	return list;
 }
 
+static json_t *
+list_lcores(void)
+{
+	json_t *list = json_array();
+	unsigned int i;
+
+	for (i = 1; i <= fake_nb_lcores; i++)
+		json_array_append_new(list, json_pack("{si si}", "lcore", i, "queues", 1));
+	return list;
+}
+
 /* The lock is held. */
 static int
 poller_do(struct serve_request *r)
@@ -130,6 +142,12 @@ poller_do(struct serve_request *r)
 		return strcmp(name, "gone") == 0 ? refuse(&r->error, "NoSuchUplink") : 0;
 	if (strcmp(r->method, "containers") == 0) {
 		r->reply = list_containers();
+		return 0;
+	}
+	if (strcmp(r->method, "lcores") == 0 || strcmp(r->method, "uplinks") == 0) {
+		r->reply = r->method[0] == 'l' ? list_lcores()
+					       : json_pack("[{ss ss s[i]}]", "name", "up0",
+								 "network", "net0", "lcores", 1);
 		return 0;
 	}
 	if (what == NULL) {

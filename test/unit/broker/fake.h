@@ -64,6 +64,9 @@ extern bool fake_no_uplinks;
 /* What it says of the address of an uplink that is a virtual function; NULL: nothing. */
 extern const char *fake_vf_mac;
 
+/* It has these lcores, and an uplink of net0, up0, whose one queue the first of them polls. */
+extern unsigned int fake_nb_lcores;
+
 /*
  * What the poller has; its parameters of the last time that it was told, NULL: it has not. They
  * are there until the end of the test.

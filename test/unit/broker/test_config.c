@@ -373,6 +373,30 @@ test_check(void **state)
 	assert_shown(NET0 C1);
 }
 
+/* One queue is enough for who has one lcore. */
+static void
+test_check_queues(void **state)
+{
+	(void)state;
+	configure(NET0);
+	reloads("", 1, 0, 0);
+	fake_nb_lcores = 1;
+	assert_int_equal(findings("", "ok", "FILE: all of it is there as it says"), 1);
+	fake_nb_lcores = 3;
+	assert_int_equal(findings("", "note",
+					 "uplink up0 of network net0: one queue for 3 lcores: its "
+					 "driver spreads nothing over several (RSS), so one takes "
+					 "all that it receives"),
+			2);
+	configure("network add net0 mtu 1400 lcores 2\n");
+	reloads("", 0, 1, 0);
+	assert_int_equal(findings("", "ok", "FILE: all of it is there as it says"), 1);
+	configure("network add net0 mtu 1400 lcores 2-3\n");
+	reloads("", 0, 1, 0);
+	assert_int_equal(findings("", "ok", "FILE: all of it is there as it says"), 2);
+	fake_nb_lcores = 1;
+}
+
 /* Another's file: by a descriptor, for a name alone could be any file of the host. */
 static void
 test_check_file(void **state)
@@ -497,6 +521,7 @@ main(void)
 		CASE(test_granted),
 		CASE(test_step_fails),
 		CASE(test_check),
+		CASE(test_check_queues),
 		CASE(test_check_file),
 		CASE(test_hangup),
 		CASE(test_killed),
