@@ -34,6 +34,27 @@ static const struct {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+bool
+cni_is_text(const char *text)
+{
+	json_t *string = json_string(text);
+	const bool is = string != NULL;
+
+	json_decref(string);
+	return is;
+}
+
+/* What was cut in the middle of a sign, or is no UTF-8, an answer cannot have. */
+static void
+make_printable(char *text)
+{
+	if (cni_is_text(text))
+		return;
+	for (; *text != '\0'; text++)
+		if (!isascii((unsigned char)*text))
+			*text = '?';
+}
+
 int
 cni_fail(struct cni *cni, int code, const char *msg, const char *details, ...)
 {
@@ -47,6 +68,8 @@ cni_fail(struct cni *cni, int code, const char *msg, const char *details, ...)
 	va_start(ap, details);
 	vsnprintf(error->details, sizeof(error->details), details, ap);
 	va_end(ap);
+	make_printable(error->msg);
+	make_printable(error->details);
 	return -1;
 }
 
@@ -138,7 +161,9 @@ read_environment(struct cni *cni, unsigned int command)
 			want(cni, "CNI_CONTAINERID", cni->container,
 					cni->container != NULL && is_name(cni->container)) < 0)
 		return -1;
-	if (commands[command].netns && want(cni, "CNI_NETNS", cni->netns, true) < 0)
+	if (commands[command].netns &&
+			want(cni, "CNI_NETNS", cni->netns,
+					cni->netns != NULL && cni_is_text(cni->netns)) < 0)
 		return -1;
 	if (commands[command].ifname &&
 			want(cni, "CNI_IFNAME", cni->ifname,

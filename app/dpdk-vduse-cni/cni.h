@@ -45,9 +45,10 @@ struct cni {
 	json_t *input; /* netavark's; NULL: a CNI plug-in is called */
 	const char *version, *name;
 	const char *ipam_version; /* what the IPAM plug-in is told; NULL: it was not asked */
-	const char *owner;        /* what the daemon's names of our containers begin with */
-	const char *undone_by;    /* the command that takes a container's interface back */
-	bool may_hide_run;        /* the runtime may have mounted something else at /run */
+	bool may_be_leased;    /* the IPAM plug-in was asked for addresses, whatever it answered */
+	const char *owner;     /* what the daemon's names of our containers begin with */
+	const char *undone_by; /* the command that takes a container's interface back */
+	bool may_hide_run;     /* the runtime may have mounted something else at /run */
 	char device[CONTROL_NAME_MAX + 1]; /* the container's name in the daemon; "": none */
 	struct cni_error error;
 };
@@ -68,7 +69,10 @@ const char *cni_version(const char *version);
 /** The daemon's name for an attachment of this network. @return 0, or -1 with the error */
 int cni_device(struct cni *cni, const char *container, const char *ifname, char *device);
 
-/** Fill in the error, unless there is one. @return -1 */
+/** Whether JSON can have it: it is UTF-8. */
+bool cni_is_text(const char *text);
+
+/** Fill in the error, unless there is one, as text. @return -1 */
 __attribute__((format(printf, 4, 5))) int cni_fail(
 		struct cni *cni, int code, const char *msg, const char *details, ...);
 

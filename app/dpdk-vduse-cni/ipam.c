@@ -157,7 +157,11 @@ ipam_call(struct cni *cni, const char *command, json_t **result)
 	if (find(cni, path) < 0)
 		return -1;
 	version = version_for(cni, path);
-	return cni->error.code != 0 ? -1 : call(cni, path, command, version, result);
+	if (cni->error.code != 0)
+		return -1;
+	if (strcmp(command, "ADD") == 0)
+		cni->may_be_leased = true;
+	return call(cni, path, command, version, result);
 }
 
 int

@@ -310,6 +310,9 @@ run(struct cni *cni, json_t *input, json_t **output)
 	if (cni->netns == NULL)
 		return cni_fail(cni, CNI_ENVIRONMENT, "an argument is missing",
 				"%s NETNS: the path of the network namespace", cni->command);
+	if (!cni_is_text(cni->netns))
+		return cni_fail(cni, CNI_ENVIRONMENT, "an argument is wrong",
+				"%s NETNS: %.128s is no UTF-8", cni->command, cni->netns);
 	if (strcmp(cni->command, "setup") == 0)
 		return run_setup(cni, input, output);
 	return run_teardown(cni, input);

@@ -133,12 +133,12 @@ make(struct cni *cni, const char *name, json_t *parameters, json_t **ipam)
 
 /* The error that there is stays, whatever becomes of this. */
 static void
-undo(struct cni *cni, const char *name, bool leased)
+undo(struct cni *cni, const char *name)
 {
 	const struct cni_error error = cni->error;
 
 	memset(&cni->error, 0, sizeof(cni->error));
-	remove_all(cni, name, leased);
+	remove_all(cni, name, cni->may_be_leased);
 	cni->error = error;
 }
 
@@ -157,7 +157,7 @@ add(struct cni *cni, const char *name, json_t **output)
 		*output = result_add(cni, ipam, json_object_get(parameters, "mac"),
 				json_object_get(cni->conf, "mtu"));
 	else
-		undo(cni, name, ipam != NULL);
+		undo(cni, name);
 	if (ret == 0)
 		announce(cni, json_object_get(ipam, "ips"));
 	json_decref(parameters);

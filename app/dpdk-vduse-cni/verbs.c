@@ -53,13 +53,13 @@ add_container(struct cni *cni, json_t **ipam)
 
 /* The error that there is stays, whatever becomes of this. */
 static void
-undo(struct cni *cni, bool leased)
+undo(struct cni *cni)
 {
 	const struct cni_error error = cni->error;
 
 	node_undo(cni);
 	memset(&cni->error, 0, sizeof(cni->error));
-	if (leased)
+	if (cni->may_be_leased)
 		ipam_call(cni, "DEL", NULL);
 	cni->error = error;
 }
@@ -113,7 +113,7 @@ run_add(struct cni *cni, json_t **output)
 	if (ret == 0)
 		*output = add_result(cni, ipam);
 	if (cni->error.code != 0) {
-		undo(cni, ipam != NULL);
+		undo(cni);
 		ret = -1;
 	} else {
 		announce(cni, json_object_get(ipam, "ips"));

@@ -59,6 +59,15 @@ case_version() {
 	is 'answer' '{"cniVersion": "1.0.0", "supportedVersions": ["0.4.0", "1.0.0", "1.1.0"]}'
 }
 
+# Every verb and error of the specification, a row each, in every version.
+case_table() {
+	serve
+	mkdir -p "$work/table"
+	"$here/cni_table.py" "$(realpath "$plugin")" "$run/control" "/run/netns/$pod" "$vdusectl" "$work/table" >"$work/wrong" 2>&1 ||
+		fail "$(cat "$work/wrong")"
+	nothing_reserved
+}
+
 # What ADD answers in each version, and what is there afterwards; DEL takes it back, twice too.
 case_add() {
 	local version
@@ -329,7 +338,7 @@ after_case() {
 	rm -rf "$work/leases"
 }
 
-for name in version add more list again hidden errors away status check gc killed at_once; do
+for name in version table add more list again hidden errors away status check gc killed at_once; do
 	case_run "cni/${name//_/-}" "case_$name"
 done
 for name in orphan restarted steps_add steps_del steps_broker steps_poller \

@@ -12,8 +12,8 @@ sanitize_native="matrix memory fault life crash service idle"
 # before it (emulator); a driver that gives one buffer to two queues has itself to blame (fuzz_ctrl).
 # What has thousands of devices' lives one behind the other, minutes of them (faults). And what has one thread
 # (tsan_alone), where there is nothing to race with.
-tsan_alone="app_args app_gate app_gro app_gro_differs app_offload app_offload_bad app_plan app_stats app_vf control_config fuzz_args fuzz_commands
-fuzz_devargs fuzz_link fuzz_veb hdr_from hdr_links hdr_to headers msg store veb veb_gro veb_guard veb_learn veb_lend veb_limit veb_vlan"
+tsan_alone="app_args app_gate app_gro app_gro_differs app_offload app_offload_bad app_plan app_stats app_vf control_config fuzz_args fuzz_cni
+fuzz_commands fuzz_devargs fuzz_link fuzz_veb hdr_from hdr_links hdr_to headers msg store veb veb_gro veb_guard veb_learn veb_lend veb_limit veb_vlan"
 tsan_never="sigbus sigbus_chain node_lend app_sandbox app_fwd emulator fuzz_ctrl faults"
 
 # unit_names BUILD: the tests that meson knows, a line each.
