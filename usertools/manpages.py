@@ -84,7 +84,13 @@ Beside cniVersion, name, type and ipam. Switches are true, false, "on" or "off".
 '''
 PLUGIN_END = r'''.PP
 The capabilities mac and bandwidth (runtimeConfig) and MAC= of CNI_ARGS come before the keys. min_tx_rate is refused unless 0.
-.SH ERRORS
+.SH A BRIDGE OF OPEN VSWITCH'S
+With
+.B \(dqdataplane\(dq: \(dqovs\(dq
+(default: \(dqnode\(dq) ADD makes a port of a bridge of Open vSwitch's, by
+.BR ovs\-vsctl (8),
+and dpdk\-vduse\-net need not run. The keys are these then; others of the above are refused.
+%OVS%.SH ERRORS
 Codes 1 to 7, 11 and 50 are the specification's. 100: the daemon or the kernel refused. 101: CHECK found it not as ADD had left it.
 .SH FILES
 .TP
@@ -120,12 +126,21 @@ OF_THE_PLUGIN = {
 }
 
 
-def plugin(source, words, version):
-    """source: conf.c; words: what each parameter of AddContainer means."""
+def ovs_keys(page):
+    """The rows of the table of keys in doc/ovs.md."""
+    table = re.search(r'\| key \| is \| default \|\n\|[-|]+\|\n(.*?)\n\n', page, re.S).group(1)
+    for row in table.splitlines():
+        keys, what, default = (cell.strip() for cell in row.strip('|').split(' |'))
+        text = re.sub(r'\[(\w+)\]\([^)]*\)', 'above' if keys == '`ipam`' else r'\1', what)
+        yield keys.replace('`', ''), text + (f'; by default {default}' if default else '')
+
+
+def plugin(source, words, page, version):
+    """source: conf.c; words: what each parameter of AddContainer means; page: doc/ovs.md."""
     table = re.search(r'\} keys\[\] = \{(.*?)\n\};', source, re.S).group(1)
     listed = [(key, words[word] if word else OF_THE_PLUGIN[key])
               for key, word in re.findall(r'\{ "(\w+)", \w+, (?:"(\w+)"|NULL) \}', table)]
     return (head('dpdk-vduse-cni', 8, version, 'System administration',
                  'dpdk\\-vduse\\-cni, dpdk\\-vduse \\- interfaces of dpdk\\-vduse\\-net for pods, by CNI and netavark',
-                 'the keys of app/dpdk-vduse-cni/conf.c and the tables of vdusectl')
-            + PLUGIN + rows(listed) + PLUGIN_END)
+                 'the keys of app/dpdk-vduse-cni/conf.c, the tables of vdusectl and of doc/ovs.md')
+            + PLUGIN + rows(listed) + PLUGIN_END.replace('%OVS%', rows(ovs_keys(page))))
