@@ -3,7 +3,7 @@
 from figures import group, ratios, show, show_spread, spread, table
 
 COLUMNS = {'ours': 'dpdk-vduse-cni', 'bridge': 'bridge, veth'}
-KEYS = ('p50', 'p99', 'once_ms', 'machine_kib', 'rss_kib')
+KEYS = ('p50', 'p99', 'once_ms', 'machine_kib', 'rss_kib', 'bounce_kib', 'seen_kib')
 
 
 def pods_results(rows):
@@ -28,5 +28,5 @@ def pods_text(results, machine):
               for key, what in (('p50', 'p50'), ('p99', 'p99'), ('once_ms', 'all at once'))]
     title = f"## {results[0]['pods']} pods by CNI, Linux {machine['vm_kernel']} in a virtual machine"
     head = ['plug-in', 'ADD until the interface is up, p50, ms', 'p99, ms', 'all at once, ms',
-            "the machine's memory a pod, KiB", "of it the daemon's, KiB"]
+            "the machine's memory a pod, KiB", "of it the daemon's, KiB", 'bounce memory, KiB', 'of that the daemon has seen, KiB']
     return [title, table(head, rows), 'Ours over the other: ' + ', '.join(longer) + '.']

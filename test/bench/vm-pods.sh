@@ -20,7 +20,7 @@ declare -A words=(
 	[bridge]='"type": "bridge", "bridge": "br0"'
 )
 
-# conf COLUMN [MEMBERS]
+# conf COLUMN
 conf() {
 	cat <<-JSON
 		{ "cniVersion": "1.0.0", "name": "$1", ${words[$1]},
@@ -90,13 +90,23 @@ free_kib() {
 	awk '/^MemFree:/ { print $2 }' /proc/meminfo
 }
 
-# rss_kib: of the daemon's three processes.
+# rss_kib: of the daemon's three processes, without the bounce memory.
 rss_kib() {
 	local pid children
 	children=$(cat "/proc/$node_pid/task/$node_pid/children")
 	for pid in "$node_pid" $children; do
-		sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$pid/status"
-	done | awk '{ all += $1 } END { print all }'
+		cat "/proc/$pid/smaps"
+	done | awk '/^[0-9a-f]+-/ { bounce = /vduse-domain/ } /^Rss:/ && !bounce { all += $2 } END { print all }'
+}
+
+# bounce: of the kernel's bounce memory, what the daemon has read or written a pod (it is no memory of its own, though its
+# VmRSS counts it), and what the kernel has given (of ten, which are then read), in KiB.
+bounce() {
+	local pid
+	pid=$(poller)
+	awk -v pods="$pods" '/^[0-9a-f]+-/ { ours = /vduse-domain/ } ours && /^Rss:/ { all += $2 } END { print "seen_kib=" int(all / pods) }' \
+		"/proc/$pid/smaps"
+	"$tools/touched" "$pid" 10 | sed 's/.*touched_kib=\([0-9]*\) .*/bounce_kib=\1/'
 }
 
 # at_once COLUMN: sets took, in milliseconds, and more, what memory a pod takes, with what the daemon has of it.
@@ -117,11 +127,13 @@ at_once() {
 		is_up "$1$i" || wait_for "$patience" is_up "$1$i" || fail "$1$i is not up"
 	done
 	more="again=$(wc -l <"/tmp/again-$1") machine_kib=$(((free - $(free_kib)) / pods))"
-	[ "$1" != ours ] || more+=" rss_kib=$((($(rss_kib) - rss) / pods))"
+	[ "$1" != ours ] || more+=" rss_kib=$((($(rss_kib) - rss) / pods)) $(bounce | xargs)"
 }
 
 case_pods() {
 	local i column
+	# each device is some of the daemon's descriptors
+	ulimit -n 65536
 	# shellcheck disable=SC2119 # without options
 	node_start
 	modprobe -a bridge veth

@@ -69,8 +69,9 @@ vm_add() {
 vm_pods() {
 	local at=/usr/lib/cni
 	echo "In a virtual machine with Linux $vm_kernel: $nb_pods pods are added by each plug-in, twice"
-	vm_measure vm-pods $((600 + rounds * nb_pods * 60)) -c "$at/bridge:$at/bridge" -c "$at/host-local:$at/host-local" \
-		-c "$build/app/vdusectl/vdusectl:/vm/tools/vdusectl" "$top/test/bench/vm-pods.sh" "$rounds" "$nb_pods"
+	vm_measure vm-pods $((600 + rounds * nb_pods * 60)) -m 6144 -c "$at/bridge:$at/bridge" -c "$at/host-local:$at/host-local" \
+		-c "$build/app/vdusectl/vdusectl:/vm/tools/vdusectl" -c "$build/test/bench/bench-touched:/vm/tools/touched" \
+		"$top/test/bench/vm-pods.sh" "$rounds" "$nb_pods"
 }
 
 # vm_nic: a container and a NIC.

@@ -84,6 +84,9 @@ void
 store_del_container(struct store *store, struct store_container *container)
 {
 	TAILQ_REMOVE(&store->containers, container, next);
+	if (container->saved != NULL)
+		free(container->saved->text);
+	free(container->saved);
 	free(container);
 }
 
@@ -296,33 +299,136 @@ store_close(struct store *store)
 	/* NOLINTEND(clang-analyzer-unix.Malloc) */
 }
 
+/* What was given: the rest has its default again, and a descriptor means nothing there. */
 static json_t *
-to_json(const struct store *store)
+network_json(const struct store_network *network)
 {
-	/* what was given: the rest has its default again, and a descriptor means nothing there */
-	json_t *networks = json_array(), *containers = json_array(), *value;
-	const struct store_container *container;
-	const struct store_network *network;
+	json_t *value = control_to_json(
+			&control_network_words, &network->conf, network->conf.given);
 
-	TAILQ_FOREACH (network, &store->networks, next) {
-		value = control_to_json(
-				&control_network_words, &network->conf, network->conf.given);
-		json_object_set_new(value, IN_FILE, json_boolean(network->in_file));
-		json_array_append_new(networks, value);
-	}
+	json_object_set_new(value, IN_FILE, json_boolean(network->in_file));
+	return value;
+}
+
+static json_t *
+container_json(const struct store_saved *saved)
+{
+	json_t *value = control_to_json(&control_container_words, &saved->conf, saved->conf.given);
+
+	json_object_set_new(value, "stage", json_string(stages[saved->stage]));
+	json_object_set_new(value, IN_FILE, json_boolean(saved->in_file));
+	json_object_set_new(value, GRANTED, json_integer(saved->queues));
+	json_object_set_new(value, PLACED, json_string(saved->interface));
+	if (saved->netns.inode != 0)
+		json_object_set_new(value, NETNS, netns_json(&saved->netns));
+	return value;
+}
+
+/* Freed here. */
+static char *
+text_and_free(json_t *value)
+{
+	char *text = json_dumps(value, 0);
+
+	json_decref(value);
+	return text;
+}
+
+/* What lies between the members may differ where they do not: the text is made again then. */
+static bool
+is_saved(const struct store_saved *saved, const struct store_container *c)
+{
+	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
+	return memcmp(&saved->conf, &c->conf, sizeof(c->conf)) == 0 && saved->queues == c->queues &&
+	       saved->stage == c->stage && saved->in_file == c->in_file &&
+	       strcmp(saved->interface, c->interface) == 0 &&
+	       memcmp(&saved->netns, &c->netns, sizeof(c->netns)) == 0;
+}
+
+/*
+ * An entry of the file, which stays with the container: of many, a change is of one, and to make
+ * their texts again is most of what a change takes. NULL: no memory.
+ */
+static const char *
+container_text(struct store_container *c)
+{
+	struct store_saved *saved = c->saved;
+
+	if (saved != NULL && is_saved(saved, c))
+		return saved->text;
+	if (saved == NULL)
+		saved = calloc(1, sizeof(*saved));
+	if (saved == NULL)
+		return NULL;
+	c->saved = saved;
+	memcpy(&saved->conf, &c->conf, sizeof(saved->conf));
+	saved->queues = c->queues;
+	saved->stage = c->stage;
+	saved->in_file = c->in_file;
+	memcpy(&saved->netns, &c->netns, sizeof(saved->netns));
+	memcpy(saved->interface, c->interface, sizeof(saved->interface));
+	free(saved->text);
+	saved->text = text_and_free(container_json(saved));
+	return saved->text;
+}
+
+/* @return false: no memory */
+static bool
+print_networks(FILE *out, const struct store *store)
+{
+	const struct store_network *network;
+	json_t *networks = json_array();
+	char *text;
+
+	TAILQ_FOREACH (network, &store->networks, next)
+		json_array_append_new(networks, network_json(network));
+	text = text_and_free(networks);
+	if (text != NULL)
+		fprintf(out, "\"networks\": %s", text);
+	free(text);
+	return text != NULL;
+}
+
+/* The same, an entry a line. */
+static bool
+print_containers(FILE *out, const struct store *store)
+{
+	struct store_container *container;
+	const char *text, *comma = "";
+
+	fprintf(out, "\"containers\": [");
 	TAILQ_FOREACH (container, &store->containers, next) {
-		value = control_to_json(
-				&control_container_words, &container->conf, container->conf.given);
-		json_object_set_new(value, "stage", json_string(stages[container->stage]));
-		json_object_set_new(value, IN_FILE, json_boolean(container->in_file));
-		json_object_set_new(value, GRANTED, json_integer(container->queues));
-		json_object_set_new(value, PLACED, json_string(container->interface));
-		if (container->netns.inode != 0)
-			json_object_set_new(value, NETNS, netns_json(&container->netns));
-		json_array_append_new(containers, value);
+		text = container_text(container);
+		if (text == NULL)
+			return false;
+		fprintf(out, "%s\n%s", comma, text);
+		comma = ",";
 	}
-	return json_pack("{si sb so so}", "version", STORE_VERSION, "reloading", store->reloading,
-			"networks", networks, "containers", containers);
+	fprintf(out, "]");
+	return true;
+}
+
+/* The whole file, to be freed; NULL: no memory. */
+static char *
+all_text(const struct store *store)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	bool done;
+
+	if (out == NULL)
+		return NULL;
+	fprintf(out, "{\"version\": %d, \"reloading\": %s,\n", STORE_VERSION,
+			store->reloading ? "true" : "false");
+	done = print_networks(out, store);
+	fprintf(out, ",\n");
+	done = done && print_containers(out, store);
+	fprintf(out, "}\n");
+	if (fclose(out) == 0 && done)
+		return text;
+	free(text);
+	return NULL;
 }
 
 static int
@@ -343,21 +449,15 @@ write_all(int fd, const char *text)
 
 /* All of it is on the disk, or the error says why not. */
 static int
-write_file(const char *path, const json_t *root)
+write_file(const char *path, const char *text)
 {
-	/* json_dumpfd() makes a system call for each word and comma */
-	char *text = json_dumps(root, JSON_INDENT(1));
-	int fd = -1, ret = text != NULL ? 0 : -ENOMEM;
+	const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int ret = fd < 0 ? -errno : write_all(fd, text);
 
-	if (ret == 0) {
-		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-		ret = fd < 0 ? -errno : write_all(fd, text);
-	}
 	if (ret == 0 && fsync(fd) < 0)
 		ret = -errno;
 	if (fd >= 0 && close(fd) < 0 && ret == 0)
 		ret = -errno;
-	free(text);
 	return ret;
 }
 
@@ -381,18 +481,18 @@ int
 store_write(const struct store *store)
 {
 	char next[sizeof(store->path) + 4];
-	json_t *root;
+	char *text;
 	int ret;
 
 	if (store->path[0] == '\0')
 		return 0;
-	root = to_json(store);
-	if (root == NULL)
+	text = all_text(store);
+	if (text == NULL)
 		return -ENOMEM;
 	snprintf(next, sizeof(next), "%s.new", store->path);
 	errno = 0;
-	ret = write_file(next, root);
-	json_decref(root);
+	ret = write_file(next, text);
+	free(text);
 	if (ret == 0 && rename(next, store->path) < 0)
 		ret = -errno;
 	if (ret != 0) {

@@ -28,6 +28,17 @@ enum store_stage {
 	STORE_REMOVING, /* as ADDING */
 };
 
+/* What an entry of the file was made of, and the entry. */
+struct store_saved {
+	struct control_container conf;
+	uint32_t queues;
+	char interface[16];
+	enum store_stage stage;
+	struct netns_id netns;
+	bool in_file;
+	char *text;
+};
+
 struct store_container {
 	TAILQ_ENTRY(store_container) next;
 	struct control_container conf; /* mac: chosen; netns_fd: -1 */
@@ -38,6 +49,7 @@ struct store_container {
 	bool served;           /* the poller is to have it */
 	unsigned int told;     /* as of a network */
 	bool in_file;
+	struct store_saved *saved; /* in the file that was written last, or NULL */
 };
 
 TAILQ_HEAD(store_networks, store_network);
