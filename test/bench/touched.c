@@ -21,8 +21,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* as the kernel calls the file of a device's memory */
-#define DOMAIN "vduse-domain"
+/* as the kernel calls the file of a device's memory; smaller pieces of it are rings */
+#define DOMAIN     "vduse-domain"
+#define REGION_MIN (1024 * 1024)
 
 static uint64_t
 touched_pages(pid_t pid, uint64_t begin, uint64_t end, uint64_t page)
@@ -61,7 +62,8 @@ main(int argc, char **argv)
 		return 1;
 	}
 	while (devices < wanted && fgets(line, sizeof(line), maps) != NULL) {
-		if (strstr(line, DOMAIN) == NULL || sscanf(line, "%lx-%lx", &begin, &end) != 2)
+		if (strstr(line, DOMAIN) == NULL || sscanf(line, "%lx-%lx", &begin, &end) != 2 ||
+				end - begin < REGION_MIN)
 			continue;
 		pages += touched_pages(pid, begin, end, page);
 		size += end - begin;

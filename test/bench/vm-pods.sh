@@ -104,7 +104,7 @@ rss_kib() {
 bounce() {
 	local pid
 	pid=$(poller)
-	awk -v pods="$pods" '/^[0-9a-f]+-/ { ours = /vduse-domain/ } ours && /^Rss:/ { all += $2 } END { print "seen_kib=" int(all / pods) }' \
+	awk -v pods="$pods" '/^[0-9a-f]+-/ { bounce = /vduse-domain/ } /^Size:/ && $2 < 1024 { bounce = 0 } bounce && /^Rss:/ { all += $2 } END { print "seen_kib=" int(all / pods) }' \
 		"/proc/$pid/smaps"
 	"$tools/touched" "$pid" 10 | sed 's/.*touched_kib=\([0-9]*\) .*/bounce_kib=\1/'
 }
