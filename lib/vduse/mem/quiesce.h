@@ -25,7 +25,8 @@
  * published before it. Without membarrier the burst has the fence.
  *
  * test/unit/test_quiesce_model.c has this step by step and tries every
- * interleaving; what is changed here is to be changed there.
+ * interleaving; what is changed here is to be changed there. test/models runs
+ * these functions on every order that C11 allows.
  */
 
 /** One reader: odd while it reads. Written by the thread that reads. */
