@@ -55,7 +55,7 @@ run_group() {
 		-c "$build/test/tools/frames:/vm/tools/frames" \
 		-c "$build/test/tools/kill-at:/vm/tools/kill-at" -c "$build/test/tools/xdp:/vm/tools/xdp" -c "$build/test/tools/front:/vm/tools/front" \
 		-c "$build/app/vdusectl/vdusectl:/vm/tools/vdusectl" \
-		-c "$build/examples/vduse-blk/vduse-blk:/vm/tools/vduse-blk" ${options[@]+"${options[@]}"} "test/system/$group.sh" \
+		-c "$build/examples/vduse-blk/vduse-blk:/vm/tools/vduse-blk" -c "$build/examples/l2fwd/l2fwd:/vm/tools/l2fwd" ${options[@]+"${options[@]}"} "test/system/$group.sh" \
 		2>"$log.err" | read_cases "system/$kernel"
 	status=${PIPESTATUS[0]}
 	spend "system/$kernel/$group" $((SECONDS - start))

@@ -222,13 +222,32 @@ case_devargs() {
 	nothing_left
 }
 
+# The example, which knows nothing of VDUSE, between two containers.
+case_l2fwd() {
+	modules virtio_vdpa virtio_net
+	run l2fwd /vm/tools/l2fwd -l 1 --no-pci --no-telemetry --in-memory -m 256 \
+		--vdev net_vduse0,name=c1,mac=02:00:00:00:00:01,attach=virtio \
+		--vdev net_vduse1,name=c2,mac=02:00:00:00:00:02,attach=virtio
+	local l2fwd_pid=$pid i
+	for i in 1 2; do
+		need_netdev "c$i" l2fwd "$l2fwd_pid"
+		container "c$i" "$dev" "$i"
+	done
+	ping_back c1 10.0.0.2 || fail "no traffic"
+	ping_ok c1 10.0.0.2 20 -s 1400
+	stop "$l2fwd_pid" || fail "it ends with status $?"
+	nothing_left
+	ip netns del c1
+	ip netns del c2
+}
+
 after_case() {
 	clean_slate
 }
 
-for name in life link stats hotplug devargs; do
+for name in life link stats hotplug devargs l2fwd; do
 	case $name in
-	life) case_run "testpmd/$name" "case_$name" ;;
+	life | l2fwd) case_run "testpmd/$name" "case_$name" ;;
 	*) case_long "testpmd/$name" "case_$name" ;;
 	esac
 done
