@@ -87,7 +87,7 @@ run_system() {
 	[ $# -gt 0 ] || set -- $(groups_now system)
 	for name; do
 		on=
-		[[ ! $name =~ ^[0-9]+\.[0-9]+/ ]] || { on=${name%%/*}; name=${name#*/}; }
+		[[ ! $name =~ ^([0-9]+\.[0-9]+|sid)/ ]] || { on=${name%%/*}; name=${name#*/}; }
 		group=${name%%/*}
 		case=
 		[ "$name" = "$group" ] || case=${name#*/}

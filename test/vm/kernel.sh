@@ -3,8 +3,9 @@
 # Debian's kernels with vduse: find the newest of a series, download, unpack
 # what a test machine needs. Nothing is installed.
 
-# Series known to have vduse and net devices in it (6.10 and later).
-kernel_series="6.12 7.2 7.3"
+# Series known to have vduse and net devices in it (6.10 and later), and the newest kernel of Debian sid, whatever its
+# series.
+kernel_series="6.12 7.2 7.3 sid"
 # What a test may load; dependencies are found by modprobe.
 kernel_modules="vduse virtio_vdpa vhost_vdpa virtio_net virtio_blk ext4 veth tun macvlan bridge 8021q"
 # Besides these, of a kernel with NICs.
@@ -22,7 +23,7 @@ kernel_mirror() {
 		awk -F'|' -v label="$1" '$1 == "Debian" && $2 == label { print $3; exit }'
 }
 
-# kernel_sources FILE: the suites that carry the kernels.
+# kernel_sources FILE [SUITE]: the suites that carry the kernels, or that one.
 kernel_sources() {
 	local main security codename
 	main=$(kernel_mirror Debian)
@@ -35,6 +36,10 @@ kernel_sources() {
 	[ -n "$main" ] || vm_die "apt knows no Debian mirror; add one to /etc/apt/sources.list"
 	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 	[ "$codename" = bookworm ] || codename=trixie
+	[ -z "${2:-}" ] || {
+		echo "deb [signed-by=$kernel_keyring] $main $2 main" >"$1"
+		return
+	}
 	{
 		echo "deb [signed-by=$kernel_keyring] $main trixie main"
 		echo "deb [signed-by=$kernel_keyring] $main trixie-backports main"
@@ -53,11 +58,11 @@ kernel_apt() {
 		-o Dir::Cache="$dir/cache" -o Acquire::Languages=none -o APT::Sandbox::User=root "$@"
 }
 
-# kernel_apt_begin: have the package lists of the suites.
+# kernel_apt_begin [SUITE]: have the package lists of the suites with kernels, or of one.
 kernel_apt_begin() {
 	mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
 	: >"$work/apt/status"
-	kernel_sources "$work/apt/sources.list"
+	kernel_sources "$work/apt/sources.list" "$@"
 	# Suites without what is wanted may be missing from a mirror.
 	kernel_apt apt-get update >"$work/apt/log" 2>&1 || true
 }
@@ -65,10 +70,12 @@ kernel_apt_begin() {
 # kernel_release KERNEL: the release name (uname -r) of the newest kernel
 # of a series that has an image and modules. The cloud flavour is the smallest; it has no VFIO.
 kernel_release() {
-	local series=${1%-nic} flavour=cloud-amd64
+	local series=${1%-nic} flavour=cloud-amd64 release
 	[ "$1" = "$series" ] || flavour=amd64
-	kernel_apt apt-cache search --names-only \
-		"^linux-(image|binary|binary-unsigned)-${series//./\\.}\\.[0-9]+\\+deb[0-9]+-$flavour\$" |
+	release="${series//./\\.}\\.[0-9]+\\+deb[0-9]+"
+	# those of sid say no suite
+	[ "$series" != sid ] || release="[0-9]+\\.[0-9.]+(\\+deb[0-9]+)?"
+	kernel_apt apt-cache search --names-only "^linux-(image|binary|binary-unsigned)-$release-$flavour\$" |
 		sed -E 's/^linux-(image|binary|binary-unsigned)-([0-9][^ ]*) .*/\2/' | sort -Vu | tail -n 1
 }
 
@@ -93,9 +100,10 @@ kernel_packages() {
 
 # kernel_download DIR KERNEL: fetch and unpack into DIR/root; prints the release.
 kernel_download() {
-	local dir=$1 release packages
+	local dir=$1 release packages suite=
 	mkdir -p "$dir/deb" "$dir/root"
-	kernel_apt_begin
+	[ "${2%-nic}" != sid ] || suite=sid
+	kernel_apt_begin $suite
 	release=$(kernel_release "$2")
 	[ -n "$release" ] || {
 		cat "$work/apt/log" >&2
