@@ -38,6 +38,9 @@ SCATTER. One without LRO uses latency or tx. What does not fit is refused when t
 DRIVER_END = r'''.SH RUNTIME
 RX interrupts work: intr_conf.rxq, and rte_eth_dev_rx_intr_enable() before each sleep. Telemetry has /vduse/list, /vduse/info,NAME,
 /vduse/queues,NAME, /vduse/iotlb,NAME and /vduse/messages,NAME; counters by queue and drop reason are xstats.
+Secondary processes have information and statistics, so that
+.BR dpdk\-proc\-info (1)
+reads them and dpdk\-dumpcap captures; they move no frames.
 .SH FILES
 .TP
 .I /dev/vduse/NAME

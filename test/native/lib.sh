@@ -184,24 +184,29 @@ back_gone() {
 front_start() {
 	local queues=$1 devargs=$2 testpmd=(dpdk-testpmd)
 	shift 2
-	rm -f "$work/front.in"
-	mkfifo "$work/front.in"
 	[ "${front_from:-here}" = here ] || testpmd=("$emu_dir/peer-testpmd")
-	fresh "$work/front.log"
-	LD_PRELOAD=$preload "${testpmd[@]}" -l 0-1 "${eal[@]}" --no-telemetry -m 160 \
+	testpmd_start "${testpmd[@]}" -l 0-1 "${eal[@]}" --no-telemetry -m 160 \
 		--single-file-segments --force-max-simd-bitwidth=512 "--log-level=pmd.net.virtio.*:info" \
 		--file-prefix "nf$$" \
 		--vdev "net_virtio_user0,path=/dev/vhost-vdpa-0,queues=$queues,queue_size=256$devargs" \
 		-- -i --nb-cores=1 --forward-mode=csum --no-mlockall \
-		--rxd=256 --txd=256 --rxq="$queues" --txq="$queues" ${rss:---disable-rss} "$@" \
-		<"$work/front.in" >"$work/front.log" 2>&1 &
+		--rxd=256 --txd=256 --rxq="$queues" --txq="$queues" ${rss:---disable-rss} "$@"
+	front "csum mac-swap off 0"
+}
+
+# testpmd_start COMMAND...: with a prompt, for front(); sets front_pid.
+testpmd_start() {
+	rm -f "$work/front.in"
+	mkfifo "$work/front.in"
+	fresh "$work/front.log"
+	LD_PRELOAD=$preload "$@" <"$work/front.in" >"$work/front.log" 2>&1 &
 	front_pid=$!
 	background+=("$front_pid")
 	exec 8>"$work/front.in"
 	prompts=0
-	front_waits || { log front; fail "the front end does not start"; }
-	grep 'Fail to start port' "$work/front.log" && { log front; fail "the front end's port does not start"; }
-	front "csum mac-swap off 0"
+	front_waits || { log front; fail "testpmd does not start"; }
+	grep 'Fail to start port' "$work/front.log" && { log front; fail "testpmd's port does not start"; }
+	return 0
 }
 
 prompts_are() {

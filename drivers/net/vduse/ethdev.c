@@ -8,12 +8,20 @@
 
 #include "pmd.h"
 
+/* What secondary processes are told of the driver was seen last, which is at its last event. */
+static void
+pmd_look(struct pmd_dev *pmd, struct rte_vduse_net_info *info)
+{
+	rte_vduse_net_info(pmd->net, info);
+	__atomic_store_n(&pmd->segments, info->segments, __ATOMIC_RELAXED);
+}
+
 static bool
-pmd_link_is_up(const struct pmd_dev *pmd)
+pmd_link_is_up(struct pmd_dev *pmd)
 {
 	struct rte_vduse_net_info info;
 
-	rte_vduse_net_info(pmd->net, &info);
+	pmd_look(pmd, &info);
 	return info.link_up;
 }
 
@@ -24,7 +32,7 @@ pmd_link_is_up(const struct pmd_dev *pmd)
 static int
 pmd_link_update(struct rte_eth_dev *eth_dev, __rte_unused int wait)
 {
-	const struct pmd_dev *pmd = eth_dev->data->dev_private;
+	struct pmd_dev *pmd = eth_dev->data->dev_private;
 	struct rte_eth_link link = {
 		.link_speed = pmd->conf.net.speed,
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
@@ -163,19 +171,11 @@ pmd_close(struct rte_eth_dev *eth_dev)
 	return ret;
 }
 
-static int
-pmd_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
+void
+pmd_infos_fill(const struct pmd_dev *pmd, struct rte_eth_dev_info *info)
 {
-	const struct rte_eth_rxmode *mode = &eth_dev->data->dev_conf.rxmode;
-	struct pmd_dev *pmd = eth_dev->data->dev_private;
-	struct rte_vduse_net_info net;
-
-	/* rte_eth_dev_configure() asks, and then fills in its defaults where these are 0 */
-	pmd->mtu_asked = mode->mtu != 0;
-	pmd->lro_asked = mode->max_lro_pkt_size != 0;
-	rte_vduse_net_info(pmd->net, &net);
-	info->max_rx_queues = net.queue_pairs;
-	info->max_tx_queues = net.queue_pairs;
+	info->max_rx_queues = pmd->queue_pairs;
+	info->max_tx_queues = pmd->queue_pairs;
 	info->max_mac_addrs = 1;
 	info->min_rx_bufsize = RTE_VDUSE_NET_BUF_MIN;
 	info->max_rx_pktlen = RTE_VDUSE_NET_FRAME_MAX;
@@ -186,6 +186,20 @@ pmd_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
 	/* the driver sizes the rings, up to queue-size */
 	info->default_rxportconf.ring_size = pmd->conf.net.dev.queue_size;
 	info->default_txportconf.ring_size = pmd->conf.net.dev.queue_size;
+}
+
+static int
+pmd_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
+{
+	const struct rte_eth_rxmode *mode = &eth_dev->data->dev_conf.rxmode;
+	struct pmd_dev *pmd = eth_dev->data->dev_private;
+	struct rte_vduse_net_info net;
+
+	/* rte_eth_dev_configure() asks, and then fills in its defaults where these are 0 */
+	pmd->mtu_asked = mode->mtu != 0;
+	pmd->lro_asked = mode->max_lro_pkt_size != 0;
+	pmd_look(pmd, &net);
+	pmd_infos_fill(pmd, info);
 	return 0;
 }
 
@@ -201,6 +215,7 @@ pmd_queue_new(const struct rte_eth_dev *eth_dev, uint16_t id, unsigned int socke
 		return NULL;
 	}
 	q->net = pmd->net;
+	q->counters = rte_vduse_net_counters(pmd->net);
 	q->pair = id;
 	return q;
 }
@@ -220,7 +235,7 @@ pmd_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t id, __rte_unused uint16
 		pmd_queue_release(q);
 		return ret;
 	}
-	rte_vduse_net_queue_stats(q->net, id, true, &q->base);
+	rte_vduse_net_counters_read(q->counters, id, true, &q->base);
 	eth_dev->data->rx_queues[id] = q;
 	return 0;
 }
@@ -233,13 +248,12 @@ pmd_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t id, __rte_unused uint16
 
 	if (q == NULL)
 		return -ENOMEM;
-	rte_vduse_net_queue_stats(q->net, id, false, &q->base);
+	rte_vduse_net_counters_read(q->counters, id, false, &q->base);
 	eth_dev->data->tx_queues[id] = q;
 	return 0;
 }
 
-/* Everything the driver sends is received, whatever its address. */
-static int
+int
 pmd_mode_set(__rte_unused struct rte_eth_dev *eth_dev)
 {
 	return 0;
@@ -293,15 +307,7 @@ static const struct eth_dev_ops pmd_ops = {
 	.link_update = pmd_link_update,
 	.rx_queue_intr_enable = pmd_intr_enable,
 	.rx_queue_intr_disable = pmd_intr_disable,
-	.stats_get = pmd_stats_get,
-	.stats_reset = pmd_stats_reset,
-	.xstats_get_names = pmd_xstats_get_names,
-	.xstats_get = pmd_xstats_get,
-	.xstats_reset = pmd_stats_reset,
-	.promiscuous_enable = pmd_mode_set,
-	.promiscuous_disable = pmd_mode_set,
-	.allmulticast_enable = pmd_mode_set,
-	.allmulticast_disable = pmd_mode_set,
+	PMD_OPS_SHARED,
 	.mac_addr_set = pmd_mac_addr_set,
 	.mtu_set = pmd_mtu_set,
 };
@@ -354,8 +360,9 @@ pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf)
 		goto destroy;
 	rte_vduse_net_set_port(pmd->net, eth_dev->data->port_id);
 	/* an adopted device has what it had */
-	rte_vduse_net_info(pmd->net, &info);
+	pmd_look(pmd, &info);
 	pmd->conf.net.mac = info.mac;
+	pmd->queue_pairs = info.queue_pairs;
 	eth_dev->data->mac_addrs = &pmd->conf.net.mac;
 	eth_dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
 	eth_dev->data->promiscuous = 1;

@@ -8,6 +8,7 @@
 #include <limits.h>
 
 #include <rte_vduse_net.h>
+#include <rte_vduse_net_counters.h>
 
 #include "compat.h"
 
@@ -18,11 +19,12 @@ extern int pmd_logtype;
 
 /** A queue of the ethdev: rx queue n is the driver's transmit queue n, and the other way round. */
 struct pmd_queue {
-	struct rte_vduse_net *net;
-	struct rte_mempool *pool; /* rx */
-	uint32_t room;            /* rx: bytes of a frame in one mbuf of the pool */
+	struct rte_vduse_net *net;                     /* the primary process's */
+	const struct rte_vduse_net_counters *counters; /* where secondary ones have them, too */
+	struct rte_mempool *pool;                      /* rx */
+	uint32_t room; /* rx: bytes of a frame in one mbuf of the pool */
 	uint16_t pair;
-	struct rte_vduse_net_queue_stats base; /* counters at the last reset */
+	struct rte_vduse_net_queue_stats base; /* at the last reset */
 };
 
 /** Hexadecimal digits of a CPU mask: 1024 CPUs. */
@@ -53,15 +55,19 @@ struct pmd_conf {
 	uint32_t zero_copy_min; /* bytes */
 };
 
-/** Private data of the ethdev. */
+/** Private data of the ethdev: all processes of a primary one have it. */
 struct pmd_dev {
+	/* the primary process's, and nobody else's */
 	struct rte_vduse_net *net;
 	struct rte_eth_dev *eth_dev;
+
 	struct pmd_conf conf;
-	bool pause_said;  /* of a device that was handed over */
-	bool mtu_asked;   /* what is being configured has an MTU, */
-	bool lro_asked;   /* and a length of frames to be segmented */
-	uint32_t lro_max; /* bytes of a frame to be segmented; 0: none are taken */
+	uint16_t queue_pairs; /* that the device has */
+	bool segments;        /* the driver may send frames to be segmented; atomic */
+	bool pause_said;      /* of a device that was handed over */
+	bool mtu_asked;       /* what is being configured has an MTU, */
+	bool lro_asked;       /* and a length of frames to be segmented */
+	uint32_t lro_max;     /* bytes of a frame to be segmented; 0: none are taken */
 };
 
 /**
@@ -74,6 +80,12 @@ int pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *arg
 
 /** Create the device and fill in the ethdev. @return 0 or -errno */
 int pmd_ethdev_init(struct rte_eth_dev *eth_dev, const struct pmd_conf *conf);
+
+/** The same in a secondary process, of a port that the primary one has. */
+void pmd_secondary_init(struct rte_eth_dev *eth_dev);
+
+/** What there is to know of the device. In any process. */
+void pmd_infos_fill(const struct pmd_dev *pmd, struct rte_eth_dev_info *info);
 
 /** The name of a profile. @return 0, or -EINVAL with a line of log */
 int pmd_profile_parse(const char *key, const char *value, enum rte_vduse_net_profile *profile);
@@ -96,6 +108,17 @@ int pmd_rx_pool(const struct rte_eth_dev *eth_dev, struct pmd_queue *q, struct r
 int pmd_rx_start(struct rte_eth_dev *eth_dev);
 
 int pmd_mtu_set(struct rte_eth_dev *eth_dev, uint16_t mtu);
+
+/** What secondary processes do as the primary one does. */
+#define PMD_OPS_SHARED                                                            \
+	.stats_get = pmd_stats_get, .stats_reset = pmd_stats_reset,               \
+	.xstats_get_names = pmd_xstats_get_names, .xstats_get = pmd_xstats_get,   \
+	.xstats_reset = pmd_stats_reset, .promiscuous_enable = pmd_mode_set,      \
+	.promiscuous_disable = pmd_mode_set, .allmulticast_enable = pmd_mode_set, \
+	.allmulticast_disable = pmd_mode_set
+
+/** Promiscuous or not: everything the driver sends is received, whatever its address. */
+int pmd_mode_set(struct rte_eth_dev *eth_dev);
 
 int pmd_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats PMD_STATS_QUEUES);
 int pmd_stats_reset(struct rte_eth_dev *eth_dev);

@@ -9,6 +9,25 @@
 RTE_LOG_REGISTER_DEFAULT(pmd_logtype, NOTICE);
 
 static int
+pmd_probe_secondary(struct rte_vdev_device *vdev)
+{
+	const char *name = rte_vdev_device_name(vdev);
+	struct rte_eth_dev *eth_dev = rte_eth_dev_attach_secondary(name);
+
+	if (eth_dev == NULL) {
+		PMD_LOG(ERR,
+				"%s: the primary process has no such port: give that one the "
+				"--vdev, and not this secondary one",
+				name);
+		return -ENODEV;
+	}
+	eth_dev->device = &vdev->device;
+	pmd_secondary_init(eth_dev);
+	rte_eth_dev_probing_finish(eth_dev);
+	return 0;
+}
+
+static int
 pmd_probe(struct rte_vdev_device *vdev)
 {
 	const char *name = rte_vdev_device_name(vdev);
@@ -16,14 +35,8 @@ pmd_probe(struct rte_vdev_device *vdev)
 	struct pmd_conf conf;
 	int ret;
 
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
-		PMD_LOG(ERR,
-				"%s: queues are mapped into one process, not into secondary ones; "
-				"to "
-				"capture, run tcpdump at the driver's interface",
-				name);
-		return -ENOTSUP;
-	}
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return pmd_probe_secondary(vdev);
 	ret = pmd_conf_parse(&conf, name, rte_vdev_device_args(vdev));
 	if (ret < 0)
 		return ret;
@@ -49,6 +62,9 @@ pmd_remove(struct rte_vdev_device *vdev)
 
 	if (eth_dev == NULL)
 		return 0; /* closed already: nothing is left of it */
+	/* what it is in the primary process stays */
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return rte_eth_dev_release_port(eth_dev);
 	/* ethdev closes no port that is started */
 	if (eth_dev->data->dev_started)
 		rte_eth_dev_stop(eth_dev->data->port_id);

@@ -49,12 +49,10 @@ void
 pmd_offload_capa(const struct pmd_dev *pmd, struct rte_eth_dev_info *info)
 {
 	const enum rte_vduse_net_profile profile = pmd->conf.net.profile;
-	struct rte_vduse_net_info net;
 
-	rte_vduse_net_info(pmd->net, &net);
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER | pmd_profiles[profile].rx;
 	/* a driver that was there before keeps what it negotiated then */
-	if (net.segments)
+	if (__atomic_load_n(&pmd->segments, __ATOMIC_RELAXED))
 		info->rx_offload_capa |= PMD_LRO | PMD_CKSUM_RX;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | pmd_profiles[profile].tx;
 }

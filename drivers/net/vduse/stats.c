@@ -24,7 +24,7 @@ pmd_queue_stats(const struct pmd_queue *q, bool rx, struct rte_vduse_net_queue_s
 		return;
 	}
 	base = (const uint64_t *)&q->base;
-	rte_vduse_net_queue_stats(q->net, q->pair, rx, stats);
+	rte_vduse_net_counters_read(q->counters, q->pair, rx, stats);
 	for (i = 0; i < sizeof(*stats) / sizeof(uint64_t); i++)
 		now[i] -= base[i];
 }
@@ -72,12 +72,12 @@ pmd_stats_reset(struct rte_eth_dev *eth_dev)
 	for (i = 0; i < eth_dev->data->nb_rx_queues; i++) {
 		q = eth_dev->data->rx_queues[i];
 		if (q != NULL)
-			rte_vduse_net_queue_stats(q->net, i, true, &q->base);
+			rte_vduse_net_counters_read(q->counters, i, true, &q->base);
 	}
 	for (i = 0; i < eth_dev->data->nb_tx_queues; i++) {
 		q = eth_dev->data->tx_queues[i];
 		if (q != NULL)
-			rte_vduse_net_queue_stats(q->net, i, false, &q->base);
+			rte_vduse_net_counters_read(q->counters, i, false, &q->base);
 	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "count.h"
 #include "log.h"
 #include "net/config.h"
+#include "net/rte_vduse_net_counters.h"
 #include "net/rte_vduse_net_fill.h"
 #include "ring/notify.h"
 #include "ring/queue.h"
@@ -420,11 +421,18 @@ rte_vduse_net_info(const struct rte_vduse_net *net, struct rte_vduse_net_info *i
 			__atomic_load_n(&net->admin_up, __ATOMIC_RELAXED);
 }
 
-void
-rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool dequeue,
-		struct rte_vduse_net_queue_stats *stats)
+/* Queues and virtqueues are in memory of EAL's. */
+const struct rte_vduse_net_counters *
+rte_vduse_net_counters(const struct rte_vduse_net *net)
 {
-	const struct net_queue *q = &net->queues[2 * pair + dequeue];
+	return (const struct rte_vduse_net_counters *)net->queues;
+}
+
+void
+rte_vduse_net_counters_read(const struct rte_vduse_net_counters *counters, uint16_t pair,
+		bool dequeue, struct rte_vduse_net_queue_stats *stats)
+{
+	const struct net_queue *q = (const struct net_queue *)counters + 2 * pair + dequeue;
 	const struct vduse_vq_stats *vq = &q->vq->stats;
 
 	vduse_count_read_all(stats, &q->stats, sizeof(*stats));
@@ -438,6 +446,13 @@ rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool d
 	stats->faults = vduse_count_read(&vq->faults);
 	stats->calls_held = vduse_count_read(&vq->calls_held);
 	stats->calls_thread = vduse_count_read(&vq->calls_thread);
+}
+
+void
+rte_vduse_net_queue_stats(const struct rte_vduse_net *net, uint16_t pair, bool dequeue,
+		struct rte_vduse_net_queue_stats *stats)
+{
+	rte_vduse_net_counters_read(rte_vduse_net_counters(net), pair, dequeue, stats);
 }
 
 void

@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 
 #include <rte_atomic.h>
+#include <rte_eal.h>
 
 #include "log.h"
 #include "ring/ring.h"
@@ -79,9 +80,12 @@ vduse_wake_kicks(struct vduse_vq *vq)
 {
 	eventfd_t value;
 
-	/* of a polled queue nobody else reads the descriptor; it counts by itself */
-	if (!vq->ctl.kicks && !vduse_wake_is_armed(vq) &&
-			eventfd_read(vq->ctl.kickfd, &value) == 0) {
+	/*
+	 * Of a polled queue nobody else reads the descriptor; it counts by itself. In a secondary
+	 * process the number is another file's.
+	 */
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY && !vq->ctl.kicks &&
+			!vduse_wake_is_armed(vq) && eventfd_read(vq->ctl.kickfd, &value) == 0) {
 		rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (vduse_wake_is_armed(vq))
 			eventfd_write(vq->ctl.kickfd, value); /* it is the lcore's, which sleeps */
