@@ -176,7 +176,7 @@ poke_file(uint8_t *file, size_t size, const struct fuzz_rec *rec)
 		break;
 	case 3:
 		head->status = rec->b & 0xff;
-		head->failed = rec->c & 1;
+		head->halt = rec->c % 4;
 		break;
 	case 4:
 		poke_blob(rec->b & 0x8000 ? &head->config : &head->owner, rec);

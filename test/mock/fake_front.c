@@ -440,6 +440,15 @@ fk_get_vq_state(struct fk_dev *dev, uint32_t index, struct vduse_abi_vq_state *s
 	return ret;
 }
 
+int
+fk_suspend(struct fk_dev *dev)
+{
+	const struct vduse_abi_request req = { .type = VDUSE_MSG_SUSPEND };
+	struct vduse_abi_response resp;
+
+	return msg_sync(dev, &req, &resp);
+}
+
 void
 fk_kick(struct fk_dev *dev, uint32_t index)
 {

@@ -154,6 +154,7 @@ int fk_update_iotlb(struct fk_dev *dev, uint64_t start, uint64_t last);
 int fk_update_space(struct fk_dev *dev, uint32_t asid, uint64_t start, uint64_t last);
 int fk_set_group_asid(struct fk_dev *dev, uint32_t group, uint32_t asid);
 int fk_get_vq_state(struct fk_dev *dev, uint32_t index, struct vduse_abi_vq_state *state);
+int fk_suspend(struct fk_dev *dev);
 void fk_kick(struct fk_dev *dev, uint32_t index);
 
 /* Whether the process has read the kicks that there were. */

@@ -224,8 +224,7 @@ test_bad_content(void **state)
 static void
 test_unknown_type(void **state)
 {
-	static const uint32_t types[] = { VDUSE_MSG_SUSPEND, VDUSE_MSG_SUSPEND + 1, 1000,
-		UINT32_MAX };
+	static const uint32_t types[] = { VDUSE_MSG_SUSPEND + 1, 1000, UINT32_MAX };
 	struct vduse_abi_request req = { 0 };
 	struct msg_rig b;
 	size_t i;

@@ -137,7 +137,7 @@ described(const struct other_desc *other)
 	}
 	desc.features &= ~other->not_offered;
 	assert_int_equal(vduse_statefile_format(store, "unit", &desc), 0);
-	vduse_statefile_set_status(store, other->agreed ? status : 0, false);
+	vduse_statefile_set_status(store, other->agreed ? status : 0, VDUSE_STATEFILE_RUNS);
 	vduse_statefile_served(store, &id);
 	vduse_statefile_close(store, false);
 	assert_int_equal(rte_vduse_net_create(&conf, &net), -EEXIST);

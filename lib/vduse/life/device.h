@@ -33,6 +33,7 @@
 	X(RESUMING, "resuming", "its queues start where the process before left them")             \
 	X(IDLE, "idle", "requests are answered; no driver has set DRIVER_OK")                      \
 	X(RUNNING, "running", "a driver has set DRIVER_OK, and bursts may run")                    \
+	X(SUSPENDED, "suspended", "its driver wants nothing to move until it resets it: it moves") \
 	X(FAILED, "failed", "no queue runs until its driver resets it")                            \
 	X(LOST, "lost", "the kernel has given it up; it is recreated where this process made it")  \
 	X(OFFERED, "offered", "sent to the process that follows, which has not said that it came") \
@@ -236,6 +237,13 @@ vduse_dev_is_started(const struct rte_vduse_dev *dev)
 	const enum vduse_phase phase = vduse_dev_phase(dev);
 
 	return phase == VDUSE_PHASE_RUNNING || phase == VDUSE_PHASE_RESUMING;
+}
+
+/** Whether its driver has said that nothing moves until it resets the device. */
+static inline bool
+vduse_dev_is_suspended(const struct rte_vduse_dev *dev)
+{
+	return vduse_dev_phase(dev) == VDUSE_PHASE_SUSPENDED;
 }
 
 /** Whether it cannot be served as it is. */

@@ -131,7 +131,7 @@ handover_on_ready(struct rte_vduse_dev *dev)
 	handover_set_step(h, VDUSE_HANDOVER_SENT);
 	vduse_phase_set(dev, VDUSE_PHASE_OFFERED);
 	vduse_recreation_mutex_unlock(&dev->recreation.lock);
-	vduse_serve_suspend(dev);
+	vduse_serve_rest(dev);
 	if (vduse_handover_send(h->peer_fd, &msg, fds, RTE_DIM(fds)) < 0)
 		handover_stay(dev, "is gone");
 }

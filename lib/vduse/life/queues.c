@@ -31,7 +31,7 @@ vduse_queue_end(struct rte_vduse_dev *dev, uint16_t index, enum vduse_queue_end 
 	if (!served)
 		return 0;
 	if (how == VDUSE_QUEUE_TAKEN_BACK && placed)
-		vduse_journal_park(vq);
+		vduse_journal_park(vq, ret == 0);
 	dev->ops.queue(dev->priv, index, false);
 	return ret;
 }
@@ -85,7 +85,7 @@ vduse_queues_fail(struct rte_vduse_dev *dev)
 	/* once; and one that is not served, or another's by now, does not fail here */
 	if (!vduse_phase_may(vduse_dev_phase(dev), VDUSE_PHASE_FAILED))
 		return;
-	vduse_statefile_set_status(dev->store, dev->status, true);
+	vduse_statefile_set_status(dev->store, dev->status, VDUSE_STATEFILE_FAILED);
 	vduse_queues_stop(dev, VDUSE_PHASE_FAILED, true);
 }
 

@@ -58,9 +58,22 @@ recover_say_rest(struct rte_vduse_dev *dev)
 }
 
 static void
+recover_fail(struct rte_vduse_dev *dev)
+{
+	VDUSE_LOG(ERR, "%s: cannot go on where another process was; its driver has to reset it",
+			dev->name);
+	vduse_queues_fail(dev);
+}
+
+static void
 recover_go_on(struct rte_vduse_dev *dev, uint8_t status)
 {
-	if (dev->resumed && dev->store->head->failed) {
+	if (dev->resumed && dev->store->head->halt == VDUSE_STATEFILE_SUSPENDED) {
+		if (vduse_status_suspend_again(dev, status) < 0)
+			recover_fail(dev);
+		return;
+	}
+	if (dev->resumed && dev->store->head->halt != VDUSE_STATEFILE_RUNS) {
 		VDUSE_LOG(ERR,
 				"%s: had a malformed ring; it stays stopped until its driver "
 				"resets it",
@@ -69,13 +82,8 @@ recover_go_on(struct rte_vduse_dev *dev, uint8_t status)
 		vduse_queues_fail(dev);
 		return;
 	}
-	if (vduse_status_set(dev, status) < 0 && !vduse_dev_is_broken(dev)) {
-		VDUSE_LOG(ERR,
-				"%s: cannot go on where another process was; its driver has to "
-				"reset it",
-				dev->name);
-		vduse_queues_fail(dev);
-	}
+	if (vduse_status_set(dev, status) < 0 && !vduse_dev_is_broken(dev))
+		recover_fail(dev);
 	if (vduse_dev_is_started(dev))
 		vduse_phase_set(dev, VDUSE_PHASE_RUNNING);
 }

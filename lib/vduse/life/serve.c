@@ -102,15 +102,18 @@ serve_get_vq_state(void *ctx, uint16_t index, struct vduse_abi_vq_state *state)
 	struct rte_vduse_dev *dev = ctx;
 	struct vduse_vq *vq = dev->vqs[index];
 	struct vduse_abi_vq info = { .index = index };
+	const bool is_packed = dev->driver_features & (1ULL << VIRTIO_F_RING_PACKED);
 	int ret;
 
+	/* nor is what is in flight settled, and another process may have been at it before */
+	if (vduse_dev_is_broken(dev))
+		return -EIO;
 	/* a driver asks for the state of a queue it has disabled, or is about to */
 	ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_VQ_INFO, &info);
 	if (ret < 0)
 		return ret;
 	/* it did so while nobody was here */
-	if (!vduse_vq_is_ready(vq) && vq->journal.record->valid == VDUSE_JOURNAL_RUNNING &&
-			!vduse_dev_is_broken(dev)) {
+	if (!vduse_vq_is_ready(vq) && vq->journal.record->valid == VDUSE_JOURNAL_RUNNING) {
 		ret = vduse_vq_start(vq, &info, dev->driver_features, false);
 		if (ret < 0) {
 			vduse_queue_end(dev, index, VDUSE_QUEUE_LEFT);
@@ -119,6 +122,8 @@ serve_get_vq_state(void *ctx, uint16_t index, struct vduse_abi_vq_state *state)
 	}
 	if (vq->ctl.phase == VDUSE_VQ_PHASE_UNPLACED || vq->ctl.phase == VDUSE_VQ_PHASE_UNSETTLED)
 		return -EFAULT;
+	if (vq->journal.record->valid == VDUSE_JOURNAL_PARKED)
+		return vduse_journal_state(vq->journal.record, is_packed, state);
 	if (vduse_vq_is_ready(vq) && !info.ready) {
 		ret = vduse_queue_end(dev, index, VDUSE_QUEUE_TAKEN_BACK);
 		if (vduse_dev_is_started(dev))
@@ -178,6 +183,12 @@ serve_set_vq_ready(void *ctx, uint16_t index, bool ready)
 	return ret < 0 ? ret : 0;
 }
 
+static int
+serve_suspend(void *ctx)
+{
+	return vduse_status_suspend(ctx);
+}
+
 static const struct vduse_msg_ops serve_msg_ops = {
 	.get_vq_state = serve_get_vq_state,
 	.vq_state_told = serve_vq_state_told,
@@ -185,6 +196,7 @@ static const struct vduse_msg_ops serve_msg_ops = {
 	.update_iotlb = vduse_remap_update,
 	.set_group_asid = vduse_remap_group,
 	.set_vq_ready = serve_set_vq_ready,
+	.suspend = serve_suspend,
 };
 
 static void
@@ -275,7 +287,7 @@ vduse_serve_ready(struct rte_vduse_dev *dev)
 }
 
 void
-vduse_serve_suspend(struct rte_vduse_dev *dev)
+vduse_serve_rest(struct rte_vduse_dev *dev)
 {
 	vduse_ctl_del(dev->msg_id);
 	dev->msg_id = 0;

@@ -35,7 +35,7 @@ vduse_serve_is_watched(const struct rte_vduse_dev *dev)
  * For a process that follows: no queue runs and no request is answered, but to
  * the owner the device goes on. On the control thread. Mirror: vduse_serve_again()
  */
-void vduse_serve_suspend(struct rte_vduse_dev *dev);
+void vduse_serve_rest(struct rte_vduse_dev *dev);
 
 /** Serve it again. On the control thread. */
 void vduse_serve_again(struct rte_vduse_dev *dev);

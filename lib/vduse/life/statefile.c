@@ -485,7 +485,7 @@ vduse_statefile_creating(struct vduse_statefile *store)
 {
 	__atomic_store_n(&store->head->stage, VDUSE_STATEFILE_CREATING, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
-	vduse_statefile_set_status(store, 0, false);
+	vduse_statefile_set_status(store, 0, VDUSE_STATEFILE_RUNS);
 }
 
 void
@@ -506,11 +506,12 @@ vduse_statefile_record(const struct vduse_statefile *store, uint16_t index)
 }
 
 void
-vduse_statefile_set_status(struct vduse_statefile *store, uint8_t status, bool failed)
+vduse_statefile_set_status(
+		struct vduse_statefile *store, uint8_t status, enum vduse_statefile_halt halt)
 {
 	if (store == NULL)
 		return;
-	__atomic_store_n(&store->head->failed, failed, __ATOMIC_RELAXED);
+	__atomic_store_n(&store->head->halt, halt, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
 	__atomic_store_n(&store->head->status, status, __ATOMIC_RELAXED);
 	rte_compiler_barrier();

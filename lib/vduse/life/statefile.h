@@ -41,6 +41,13 @@ enum vduse_statefile_stage {
 	VDUSE_STATEFILE_SERVED,   /**< the device was there, and served */
 };
 
+/** Why no queue runs until the driver resets the device, whoever serves it. */
+enum vduse_statefile_halt {
+	VDUSE_STATEFILE_RUNS,      /**< they may run */
+	VDUSE_STATEFILE_FAILED,    /**< the device has failed */
+	VDUSE_STATEFILE_SUSPENDED, /**< the driver has suspended it */
+};
+
 /** Data that is replaced as a whole or not at all. */
 struct vduse_statefile_blob {
 	uint32_t current; /**< half that is valid */
@@ -59,7 +66,7 @@ struct vduse_statefile_head {
 	struct vduse_statefile_desc desc;
 	struct vduse_statefile_id id;
 	uint32_t status;                    /**< virtio device status, as acknowledged */
-	uint32_t failed;                    /**< stopped for good until the driver resets it */
+	uint32_t halt;                      /**< enum vduse_statefile_halt */
 	struct vduse_statefile_blob config; /**< configuration space */
 	struct vduse_statefile_blob owner;  /**< what the owner of the device keeps */
 } __rte_aligned(VDUSE_JOURNAL_ALIGN);
@@ -122,7 +129,8 @@ void vduse_statefile_served(struct vduse_statefile *store, const struct vduse_st
 void *vduse_statefile_record(const struct vduse_statefile *store, uint16_t index);
 
 /** The status that is about to be acknowledged. store may be NULL. */
-void vduse_statefile_set_status(struct vduse_statefile *store, uint8_t status, bool failed);
+void vduse_statefile_set_status(
+		struct vduse_statefile *store, uint8_t status, enum vduse_statefile_halt halt);
 
 /** Replace a blob. @return 0, or -E2BIG */
 int vduse_statefile_write(struct vduse_statefile_blob *blob, const void *data, size_t len);

@@ -13,6 +13,8 @@
 #include "log.h"
 #include "os/kernel.h"
 #include "ring/journal.h"
+#include "ring/notify.h"
+#include "ring/queue.h"
 
 /* Drop every region of every address space. Mirror: status_load(). */
 static void
@@ -127,6 +129,119 @@ status_forget_faults(struct rte_vduse_dev *dev)
 		dev->vqs[i]->fault = NULL;
 }
 
+static enum vduse_statefile_halt
+status_halt(const struct rte_vduse_dev *dev)
+{
+	if (vduse_dev_is_suspended(dev))
+		return VDUSE_STATEFILE_SUSPENDED;
+	return vduse_dev_is_broken(dev) ? VDUSE_STATEFILE_FAILED : VDUSE_STATEFILE_RUNS;
+}
+
+static void
+status_go_on(struct rte_vduse_dev *dev, uint16_t nb)
+{
+	uint16_t i;
+
+	for (i = 0; i < nb; i++) {
+		if (!dev->vqs[i]->ctl.rests)
+			continue;
+		vduse_vq_rest_end(dev->vqs[i]);
+		vduse_remap_resume(dev, i);
+	}
+}
+
+/* Every queue rests, and each buffer that was out is back; else all go on. */
+static int
+status_settle(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+	int ret;
+
+	for (i = 0; i < dev->nb_queues; i++) {
+		if (!vduse_vq_is_ready(dev->vqs[i]))
+			continue;
+		vduse_vq_rest(dev->vqs[i]);
+		ret = dev->ops.settle != NULL ? dev->ops.settle(dev->priv, i) : 0;
+		if (ret < 0) {
+			status_go_on(dev, i + 1);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/* What is in the driver's hands is told to it, and where each queue is stays known. */
+static void
+status_park(struct rte_vduse_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_queues; i++) {
+		if (!vduse_vq_is_ready(dev->vqs[i]))
+			continue;
+		/* the kernel makes no call once it has the answer */
+		vduse_notify_held_now(dev->vqs[i]);
+		(void)vduse_queue_end(dev, i, VDUSE_QUEUE_TAKEN_BACK);
+	}
+	vduse_queues_stop(dev, VDUSE_PHASE_SUSPENDED, true);
+}
+
+int
+vduse_status_suspend(struct rte_vduse_dev *dev)
+{
+	int ret;
+
+	if (!vduse_dev_is_started(dev))
+		return 0; /* nothing moves */
+	ret = status_settle(dev);
+	if (ret < 0)
+		return ret;
+	/* first: a successor must not go on with queues that are half way through this */
+	vduse_statefile_set_status(dev->store, dev->status, VDUSE_STATEFILE_SUSPENDED);
+	status_park(dev);
+	VDUSE_LOG(NOTICE, "%s: suspended by its driver, until it resets the device", dev->name);
+	return 0;
+}
+
+/* A queue that the process before had not come to park. */
+static int
+status_park_again(struct rte_vduse_dev *dev, uint16_t index)
+{
+	struct vduse_abi_vq info = { .index = index };
+	struct vduse_vq *vq = dev->vqs[index];
+	int ret;
+
+	if (vq->journal.record->valid != VDUSE_JOURNAL_RUNNING)
+		return 0;
+	ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_VQ_INFO, &info);
+	if (ret == 0)
+		ret = vduse_vq_start(vq, &info, dev->driver_features, false);
+	if (ret == 0)
+		ret = vduse_queue_end(dev, index, VDUSE_QUEUE_TAKEN_BACK);
+	return ret;
+}
+
+int
+vduse_status_suspend_again(struct rte_vduse_dev *dev, uint8_t status)
+{
+	uint16_t i;
+	int ret;
+
+	__atomic_store_n(&dev->status, status, __ATOMIC_RELAXED);
+	ret = status_check_features(dev);
+	if (ret == 0)
+		ret = status_load(dev);
+	for (i = 0; i < dev->nb_queues && ret == 0; i++)
+		ret = status_park_again(dev, i);
+	if (ret < 0) {
+		status_clear(dev);
+		return ret;
+	}
+	vduse_phase_set(dev, VDUSE_PHASE_SUSPENDED);
+	VDUSE_LOG(NOTICE, "%s: is suspended by its driver, until it resets the device", dev->name);
+	return 0;
+}
+
 int
 vduse_status_set(struct rte_vduse_dev *dev, uint8_t status)
 {
@@ -137,13 +252,14 @@ vduse_status_set(struct rte_vduse_dev *dev, uint8_t status)
 	VDUSE_LOG(DEBUG, "%s: status 0x%02x -> 0x%02x", dev->name, dev->status, status);
 	if (status == 0) {
 		/* first: a successor must not start queues that are half way through this */
-		vduse_statefile_set_status(dev->store, 0, false);
+		vduse_statefile_set_status(dev->store, 0, VDUSE_STATEFILE_RUNS);
 		vduse_status_stop(dev, VDUSE_PHASE_IDLE, true);
 		status_reset_records(dev);
 		status_forget_faults(dev);
 		__atomic_store_n(&dev->driver_features, 0, __ATOMIC_RELAXED);
 	}
-	stays = vduse_dev_is_started(dev) || vduse_dev_is_broken(dev);
+	stays = vduse_dev_is_started(dev) || vduse_dev_is_suspended(dev) ||
+		vduse_dev_is_broken(dev);
 	/* virtio 1.2, 3.1.1: features are agreed on before DRIVER_OK, and once */
 	if ((set & VIRTIO_CONFIG_S_FEATURES_OK) && stays)
 		return -EINVAL;
@@ -156,7 +272,7 @@ vduse_status_set(struct rte_vduse_dev *dev, uint8_t status)
 	if (ret < 0)
 		return ret;
 	__atomic_store_n(&dev->status, status, __ATOMIC_RELAXED);
-	vduse_statefile_set_status(dev->store, status, vduse_dev_is_broken(dev));
+	vduse_statefile_set_status(dev->store, status, status_halt(dev));
 	/* before the answer, which the driver's reset waits for */
 	if (status == 0 && dev->ops.reset != NULL)
 		dev->ops.reset(dev->priv);

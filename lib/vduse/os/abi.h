@@ -163,7 +163,7 @@ enum vduse_msg_type {
 	VDUSE_MSG_UPDATE_IOTLB,      /**< VDUSE_UPDATE_IOTLB: what is mapped there is no more */
 	VDUSE_MSG_SET_VQ_GROUP_ASID, /**< VDUSE_SET_VQ_GROUP_ASID: a group's address space */
 	VDUSE_MSG_SET_VQ_READY,      /**< VDUSE_SET_VQ_READY: a queue is enabled or disabled */
-	VDUSE_MSG_SUSPEND,           /**< VDUSE_SUSPEND: move nothing until DRIVER_OK or a reset */
+	VDUSE_MSG_SUSPEND,           /**< VDUSE_SUSPEND: move nothing until a reset */
 };
 
 /** struct vduse_vq_state */

@@ -53,11 +53,27 @@ vduse_kernel_control(const struct vduse_sys *sys, const char *name)
 	return fd;
 }
 
+/* Of the framework's features, which Linux has from 7.3 on, those that are wanted. */
+static void
+kernel_agree(const struct vduse_sys *sys, int control_fd, uint64_t wanted,
+		struct vduse_kernel_api *api)
+{
+	uint64_t features;
+
+	api->features = 0;
+	api->agreed = 0;
+	if (sys->ioctl(control_fd, VDUSE_IOC_GET_FEATURES, &features) < 0)
+		return;
+	api->features = features;
+	features &= wanted;
+	if (sys->ioctl(control_fd, VDUSE_IOC_SET_FEATURES, &features) == 0)
+		api->agreed = features;
+}
+
 int
 vduse_kernel_negotiate(const struct vduse_sys *sys, int control_fd, const char *name,
 		struct vduse_kernel_api *api)
 {
-	uint64_t features;
 	int ret = -EINVAL;
 
 	for (api->version = DEV_API_NEWEST;; api->version--) {
@@ -72,14 +88,8 @@ vduse_kernel_negotiate(const struct vduse_sys *sys, int control_fd, const char *
 				name, DEV_API_NEWEST, strerror(-ret));
 		return ret;
 	}
-	api->features = 0;
-	api->agreed = 0;
-	if (sys->ioctl(control_fd, VDUSE_IOC_GET_FEATURES, &features) < 0)
-		return 0;
-	api->features = features;
-	features &= 1ULL << VDUSE_ABI_F_QUEUE_READY;
-	if (sys->ioctl(control_fd, VDUSE_IOC_SET_FEATURES, &features) == 0)
-		api->agreed = features;
+	kernel_agree(sys, control_fd,
+			RTE_BIT64(VDUSE_ABI_F_QUEUE_READY) | RTE_BIT64(VDUSE_ABI_F_SUSPEND), api);
 	return 0;
 }
 
@@ -234,6 +244,7 @@ vduse_kernel_make(const struct vduse_sys *sys, const struct rte_vduse_conf *conf
 	const struct vduse_kernel_shape shape = { .api_version = VDUSE_ABI_VERSION_0,
 		.nb_spaces = 1 };
 	uint64_t version = shape.api_version;
+	struct vduse_kernel_api api;
 	int control_fd, ret;
 
 	control_fd = vduse_kernel_control(sys, conf->name);
@@ -243,6 +254,9 @@ vduse_kernel_make(const struct vduse_sys *sys, const struct rte_vduse_conf *conf
 	if (ret < 0)
 		VDUSE_LOG(ERR, "%s: the kernel does not take VDUSE API version 0: %s", conf->name,
 				strerror(-ret));
+	/* who adopts it need not know of another feature; one that refuses to suspend is reset */
+	if (ret == 0)
+		kernel_agree(sys, control_fd, RTE_BIT64(VDUSE_ABI_F_SUSPEND), &api);
 	if (ret == 0)
 		ret = vduse_kernel_create(sys, control_fd, &shape, conf);
 	if (ret == 0) {

@@ -80,12 +80,20 @@ msg_set_vq_ready(const struct vduse_msg_port *port, const struct vduse_abi_reque
 	return port->ops->set_vq_ready(port->ctx, index, req->vq_ready.ready != 0);
 }
 
+static int
+msg_suspend(const struct vduse_msg_port *port, __rte_unused const struct vduse_abi_request *req,
+		__rte_unused struct vduse_abi_response *resp)
+{
+	return port->ops->suspend(port->ctx);
+}
+
 static const msg_handler_t msg_handlers[] = {
 	[VDUSE_MSG_GET_VQ_STATE] = msg_get_vq_state,
 	[VDUSE_MSG_SET_STATUS] = msg_set_status,
 	[VDUSE_MSG_UPDATE_IOTLB] = msg_update_iotlb,
 	[VDUSE_MSG_SET_VQ_GROUP_ASID] = msg_set_group_asid,
 	[VDUSE_MSG_SET_VQ_READY] = msg_set_vq_ready,
+	[VDUSE_MSG_SUSPEND] = msg_suspend,
 };
 
 static uint64_t

@@ -28,6 +28,8 @@ struct vduse_msg_ops {
 	int (*set_group_asid)(void *ctx, uint32_t group, uint32_t asid);
 	/** VDUSE_SET_VQ_READY (Linux 7.3); index is below nb_queues. */
 	int (*set_vq_ready)(void *ctx, uint16_t index, bool ready);
+	/** VDUSE_SUSPEND (Linux 7.3): nothing moves, and no position changes, until a reset. */
+	int (*suspend)(void *ctx);
 };
 
 /** Request types that are counted, VDUSE_GET_VQ_STATE and on; the last: unknown ones. */

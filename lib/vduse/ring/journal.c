@@ -3,6 +3,7 @@
 /* The record of a virtqueue: cold half, and what a successor does with it. */
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "ring/journal.h"
@@ -62,10 +63,32 @@ vduse_journal_start(struct vduse_vq *vq)
 }
 
 void
-vduse_journal_park(struct vduse_vq *vq)
+vduse_journal_park(struct vduse_vq *vq, bool settled)
 {
+	if (settled)
+		vduse_journal_settled(vq);
 	__atomic_store_n(&vq->journal.record->valid, VDUSE_JOURNAL_PARKED, __ATOMIC_RELAXED);
 	rte_compiler_barrier();
+}
+
+int
+vduse_journal_state(const struct vduse_journal_record *record, bool packed,
+		struct vduse_abi_vq_state *state)
+{
+	const uint16_t pos = (uint16_t)record->burst;
+
+	if (record->take & VDUSE_JOURNAL_TAKE_USED)
+		return -EFAULT;
+	/* all that was taken went back: both positions are one */
+	if (packed) {
+		state->packed.last_avail_idx = pos & INT16_MAX;
+		state->packed.last_avail_counter = pos >> 15;
+		state->packed.last_used_idx = pos & INT16_MAX;
+		state->packed.last_used_counter = pos >> 15;
+	} else {
+		state->split.avail_index = pos;
+	}
+	return 0;
 }
 
 void

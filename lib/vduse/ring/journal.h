@@ -94,11 +94,23 @@ void vduse_journal_bind(struct vduse_vq *vq, void *room);
 /** A queue starts afresh at its positions. Before bursts run. */
 void vduse_journal_start(struct vduse_vq *vq);
 
-/** The driver took the queue back, and sets its state before it gives it again. */
-void vduse_journal_park(struct vduse_vq *vq);
+/**
+ * The driver took the queue back, and sets its state before it gives it again.
+ *
+ * @param settled every buffer went back: the position is known
+ */
+void vduse_journal_park(struct vduse_vq *vq, bool settled);
 
 /** The driver reset the device. */
 void vduse_journal_reset(struct vduse_vq *vq);
+
+/**
+ * Where a queue is that was parked, for VDUSE_GET_VQ_STATE.
+ *
+ * @return 0; -EFAULT: not known, as buffers were out that did not come back
+ */
+int vduse_journal_state(const struct vduse_journal_record *record, bool packed,
+		struct vduse_abi_vq_state *state);
 
 /** Whether the record is of the very ring that is described. */
 bool vduse_journal_matches(const struct vduse_vq *vq, uint32_t size);
