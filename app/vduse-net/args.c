@@ -165,7 +165,7 @@ parse_profile(const struct target *to, const char *value)
 	return to->wire->profile != NULL ? 0
 					 : fail(to->args,
 							   "--profile %.64s: give bulk, latency, "
-							   "xdp, tx or none",
+							   "xdp, tx, migrate or none",
 							   value);
 }
 
@@ -384,7 +384,8 @@ static const struct opt opts[] = {
 	{ "profile", "OFFLOADS", WIRE, parse_profile,
 			"offloads of the device: bulk (default: all), latency (checksums), xdp "
 			"(none towards the container: native XDP loads), tx (no segmentation by "
-			"the container) or none" },
+			"the container), migrate (bulk, of it what a virtual machine keeps that "
+			"moves) or none" },
 	{ "link", "LINK", WIRE, parse_link,
 			"carrier the container sees: port (default: that of the port) or up" },
 	{ "standby", NULL, WIRE, parse_standby,

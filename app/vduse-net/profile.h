@@ -5,6 +5,7 @@
 #ifndef PROFILE_H
 #define PROFILE_H
 
+#include <stdbool.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -16,7 +17,16 @@ static const char *const profile_words[] = {
 	[RTE_VDUSE_NET_PROFILE_XDP] = "xdp",
 	[RTE_VDUSE_NET_PROFILE_NONE] = "none",
 	[RTE_VDUSE_NET_PROFILE_TX] = "tx",
+	[RTE_VDUSE_NET_PROFILE_MIGRATE] = "migrate",
 };
+
+/* Whether a driver may send frames that are to be cut. */
+static inline bool
+profile_has_segments(enum rte_vduse_net_profile profile)
+{
+	return profile == RTE_VDUSE_NET_PROFILE_BULK || profile == RTE_VDUSE_NET_PROFILE_XDP ||
+	       profile == RTE_VDUSE_NET_PROFILE_MIGRATE;
+}
 
 /* Of a word that was checked before; for another, a profile that the library refuses. */
 static inline enum rte_vduse_net_profile

@@ -43,7 +43,7 @@ _vdusectl() {
 		return
 		;;
 	profile)
-		mapfile -t COMPREPLY < <(compgen -W 'latency bulk xdp tx none' -- "$cur" || true)
+		mapfile -t COMPREPLY < <(compgen -W 'latency bulk xdp tx none migrate' -- "$cur" || true)
 		return
 		;;
 	attach)

@@ -40,7 +40,7 @@ case_values() {
 	refused 'mtu=65536: not a number' mtu=65536
 	refused 'attach=pci: not one of virtio, vhost, none' attach=pci
 	refused 'mq-fallback=2: not a number from 0 to 1' mq-fallback=2
-	refused 'profile=fast: not one of latency, bulk, xdp, none, tx' profile=fast
+	refused 'profile=fast: not one of latency, bulk, xdp, none, tx, migrate' profile=fast
 	refused 'csum=half: not one of whole, partial' csum=half
 	refused 'speed=2147483648: not a number' speed=2147483648
 	refused 'standby=yes: not a number' standby=yes

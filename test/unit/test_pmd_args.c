@@ -163,7 +163,7 @@ static const struct {
 	{ "ring=both", "ring=both: not one of any, split, packed" },
 	{ "ring=Packed", "not one of any, split, packed" },
 	{ "csum=half", "csum=half: not one of whole, partial" },
-	{ "profile=fast", "profile=fast: not one of latency, bulk, xdp, none, tx" },
+	{ "profile=fast", "profile=fast: not one of latency, bulk, xdp, none, tx, migrate" },
 	{ "speed=-1", "speed=-1: not a number" },
 	{ "speed=2147483648", "not a number from 0 to 2147483647" },
 	{ "speed=10G", "speed=10G: not a number" },

@@ -72,9 +72,29 @@ test_features(void **state)
 		assert_int_equal(offered(&conf), BASE | profiles[p] | BIT(62) | MULTI);
 	}
 	conf = good_conf;
-	conf.profile = RTE_DIM(profiles);
+	conf.profile = RTE_VDUSE_NET_PROFILE_MIGRATE + 1;
 	assert_int_equal(rte_vduse_net_create(&conf, &net), -EINVAL);
 	unit_assert_logged_once("unknown profile");
+}
+
+/* What QEMU's shadow virtqueues carry: no INDIRECT_DESC, RING_PACKED, IN_ORDER, USO. */
+static void
+test_migrate(void **state)
+{
+	static const uint64_t not_carried = BIT(28) | BIT(34) | BIT(35) | BIT(54) | BIT(55) |
+					    BIT(56) | BIT(59) | BIT(52);
+	struct rte_vduse_net_conf conf = good_conf;
+	struct rte_vduse_net *net;
+
+	(void)state;
+	unit_kernel(&(struct fk_conf){ .allow_ctrl_vq = true });
+	conf.profile = RTE_VDUSE_NET_PROFILE_MIGRATE;
+	assert_int_equal(offered(&conf), (BASE | HOST_SEG | GUEST_SEG) & ~not_carried);
+	conf.queue_pairs = 2;
+	assert_int_equal(offered(&conf), (BASE | HOST_SEG | GUEST_SEG | MULTI) & ~not_carried);
+	conf.ring = RTE_VDUSE_NET_RING_PACKED;
+	assert_int_equal(rte_vduse_net_create(&conf, &net), -EINVAL);
+	unit_assert_logged_once("has split rings: leave the ring format out");
 }
 
 /* Each name once, and none for a bit that is not offered by mistake. */
@@ -326,6 +346,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(test_features),
+		UNIT_TEST(test_migrate),
 		UNIT_TEST(test_names),
 		UNIT_TEST(test_ring_refused),
 		UNIT_TEST(test_odd_sizes),

@@ -13,6 +13,7 @@
 
 #include "gro.h"
 #include "node_priv.h"
+#include "profile.h"
 #include "request.h"
 #include "say.h"
 #include "words.h"
@@ -219,8 +220,7 @@ has_segments(const struct container *c)
 	struct rte_vduse_net_info info;
 
 	rte_vduse_net_info(c->net, &info);
-	return info.segments || c->conf.profile == RTE_VDUSE_NET_PROFILE_BULK ||
-	       c->conf.profile == RTE_VDUSE_NET_PROFILE_XDP;
+	return info.segments || profile_has_segments(c->conf.profile);
 }
 
 static int
@@ -233,11 +233,10 @@ fail(struct node_error *error, int ret, const struct container *c, const char *w
 static int
 take_buffers(struct container *c, struct node_error *error)
 {
-	const bool bulk = c->conf.profile == RTE_VDUSE_NET_PROFILE_BULK ||
-			  c->conf.profile == RTE_VDUSE_NET_PROFILE_XDP;
 	int ret;
 
-	c->buffers = c->conf.queues * FWD_BURST * (bulk ? POOL_CHAIN : 2);
+	c->buffers = c->conf.queues * FWD_BURST *
+		     (profile_has_segments(c->conf.profile) ? POOL_CHAIN : 2);
 	ret = buffers_take(&c->network->node->buffers, c->buffers, RTE_MBUF_DEFAULT_BUF_SIZE,
 			&c->pool);
 	if (ret != 0)

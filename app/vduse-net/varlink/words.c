@@ -93,9 +93,10 @@ static const struct varlink_param container_rows[] = {
 	[CONTAINER_QUEUE_SIZE] = { CONTAINER(VARLINK_INT, queue_size), .min = 64, .max = 32768,
 			.fallback = "1024", .value = "N", .help = "descriptors of a queue" },
 	[CONTAINER_PROFILE] = { CONTAINER(VARLINK_WORD, profile),
-			.words = "latency|bulk|xdp|tx|none", .fallback = "bulk",
-			.value = "latency|bulk|xdp|tx|none",
-			.help = "offloads that it is offered" },
+			.words = "latency|bulk|xdp|tx|none|migrate", .fallback = "bulk",
+			.value = "latency|bulk|xdp|tx|none|migrate",
+			.help = "offloads that it is offered; migrate: of bulk what a virtual "
+				"machine keeps that moves to another host" },
 	[CONTAINER_ATTACH] = { CONTAINER(VARLINK_WORD, attach), .words = "virtio|vhost|none",
 			.fallback = "virtio", .value = "virtio|vhost|none",
 			.help = "an interface, a device for a virtual machine, or neither" },

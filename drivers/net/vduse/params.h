@@ -36,8 +36,8 @@
 	ARG("speed", "<int>", "10000",                                                              \
 		"Mbit/s, what the driver sees",                                                     \
 		NUMBER(net.speed, 0, INT32_MAX)) /* virtio 1.2, 5.1.4.1 */                          \
-	ARG("profile", "<latency|bulk|xdp|none|tx>", "`latency`",                                   \
-		"`latency`: checksums; `bulk`: and segmentation; `xdp`: native XDP loads in the container; `tx`: segmentation towards the driver only; `none`", \
+	ARG("profile", "<latency|bulk|xdp|none|tx|migrate>", "`latency`",                                   \
+		"`latency`: checksums; `bulk`: and segmentation; `xdp`: native XDP loads in the container; `tx`: segmentation towards the driver only; `migrate`: `bulk`, of it what QEMU keeps of a virtual machine that moves; `none`", \
 		CUSTOM(parse_profile))                                                              \
 	ARG("csum", "<whole|partial>", "`whole`",                                                   \
 		"`whole`: checksums that the driver leaves to the device are completed; `partial`: the application completes them, told by RTE_MBUF_F_RX_L4_CKSUM_NONE", \

@@ -28,6 +28,8 @@ static const struct {
 	[RTE_VDUSE_NET_PROFILE_XDP] = { "xdp", PMD_CKSUM_RX | PMD_LRO, PMD_CKSUM_TX },
 	[RTE_VDUSE_NET_PROFILE_NONE] = { "none", 0, PMD_CKSUM_TX },
 	[RTE_VDUSE_NET_PROFILE_TX] = { "tx", PMD_CKSUM_RX, PMD_CKSUM_TX | PMD_TSO_TX },
+	[RTE_VDUSE_NET_PROFILE_MIGRATE] = { "migrate", PMD_CKSUM_RX | PMD_LRO,
+			PMD_CKSUM_TX | RTE_ETH_TX_OFFLOAD_TCP_TSO },
 };
 
 int
@@ -41,7 +43,7 @@ pmd_profile_parse(const char *key, const char *value, enum rte_vduse_net_profile
 			return 0;
 		}
 	}
-	PMD_LOG(ERR, "%s=%s: not one of latency, bulk, xdp, none, tx", key, value);
+	PMD_LOG(ERR, "%s=%s: not one of latency, bulk, xdp, none, tx, migrate", key, value);
 	return -EINVAL;
 }
 

@@ -100,6 +100,12 @@ enum rte_vduse_net_profile {
 	 * frames to be segmented, and takes none.
 	 */
 	RTE_VDUSE_NET_PROFILE_TX,
+	/**
+	 * As bulk, of it what QEMU's shadow virtqueues carry, so that the virtual machine
+	 * that has the device can be migrated: no UDP segmentation, and the rings are split,
+	 * without indirect descriptors and use in order. Small frames cost more.
+	 */
+	RTE_VDUSE_NET_PROFILE_MIGRATE,
 };
 
 /** Ring formats that are offered. */
