@@ -24,8 +24,8 @@ storage() {
 
 # image: the page's root file system, as an image.
 image() {
-	doc_run $page 'mkdir -p /srv/busybox' || fail "no root file system"
-	doc_run $page 'podman import' || fail "no image"
+	doc_run doc/containers.md 'mkdir -p /srv/busybox' || fail "no root file system"
+	doc_run doc/containers.md 'podman import' || fail "no image"
 }
 
 # started NAME NETWORK [OPTION...]
@@ -35,11 +35,11 @@ started() {
 	podman run -d --name "$name" --network "$network" "$@" busybox sleep 1000000
 }
 
-# again TIMES: added, an answer of the uplink, and removed.
+# case_again TIMES [NETWORK]: added, an answer of the uplink, and removed.
 case_again() {
 	local n
 	for ((n = 1; n <= $1; n++)); do
-		podman run --rm --network pods --cap-add NET_RAW busybox ping -c 1 10.9.0.1 >/tmp/again ||
+		podman run --rm --network "${2:-pods}" --cap-add NET_RAW busybox ping -c 1 10.9.0.1 >/tmp/again ||
 			fail "$n: $(cat /tmp/again)"
 		nothing_of_containers
 	done

@@ -14,6 +14,8 @@ kernel_modules_nic="vfio-pci vfio_iommu_type1 igb"
 kernel_built_in="ext4"
 
 vm_cache=${VDUSE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dpdk-vduse}
+# Suites beside the machine's own, whose packages are wanted.
+kernel_suites="trixie trixie-backports"
 kernel_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # mirror LABEL: the machine's own mirror of Debian ("Debian") or of its
@@ -25,7 +27,7 @@ kernel_mirror() {
 
 # kernel_sources FILE [SUITE]: the suites that carry the kernels, or that one.
 kernel_sources() {
-	local main security codename
+	local main security codename suite
 	main=$(kernel_mirror Debian)
 	if [ -z "$main" ]; then
 		# A machine without package lists does not know whose mirror is whose.
@@ -41,8 +43,9 @@ kernel_sources() {
 		return
 	}
 	{
-		echo "deb [signed-by=$kernel_keyring] $main trixie main"
-		echo "deb [signed-by=$kernel_keyring] $main trixie-backports main"
+		for suite in $kernel_suites; do
+			echo "deb [signed-by=$kernel_keyring] $main $suite main"
+		done
 		[ -z "$security" ] ||
 			echo "deb [signed-by=$kernel_keyring] $security $codename-security main"
 	} >"$1"
