@@ -121,10 +121,25 @@ case_rootless() {
 	touch /etc/resolv.conf
 	tar -C /srv/busybox -c . | as_user podman import - busybox
 	as_user podman network create -d dpdk-vduse --subnet 10.9.0.0/24 -o network=net0 pods
+	as_user podman network create -d dpdk-vduse --subnet 10.10.0.0/24 -o network=net0 -o vlan=10 back
 	as_user podman run -d --name web --cgroups disabled --network pods busybox sleep 1000000
 	$ctl container show | grep -q '^netavark-1000:pods:eth0:' || fail "not there: $($ctl container show)"
 	# another had this address before: far hears whose it is now
 	ping_ok far 10.9.0.2 3
+	as_user podman run -d --name db --cgroups disabled --cap-add NET_RAW \
+		--network pods:ip=10.9.0.200,mac=02:00:00:00:00:c8,interface_name=front0,max_rx_rate=500 busybox sleep 1000000
+	$ctl container show | grep -q 'ip 10.9.0.200/32 .*max-rx-rate 500 .*ifname front0' || fail "not as asked for: $($ctl container show)"
+	as_user podman inspect -f '{{.NetworkSettings.Networks.pods.IPAddress}} {{.NetworkSettings.Networks.pods.MacAddress}}' db |
+		grep -qx '10.9.0.200 02:00:00:00:00:c8' || fail "inspect shows another address"
+	ping_ok far 10.9.0.200 3
+	as_user podman network connect --ip 10.10.0.77 back web
+	$ctl container show | grep -q '^netavark-1000:back:' && $ctl container show | grep -q 'vlan 10 ' || fail "not connected: $($ctl container show)"
+	as_user podman network disconnect back web
+	as_user podman restart -t 0 db
+	ping_ok far 10.9.0.200 3
+	as_user podman exec db ping -c 3 10.9.0.2 >/dev/null || fail "two containers do not talk"
+	as_user podman rm -f -t 0 db
+	as_user podman network rm back
 	as_user podman run --rm --cgroups disabled --network pods --cap-add NET_RAW busybox ping -c 3 10.9.0.2
 	as_user podman rm -f -t 0 web
 	as_user podman network rm pods
@@ -144,8 +159,21 @@ case_device() {
 			/tools/front /dev/vhost-vdpa-0 >/tmp/front
 	[ "$(head -n 3 /tmp/front | xargs)" = 'ok ok ok' ] || fail "it does not serve: $(xargs </tmp/front)"
 	$ctl -s container show vm1 | grep -q 'drop spoofed MAC 5' || fail "not sent: $($ctl -s container show vm1)"
+	device_app
 	$ctl container del vm1
 	nothing_of_containers
+}
+
+# device_app: DPDK's virtio-user in the page's container: pings from the uplink, whose bytes ping compares, there and back.
+device_app() {
+	local sent
+	doc_run $page 'icmpecho' || fail "a command of the page fails"
+	ping_back far 10.9.0.50 || fail "it does not answer: $(podman logs app 2>&1 | tail -n 5)"
+	ping_ok far 10.9.0.50 20 -s 1400 -p 5ac3
+	[ "$(podman exec app id -u)" = 1000 ] || fail "it is of another user"
+	sent=$($ctl -j -s container show vm1 | grep -oE '"(tx|rx)_packets": *[0-9]+' | grep -oE '[0-9]+$' | sort -n | head -n 1)
+	[ "$sent" -ge 20 ] || fail "not both ways: $($ctl -s container show vm1)"
+	doc_run $page 'rm -f -t 0 app' || fail "it is not removed"
 }
 
 after_case() {
