@@ -31,8 +31,8 @@ int vduse_queue_end(struct rte_vduse_dev *dev, uint16_t index, enum vduse_queue_
  * does, and for a queue without one there is a look at VDUSE_VQ_GET_INFO, in
  * growing steps.
  */
-#define VDUSE_READY_STEP_MIN_MS 1
-#define VDUSE_READY_STEP_MAX_MS 128
+#define VDUSE_READY_STEP_MIN_MS 1u
+#define VDUSE_READY_STEP_MAX_MS 128u
 
 /** Look again in ms milliseconds, 0: never. Control thread. */
 void vduse_queues_set_timer(struct rte_vduse_dev *dev, uint32_t ms);
