@@ -164,10 +164,14 @@ case_tuning() {
 	bounce_full
 }
 
-# All of the region is the receive queue's.
+# All of the region is the receive queue's: refused where it was given, said where it is the kernel's.
 bounce_full() {
 	run app "$app" "${eal[@]}" "${huge[@]}" --vdev net_null0 -- --port net_null0 --name c1 --bounce-size 4194304
+	! wait "$pid" || fail "a region that is too small is not refused"
+	grep -q 'bounce-size=4194304: 4096 KiB of it are taken by' "$VM_RESULT/app.log" || fail "$(tail -n 3 "$VM_RESULT/app.log")"
+	run app "$app" "${eal[@]}" "${huge[@]}" --vdev net_null0 -- --port net_null0 --name c1 --queue-size 16384
 	need_netdev c1 app "$pid"
+	grep -q 'c1: buffers to receive take up to 65536 KiB, all of the bounce region' "$VM_RESULT/app.log" || fail "nothing is said"
 	container c1 "$dev" 1
 	wait_for "$patience" fifo_errors c1 || fail "it sends: $(ip -n c1 -s -s link show eth0)"
 	dmesg | grep -q 'eth0: Unexpected TXQ (0) queue failure: -5' || fail "the kernel's log has nothing of it"

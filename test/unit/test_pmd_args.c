@@ -90,7 +90,8 @@ test_numbers(void **state)
 	assert_int_equal(parse("msg-timeout=0").net.dev.tuning.msg_timeout, 0);
 	assert_int_equal(parse("msg-timeout=30").net.dev.tuning.msg_timeout, 30);
 	assert_int_equal(parse("msg-timeout=2147483647").net.dev.tuning.msg_timeout, INT32_MAX);
-	assert_int_equal(parse("bounce-size=1048576").net.dev.tuning.bounce_size, 1 << 20);
+	assert_int_equal(parse("queue-size=64,bounce-size=1048576").net.dev.tuning.bounce_size,
+			1 << 20);
 	assert_int_equal(parse("bounce-size=0x40000000").net.dev.tuning.bounce_size, 1 << 30);
 	assert_false(parse("umem=0").net.dev.umem);
 	assert_true(parse("umem=1").net.dev.umem);
@@ -177,6 +178,11 @@ static const struct {
 	{ "max-memory=134217729", "not a number from 1 to 134217728" },
 	{ "bounce-size=1048575", "not a number from 1048576 to 1073741824" },
 	{ "bounce-size=1073741825", "not a number from 1048576 to 1073741824" },
+	{ "bounce-size=4194304", "bounce-size=4194304: 4096 KiB of it are taken by the buffers of "
+				 "a queue to receive" },
+	{ "bounce-size=4194304,attach=virtio",
+			"give more, better twice that, or a smaller queue-size" },
+	{ "bounce-size=2097152,queue-size=512", "bounce-size=2097152: 2048 KiB of it are taken" },
 	{ "irq-affinity=0", "not a mask of CPUs" },
 	{ "irq-affinity=0000", "not a mask of CPUs" },
 	{ "irq-affinity=0x1", "not a mask of CPUs" },
@@ -211,6 +217,38 @@ test_bad(void **state)
 	}
 }
 
+/* A region that cannot do for all of the queues is said, as Linux may use fewer of them. */
+static void
+test_bounce(void **state)
+{
+	static const struct {
+		const char *args;
+		const char *text; /* NULL: nothing is said */
+	} said[] = {
+		{ "bounce-size=4198400,attach=virtio", NULL },
+		{ "bounce-size=4194304,attach=vhost", NULL },
+		{ "bounce-size=1048576,queue-size=128", NULL },
+		{ "bounce-size=8388608,queues=2,attach=virtio,name=c1",
+				"c1: buffers to receive take up to 8192 KiB" },
+		{ "bounce-size=8388608,queues=2", NULL },
+		{ "queues=15,attach=virtio", NULL },
+		{ "queues=16,attach=virtio", "give a bounce-size of more than 65536 KiB" },
+		{ "queue-size=32768,attach=virtio", "take up to 131072 KiB" },
+		{ "queue-size=32768", NULL },
+	};
+	struct pmd_conf conf;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(said); i++) {
+		unit_log_clear();
+		assert_int_equal(pmd_conf_parse(&conf, VDEV, said[i].args), 0);
+		if (said[i].text != NULL)
+			unit_assert_logged_once(said[i].text);
+		assert_int_equal(unit_log_count("\n"), said[i].text != NULL);
+	}
+}
+
 /* All of them reach the kernel. */
 static void
 test_probe(void **state)
@@ -224,7 +262,7 @@ test_probe(void **state)
 	(void)state;
 	assert_int_equal(rte_vdev_init(VDEV,
 					 "name=unit,ring=packed,queue-size=1000,profile=xdp,"
-					 "speed=25000,standby=1,msg-timeout=9,bounce-size=2097152,"
+					 "speed=25000,standby=1,msg-timeout=9,bounce-size=8388608,"
 					 "irq-affinity=1ffffffff"),
 			0);
 	assert_int_equal(rte_eth_dev_get_port_by_name(VDEV, &port), 0);
@@ -239,7 +277,7 @@ test_probe(void **state)
 	fk_attr(dev, "msg_timeout", value, sizeof(value));
 	assert_string_equal(value, "9");
 	fk_attr(dev, "bounce_size", value, sizeof(value));
-	assert_string_equal(value, "2097152");
+	assert_string_equal(value, "8388608");
 	fk_attr(dev, "vq1/irq_cb_affinity", value, sizeof(value));
 	assert_string_equal(value, "1,ffffffff");
 	assert_int_equal(rte_eth_link_get_nowait(port, &link), 0);
@@ -396,6 +434,7 @@ main(void)
 		UNIT_TEST(test_unknown_mac),
 		UNIT_TEST(test_affinity),
 		UNIT_TEST(test_bad),
+		UNIT_TEST(test_bounce),
 		UNIT_TEST(test_probe),
 		UNIT_TEST(test_fd),
 		UNIT_TEST(test_coalesce),

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <rte_kvargs.h>
 #include <rte_string_fns.h>
@@ -16,6 +17,9 @@
 #define PMD_ZERO_COPY_MIN 1024
 
 #define PMD_DEFAULT_QUEUE_SIZE 1024
+
+/* drivers/vdpa/vdpa_user/vduse_dev.c: VDUSE_BOUNCE_SIZE, where none is given */
+#define PMD_KERNEL_BOUNCE (64 << 20)
 
 struct word {
 	const char *word;
@@ -235,6 +239,54 @@ conf_parse_pair(struct pmd_conf *conf, const struct rte_kvargs *kvlist, unsigned
 	return parse_value(&pmd_args[a], pair->value, conf);
 }
 
+/*
+ * The kernel's region has a page for each buffer that waits to receive
+ * (drivers/vdpa/vdpa_user/iova_domain.c). Where these take all of it there is none for what the
+ * container sends, and Linux' driver drops each frame without a word to us. It fills the first
+ * pair, and others as it has processors for.
+ */
+static int
+conf_check_bounce(const struct pmd_conf *conf)
+{
+	const uint32_t given = conf->net.dev.tuning.bounce_size;
+	const uint32_t pair = conf->net.dev.queue_size * (sysconf(_SC_PAGESIZE) >> 10);
+	const uint32_t all = pair * conf->net.queue_pairs;
+
+	if (conf->attach != RTE_VDUSE_ATTACH_VHOST && given != 0 && given >> 10 <= pair) {
+		PMD_LOG(ERR,
+				"bounce-size"
+				"=%u: %u KiB of it are taken by the buffers of a queue to receive, "
+				"queue-size=%u, and the container could send nothing: give more, "
+				"better twice that, or a smaller queue-size",
+				given, pair, conf->net.dev.queue_size);
+		return -EINVAL;
+	}
+	if (conf->attach == RTE_VDUSE_ATTACH_VIRTIO &&
+			(given != 0 ? given : PMD_KERNEL_BOUNCE) >> 10 <= all)
+		PMD_LOG(WARNING,
+				"%s: buffers to receive take up to %u KiB, all of the bounce "
+				"region, where the container uses each of its queues, and then it "
+				"can send nothing: give a bounce-size of more than %u KiB, or "
+				"fewer or smaller queues",
+				conf->name, all, all);
+	return 0;
+}
+
+/* What keys say of the rings, taken together. */
+static int
+conf_check_rings(const struct pmd_conf *conf)
+{
+	if (!rte_is_power_of_2(conf->net.dev.queue_size) &&
+			conf->net.ring != RTE_VDUSE_NET_RING_PACKED) {
+		PMD_LOG(ERR,
+				"queue-size"
+				"=%u: not a power of two, which only ring=packed allows",
+				conf->net.dev.queue_size);
+		return -EINVAL;
+	}
+	return conf_check_bounce(conf);
+}
+
 int
 pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *args)
 {
@@ -280,13 +332,5 @@ pmd_conf_parse(struct pmd_conf *conf, const char *vdev_name, const char *args)
 	if (!keep_given)
 		conf->net.dev.keep = conf->state_dir[0] != '\0';
 	conf->net.dev.keep_unattached = true; /* the port that is not started yet may still fail */
-	if (ret == 0 && !rte_is_power_of_2(conf->net.dev.queue_size) &&
-			conf->net.ring != RTE_VDUSE_NET_RING_PACKED) {
-		PMD_LOG(ERR,
-				"queue-size"
-				"=%u: not a power of two, which only ring=packed allows",
-				conf->net.dev.queue_size);
-		return -EINVAL;
-	}
-	return ret;
+	return ret == 0 ? conf_check_rings(conf) : ret;
 }
