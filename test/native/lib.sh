@@ -363,6 +363,15 @@ need_peer() {
 	why=$("$emu_dir/peer-testpmd" --fetch 2>&1) || skip "no DPDK 24.11: $why"
 }
 
+# front_of_many: sets front_from, for more than one queue pair: 22.11's virtio-user does not hand the control queue of a
+# vhost-vdpa device over.
+front_of_many() {
+	local version
+	version=$(pkg-config --modversion libdpdk)
+	front_from=here
+	[ "${version%%.*}" -ge 24 ] || { need_peer; front_from=peer; }
+}
+
 # shell_on FILE: on a terminal of its own, for who connects to the socket.
 shell_on() {
 	"$pages/test/parts/shell.py" serve "$TEST_SHELL" bash --rcfile "$1" -i

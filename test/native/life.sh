@@ -80,8 +80,7 @@ case_adopt() {
 
 # fewer PAIRS: of four offered, the driver uses some.
 fewer() {
-	need_peer
-	front_from=peer
+	front_of_many
 	back_start f1 4 ""
 	# the device has four, the driver asks for fewer; the back end polls all of them
 	front_start 4 ",mrg_rxbuf=1" --total-num-mbufs=6144 --rxq="$1" --txq="$1"
@@ -140,8 +139,7 @@ none_back() {
 
 # Commands of the control queue, from testpmd's prompt through DPDK 24.11's virtio-user.
 case_control() {
-	need_peer
-	front_from=peer
+	front_of_many
 	back_start c1 4 mac=02:00:00:00:00:11
 	front_start 4 "" --total-num-mbufs=6144
 	front "set promisc 0 off"
@@ -194,8 +192,7 @@ case_control() {
 
 # A driver that steers by RSS: what is no IP goes to the unclassified queue, which is its first.
 case_rss() {
-	need_peer
-	front_from=peer
+	front_of_many
 	rss=--rss-udp
 	back_start r1 4 ""
 	front_start 4 "" --total-num-mbufs=6144
@@ -239,6 +236,17 @@ case_guest() {
 	say "$(tail -n 1 "$work/guest.log")"
 }
 
+# The same by a QEMU of 8 or later: 10, trixie's, where this machine has an older one.
+case_guest_10() {
+	local qemu status=0
+	qemu=$("$pages/test/vm/vm" qemu 2>"$work/vm.log") || skip "$(tail -n 1 "$work/vm.log")"
+	qemu=${qemu//$'\n'/ }
+	doc_command doc/start.md 'qemu-system-x86_64'
+	env -u VDUSE_EMU_DIR "$emu_dir/run-guest" -b "$pmd" -q "${documented/qemu-system-x86_64/$qemu}" >"$work/guest.log" 2>&1 || status=$?
+	[ $status = 0 ] || { log guest; fail "status $status"; }
+	say "$(sh -c "$qemu --version" | head -n 1): $(tail -n 1 "$work/guest.log")"
+}
+
 # What the kernel can do, as the program says; nothing stays of the throw-away device.
 case_probe() {
 	LD_PRELOAD=$preload "$app" --probe >"$work/probe.log" 2>&1 || { log probe; fail "exit $?"; }
@@ -267,6 +275,7 @@ if ordinary; then
 	case_run life/peer-host case_peer host
 	case_run life/peer-driver case_peer driver
 	case_run life/guest case_guest
+	case_long life/guest-10 case_guest_10
 fi
 # Last: once the ioctls of Linux 7.3 are there, they stay.
 case_run life/queue-ready api_case 1 1

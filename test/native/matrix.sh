@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The loopback matrix of DPDK's vhost/virtio test plan. Our PMD sends frames to virtio-user
-# (Debian's own for one queue pair, DPDK 24.11's for four, as 22.11's does not hand the control
-# queue over), which sends them back; every byte is compared, so both directions are checked.
+# (Debian's own for one queue pair, and for four where it is 24.11's or later, else the peer's, as 22.11's does not
+# hand the control queue over), which sends them back; every byte is compared, so both directions are checked.
 . "$(dirname "$0")/lib.sh"
 
 frames=1000
@@ -16,8 +16,8 @@ can_vectorise() {
 matrix_case() {
 	local pairs=$1 ring=$2 mrg=$3 order=$4 vector=$5 packed=0 options path
 	[ "$ring" = split ] || packed=1
-	[ "$pairs" = 1 ] && front_from=here || front_from=peer
-	[ "$pairs" = 1 ] || need_peer
+	front_from=here
+	[ "$pairs" = 1 ] || front_of_many
 	# One buffer takes a whole frame where frames are not spread over several; where they are,
 	# each of the slots of the front end's transmit rings may hold five mbufs.
 	options=(--total-num-mbufs=16384)
