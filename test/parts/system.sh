@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash
-# The part system of test/run: groups of cases in virtual machines.
+# The part system of test/run: groups of cases in virtual machines. With TEST_CELL, a cell of
+# test/reach/run, the programs are those of that cell's build, on its suite's DPDK.
 
 # group_says GROUP KEY: the word behind "# KEY: " in a group's file.
 group_says() {
@@ -25,7 +26,7 @@ group_kernels() {
 # run_group KERNEL GROUP [CASE...]: one boot for the cases of a group.
 run_group() {
 	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus memory manager nics pair options=()
-	local installed=$build
+	local installed=$build where=system/$1${TEST_CELL:++$TEST_CELL}
 	shift 2
 	export TEST_CASES="${*/#/$group/}" TEST_LEVEL=$level TEST_SHELL=
 	if [ -n "$shell_socket" ]; then
@@ -39,10 +40,18 @@ run_group() {
 	nics=$(group_says "$group" NICs)
 	[ -z "$nics" ] || options+=(-n "$nics")
 	[ "$(group_says "$group" Build)" != none ] || installed=
+	if [ -n "$TEST_CELL" ]; then
+		installed=
+		pair=$(test/reach/peer "$TEST_CELL" tests /usr/bin/dpdk-testpmd 2>"$log.err") || {
+			result skip "$where/$group" 0 "$(tail -n 1 "$log.err")"
+			return
+		}
+		options+=(-c "$pair")
+	fi
 	# GROUP.files KERNEL: what the group has besides, lines FROM:TO; without it, it has not what it needs
 	if [ -x "test/system/$group.files" ]; then
 		"test/system/$group.files" "$kernel" >"$log.files" 2>"$log.err" || {
-			result skip "system/$kernel/$group" 0 "$(tail -n 1 "$log.err")"
+			result skip "$where/$group" 0 "$(tail -n 1 "$log.err")"
 			return
 		}
 		while read -r pair; do
@@ -51,21 +60,21 @@ run_group() {
 	fi
 	test/vm/vm run -k "$kernel" -b "$installed" -o "$log" -t "$(patient 1500)" -s "${cpus:-2}" \
 		-m "${memory:-3072}" -H 640 -c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
-		-e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e NIC_REBINDS -e TEST_LEVEL -e TEST_SHELL -e TERM \
+		-e TEST_CELL -e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e NIC_REBINDS -e TEST_LEVEL -e TEST_SHELL -e TERM \
 		-c "$build/test/tools/frames:/vm/tools/frames" \
 		-c "$build/test/tools/kill-at:/vm/tools/kill-at" -c "$build/test/tools/xdp:/vm/tools/xdp" -c "$build/test/tools/front:/vm/tools/front" \
 		-c "$build/app/vdusectl/vdusectl:/vm/tools/vdusectl" \
 		-c "$build/examples/vduse-blk/vduse-blk:/vm/tools/vduse-blk" -c "$build/examples/l2fwd/l2fwd:/vm/tools/l2fwd" ${options[@]+"${options[@]}"} "test/system/$group.sh" \
-		2>"$log.err" | read_cases "system/$kernel"
+		2>"$log.err" | read_cases "$where"
 	status=${PIPESTATUS[0]}
-	spend "system/$kernel/$group" $((SECONDS - start))
+	spend "$where/$group" $((SECONDS - start))
 	# A complaint of the kernel, a crash, a timeout: a failure even if no case failed.
 	if [ "$status" != 0 ] && { [ "$group_failed" = 0 ] || [ "$status" -ge 124 ]; }; then
 		echo "$group_rest"
 		cat "$log.err"
-		result fail "system/$kernel/$group" $((SECONDS - start)) "machine status $status; see $log"
+		result fail "$where/$group" $((SECONDS - start)) "machine status $status; see $log"
 	elif [ "$group_cases" = 0 ]; then
-		result fail "system/$kernel/$group" $((SECONDS - start)) "no results; see $log"
+		result fail "$where/$group" $((SECONDS - start)) "no results; see $log"
 	fi
 }
 

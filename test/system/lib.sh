@@ -316,6 +316,9 @@ peer_programs() {
 	done
 }
 
+# of another DPDK than this machine's
+[ -z "${TEST_CELL:-}" ] || peer_programs dpdk-vduse-net dpdk-testpmd
+
 modules() {
 	modprobe -a vduse "$@"
 }

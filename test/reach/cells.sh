@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# The cells of test/reach/run: which there are, and what each begins and ends with.
+
+suites="bookworm trixie sid"
+compilers="gcc clang"
+kernel_cells="6.12 7.2 7.3 sid"
+steps_dpdk="build unit native install system"
+steps=$steps_dpdk
+# What asks DPDK for something: its driver on this side, its virtio-user as the other, EAL at start and end.
+native="matrix memory life pmd crash start"
+system="net"
+system_kernel=
+
+# words_of KIND: cells, as a user names them.
+words_of() {
+	local suite compiler
+	case $1 in
+	dpdk)
+		for suite in $suites; do
+			for compiler in $compilers; do
+				printf '%s ' "$suite-$compiler"
+			done
+		done
+		;;
+	kernel) printf 'kernel-%s ' $kernel_cells ;;
+	esac
+}
+
+# cells_of WORD: adds the cells that it names to wanted; returns 1 where there is none.
+cells_of() {
+	local cell found=1
+	# shellcheck disable=SC2046 # words
+	for cell in $(words_of dpdk) main $(words_of kernel); do
+		case $1 in
+		all) [ "$cell" != main ] || [ -n "$source_tree" ] || continue ;;
+		"$cell" | "${cell%-*}") ;;
+		*) continue ;;
+		esac
+		wanted+=("$cell")
+		found=0
+	done
+	return $found
+}
+
+# lane_of CELL: what is never at once; machines take all there is by themselves.
+lane_of() {
+	case $1 in
+	kernel-*) echo machines ;;
+	*) echo - ;;
+	esac
+}
+
+# needs_host: whether a cell needs this machine's own build.
+needs_host() {
+	local cell
+	for cell in "${wanted[@]}"; do
+		case $cell in
+		kernel-*) return 0 ;;
+		# it wants no more of a build than how it compiles
+		main) [ -f "$(folders_build "$top" build)/compile_commands.json" ] || return 0 ;;
+		bookworm-* | trixie-* | sid-*) [[ " $steps " != *" system "* ]] || return 0 ;;
+		esac
+	done
+	return 1
+}
+
+needs_pages() {
+	[[ " $steps " == *" native "* && " ${wanted[*]} " =~ \ (bookworm-|trixie-|sid-) ]]
+}
+
+# host_build: packages, and the ordinary build; the quickest test behind them.
+host_build() {
+	TEST_LOGS=$logs/host test/run unit/ring
+}
+
+# note KEY VALUE...: of the cell, for the page.
+note() {
+	echo "$*" >>"$results/$cell.new"
+}
+
+# reach_cell CELL: its results replace those of the run before.
+reach_cell() {
+	local cell=$1 folder=$build/$1 log=$logs/$1.log tree=
+	rm -f "$results/$cell.new"
+	note date "$(date -u +%F)"
+	note revision "$(git rev-parse --short HEAD)$(git diff --quiet HEAD -- 2>/dev/null || echo ' with changes')"
+	case $cell in
+	main) cell_main ;;
+	kernel-*) cell_kernel "${cell#kernel-}" ;;
+	*) cell_dpdk ;;
+	esac
+	mv "$results/$cell.new" "$results/$cell"
+}
+
+# reach_step STEP FUNCTION [ARGUMENT...]: a step that prints results by itself; notes how many there were of each kind.
+# The words that it leaves in what are the page's.
+reach_step() {
+	local step=$1 before start=$SECONDS
+	before=("${count[pass]}" "${count[fail]}" "${count[skip]}")
+	shift
+	what=
+	"$@"
+	note step "$step" $((count[pass] - before[0])) $((count[fail] - before[1])) $((count[skip] - before[2])) "$what"
+	spend "reach/$cell/$step" $((SECONDS - start))
+}
+
+# record_results: into the tree, with the page that is made of them.
+record_results() {
+	local cell
+	mkdir -p doc/results/support
+	for cell in "${wanted[@]}"; do
+		cp "$results/$cell" "doc/results/support/$cell"
+	done
+	/usr/bin/python3 usertools/support.py >doc/support.md
+}
