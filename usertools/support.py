@@ -8,7 +8,7 @@ FOLDER = 'doc/results/support'
 HEAD = '''# What was built, what was run, and when
 
 Written by `usertools/generate` from the results of the last `test/reach/run --record` of each cell, which are in
-[doc/results/support](results/support). A line is of the revision that it names. How it is run: [tests](../test/README.md).
+`doc/results/support`. A line is of the revision that it names. How it is run: [tests](../test/README.md).
 "Cases" are cases of tests that passed, and of those that did not, how many failed or were skipped, with why in the logs of the run.
 '''
 
@@ -85,9 +85,18 @@ def kernel_rows(found):
     return rows(['asked for', 'Linux', 'system groups: cases', 'when'], lines)
 
 
+def arm64_rows(found):
+    if 'arm64' not in found:
+        return ''
+    cell = found['arm64']
+    lines = [[step, told(cell, step)] for step in cell['steps']] or [['', cell.get('skipped', '')]]
+    return ('\n## arm64\n\n' + f'{cell.get("compiler", "")}; {when(cell)}.\n' + rows(['what', 'result'], lines))
+
+
 def page():
     found = cells()
-    return (HEAD + '\n## DPDK\n' + dpdk_rows(found) + main_row(found) + '\n## Kernels\n' + kernel_rows(found))
+    return (HEAD + '\n## DPDK\n' + dpdk_rows(found) + main_row(found) + '\n## Kernels\n' + kernel_rows(found)
+            + arm64_rows(found))
 
 
 if __name__ == '__main__':

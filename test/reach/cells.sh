@@ -9,6 +9,8 @@ steps_dpdk="build unit native install system"
 steps=$steps_dpdk
 # What asks DPDK for something: its driver on this side, its virtio-user as the other, EAL at start and end.
 native="matrix memory life pmd crash start"
+# of them, what a back end below qemu-user was tried with
+native_arm64="matrix"
 system="net"
 system_kernel=
 
@@ -31,7 +33,7 @@ words_of() {
 cells_of() {
 	local cell found=1
 	# shellcheck disable=SC2046 # words
-	for cell in $(words_of dpdk) main $(words_of kernel); do
+	for cell in $(words_of dpdk) main $(words_of kernel) arm64; do
 		case $1 in
 		all) [ "$cell" != main ] || [ -n "$source_tree" ] || continue ;;
 		"$cell" | "${cell%-*}") ;;
@@ -46,7 +48,7 @@ cells_of() {
 # lane_of CELL: what is never at once; machines take all there is by themselves.
 lane_of() {
 	case $1 in
-	kernel-*) echo machines ;;
+	kernel-* | arm64) echo machines ;;
 	*) echo - ;;
 	esac
 }
@@ -56,7 +58,7 @@ needs_host() {
 	local cell
 	for cell in "${wanted[@]}"; do
 		case $cell in
-		kernel-*) return 0 ;;
+		kernel-* | arm64) return 0 ;;
 		# it wants no more of a build than how it compiles
 		main) [ -f "$(folders_build "$top" build)/compile_commands.json" ] || return 0 ;;
 		bookworm-* | trixie-* | sid-*) [[ " $steps " != *" system "* ]] || return 0 ;;
@@ -66,7 +68,7 @@ needs_host() {
 }
 
 needs_pages() {
-	[[ " $steps " == *" native "* && " ${wanted[*]} " =~ \ (bookworm-|trixie-|sid-) ]]
+	[[ " $steps " == *" native "* && " ${wanted[*]} " =~ \ (bookworm-|trixie-|sid-|arm64) ]]
 }
 
 # host_build: packages, and the ordinary build; the quickest test behind them.
@@ -88,6 +90,7 @@ reach_cell() {
 	case $cell in
 	main) cell_main ;;
 	kernel-*) cell_kernel "${cell#kernel-}" ;;
+	arm64) cell_arm64 ;;
 	*) cell_dpdk ;;
 	esac
 	mv "$results/$cell.new" "$results/$cell"

@@ -209,3 +209,40 @@ step_kernel() {
 	run_tests --kernel "$1" $groups
 	what=${system_kernel:-all groups}
 }
+
+# cell_arm64: built for it on this machine; its programs run by qemu-user.
+cell_arm64() {
+	note compiler "$(aarch64-linux-gnu-gcc -dumpfullversion -dumpmachine 2>/dev/null | xargs), DPDK $(pkg-config --modversion libdpdk)"
+	for step in unit native; do
+		[[ " $steps " != *" $step "* ]] || reach_step "$step" "arm64_$step"
+	done
+}
+
+arm64_unit() {
+	run_tests cross
+	what="by qemu-user"
+}
+
+arm64_native() {
+	local subject start=$SECONDS arm64 here
+	arm64=$(folders_build "$top" build-arm64)
+	here=$(folders_build "$top" build)
+	{
+		ninja -C "$arm64" app/vduse-net/dpdk-vduse-net app/vdusectl/vdusectl test/tools/loopback \
+			test/emu/libvduse_emu.so drivers/net/vduse/librte_net_vduse.so >&2 && subject=$(test/reach/arm64 "$arm64")
+	} 2>"$log.native" || {
+		tail -n 20 "$log.native"
+		result fail "reach/$cell/native" $((SECONDS - start)) "see $log.native"
+		return
+	}
+	alone arm64_groups
+	what="back end by qemu-user: $native_arm64"
+}
+
+arm64_groups() {
+	local group
+	for group in $native_arm64; do
+		cell_group "$group" env NATIVE_SUBJECT="$subject" NATIVE_LOGS="$folder/native/$group" timeout -k 30 1800 \
+			"$here/test/emu/vduse-emu" run ctrl_vq=1 -- test/native/"$group".sh "$here"
+	done
+}
