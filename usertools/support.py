@@ -21,6 +21,8 @@ def cells():
         with open(name, encoding='utf-8') as file:
             for line in file:
                 key, _, words = line.rstrip('\n').partition(' ')
+                if key == '#':
+                    continue
                 if key == 'step':
                     step, passed, failed, skipped, *rest = words.split(' ', 4)
                     cell['steps'][step] = (int(passed), int(failed), int(skipped), ''.join(rest))

@@ -84,7 +84,7 @@ note() {
 # reach_cell CELL: its results replace those of the run before.
 reach_cell() {
 	local cell=$1 folder=$build/$1 log=$logs/$1.log tree=
-	rm -f "$results/$cell.new"
+	echo "# SPDX-License-Identifier: BSD-3-Clause" >"$results/$cell.new"
 	note date "$(date -u +%F)"
 	note revision "$(git rev-parse --short HEAD)$(git diff --quiet HEAD -- 2>/dev/null || echo ' with changes')"
 	case $cell in
