@@ -61,6 +61,17 @@ case_containers() {
 	rm -f /tmp/node.log
 }
 
+# The same with what is beyond the profile refused, and then again as it is installed.
+case_enforce() {
+	doc_run doc/packages.md 'apparmor_parser -r' || { sed 's/^/# /' /tmp/doc; fail "a command of the page fails"; }
+	aa-status --json | grep -q '"dpdk-vduse-net": *"enforce"' || fail "$(aa-status)"
+	case_containers
+	! dmesg | grep -q 'apparmor="DENIED"' || fail "$(dmesg | grep 'apparmor="DENIED"' | tail -n 5)"
+	sed -i '/^profile/s/flags=(/&complain,/' /etc/apparmor.d/dpdk-vduse-net
+	apparmor_parser -r /etc/apparmor.d/dpdk-vduse-net
+	grep -x 'dpdk-vduse-net (complain)' /sys/kernel/security/apparmor/profiles
+}
+
 # In an emulated machine everything takes longer.
 slow_machine() {
 	local unit
@@ -188,6 +199,7 @@ case_purge() {
 
 case_first packages/install case_install || exit 0
 case_run packages/containers case_containers
+case_run packages/enforce case_enforce
 if case_first packages/serve case_serve; then
 	case_run packages/metrics case_metrics
 	case_run packages/networkd case_networkd
