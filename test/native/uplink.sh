@@ -15,12 +15,16 @@ keeps() {
 	[ $((0x$caps >> $2 & 1)) = 1 ]
 }
 
-# port_start VDEV: in the namespace; the process that forwards is there.
+# port_start VDEV...: in the namespace; the process that forwards is there.
 port_start() {
+	local vdev
 	ip netns list | grep -q "^$ns" || ip netns add "$ns"
 	rm -rf "$run" # with what the case before has left
 	: >"$work/node.conf"
-	node_as=(ip netns exec "$ns") node_ports=(--vdev "$1")
+	node_as=(ip netns exec "$ns") node_ports=()
+	for vdev; do
+		node_ports+=(--vdev "$vdev")
+	done
 	# shellcheck disable=SC2119 # none of its options
 	node_start
 	wait_for "$patience" node_serves || { log node; fail "nobody forwards"; }
@@ -43,6 +47,30 @@ pings() {
 	wait_for "$patience" answers || { log node; log front; fail "no answer"; }
 }
 
+# echo_behind PORT: the uplink of a network, whose container answers pings; echo_end: all of it ends.
+echo_behind() {
+	node network add net0 uplink "$1"
+	node container add c1 network net0 mac 02:00:00:00:00:01 attach none
+	emu attach c1
+	front_start 1 ,mac=02:00:00:00:00:01
+	front set fwd icmpecho
+	front start
+}
+
+echo_end() {
+	front stop
+	front_end
+	node container del c1
+	node network del net0
+	kill "$app_pid"
+	ended "$app_pid" || { log node; fail "its end"; }
+	nothing_left
+}
+
+need_tun() {
+	[ -c /dev/net/tun ] || modprobe tun 2>/dev/null || skip "this kernel has no TUN/TAP"
+}
+
 # case_uplink VDEV INTERFACE LCORES...: an uplink can be added, exchanged and taken away at run time.
 case_uplink() {
 	local port=${1%%,*} poller
@@ -56,12 +84,7 @@ case_uplink() {
 	poller=$(poller_of "$app_pid")
 	# CAP_NET_ADMIN, and neither CAP_NET_RAW nor CAP_SYS_ADMIN
 	keeps "$poller" 12 && ! keeps "$poller" 13 && ! keeps "$poller" 21 || fail "$(grep Cap "/proc/$poller/status")"
-	node network add net0 uplink "$port"
-	node container add c1 network net0 mac 02:00:00:00:00:01 attach none
-	emu attach c1
-	front_start 1 ,mac=02:00:00:00:00:01
-	front set fwd icmpecho
-	front start
+	echo_behind "$port"
 	pings "$2"
 	node network set net0 uplinks ''
 	node network set net0 uplinks "$port"
@@ -72,17 +95,11 @@ case_uplink() {
 		pings "$2"
 		link_is up || fail "the container does not see that the link is up"
 	fi
-	front stop
-	front_end
-	node container del c1
-	node network del net0
-	kill "$app_pid"
-	ended "$app_pid" || { log node; fail "its end"; }
-	nothing_left
+	echo_end
 }
 
 case_tap() {
-	[ -c /dev/net/tun ] || modprobe tun 2>/dev/null || skip "this kernel has no TUN/TAP"
+	need_tun
 	case_uplink net_tap0,iface=out0 out0 -l 0,1
 }
 
@@ -116,16 +133,11 @@ lcores_are() {
 # Three lcores: each has a queue of the port, over which the kernel spreads flows; a network has one for itself, and
 # gives it back, while pings go on. One that is out of reach is refused.
 case_queues() {
-	[ -c /dev/net/tun ] || modprobe tun 2>/dev/null || skip "this kernel has no TUN/TAP"
+	need_tun
 	ip netns add "$ns"
 	node_lcores=("${three_lcores[@]}")
 	port_start net_tap0,iface=out0
-	node network add net0 uplink net_tap0
-	node container add c1 network net0 mac 02:00:00:00:00:01 attach none
-	emu attach c1
-	front_start 1 ,mac=02:00:00:00:00:01
-	front set fwd icmpecho
-	front start
+	echo_behind net_tap0
 	pings out0
 	lcores_are 1,2,3 || fail "$(node uplink show)"
 	flows_come
@@ -142,13 +154,71 @@ case_queues() {
 	node rebalance network net0
 	lcores_are 2,2,2 && fail "nothing moves: $(node uplink show)"
 	pings out0
-	front stop
-	front_end
-	node container del c1
-	node network del net0
-	kill "$app_pid"
-	ended "$app_pid" || { log node; fail "its end"; }
-	nothing_left
+	echo_end
+}
+
+# A bond of two ports: who is behind the first, its active one, reaches the container.
+case_bond() {
+	need_tun
+	ip netns add "$ns"
+	node_lcores=(-l 0-1)
+	port_start net_tap0,iface=out0 net_tap1,iface=out1 net_bonding0,mode=1,slave=net_tap0,slave=net_tap1
+	echo_behind net_bonding0
+	pings out0
+	link_is up || fail "the container sees no link"
+	echo_end
+}
+
+# gaps: numbers of answers that are missing between others.
+gaps() {
+	sed -n 's/.*bytes from.*icmp_seq=\([0-9]*\).*/\1/p' "$work/pings.log" | sort -un |
+		awk 'NR > 1 && $1 != last + 1 { n++ } { last = $1 } END { print n + 0 }'
+}
+
+answers_more() {
+	[ "$(grep -c 'bytes from' "$work/pings.log")" -gt "$1" ]
+}
+
+# held PID: its descriptors and mappings.
+held() {
+	echo "$(find "/proc/$1/fd" -mindepth 1 | wc -l) $(wc -l <"/proc/$1/maps")"
+}
+
+mac_of() {
+	node container show "$1" | sed -n 's/.* mac \([^ ]*\) .*/\1/p' | tr A-F a-f
+}
+
+# One comes and goes a thousand times under another's traffic: no frame of that is lost, no descriptor and no mapping
+# is left; buffers neither, of which there are not as many.
+case_churn() {
+	local i pinger poller before times
+	times=$(often 1000 50)
+	need_tun
+	ip netns add "$ns"
+	node_lcores=(-l 0-1)
+	port_start net_tap0,iface=out0
+	echo_behind net_tap0
+	pings out0
+	poller=$(poller_of "$app_pid")
+	fresh "$work/pings.log"
+	ip netns exec "$ns" ping -n -i 0.01 10.9.0.2 >"$work/pings.log" &
+	pinger=$!
+	background+=("$pinger")
+	node container add c2 network net0 attach none
+	[ "$(mac_of c2)" != "$(ip netns exec "$ns" cat /sys/class/net/out0/address)" ] || fail "c2 has the address of the port"
+	node container del c2
+	before=$(held "$poller")
+	for ((i = 0; i < times; i++)); do
+		node container add c2 network net0 attach none || fail "number $i is not added"
+		node container del c2 || fail "number $i is not removed"
+	done
+	wait_for "$patience" answers_more "$(grep -c 'bytes from' "$work/pings.log")" || fail "no traffic any more"
+	kill -INT "$pinger"
+	wait "$pinger"
+	say "$times times; $(grep transmitted "$work/pings.log")"
+	[ "$(gaps)" = 0 ] || fail "frames are lost: $(node -s container show c1) $(node -s uplink show)"
+	[ "$(held "$poller")" = "$before" ] || fail "before: $before; now: $(held "$poller")"
+	echo_end
 }
 
 # Without such a port nothing is kept.
@@ -175,4 +245,6 @@ case_run uplink/none case_none
 case_run uplink/tap case_tap
 case_run uplink/packet case_packet
 case_run uplink/queues case_queues
+case_run uplink/bond case_bond
+case_run uplink/churn case_churn
 exit $group_status

@@ -9,12 +9,15 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <rte_random.h>
 
 #include "broker/supervise.h"
 #include "clock_ms.h"
@@ -153,6 +156,17 @@ take(int fd)
 	return eventfd_read(fd, &value) == 0;
 }
 
+/* What is drawn after a fork is the same in each process: a container would have the address of a
+ * port. */
+static void
+draw_anew(void)
+{
+	uint64_t seed;
+
+	if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed))
+		rte_srand(seed);
+}
+
 static void
 begin(struct keeper *k, unsigned int which)
 {
@@ -164,8 +178,10 @@ begin(struct keeper *k, unsigned int which)
 	child->lives++;
 	take(child->ready_fd);
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		draw_anew();
 		exit(child_main(k, which, parent) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	}
 	if (pid < 0) {
 		k->failed = -errno;
 		SAY("%s: cannot be begun: %s", child->name, strerror(errno));
