@@ -109,8 +109,55 @@ case_vf_network() {
 	wait_for "$patience" grep -q "the virtual function does not take the address .* of container c2" \
 		"$VM_RESULT/node.log" || fail "nothing says that c2 is not heard"
 	ping_ok c2 10.0.0.1 5
+	# igb trusts it, and gives it no other's frames all the same
+	ip link set "$pf" vf 0 trust on spoofchk off
+	ip link show "$pf" | grep -q 'vf 0 .*spoof checking off, .*trust on' || fail "no trust: $(ip link show "$pf")"
+	ping_back c1 10.0.0.2
+	no_answer c2 10.0.0.2 || fail "c2 is heard: doc/nics.md says otherwise"
 	$ctl container del c2
 	$ctl container del c1
+	$ctl network del net0
+	stop "$node_pid"
+	nothing_left
+}
+
+# packets LCORE: that it took so far.
+packets() {
+	$ctl -j -s lcore show | tr -d ' \n' | sed -n "s/.*\"lcore\":$1,[^}]*\"packets\":\([0-9]*\).*/\1/p"
+}
+
+shared_out() {
+	[ "$(packets 1)" -gt "$1" ] && [ "$(packets 2)" -gt "$2" ]
+}
+
+# A NIC that hashes: each of two lcores has a queue of its, and gets flows of one container; its own network's, or
+# another's no more. A stream beside them is the bytes that were sent.
+case_rss() {
+	local before eal=(--lcores '0@0,(1-2)@1' --no-telemetry)
+	modules virtio_vdpa virtio_net
+	modprobe -a vfio-pci vfio_iommu_type1
+	wait_for "$patience" far_there "$1" || fail "no interface at the other end"
+	container far "$(far_dev "$1")" 2
+	nic=$(address "$1")
+	to_vfio "$nic"
+	node_run -a "$nic"
+	$ctl network add net0 uplink "$nic"
+	add c1 1
+	ping_back c1 10.0.0.2
+	$ctl uplink show | grep -q ' lcores 1,2 rss' || fail "$($ctl uplink show)"
+	stream_start far c1 10.0.0.1
+	before=("$(packets 1)" "$(packets 2)")
+	in_ns far bash -c 'for port in {1..64}; do echo >/dev/udp/10.0.0.1/$port; done'
+	wait_for "$patience" shared_out "${before[@]}" || fail "one lcore has all of it: $($ctl -s lcore show)"
+	$ctl network set net0 lcores 2
+	$ctl uplink show | grep -q ' lcores 2,2 rss' || fail "$($ctl uplink show)"
+	wait_for "$patience" received_more c1 "$(received_bytes c1)" || fail "the stream stands still"
+	$ctl network set net0 lcores ''
+	[ "$($ctl rebalance)" != '0 moved' ] || fail "nothing moves"
+	wait_for "$patience" received_more c1 "$(received_bytes c1)" || fail "the stream stands still"
+	stream_end
+	del c1
+	$ctl network del net0
 	stop "$node_pid"
 	nothing_left
 }
@@ -432,6 +479,7 @@ case_run nic/zero_copy_no_umem case_zero_copy igb
 case_run nic/doc case_doc
 case_run nic/vf/wire case_vf
 case_run nic/vf/network case_vf_network
+case_run nic/rss case_rss igb
 case_run nic/restart/igb case_restart igb
 case_long nic/rebind/igb case_rebind igb
 # what doc/nics.md says of them, where they are named

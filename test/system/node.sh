@@ -8,36 +8,6 @@
 # shellcheck source=lib-node.sh
 . /vm/system/lib-node.sh
 
-# add NAME NUMBER [WORD VALUE]...: a namespace, and the container's interface in it.
-add() {
-	local name=$1 number=$2
-	shift 2
-	ip netns add "$name"
-	ip -n "$name" link set lo up
-	$ctl container add "$name" network net0 mac "02:00:00:00:00:0$number" netns "/run/netns/$name" \
-		ifname eth0 address "10.0.0.$number/24" "$@" ||
-		fail "$name: not added: $(tail -n 3 "$VM_RESULT/node.log")"
-}
-
-del() {
-	$ctl container del "$1" || fail "$1: not removed"
-	! ip -n "$1" link show eth0 2>/dev/null || fail "$1: its interface is still there"
-	ip netns del "$1"
-}
-
-# counter NAME COUNTER: of a container.
-counter() {
-	$ctl -j -s container show "$1" | grep -o "\"$2\": *[0-9]*" | grep -o '[0-9]*$'
-}
-
-more_than() {
-	[ "$(counter "$1" "$2")" -gt "$3" ]
-}
-
-no_answer() {
-	! ip netns exec "$1" ping -q -c 2 -i 0.2 -W 1 "$2" >/dev/null
-}
-
 node_end() {
 	local name
 	for name; do
@@ -160,10 +130,7 @@ case_gro() {
 	dd if=/dev/urandom of=/tmp/data bs=100000 count=10 2>/dev/null
 	sha256sum </tmp/data >/tmp/sum
 	node_start --vdev net_vduse_up,name=up,profile=none
-	$ctl network set net0 uplinks net_vduse_up || fail "no uplink"
-	vdpa dev add name up mgmtdev vduse
-	need_netdev up node "$node_pid"
-	container far "$dev" 9
+	uplink_far
 	add c1 1
 	$ctl container set c1 address 10.0.0.1/24,fd00::1/64 || fail "no second address"
 	ping_ok c1 10.0.0.9 3
