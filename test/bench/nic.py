@@ -27,3 +27,26 @@ def nic_text(results, machine):
     title = f"## Out of a NIC, {results[0]['nic']}, Linux {machine['vm_kernel']} in a virtual machine"
     head = ['from the container', 'by', 'Mbit/s', "the back end's time, ns a byte", 'ours, copied / this']
     return [title, table(head, rows)]
+
+
+GRO_COLUMNS = {'on': 'a network, GRO on', 'off': 'a network, GRO off', 'bridge': 'kernel bridge, veth',
+               'macvlan': 'kernel, macvlan'}
+
+
+def gro_results(rows):
+    """TCP into a container: each column, and how many times as much a network with GRO does."""
+    results = []
+    for columns in group([r for r in rows if r['kind'] == 'gro'], ['nic']).values():
+        merged = columns.get('on', [])
+        results += [{'column': name, 'mbps': spread([r.get('mbps') for r in found]),
+                     'ns_byte': spread([r.get('ns_byte') for r in found]),
+                     'ours': ratios(merged, found, 'mbps', False)} for name, found in columns.items()]
+    return results
+
+
+def gro_text(results, machine):
+    rows = [[GRO_COLUMNS[r['column']], show(r['mbps']), show(r['ns_byte']), show_spread(r['ours'])] for r in results]
+    if not rows:
+        return []
+    title = f"## TCP from a NIC, igb, into a container, Linux {machine['vm_kernel']} in a virtual machine"
+    return [title, table(['by', 'Mbit/s', "the back end's time, ns a byte", 'GRO on / this'], rows)]

@@ -45,6 +45,45 @@ served() {
 	wait "$server" || true
 }
 
+# ticks PID: hundredths of a second that it has computed.
+ticks() {
+	cat "/proc/$1/task/"*/stat | awk '{ sub(/.*\) /, ""); n += $12 + $13 } END { print n + 0 }'
+}
+
+# sent TEST COMMAND...: what it prints, and the back end's time for each of these bytes.
+sent() {
+	local name=$1 before=0 after=0 line
+	shift
+	[ -z "$pid" ] || before=$(ticks "$pid")
+	line=$("$@" 10.0.0.2) && [ -n "$line" ] || line=failed=1
+	[ -z "$pid" ] || after=$(ticks "$pid")
+	line+=$(awk -v t=$((after - before)) -v s="$span" '{ sub(/mbps=/, "", $1)
+		if ($1 > 0 && t > 0) printf " ns_byte=%.2f", t * 1e7 / ($1 * 1e6 / 8 * s) }' <<<"$line")
+	echo "result kind=$what round=$round column=$column nic=$kind test=$name $line"
+}
+
+# kernel_nic ADDRESS: the kernel's driver has it; sets nic_dev.
+kernel_nic() {
+	local path=/sys/bus/pci/devices/$1
+	modprobe -a igb bridge veth macvlan
+	[ ! -e "$path/driver" ] || echo "$1" >"$path/driver/unbind"
+	echo >"$path/driver_override"
+	echo "$1" >/sys/bus/pci/drivers_probe
+	wait_for 60 test -e "$path/net" || fail "no interface of the NIC"
+	nic_dev=$(ls "$path/net")
+}
+
+# bridge_container: c1 by veth on a bridge with the NIC.
+bridge_container() {
+	ip link add br0 type bridge
+	ip link add port1 type veth peer name side1
+	ip link set port1 master br0 up
+	ip link set "$nic_dev" master br0 up
+	ip link set br0 up
+	container c1 side1 1
+	pid=
+}
+
 after_case() {
 	local name
 	for name in /run/netns/*; do
@@ -58,7 +97,8 @@ after_case() {
 
 # measure_columns KIND TEST...: each column, as often as there are rounds; and the end.
 measure_columns() {
-	local what=$1 test status=0
+	local test status=0
+	what=$1
 	shift
 	for ((round = 1; round <= rounds; round++)); do
 		for column in "${columns[@]}"; do

@@ -49,19 +49,8 @@ start_net_vhost() {
 
 # The kernel's driver has the NIC.
 start_bridge() {
-	local path=/sys/bus/pci/devices/$nic
-	modprobe -a igb bridge veth
-	[ ! -e "$path/driver" ] || echo "$nic" >"$path/driver/unbind"
-	echo >"$path/driver_override"
-	echo "$nic" >/sys/bus/pci/drivers_probe
-	wait_for 60 test -e "$path/net" || fail "no interface of the NIC"
-	ip link add br0 type bridge
-	ip link add port1 type veth peer name side1
-	ip link set port1 master br0 up
-	ip link set "$(ls "$path/net")" master br0 up
-	ip link set br0 up
-	container c1 side1 1
-	pid=
+	kernel_nic "$nic"
+	bridge_container
 }
 
 end_column() {
@@ -75,23 +64,6 @@ end_column() {
 	stop "$pid" || say "$column ends with status $?"
 	ip netns del c1
 	nothing_left
-}
-
-# ticks PID: hundredths of a second that it has computed.
-ticks() {
-	cat "/proc/$1/task/"*/stat | awk '{ sub(/.*\) /, ""); n += $12 + $13 } END { print n + 0 }'
-}
-
-# sent TEST COMMAND...: what it prints, and the back end's time for each of these bytes.
-sent() {
-	local name=$1 before=0 after=0 line
-	shift
-	[ -z "$pid" ] || before=$(ticks "$pid")
-	line=$("$@" 10.0.0.2) && [ -n "$line" ] || line=failed=1
-	[ -z "$pid" ] || after=$(ticks "$pid")
-	line+=$(awk -v t=$((after - before)) -v s="$span" '{ sub(/mbps=/, "", $1)
-		if ($1 > 0 && t > 0) printf " ns_byte=%.2f", t * 1e7 / ($1 * 1e6 / 8 * s) }' <<<"$line")
-	echo "result kind=nic round=$round column=$column nic=$kind test=$name $line"
 }
 
 # frames SERVER-ADDRESS: UDP of 1472 bytes, frames of 1514; what the receiver got.

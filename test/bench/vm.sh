@@ -89,3 +89,13 @@ vm_nic() {
 	rm -rf "$peer"
 	return $status
 }
+
+# vm_gro: TCP from a NIC into a container.
+vm_gro() {
+	local columns=(on off bridge macvlan)
+	quiet vm-nic-kernel "$top/test/vm/vm" fetch "$vm_kernel-nic" || return
+	echo "In a virtual machine with a NIC, igb, TCP into a container: ${columns[*]}"
+	vm_measure vm-gro $((180 + rounds * ${#columns[@]} * (90 + 2 * ${vm_seconds%.*}))) -n igb \
+		-c "$build/app/vdusectl/vdusectl:/vm/tools/vdusectl" \
+		"$top/test/bench/vm-gro.sh" "$rounds" "$vm_seconds" "${columns[@]}"
+}
