@@ -14,6 +14,16 @@ case_start() {
 	serve
 	image
 	doc_run $page 'mkdir -p /srv/busybox/bin /srv/busybox/proc' || fail "no root file system"
+	# a host has these, which nspawn asks for
+	echo 5f0d8c6a2b1e4f3798a0c1d2e3f40516 >/etc/machine-id
+	mkdir -p /usr/lib
+	echo ID=test >/usr/lib/os-release
+	ln -s ../usr/lib/os-release /etc/os-release
+	# udevd by the name that it goes by
+	mkdir -p /run/udev
+	cp /bin/udevadm /usr/bin/systemd-udevd
+	systemd-udevd --daemon || fail "udevd does not start"
+	background=()
 }
 
 # answers NUMBER: both ways, as far as the container pings by itself.
@@ -69,6 +79,33 @@ inside_pid() {
 	return 1
 }
 
+case_nspawn() {
+	doc_run $page 'network-interface=c4 ' || fail "it does not start"
+	wait_for "$patience" inside_pid || fail "it does not run: $(cat /tmp/doc)"
+	answers 14
+	taken c4
+	nsenter -t "$(inside_pid)" -n ping -q -c 3 10.9.0.1 || fail "no answer to it"
+	kill -KILL "$(inside_pid)"
+	back c4
+	$ctl container del c4
+	nothing_of_containers
+}
+
+case_lxc() {
+	mkdir -p /var/lib/lxc/web
+	doc_block $page 'lxc.net.0.type' >/var/lib/lxc/web/config || fail "no configuration"
+	# the machine has no profiles for AppArmor
+	printf '%s\n' 'lxc.apparmor.profile = unconfined' 'lxc.log.file = /tmp/lxc.log' 'lxc.log.level = INFO' >>/var/lib/lxc/web/config
+	doc_run $page 'lxc-start' || fail "it does not start: $(grep ERROR /tmp/lxc.log)"
+	answers 15
+	taken c5
+	nsenter -t "$(inside_pid)" -n ping -q -c 3 10.9.0.1 || fail "no answer to it"
+	doc_run $page 'lxc-stop' || fail "it does not stop"
+	back c5
+	$ctl container del c5
+	nothing_of_containers
+}
+
 case_crun() {
 	crun --version | sed 's/^/# /' | head -n 1
 	mkdir -p /srv/web
@@ -88,16 +125,21 @@ after_case() {
 	all_well || {
 		podman rm -fa -t 0
 		inside_pid | xargs -r kill -KILL
-		for name in c1 c2 c3 c6; do
+		for name in c1 c2 c3 c4 c5 c6; do
 			$ctl container del $name
 		done
 		serve_clear
 	}
 }
 
+end_all() {
+	udevadm control --exit
+	serve_end
+}
+
 case_first give/start case_start || { serve_stop; exit 0; }
-for name in netns none crun; do
+for name in netns none nspawn lxc crun; do
 	case_run "give/$name" "case_$name"
 done
-case_first give/end serve_end || serve_stop
+case_first give/end end_all || serve_stop
 exit 0
