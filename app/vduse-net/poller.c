@@ -337,6 +337,49 @@ capture(struct poller *p, struct serve_request *r)
 	return 0;
 }
 
+/* Of a histogram, those that there are. */
+static json_t *
+times_of(const struct histogram *h, uint64_t *count)
+{
+	json_t *times = json_array();
+	unsigned int i;
+
+	*count = 0;
+	for (i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		if (h->of[i] == 0)
+			continue;
+		*count += h->of[i];
+		json_array_append_new(
+				times, json_pack("{sI sI}", "up_to", (json_int_t)histogram_most(i),
+						       "count", (json_int_t)h->of[i]));
+	}
+	return times;
+}
+
+static int
+latency(struct poller *p, struct serve_request *r)
+{
+	static const char *const kinds[LATENCY_KINDS] = { "in", "out", "kick" };
+	struct histogram sums[LATENCY_KINDS];
+	struct node_error error = { 0 };
+	uint64_t count;
+	json_t *times;
+	unsigned int i;
+
+	if (node_latency(p->node, poller_argument(r, "name"), sums, &error) != 0)
+		return failed(r, &error);
+	r->reply = json_array();
+	for (i = 0; i < LATENCY_KINDS; i++) {
+		times = times_of(&sums[i], &count);
+		json_array_append_new(
+				r->reply, json_pack("{ss sI sI sI so}", "what", kinds[i], "count",
+							  (json_int_t)count, "sum",
+							  (json_int_t)sums[i].sum, "longest",
+							  (json_int_t)sums[i].max, "times", times));
+	}
+	return 0;
+}
+
 static int
 hello(__rte_unused struct poller *p, __rte_unused struct serve_request *r)
 {
@@ -363,6 +406,7 @@ static const struct {
 	{ "port", port },
 	{ "capture", capture },
 	{ "load", poller_load },
+	{ "latency", latency },
 };
 
 static int

@@ -8,6 +8,7 @@
 #include "command.h"
 #include "control.h"
 #include "help.h"
+#include "latency.h"
 #include "top.h"
 
 static const struct ctl_option options[] = {
@@ -111,6 +112,21 @@ put_words(const struct control_command *command, const struct varlink_params *pa
 	}
 }
 
+/* Of a command that has options. Return: whether it has. */
+static bool
+put_own(const char *object, FILE *out)
+{
+	if (capture_is(object))
+		put_options(capture_options, capture_nb_options, out);
+	else if (top_is(object))
+		put_options(top_options, top_nb_options, out);
+	else if (latency_is(object))
+		put_options(latency_options, latency_nb_options, out);
+	else
+		return false;
+	return true;
+}
+
 int
 help_object(const char *object, FILE *out)
 {
@@ -128,14 +144,8 @@ help_object(const char *object, FILE *out)
 		method = control_command_method(&control_commands[i]);
 		if (strcmp(control_commands[i].object, object) != 0)
 			continue;
-		if (capture_is(object)) {
-			put_options(capture_options, capture_nb_options, out);
+		if (put_own(object, out))
 			continue;
-		}
-		if (top_is(object)) {
-			put_options(top_options, top_nb_options, out);
-			continue;
-		}
 		put_words(&control_commands[i], method->params, seen, out);
 		put_words(&control_commands[i], method->others, seen, out);
 	}
@@ -232,10 +242,11 @@ help_json(FILE *out)
 						params_json(method), "deadline",
 						(int)method->deadline, "looks", method->looks));
 	}
-	all = json_pack("{so so so so so}", "commands", commands_json(), "methods", methods,
+	all = json_pack("{so so so so so so}", "commands", commands_json(), "methods", methods,
 			"options", options_json(options, DIM(options)), "capture",
 			options_json(capture_options, capture_nb_options), "top",
-			options_json(top_options, top_nb_options));
+			options_json(top_options, top_nb_options), "latency",
+			options_json(latency_options, latency_nb_options));
 	json_dumpf(all, out, JSON_COMPACT);
 	fputc('\n', out);
 	json_decref(all);

@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 #include "ask.h"
-#include "control.h"
-#include "show.h"
+#include "call.h"
 #include "top.h"
 
 #define SECONDS_MAX 3600
@@ -236,26 +235,14 @@ top_draw(const json_t *before, const json_t *now, unsigned int rows, FILE *out)
 	free(all);
 }
 
-/* Return: the answer's parameters, or NULL with a line on err. */
 static json_t *
 load(struct screen *s, enum vdusectl_status *status)
 {
-	json_t *parameters = json_object(), *answer = NULL, *found = NULL;
+	json_t *parameters = json_object();
+	json_t *answer = ctl_call(&s->ask, "ListLoad", parameters, s->err, status);
 
-	*status = VDUSECTL_NOBODY;
-	if (ask_call(&s->ask, CONTROL_INTERFACE ".ListLoad", parameters, -1, false) != 0 ||
-			ask_answer(&s->ask, &answer) != 0) {
-		fprintf(s->err, "vdusectl: %s\n", s->ask.error);
-	} else if (json_is_string(json_object_get(answer, "error"))) {
-		show_error(answer, s->err);
-		*status = VDUSECTL_REFUSED;
-	} else {
-		found = json_incref(json_object_get(answer, "parameters"));
-		*status = VDUSECTL_OK;
-	}
-	json_decref(answer);
 	json_decref(parameters);
-	return found;
+	return answer;
 }
 
 /* Return: whether to go on, after a while. */

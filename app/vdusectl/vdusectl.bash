@@ -52,7 +52,7 @@ _vdusectl() {
 		;;
 	esac
 	case $((COMP_CWORD - at)),${COMP_WORDS[at]-},${COMP_WORDS[at + 1]-} in
-	0,*) words='network container fdb uplink lcore monitor capture top rebalance show reload check help -S -j -s -h -V' ;;
+	0,*) words='network container fdb uplink lcore monitor capture top latency rebalance show reload check help -S -j -s -h -V' ;;
 	1,network,*) words='add set del show' ;;
 	1,container,*) words='add set del show cdi' ;;
 	1,fdb,*) words='show' ;;
@@ -69,6 +69,7 @@ _vdusectl() {
 	2,container,show) words=$(_vdusectl_names container "$socket") ;;
 	2,container,cdi) words=$(_vdusectl_names container "$socket") ;;
 	1,capture,*) words=$(_vdusectl_names container "$socket") ;;
+	1,latency,*) words=$(_vdusectl_names container "$socket") ;;
 	*,network,add) words='uplinks mtu lcores' ;;
 	*,network,set) words='uplinks mtu lcores' ;;
 	*,container,add) words='network mac vlan qos trunk spoofchk ip trust max-macs max-tx-rate max-rx-rate burst bum-rate isolated link mirror gro queues queue-size profile attach netns ifname address route' ;;
@@ -80,6 +81,7 @@ _vdusectl() {
 	*,lcore,show) words='statistics' ;;
 	*,capture,*) words='-w -s -c -Q --drops' ;;
 	*,top,*) words='-d -n' ;;
+	*,latency,*) words='-t' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur" || true)
 }

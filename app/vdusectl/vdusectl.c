@@ -11,6 +11,7 @@
 #include "command.h"
 #include "control.h"
 #include "help.h"
+#include "latency.h"
 #include "show.h"
 #include "top.h"
 #include "vdusectl.h"
@@ -205,6 +206,9 @@ vdusectl(int argc, const char *const *argv, FILE *out, FILE *err)
 		return capture(argc - at - 1, argv + at + 1, options.socket, out, err);
 	if (at < argc && top_is(argv[at]))
 		return top(argc - at - 1, argv + at + 1, options.socket, out, err);
+	if (at < argc && latency_is(argv[at]))
+		return latency(argc - at - 1, argv + at + 1,
+				&(struct latency_how){ options.socket, options.json }, out, err);
 	if (control_line_parse(argc - at, argv + at, &line, error) != 0) {
 		fprintf(err, "vdusectl: %s\n", error);
 		return VDUSECTL_USAGE;

@@ -68,6 +68,7 @@ struct egress {
 	const struct veb_member *to;
 	struct veb_queue_out *out;
 	struct veb_tap *tap; /* who watches the member, or NULL */
+	bool seen;           /* by these, or the burst is timed */
 	uint16_t queue;
 };
 
@@ -75,8 +76,11 @@ static inline struct egress
 egress_to(const struct burst *b, const struct veb_member *to)
 {
 	const uint16_t queue = to->nb_out == 1 ? 0 : b->lcore->index % to->nb_out;
+	struct veb_tap *tap = veb_tap(to);
+	/* one branch for both */
+	const bool seen = ((uintptr_t)tap | b->lcore->taken) != 0;
 
-	return (struct egress){ b, to, &to->out[queue], veb_tap(to), queue };
+	return (struct egress){ b, to, &to->out[queue], tap, seen, queue };
 }
 
 static struct veb_sight
@@ -85,13 +89,15 @@ sight_of(const struct egress *e)
 	return (struct veb_sight){ e->b->lcore->now, e->b->lcore->index, e->queue, VEB_WAY_IN };
 }
 
-/* Who watches it is shown them. */
+/* Who watches it is shown them; they are given to it next. */
 static __rte_noinline void
 show(const struct egress *e, const struct frames *frames)
 {
 	const struct veb_sight sight = sight_of(e);
 
-	e->tap->frames(e->tap, &sight, frames->pkts, frames->n);
+	if (e->tap != NULL)
+		e->tap->frames(e->tap, &sight, frames->pkts, frames->n);
+	e->b->lcore->given = frames->n;
 }
 
 /* They were dropped. */
@@ -105,12 +111,29 @@ show_dropped(const struct egress *e, struct rte_mbuf **pkts, uint16_t n, enum ve
 		e->tap->dropped(e->tap, &sight, pkts[i], why);
 }
 
+static void
+tell(struct veb_timer *timer, const struct veb_lcore *lcore, enum veb_way way)
+{
+	const struct veb_lap lap = { lcore->taken, lcore->index, lcore->given, way };
+
+	if (timer != NULL)
+		timer->given(timer, &lap);
+}
+
+/* First the time, while it is that. */
 static __rte_noinline void
 show_done(const struct egress *e)
 {
 	const struct veb_sight sight = sight_of(e);
+	struct veb_lcore *lcore = e->b->lcore;
 
-	e->tap->done(e->tap, &sight);
+	if (lcore->taken != 0 && lcore->given != 0) {
+		tell(veb_timer(e->to), lcore, VEB_WAY_IN);
+		tell(veb_timer(e->b->src), lcore, VEB_WAY_OUT);
+	}
+	lcore->given = 0;
+	if (e->tap != NULL)
+		e->tap->done(e->tap, &sight);
 }
 
 /* None of them goes there. */
@@ -135,11 +158,13 @@ push(const struct egress *e, const struct frames *frames)
 	/* whoever takes them may free them at once */
 	veb_count(&e->out->out, n);
 	veb_count(&e->out->out_bytes, frames->bytes);
-	if (unlikely(e->tap != NULL))
+	if (unlikely(e->seen))
 		show(e, frames);
 	sent = e->to->ops->send(e->to->priv, e->queue, pkts, n);
 	if (likely(sent == n))
 		return;
+	if (e->seen)
+		e->b->lcore->given = sent;
 	veb_count(&e->out->out, -(uint64_t)(n - sent));
 	veb_count(&e->out->out_bytes, -egress_bytes(&pkts[sent], n - sent));
 	lose(e, &pkts[sent], n - sent, VEB_DROP_FULL);
@@ -214,7 +239,7 @@ deliver(const struct burst *b, const struct veb_member *to, const struct frames 
 	else
 		push(&e, frames);
 	unlock(&e);
-	if (unlikely(e.tap != NULL))
+	if (unlikely(e.seen))
 		show_done(&e);
 }
 
@@ -243,7 +268,7 @@ deliver_merged(const struct burst *b, const struct veb_member *to, const struct 
 	if (left != 0)
 		push(&e, &merged);
 	unlock(&e);
-	if (unlikely(e.tap != NULL))
+	if (unlikely(e.seen))
 		show_done(&e);
 	return left;
 }

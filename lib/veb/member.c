@@ -422,6 +422,15 @@ veb_member_watch(struct veb_member *member, struct veb_tap *tap)
 		veb_wait(member->veb);
 }
 
+void
+veb_member_time(struct veb_member *member, struct veb_timer *timer)
+{
+	/* release: pairs with the acquire in veb_timer() */
+	__atomic_store_n(&member->timer, timer, __ATOMIC_RELEASE);
+	if (timer == NULL)
+		veb_wait(member->veb);
+}
+
 bool
 veb_member_is_up(const struct veb_member *member)
 {

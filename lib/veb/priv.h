@@ -82,9 +82,10 @@ struct veb_member {
 	uint16_t nb_out;
 	uint16_t index;
 	bool uplink;
-	bool shared;         /* lcores share its queues to send to */
-	bool up;             /* atomic */
-	struct veb_tap *tap; /* atomic; who watches it, or NULL */
+	bool shared;             /* lcores share its queues to send to */
+	bool up;                 /* atomic */
+	struct veb_tap *tap;     /* atomic; who watches it, or NULL */
+	struct veb_timer *timer; /* atomic; who times its frames, or NULL */
 	struct veb_queue_in *in;
 	uint16_t nb_in;
 	uint32_t nb_macs; /* learned; the table's lock */
@@ -134,10 +135,12 @@ struct veb_vector {
 
 struct veb_lcore {
 	uint64_t now;       /* cycles */
+	uint64_t taken;     /* cycles: when the burst was taken, if it is timed; 0: it is not */
 	uint64_t hz;        /* of these */
 	uint64_t second_at; /* when the next second begins */
 	uint32_t second;
 	uint16_t index;
+	uint16_t given; /* frames of this delivery, if it is timed */
 	uint16_t verdicts[VEB_BURST];
 	uint16_t vlans[VEB_BURST];
 	uint16_t nb_vectors;
@@ -172,6 +175,13 @@ veb_tap(const struct veb_member *m)
 {
 	/* acquire: pairs with the release in veb_member_watch() */
 	return __atomic_load_n(&m->tap, __ATOMIC_ACQUIRE);
+}
+
+static inline struct veb_timer *
+veb_timer(const struct veb_member *m)
+{
+	/* acquire: pairs with the release in veb_member_time() */
+	return __atomic_load_n(&m->timer, __ATOMIC_ACQUIRE);
 }
 
 static inline const struct policy *

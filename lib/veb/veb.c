@@ -94,6 +94,12 @@ veb_lcore_tick(struct veb_lcore *lcore, uint64_t now)
 }
 
 void
+veb_lcore_taken(struct veb_lcore *lcore, uint64_t taken)
+{
+	lcore->taken = taken;
+}
+
+void
 veb_wait(const struct veb *veb)
 {
 	const uint64_t token = rte_rcu_qsbr_start(veb->conf.qsbr);

@@ -80,6 +80,11 @@ struct veb_ops {
 	void (*wake_enable)(void *priv, uint16_t queue);
 	/** It is polled again. */
 	void (*wake_disable)(void *priv, uint16_t queue);
+	/**
+	 * Whether frames of an earlier burst of the queue wait: the next receive() has these only.
+	 * NULL: never.
+	 */
+	bool (*waits)(void *priv, uint16_t queue);
 	/** The descriptor of a queue, or -1. */
 	int (*wake_fd)(void *priv, uint16_t queue);
 	/** Show the link to who is behind the member; NULL: it is shown none. Owner's thread. */
@@ -148,6 +153,20 @@ struct veb_tap {
 			const struct rte_mbuf *pkt, enum veb_drop why);
 	/** What frames() had is where it was to go, or was dropped. */
 	void (*done)(struct veb_tap *tap, const struct veb_sight *sight);
+};
+
+/** Frames that were given to a member, how long they were here. */
+struct veb_lap {
+	uint64_t taken; /**< cycles: when they were taken, as of veb_lcore_taken() */
+	uint16_t lcore; /**< its number */
+	uint16_t n;     /**< frames */
+	enum veb_way way;
+};
+
+/** Who times the frames of a member. On lcores, each at any time. */
+struct veb_timer {
+	/** They were given to the member, or are from it and were given to another. */
+	void (*given)(struct veb_timer *timer, const struct veb_lap *lap);
 };
 
 /**
@@ -250,6 +269,12 @@ void veb_lcore_destroy(struct veb_lcore *lcore);
 void veb_lcore_tick(struct veb_lcore *lcore, uint64_t now);
 
 /**
+ * When the bursts that follow were taken, in cycles of the TSC: their frames are timed; 0: they
+ * are not. On the lcore.
+ */
+void veb_lcore_taken(struct veb_lcore *lcore, uint64_t taken);
+
+/**
  * Add a member. Frames come to it before this returns.
  *
  * @param[out] member valid until veb_member_del()
@@ -286,6 +311,13 @@ void veb_set_uplink(struct veb_member *uplink, bool up);
  * @param tap NULL: no more; no lcore calls its functions any more when this returns
  */
 void veb_member_watch(struct veb_member *member, struct veb_tap *tap);
+
+/**
+ * Have a member's frames timed, by one at a time, where veb_lcore_taken() says so.
+ *
+ * @param timer NULL: no more; no lcore calls its function any more when this returns
+ */
+void veb_member_time(struct veb_member *member, struct veb_timer *timer);
 
 /** Whether the member's link is up, as shown. */
 bool veb_member_is_up(const struct veb_member *member);

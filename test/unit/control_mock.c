@@ -504,28 +504,6 @@ capture(struct control_request *request)
 	return write(request->file_fd, buf, n) == (ssize_t)n ? 0 : -EIO;
 }
 
-/* Of calls a second apart: an lcore that is half busy, by one who sends and one who does not take.
- */
-static int
-load(struct control_request *request)
-{
-	const int n = (int)++((struct mock *)request->ctx)->loads;
-	char text[1024];
-
-	snprintf(text, sizeof(text),
-			"{\"lcores\":[{\"lcore\":3,\"busy\":%d,\"now\":%d,\"hz\":1000}],"
-			"\"members\":["
-			"{\"name\":\"up0\",\"uplink\":true,\"cycles\":%d,\"rx_packets\":%d,\"rx_"
-			"bytes\":%d},"
-			"{\"name\":\"c1\",\"lcore\":3,\"cycles\":%d,\"drops\":%d,\"full\":%d,"
-			"\"room\":0,"
-			"\"room_size\":256,\"waits\":64,\"waits_size\":256},{\"name\":\"c2\","
-			"\"lcore\":3}]}",
-			n * 500, n * 1000, n * 100, n * 1500, n * 1250000, n * 400, n * 7, n * 7);
-	json_object_update_new(request->reply, json_loads(text, 0, NULL));
-	return 0;
-}
-
 static void
 gone(struct control_request *request)
 {
@@ -552,7 +530,8 @@ static const struct control_ops all_ops = {
 	.config = config,
 	.reload = reload,
 	.capture = capture,
-	.load = load,
+	.load = mock_load,
+	.latency = mock_latency,
 	.gone = gone,
 };
 

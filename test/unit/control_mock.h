@@ -17,7 +17,7 @@
 #define MOCK_CONTAINERS 256
 
 struct mock {
-	unsigned int loads; /* calls of load() */
+	unsigned int loads, latencies; /* calls of load(), of latency() */
 	struct control *control;
 	struct control_ops ops;
 	struct control_network networks[MOCK_NETWORKS];
@@ -35,6 +35,10 @@ struct mock {
 
 /* A backend without anything, and what it is controlled by. */
 void mock_open(struct mock *mock, gid_t group);
+
+/* Of its ops: answers of calls a second apart. */
+int mock_load(struct control_request *request);
+int mock_latency(struct control_request *request);
 void mock_close(struct mock *mock);
 
 /* Answer the request that was left for later. */

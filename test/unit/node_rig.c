@@ -167,7 +167,11 @@ __wrap_rte_eal_wait_lcore(unsigned int lcore)
 static uint64_t
 rig_now(void *arg)
 {
-	return ((const struct node_rig *)arg)->now;
+	struct node_rig *r = arg;
+	const uint64_t now = r->now;
+
+	r->now += r->step;
+	return now;
 }
 
 static void

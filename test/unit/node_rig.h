@@ -25,6 +25,7 @@ struct rig_driver {
 struct node_rig {
 	struct node *node;
 	uint64_t now;              /* cycles; what lcores take for the time */
+	uint64_t step;             /* it goes on by so much at each look */
 	struct rte_ring *in, *out; /* of the port, seen from the wire: of its first queue */
 	struct rte_ring *ins[RIG_QUEUES], *outs[RIG_QUEUES];
 	unsigned int nb_queues;

@@ -136,6 +136,40 @@ a_kick_wakes_it(void **state)
 	assert_true(node_progress(r->node));
 }
 
+/* The lcore writes what this one reads; a kick that wakes it is always timed. */
+static void
+times_are_measured_meanwhile(void **state)
+{
+	struct node_rig *r = *state;
+	const struct rig_bytes f = node_rig_frame(1, 2);
+	const time_t until = time(NULL) + UNIT_LIMIT_S;
+	struct histogram sums[LATENCY_KINDS];
+	uint64_t kicks = 0, frames = 0;
+	unsigned int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		assert_int_equal(node_latency(r->node, "c1", sums, &error), 0);
+		while (!all_sleep(r)) {
+			assert_true(time(NULL) < until);
+			sched_yield();
+		}
+		node_rig_send(r, 0, &f);
+		node_rig_kick(r, 0);
+		wait_for(r, 1, &f);
+	}
+	/* it was given before it was counted */
+	while (kicks != ROUNDS || frames != ROUNDS) {
+		assert_true(time(NULL) < until);
+		assert_int_equal(node_latency(r->node, "c1", sums, &error), 0);
+		for (i = kicks = frames = 0; i < HISTOGRAM_BUCKETS; i++) {
+			kicks += sums[LATENCY_KICK].of[i];
+			frames += sums[LATENCY_OUT].of[i];
+		}
+	}
+	assert_true(sums[LATENCY_KICK].max > 0 && sums[LATENCY_OUT].max > 0);
+	assert_true(sums[LATENCY_OUT].sum <= ROUNDS * sums[LATENCY_OUT].max);
+}
+
 /* All seats are left, and the lcore looks at them all the same. */
 static void
 it_stays_awake_where_it_is_to(void **state)
@@ -194,6 +228,7 @@ main(void)
 		LIVE_TEST(how_full_rings_are_is_seen),
 		cmocka_unit_test(rings_of_all_pairs_are_added),
 		LIVE_TEST(a_kick_wakes_it),
+		LIVE_TEST(times_are_measured_meanwhile),
 		LIVE_TEST(others_lose_nothing_where_one_is_removed),
 		cmocka_unit_test_setup_teardown(it_stays_awake_where_it_is_to, node_rig_setup_awake,
 				node_rig_teardown),

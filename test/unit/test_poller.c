@@ -401,6 +401,7 @@ lcores_measure_while_somebody_asks(void **state)
 	json_int_t before;
 
 	forget_arrivals(r);
+	r->step = 1;
 	for (i = 0; i < 3; i++) {
 		if (i == 1)
 			assert_int_equal(cycles_of("c1"), 0);
@@ -423,6 +424,40 @@ lcores_measure_while_somebody_asks(void **state)
 	node_rig_run(r);
 	node_rig_expect(r, 1, &f);
 	assert_int_equal(cycles_of("c1"), before);
+}
+
+/* Of the same frames, from the first question on. */
+static void
+times_are_listed(void **state)
+{
+	struct node_rig *r = *state;
+	const struct rig_bytes f = node_rig_frame(1, 2);
+	const json_t *kinds, *in;
+
+	forget_arrivals(r);
+	assert_int_equal(ask("latency", "\"name\": \"c2\""), 0);
+	kinds = json_object_get(answer, "reply");
+	assert_int_equal(json_array_size(kinds), 3);
+	assert_string_equal(text_of(json_array_get(kinds, 0), "what"), "in");
+	assert_string_equal(text_of(json_array_get(kinds, 1), "what"), "out");
+	assert_string_equal(text_of(json_array_get(kinds, 2), "what"), "kick");
+	assert_int_equal(json_array_size(json_object_get(json_array_get(kinds, 0), "times")), 0);
+	r->step = rte_get_tsc_hz();
+	node_rig_send(r, 0, &f);
+	node_rig_kick(r, 0);
+	node_poll(r->node);
+	r->step = 0;
+	node_rig_run(r);
+	node_rig_expect(r, 1, &f);
+	assert_int_equal(ask("latency", "\"name\": \"c2\""), 0);
+	in = json_array_get(json_object_get(answer, "reply"), 0);
+	assert_int_equal(json_integer_value(json_object_get(in, "count")), 1);
+	assert_int_equal(json_integer_value(json_object_get(in, "sum")), 1000000000);
+	assert_int_equal(json_integer_value(json_object_get(in, "longest")), 1000000000);
+	in = json_array_get(json_object_get(in, "times"), 0);
+	assert_int_equal(json_integer_value(json_object_get(in, "count")), 1);
+	assert_int_equal(json_integer_value(json_object_get(in, "up_to")), 0x3bffffff);
+	refused("latency", "\"name\": \"c9\"", "org.dpdk.vduse.NoSuchContainer", "name");
 }
 
 static void
@@ -514,6 +549,7 @@ main(void)
 		POLLER_TEST(uplinks_and_lcores_are_listed),
 		POLLER_TEST(a_mirror_may_come_later),
 		POLLER_TEST(lcores_measure_while_somebody_asks),
+		POLLER_TEST(times_are_listed),
 		POLLER_TEST(a_capture_takes_its_pipe_along),
 		POLLER_TEST(events_are_told),
 		POLLER_TEST(no_descriptor_is_left),

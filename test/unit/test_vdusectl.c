@@ -20,6 +20,7 @@
 #include "command.h"
 #include "control_rig.h"
 #include "filter.h"
+#include "latency.h"
 #include "vdusectl.h"
 
 #define SOCKET "SOCKET" /* in expected lines: the socket's path */
@@ -199,7 +200,8 @@ test_container(void **state)
 						 "net7: add it first\n");
 	prints("cont d c2", "");
 	usage("c d c2", "vdusectl: c: more than one begins so: give network, container, fdb, "
-			"uplink, lcore, monitor, capture, top, rebalance, show, reload or check\n");
+			"uplink, lcore, monitor, capture, top, latency, rebalance, show, reload or "
+			"check\n");
 }
 
 static void
@@ -296,6 +298,71 @@ test_top(void **state)
 	refused("top -n 1",
 			"vdusectl: MethodNotImplemented: this daemon does not have it; is it of "
 			"another version?\n");
+}
+
+/* Of one call of the mock's. */
+#define TIMES                                                                   \
+	"in: 3, mean 2.27us p50 2.90us p90 2.90us p99 2.90us longest 2.90us\n"  \
+	"  below 1.02us          1  ####################\n"                     \
+	"  below 2.05us          0  \n"                                         \
+	"  below 4.10us          2  ########################################\n" \
+	"out: 0\nkick: 0\n"
+
+static void
+test_latency(void **state)
+{
+	(void)state;
+	prints("latency c1 -t 1", TIMES);
+	prints("-j latency -t 1 c1",
+			"[{\"what\":\"in\",\"count\":3,\"mean\":2266,\"p50\":2900,\"p90\":2900,"
+			"\"p99\":2900,\"longest\":2900,\"times\":[{\"up_to\":1023,\"count\":1},"
+			"{\"up_to\":3071,\"count\":2}]},{\"what\":\"out\",\"count\":0,\"mean\":0,"
+			"\"p50\":0,\"p90\":0,\"p99\":0,\"longest\":0,\"times\":[]},"
+			"{\"what\":\"kick\",\"count\":0,\"mean\":0,\"p50\":0,\"p90\":0,"
+			"\"p99\":0,\"longest\":0,\"times\":[]}]\n");
+	usage("latency", "vdusectl: latency: give the name of a container, or of an uplink\n");
+	usage("latency c1 c2", "vdusectl: c2: no option of latency; latency help lists them\n");
+	usage("latency c1 -x", "vdusectl: -x: no option of latency; latency help lists them\n");
+	usage("latency c1 -t", "vdusectl: -t: give 1 to 86400\n");
+	usage("latency c1 -t 0", "vdusectl: -t: give 1 to 86400\n");
+}
+
+/* What there was by then is shown. */
+static void
+test_latency_gone(void **state)
+{
+	(void)state;
+	tool("latency gone", VDUSECTL_REFUSED, TIMES,
+			"vdusectl: NoSuchContainer: no container gone\n");
+}
+
+/* What is between two answers, where it has begun anew between them. */
+static void
+test_latency_anew(void **state)
+{
+	json_t *before = json_loads("[{\"what\":\"in\",\"count\":9,\"sum\":90,\"longest\":99,"
+				    "\"times\":[{\"up_to\":15,\"count\":9}]}]",
+			0, NULL);
+	json_t *now = json_loads(
+			"[{\"what\":\"in\",\"count\":100,\"sum\":1600,\"longest\":31,"
+			"\"times\":[{\"up_to\":15,\"count\":90},{\"up_to\":17,\"count\":9},"
+			"{\"up_to\":31,\"count\":1}]}]",
+			0, NULL);
+	json_t *first = latency_between(before, now), *second = latency_between(now, before);
+	const json_t *kind = json_array_get(first, 0);
+
+	(void)state;
+	assert_int_equal(json_integer_value(json_object_get(kind, "count")), 91);
+	assert_int_equal(json_integer_value(json_object_get(kind, "p50")), 15);
+	assert_int_equal(json_integer_value(json_object_get(kind, "p90")), 17);
+	assert_int_equal(json_integer_value(json_object_get(kind, "p99")), 31);
+	kind = json_array_get(second, 0);
+	assert_int_equal(json_integer_value(json_object_get(kind, "count")), 9);
+	assert_int_equal(json_integer_value(json_object_get(kind, "mean")), 10);
+	json_decref(first);
+	json_decref(second);
+	json_decref(before);
+	json_decref(now);
 }
 
 /* The process that wrote it has ended before it said so. */
@@ -420,13 +487,14 @@ test_usage(void **state)
 {
 	(void)state;
 	usage("", "vdusectl: vdusectl: give network, container, fdb, uplink, lcore, monitor, "
-		  "capture, top, "
-		  "rebalance, show, reload or check\n");
+		  "capture, top, latency, rebalance, show, reload or check\n");
 	usage("bridge", "vdusectl: bridge: vdusectl has no such word: give network, container, "
-			"fdb, uplink, lcore, monitor, capture, top, rebalance, show, reload or "
+			"fdb, uplink, lcore, monitor, capture, top, latency, rebalance, show, "
+			"reload or "
 			"check\n");
 	usage("re", "vdusectl: re: more than one begins so: give network, container, fdb, "
-		    "uplink, lcore, monitor, capture, top, rebalance, show, reload or check\n");
+		    "uplink, lcore, monitor, capture, top, latency, rebalance, show, reload or "
+		    "check\n");
 	usage("network", "vdusectl: network: give add, set, del or show\n");
 	usage("network move", "vdusectl: move: network has no such word: give add, set, del or "
 			      "show\n");
@@ -517,6 +585,9 @@ main(void)
 		RIG_TEST(test_capture),
 		RIG_TEST(test_capture_lost),
 		RIG_TEST(test_top),
+		RIG_TEST(test_latency),
+		RIG_TEST(test_latency_gone),
+		RIG_TEST(test_latency_anew),
 		RIG_TEST(test_rest),
 		RIG_TEST(test_reload),
 		RIG_TEST(test_monitor),

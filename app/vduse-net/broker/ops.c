@@ -285,6 +285,12 @@ load(struct control_request *request)
 }
 
 static int
+latency(struct control_request *request)
+{
+	return ask(request, "latency", NULL);
+}
+
+static int
 rebalance(struct control_request *request)
 {
 	return ask(request, "rebalance", NULL);
@@ -339,5 +345,6 @@ const struct control_ops broker_ops = {
 	.reload = reload,
 	.capture = capture,
 	.load = load,
+	.latency = latency,
 	.gone = gone,
 };

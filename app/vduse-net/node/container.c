@@ -45,6 +45,14 @@ container_receive(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n
 	return rte_vduse_net_dequeue(c->net, queue, c->pool, pkts, n);
 }
 
+static bool
+container_waits(void *priv, uint16_t queue)
+{
+	const struct queue *q = &((const struct container *)priv)->queues[queue];
+
+	return q->next < q->held;
+}
+
 /* What the frame may cost somebody to cut. */
 static uint32_t
 work_of(const struct rte_mbuf *m)
@@ -202,16 +210,16 @@ container_set_link(void *priv, bool up)
 		container_tell(c, up ? NODE_CONTAINER_UP : NODE_CONTAINER_DOWN, NULL);
 }
 
-#define CONTAINER_OPS(how)                                                                    \
-	{                                                                                     \
-		.receive = how, .send = container_send, .gro = container_gro,                 \
-		.wake_enable = container_wake_enable, .wake_disable = container_wake_disable, \
-		.wake_fd = container_wake_fd, .set_link = container_set_link, .copies = true, \
-		.lends = true                                                                 \
+#define CONTAINER_OPS(how, is_held)                                                             \
+	{                                                                                       \
+		.receive = how, .waits = is_held, .send = container_send, .gro = container_gro, \
+		.wake_enable = container_wake_enable, .wake_disable = container_wake_disable,   \
+		.wake_fd = container_wake_fd, .set_link = container_set_link, .copies = true,   \
+		.lends = true                                                                   \
 	}
 
-static const struct veb_ops plain_ops = CONTAINER_OPS(container_receive);
-static const struct veb_ops segments_ops = CONTAINER_OPS(receive_work);
+static const struct veb_ops plain_ops = CONTAINER_OPS(container_receive, NULL);
+static const struct veb_ops segments_ops = CONTAINER_OPS(receive_work, container_waits);
 
 /* Whether its driver may send frames that are to be cut. */
 static bool
@@ -444,7 +452,9 @@ join(struct container *c, struct node_error *error)
 	if (ret != 0)
 		return fail_rules(error, ret, &c->conf);
 	for (i = 0; i < c->nb_queues; i++)
-		c->seats[i] = (struct seat){ c->member, conf.ops, c, i, false, false, 0 };
+		c->seats[i] = (struct seat){
+			.member = c->member, .ops = conf.ops, .priv = c, .queue = i
+		};
 	return 0;
 }
 
@@ -480,6 +490,7 @@ container_free(struct container *c)
 		workers_wait(all);
 	if (c->member != NULL) {
 		watches_leave(c->network->node, c->member);
+		timings_leave(c->network->node, c->member);
 		veb_member_del(c->member, NULL);
 	}
 	for (i = 0; i < c->nb_queues && c->queues != NULL; i++)

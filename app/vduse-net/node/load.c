@@ -12,19 +12,13 @@ now(const struct node *node)
 	return node->workers.now(node->workers.now_arg);
 }
 
-static void
-set_measures(struct node *node, bool on)
-{
-	__atomic_store_n(&node->workers.measures, on, __ATOMIC_RELAXED);
-}
-
 void
 load_look(struct node *node)
 {
 	if (node->measured == 0 || now(node) < node->measured)
 		return;
 	node->measured = 0;
-	set_measures(node, false);
+	workers_measure(&node->workers, WORKER_LOADS, false);
 }
 
 static uint64_t
@@ -109,7 +103,7 @@ node_loads(struct node *node, node_load_cb cb, void *arg)
 	const struct uplink *u;
 
 	node->measured = now(node) + NODE_MEASURE_S * rte_get_tsc_hz();
-	set_measures(node, true);
+	workers_measure(&node->workers, WORKER_LOADS, true);
 	LIST_FOREACH (n, &node->networks, next) {
 		LIST_FOREACH (u, &n->uplinks, next)
 			show_uplink(u, cb, arg);

@@ -535,6 +535,7 @@ node_tick(struct node *node)
 	watches_look(node);
 	load_look(node);
 	lcores_look(node);
+	timings_look(node);
 	LIST_FOREACH (n, &node->networks, next) {
 		LIST_FOREACH (u, &n->uplinks, next)
 			uplink_look(u);

@@ -17,6 +17,7 @@
 #include <rte_vduse_net_fill.h>
 
 #include "fwd.h"
+#include "latency.h"
 #include "veb.h"
 
 #define NODE_NETWORK_SIZE 16
@@ -27,6 +28,7 @@
 #define NODE_NETWORKS_MAX 64
 #define NODE_MACS_DEFAULT 64
 #define NODE_CAPTURES_MAX 8
+#define NODE_TIMINGS_MAX  8
 #define NODE_MEASURE_S    10
 
 struct node;
@@ -252,6 +254,13 @@ void node_uplinks(const struct node *node, node_uplink_cb cb, void *arg);
  */
 void node_loads(struct node *node, node_load_cb cb, void *arg);
 void node_busies(const struct node *node, node_busy_cb cb, void *arg);
+/*
+ * How long frames of a container, or an uplink, were here, and its kicks waited, since the first
+ * call for it; that is measured until there was none for NODE_MEASURE_S seconds.
+ * Return: 0 or -errno.
+ */
+int node_latency(struct node *node, const char *name, struct histogram sums[LATENCY_KINDS],
+		struct node_error *error);
 void node_lcores(const struct node *node, node_lcore_cb cb, void *arg);
 int node_fdb(const struct node *node, const char *network, veb_fdb_cb cb, void *arg);
 

@@ -77,10 +77,33 @@ struct watch {
 	struct veb_member *member;
 };
 
+/* A member whose frames are timed. */
+struct timing {
+	LIST_ENTRY(timing) next;
+	struct latency *latency;
+	struct veb_member *member;
+	struct seat *seats;
+	unsigned int nb_seats;
+	uint64_t until; /* cycles */
+};
+
+/* A container, or an uplink. */
+struct subject {
+	struct veb_member *member;
+	const struct network *network;
+	const char *name;
+	const uint8_t *mac; /* of a container */
+	bool uplink;
+	struct seat *seats;
+	unsigned int nb_seats;
+};
+
 struct node {
 	struct node_conf conf;
 	LIST_HEAD(watch_list, watch) watches;
 	unsigned int nb_watches;
+	LIST_HEAD(timing_list, timing) timings;
+	unsigned int nb_timings;
 	uint64_t measured; /* cycles: until when lcores measure; 0: they do not */
 	uint64_t weighed;  /* cycles: when it was looked what lcores have to do */
 	LIST_HEAD(network_list, network) networks;
@@ -114,6 +137,9 @@ void uplink_tell(const struct uplink *u, enum node_event event, const char *text
 
 struct network *node_find_network(const struct node *node, const char *name);
 struct container *node_find_container(const struct node *node, const char *name);
+/* Return: 0 or -ENOENT. */
+int node_find_subject(const struct node *node, const char *name, struct subject *s,
+		struct node_error *error);
 
 /* Return: 0 or -errno. Mirror: uplink_del(), after which the port can be one again. */
 int uplink_add(struct network *network, const char *name, struct node_error *error);
@@ -164,6 +190,10 @@ void load_add_ring(struct node_ring *sum, const struct rte_vduse_net_fill *one);
 
 /* Lcores measure no more when nobody has asked for a while. */
 void load_look(struct node *node);
+
+/* Frames of nobody are timed who was not asked for a while; or of one that is about to go. */
+void timings_look(struct node *node);
+void timings_leave(struct node *node, const struct veb_member *member);
 
 /* The member is about to go: nobody watches it any more. */
 void watches_leave(struct node *node, struct veb_member *member);

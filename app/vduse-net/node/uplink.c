@@ -202,7 +202,9 @@ join(struct uplink *u)
 	if (ret != 0)
 		return ret;
 	for (i = 0; i < u->port.nb_rxq; i++)
-		u->seats[i] = (struct seat){ u->member, &uplink_ops, u, i, false, false, 0 };
+		u->seats[i] = (struct seat){
+			.member = u->member, .ops = &uplink_ops, .priv = u, .queue = i
+		};
 	return 0;
 }
 
@@ -415,6 +417,7 @@ uplink_del(struct uplink *u)
 	if (!u->plug.out)
 		leave_seats(u);
 	watches_leave(u->network->node, u->member);
+	timings_leave(u->network->node, u->member);
 	veb_member_del(u->member, NULL);
 	if (!u->plug.out) {
 		port_rest(&u->port);

@@ -12,46 +12,6 @@
 
 #define DESCRIPTION_SIZE 352
 
-/* Who is to be watched. */
-struct subject {
-	struct veb_member *member;
-	const char *name;
-	const uint8_t *mac;
-	bool uplink;
-	char description[DESCRIPTION_SIZE];
-};
-
-static bool
-find(const struct node *node, const char *name, struct subject *s)
-{
-	const struct container *c = node_find_container(node, name);
-	const struct network *n;
-	const struct uplink *u;
-
-	if (c != NULL) {
-		s->member = c->member;
-		s->uplink = false;
-		s->name = c->conf.name;
-		s->mac = c->conf.mac.addr_bytes;
-		snprintf(s->description, sizeof(s->description), "container %s of %s", s->name,
-				c->network->conf.name);
-		return true;
-	}
-	LIST_FOREACH (n, &node->networks, next)
-		LIST_FOREACH (u, &n->uplinks, next) {
-			if (strcmp(u->port.name, name) != 0)
-				continue;
-			s->member = u->member;
-			s->uplink = true;
-			s->name = u->port.name;
-			s->mac = NULL;
-			snprintf(s->description, sizeof(s->description), "uplink %s of %s", s->name,
-					n->conf.name);
-			return true;
-		}
-	return false;
-}
-
 static bool
 is_watched(const struct node *node, const struct veb_member *member)
 {
@@ -67,11 +27,10 @@ static int
 check(const struct node *node, const struct node_capture_conf *conf, struct subject *s,
 		struct node_error *error)
 {
-	if (!find(node, conf->name, s))
-		return node_fail(error, -ENOENT, NODE_WHY("NoSuchContainer", "name"),
-				"no container and no uplink %s: container show and network show "
-				"list them",
-				conf->name);
+	const int ret = node_find_subject(node, conf->name, s, error);
+
+	if (ret != 0)
+		return ret;
 	if (is_watched(node, s->member))
 		return node_fail(error, -EBUSY, NODE_WHY("Busy", "name"),
 				"%s is captured already: end that first", conf->name);
@@ -86,8 +45,9 @@ static int
 begin(struct watch *w, struct node *node, const struct node_capture_conf *conf,
 		const struct subject *s, struct node_error *error)
 {
+	char description[DESCRIPTION_SIZE], text[256];
 	struct capture_conf how = { .name = s->name,
-		.description = s->description,
+		.description = description,
 		.mac = s->mac,
 		.snaplen = conf->snaplen,
 		.count = conf->count,
@@ -99,9 +59,10 @@ begin(struct watch *w, struct node *node, const struct node_capture_conf *conf,
 		.nb_lcores = node->workers.nb,
 		.now = node->workers.now,
 		.now_arg = node->workers.now_arg };
-	char text[256];
 	int ret;
 
+	snprintf(description, sizeof(description), "%s %s of %s",
+			s->uplink ? "uplink" : "container", s->name, s->network->conf.name);
 	if (program_parse(conf->filter, &how.filter, text, sizeof(text)) != 0)
 		return node_fail(error, -EINVAL, NODE_INVALID("filter"), "filter: %s", text);
 	ret = capture_begin(&how, &w->capture);

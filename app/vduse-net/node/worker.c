@@ -16,6 +16,7 @@
 #include <rte_malloc.h>
 #include <rte_pause.h>
 
+#include "latency.h"
 #include "worker.h"
 
 /* Descriptors looked at in one go. */
@@ -59,6 +60,27 @@ begin_with(struct worker *w, struct seats *seats)
 	}
 }
 
+static uint64_t
+time_of(const struct worker *w)
+{
+	return w->all->now(w->all->now_arg);
+}
+
+static uint32_t
+measures(const struct worker *w)
+{
+	return __atomic_load_n(&w->all->measures, __ATOMIC_RELAXED);
+}
+
+/* When it was heard of what descriptors tell; 0: nobody wants to know. */
+static uint64_t
+heard(const struct worker *w)
+{
+	if ((measures(w) & WORKER_TIMES) == 0)
+		return 0;
+	return w->woke != 0 ? w->woke : time_of(w);
+}
+
 /* Those whose descriptors have something to tell. */
 static void
 look(struct worker *w, struct seats *seats)
@@ -78,9 +100,12 @@ look(struct worker *w, struct seats *seats)
 			} else if (seat->asleep) {
 				seat->ops->wake_disable(seat->priv, seat->queue);
 				wake(seats, seat, w->now);
+				seat->kicked = heard(w);
+				seat->woken = w->rounds;
 			}
 		}
 	} while (n == EVENTS_MAX);
+	w->woke = 0;
 }
 
 static unsigned int
@@ -95,29 +120,81 @@ poll_seat(struct worker *w, struct seat *seat)
 	return n;
 }
 
-/* The same with a look at the time, which is of those that had frames. */
-static __rte_noinline unsigned int
-poll_measured(struct worker *w, struct seat *seat)
+/*
+ * Whether what is polled next is timed, and when it was taken. A burst is timed until its last
+ * frame has left, or not at all.
+ */
+static void
+set_taken(const struct worker *w, struct seat *seat)
 {
-	const uint64_t begun = rte_rdtsc();
-	const unsigned int n = poll_seat(w, seat);
-	const uint64_t took = rte_rdtsc() - begun;
+	const bool waits = seat->ops->waits != NULL && seat->ops->waits(seat->priv, seat->queue);
 
-	if (n == 0)
-		return 0;
+	if (seat->woken != w->rounds)
+		seat->kicked = 0;
+	/* a round without a look: what waits is of another burst than was looked at */
+	if (waits && seat->timed + 1 != w->rounds)
+		seat->taken = 0;
+	if (!waits)
+		seat->taken = w->samples || seat->kicked != 0 ? time_of(w) : 0;
+	seat->timed = w->rounds;
+}
+
+/* How long its kick waited, if there was one, and not for nothing. */
+static void
+tell_kick(const struct worker *w, struct seat *seat, unsigned int n)
+{
+	/* acquire: pairs with the release of who measures */
+	struct latency *latency = __atomic_load_n(&seat->latency, __ATOMIC_ACQUIRE);
+
+	if (seat->kicked != 0 && n != 0 && latency != NULL)
+		latency_kick(latency, w->index, seat->taken - seat->kicked);
+	seat->kicked = 0;
+}
+
+static unsigned int
+poll_timed(struct worker *w, struct seat *seat)
+{
+	unsigned int n;
+
+	set_taken(w, seat);
+	veb_lcore_taken(w->veb, seat->taken);
+	n = poll_seat(w, seat);
+	veb_lcore_taken(w->veb, 0);
+	tell_kick(w, seat, n);
+	return n;
+}
+
+/* With a look at the time, as somebody wants to know. Cycles are of those that had frames. */
+static __rte_noinline unsigned int
+poll_measured(struct worker *w, struct seat *seat, uint32_t what)
+{
+	const uint64_t begun = (what & WORKER_LOADS) != 0 ? time_of(w) : 0;
+	const unsigned int n =
+			(what & WORKER_TIMES) != 0 ? poll_timed(w, seat) : poll_seat(w, seat);
+	uint64_t took;
+
+	if (n == 0 || (what & WORKER_LOADS) == 0)
+		return n;
+	took = time_of(w) - begun;
 	__atomic_store_n(&seat->cycles, seat->cycles + took, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->busy, w->busy + took, __ATOMIC_RELAXED);
 	return n;
 }
 
+static inline unsigned int
+poll_one(struct worker *w, struct seat *seat, uint32_t what)
+{
+	return unlikely(what != 0) ? poll_measured(w, seat, what) : poll_seat(w, seat);
+}
+
 /* A seat that is quiet is left, but for a frame that came while its descriptor was armed. */
 static unsigned int
-leave(struct worker *w, struct seat *seat)
+leave(struct worker *w, struct seat *seat, uint32_t what)
 {
 	unsigned int n;
 
 	seat->ops->wake_enable(seat->priv, seat->queue);
-	n = poll_seat(w, seat);
+	n = poll_one(w, seat, what);
 	if (n != 0)
 		seat->ops->wake_disable(seat->priv, seat->queue);
 	else
@@ -128,19 +205,23 @@ leave(struct worker *w, struct seat *seat)
 static unsigned int
 round_of(struct worker *w, struct seats *seats)
 {
-	const bool measures = __atomic_load_n(&w->all->measures, __ATOMIC_RELAXED);
+	const uint32_t what = measures(w);
 	struct seat **of = active(seats);
 	unsigned int i, kept = 0, n, all = 0;
 
+	if (unlikely(what != 0))
+		w->samples = w->now >= w->sample_at;
 	for (i = 0; i < seats->nb_active; i++) {
-		n = unlikely(measures) ? poll_measured(w, of[i]) : poll_seat(w, of[i]);
+		n = poll_one(w, of[i], what);
 		if (n == 0 && of[i]->can_wake && w->now - of[i]->last > w->all->spin)
-			n = leave(w, of[i]);
+			n = leave(w, of[i], what);
 		all += n;
 		if (!of[i]->asleep)
 			of[kept++] = of[i];
 	}
 	seats->nb_active = kept;
+	if (unlikely(what != 0) && w->samples && all != 0)
+		w->sample_at = w->now + w->all->sample;
 	return all;
 }
 
@@ -177,6 +258,8 @@ sleep_for(struct worker *w, uint32_t us)
 	__atomic_store_n(&w->sleeps, w->sleeps + 1, __ATOMIC_RELAXED);
 	rte_rcu_qsbr_thread_offline(w->all->qsbr, w->index);
 	ppoll(&pfd, 1, &time, NULL);
+	if ((measures(w) & WORKER_TIMES) != 0)
+		w->woke = time_of(w);
 	rte_rcu_qsbr_thread_online(w->all->qsbr, w->index);
 	w->looked = 0;
 }
@@ -317,6 +400,7 @@ workers_init(struct workers *workers)
 	workers->stop = false;
 	workers->spin = IDLE_SPIN_US * rte_get_tsc_hz() / US_PER_S;
 	workers->look = WORKER_LOOK_US * rte_get_tsc_hz() / US_PER_S;
+	workers->sample = WORKER_SAMPLE_US * rte_get_tsc_hz() / US_PER_S;
 	workers->of = rte_calloc(
 			"workers", workers->nb, sizeof(workers->of[0]), RTE_CACHE_LINE_SIZE);
 	workers->qsbr = rte_zmalloc(
@@ -456,6 +540,14 @@ static uint64_t
 rounds_of(const struct worker *w)
 {
 	return __atomic_load_n(&w->rounds, __ATOMIC_RELAXED);
+}
+
+void
+workers_measure(struct workers *workers, uint32_t what, bool on)
+{
+	const uint32_t before = workers->measures;
+
+	__atomic_store_n(&workers->measures, on ? before | what : before & ~what, __ATOMIC_RELAXED);
 }
 
 bool

@@ -20,7 +20,14 @@
 
 /* Descriptors of those that were left are looked at so often by a busy lcore. */
 #define WORKER_LOOK_US 10
+/* One round in so long is timed, and each where fewer have frames. */
+#define WORKER_SAMPLE_US 10
 
+/* What lcores look at the time for, or-ed. */
+#define WORKER_LOADS 0x1 /* before and after each burst: who uses them */
+#define WORKER_TIMES 0x2 /* how long frames are here, and kicks wait */
+
+struct latency;
 struct worker;
 
 struct seat {
@@ -28,11 +35,16 @@ struct seat {
 	const struct veb_ops *ops;
 	void *priv;
 	uint16_t queue;
+	struct latency *latency; /* atomic: of its member, while that is measured; or NULL */
 	/* the lcore's */
 	bool can_wake;   /* it has a descriptor */
 	bool asleep;     /* it waits for it; atomic */
 	uint64_t last;   /* cycles: its last frame */
 	uint64_t cycles; /* atomic: of bursts of its, while that is measured */
+	uint64_t taken;  /* cycles: when its last burst was taken; 0: that is not timed */
+	uint64_t timed;  /* rounds: when that was looked at last */
+	uint64_t kicked; /* cycles: when its descriptor was heard of, if that is timed; else 0 */
+	uint64_t woken;  /* rounds: when that was */
 	uint64_t frames; /* atomic */
 	/* the owner's */
 	struct worker *worker; /* whose it is, or NULL */
@@ -65,6 +77,9 @@ struct worker {
 	/* the lcore's */
 	const struct seats *known;  /* the one that it polls */
 	uint64_t now, last, looked; /* cycles: this round, the last frame, the last look at epfd */
+	uint64_t woke;              /* cycles: the end of the sleep before this round; 0: none */
+	uint64_t sample_at;         /* cycles: when a round is to be timed again */
+	bool samples;               /* this one is */
 	uint32_t nap_us;            /* the next one */
 };
 
@@ -74,9 +89,10 @@ struct workers {
 	unsigned int nb;
 	bool on_main;
 	bool stop;             /* atomic */
-	bool measures;         /* atomic: lcores look at the time before and after each burst */
+	uint32_t measures;     /* atomic: WORKER_LOADS, WORKER_TIMES */
 	struct idle_conf idle; /* usecs is not 0 */
 	uint64_t spin, look;   /* cycles: without a frame before a seat is left; between looks */
+	uint64_t sample;       /* cycles: between rounds that are timed */
 	uint64_t (*now)(void *arg);
 	void *now_arg;
 };
@@ -91,6 +107,9 @@ void workers_wait(struct workers *workers);
 /* The lcore polls n seats more, or no more. Return: 0 or -ENOMEM, nothing changed. */
 int worker_seat(struct worker *worker, struct seat *seats, unsigned int n);
 int worker_unseat(struct worker *worker, struct seat *seats, unsigned int n);
+
+/* Owner: what lcores look at the time for, besides or no more. */
+void workers_measure(struct workers *workers, uint32_t what, bool on);
 
 /* The worker of the main lcore goes round once, without a sleep. Return: frames. */
 unsigned int workers_round(struct workers *workers);

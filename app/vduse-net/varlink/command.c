@@ -36,6 +36,10 @@ const struct control_command control_commands[] = {
 			"capture NAME [-w FILE] [-s BYTES] [-c N] [-Q in|out] [--drops] [FILTER]" },
 	{ "top", NULL, "ListLoad", "show who uses the lcores now, again and again; q ends it",
 			"top [-d SECONDS] [-n N]" },
+	{ "latency", NULL, "ListLatency",
+			"print how long its frames are here and its kicks wait, or those of an "
+			"uplink, as histograms",
+			"latency NAME [-t SECONDS]" },
 	{ "rebalance", NULL, "Rebalance",
 			"share containers and uplinks' queues out among the lcores" },
 	{ "show", "config", "ShowConfig", "print the commands that make what there is now" },

@@ -90,6 +90,12 @@ static const struct varlink_param capture_rows[] = {
 
 const struct varlink_params control_capture_words = { capture_rows, DIM(capture_rows) };
 
+static const struct varlink_param latency_row[] = {
+	{ "name", VARLINK_STRING, .min = 1, .max = CONTROL_NAME_MAX, .value = "NAME",
+			.help = "of a container, or of an uplink" },
+};
+
+static const struct varlink_params latency_params = { latency_row, 1 };
 static const struct varlink_params file_params = { file_rows, 2 };
 static const struct varlink_params force_params = { force_row, 1 };
 static const struct varlink_params list_all = { list_rows, 3 };
@@ -118,6 +124,7 @@ static const struct action actions[] = {
 	{ FIELDS, NULL, NULL, OP(reload) },
 	{ FIELDS, NULL, NULL, OP(capture) },
 	{ FIELDS, NULL, NULL, OP(load) },
+	{ LIST, "latencies", NULL, OP(latency) },
 };
 
 /* An entry of methods[]; the first so many are those of actions[]. */
@@ -159,6 +166,9 @@ static const struct varlink_method methods[] = {
 	METHOD("Capture", 2, DEADLINE_LIST, &control_capture_words, NULL,
 			"copies of frames, as pcapng"),
 	LOOK("ListLoad", NULL, "who uses the lcores"),
+	{ "ListLatency", .params = &latency_params, .required = 1, .looks = true,
+			.deadline = DEADLINE_LIST, .handle = do_request,
+			.help = "how long frames are here" },
 	{ "Monitor", .stream = true, .looks = true, .handle = do_monitor,
 			.help = "events from now on" },
 };

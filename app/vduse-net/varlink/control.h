@@ -77,8 +77,8 @@ struct control_ops {
 	int (*container_add)(struct control_request *request);
 	int (*container_set)(struct control_request *request);
 	int (*container_del)(struct control_request *request);
-	/* reply: an array of the interface's Network, Container, FdbEntry, Uplink and Lcore; for
-	 * those given by name */
+	/* reply: an array of the interface's Network, Container, FdbEntry, Uplink, Lcore and
+	 * Latency; for those given by name */
 	int (*networks)(struct control_request *request);
 	int (*containers)(struct control_request *request);
 	int (*fdb)(struct control_request *request);
@@ -91,6 +91,7 @@ struct control_ops {
 	int (*reload)(struct control_request *request);
 	int (*capture)(struct control_request *request);
 	int (*load)(struct control_request *request);
+	int (*latency)(struct control_request *request);
 	/* The deadline has passed: undo it. The request is no more when this returns. May be NULL.
 	 */
 	void (*gone)(struct control_request *request);
