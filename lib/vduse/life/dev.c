@@ -18,6 +18,7 @@
 #include "life/serve.h"
 #include "log.h"
 #include "ring/queue.h"
+#include "trace.h"
 
 static int
 dev_agree(__rte_unused void *priv, __rte_unused uint64_t features)
@@ -403,6 +404,7 @@ rte_vduse_dev_ready(struct rte_vduse_dev *dev)
 		return ret;
 	}
 	dev->fd_lent = false;
+	vduse_trace_device_created(dev->name, dev->fd, dev->nb_queues, dev->api_version);
 	return 0;
 }
 
@@ -439,6 +441,7 @@ rte_vduse_dev_destroy(struct rte_vduse_dev *dev)
 	ret = vduse_close(dev);
 	vduse_recreate_fini(dev);
 	vduse_umem_fini(&dev->umem);
+	vduse_trace_device_destroyed(dev->name);
 	dev_free(dev);
 	return ret;
 }

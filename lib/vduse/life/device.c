@@ -4,6 +4,7 @@
 
 #include "life/device.h"
 #include "phase.h"
+#include "trace.h"
 
 #define TO(name) (UINT32_C(1) << VDUSE_PHASE_##name)
 
@@ -52,6 +53,7 @@ vduse_phase_set(struct rte_vduse_dev *dev, enum vduse_phase to)
 		return true;
 	if (!vduse_phases_go(&phases, dev->name, from, to))
 		return false;
+	vduse_trace_phase(dev->name, vduse_phase_word(from), vduse_phase_word(to));
 	__atomic_store_n(&dev->phase, to, __ATOMIC_RELEASE);
 	return true;
 }

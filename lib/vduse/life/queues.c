@@ -11,6 +11,7 @@
 #include "log.h"
 #include "ring/journal.h"
 #include "ring/queue.h"
+#include "trace.h"
 
 int
 vduse_queue_end(struct rte_vduse_dev *dev, uint16_t index, enum vduse_queue_end how)
@@ -33,6 +34,7 @@ vduse_queue_end(struct rte_vduse_dev *dev, uint16_t index, enum vduse_queue_end 
 	if (how == VDUSE_QUEUE_TAKEN_BACK && placed)
 		vduse_journal_park(vq, ret == 0);
 	dev->ops.queue(dev->priv, index, false);
+	vduse_trace_queue(dev->name, index, false);
 	return ret;
 }
 
@@ -116,6 +118,7 @@ vduse_queues_failed(struct rte_vduse_dev *dev, uint16_t index, int err)
 static void
 queues_served(struct rte_vduse_dev *dev, uint16_t index)
 {
+	vduse_trace_queue(dev->name, index, true);
 	dev->ops.queue(dev->priv, index, true);
 	if (dev->vqs[index]->ctl.kicks)
 		dev->ops.kick(dev->priv, index);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "mem/region.h"
+#include "trace.h"
 
 static int
 region_prot(uint8_t perm)
@@ -15,6 +16,7 @@ region_prot(uint8_t perm)
 void
 vduse_region_unmap(const struct vduse_iotlb *tlb, const struct vduse_region *region)
 {
+	vduse_trace_unmap(tlb->fd, region->start, region->last);
 	if (region->mapping != NULL && !vduse_deferred_unmap(&tlb->hold, region->mapping))
 		vduse_mapping_unmap(region->mapping);
 }
@@ -184,6 +186,7 @@ vduse_region_map(struct vduse_iotlb *tlb, const struct vduse_region_found *found
 		ret = region_map(tlb, &found[i], window != NULL ? window + at : NULL, &regions[i]);
 		if (ret < 0)
 			break;
+		vduse_trace_map(tlb->fd, regions[i].start, regions[i].last, regions[i].perm);
 	}
 	if (window != NULL) {
 		used = i == 0 ? 0 : found[i - 1].entry.last + 1 - found[0].entry.start;

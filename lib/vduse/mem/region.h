@@ -46,6 +46,7 @@ int vduse_region_map(struct vduse_iotlb *tlb, const struct vduse_region_found *f
 		struct vduse_region *regions) REQUIRES(vduse_map_mutex);
 
 /** Mirror, of one. What frames under way are in goes later. */
+REQUIRES(vduse_map_mutex)
 void vduse_region_unmap(const struct vduse_iotlb *tlb, const struct vduse_region *region);
 
 #endif /* VDUSE_REGION_H */

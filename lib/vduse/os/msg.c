@@ -11,6 +11,7 @@
 #include "len.h"
 #include "log.h"
 #include "os/msg.h"
+#include "trace.h"
 
 /* Requests answered a wake-up. The kernel keeps one in flight a device, rarely two. */
 #define MSG_BATCH 64
@@ -124,7 +125,7 @@ msg_serve_one(const struct vduse_msg_port *port)
 	struct vduse_abi_response resp;
 	struct vduse_abi_request req;
 	msg_handler_t handler = NULL;
-	uint64_t begin;
+	uint64_t begin, ns;
 	ssize_t n;
 	int ret;
 
@@ -155,7 +156,9 @@ msg_serve_one(const struct vduse_msg_port *port)
 	n = port->sys->write(port->fd, &resp, sizeof(resp));
 	if (req.type == VDUSE_MSG_GET_VQ_STATE && ret != -EPROTO)
 		msg_vq_state_told(port, &req);
-	msg_count(port->stats, req.type, ret < 0, msg_now_ns() - begin);
+	ns = msg_now_ns() - begin;
+	msg_count(port->stats, req.type, ret < 0, ns);
+	vduse_trace_message(port->name, req.type, ret, ns);
 	/* the kernel gave up waiting for this one (msg_timeout, killed caller) */
 	if (n == -ENOENT)
 		return 0;
