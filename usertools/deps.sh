@@ -5,7 +5,7 @@
 
 # To build; dpkg-dev is for config/fetch-sdk, pyelftools for the PMD information.
 deps_build="gcc libc6-dev meson ninja-build pkg-config libdpdk-dev libmnl-dev libjansson-dev libmicrohttpd-dev libpcap-dev
-	libseccomp-dev libsystemd-dev dpkg-dev python3-pyelftools"
+	libseccomp-dev libsystemd-dev systemtap-sdt-dev dpkg-dev python3-pyelftools"
 # To use what was built, and to look at it.
 deps_run="kmod iproute2 ethtool iputils-ping iperf3"
 # To build for another processor and run its unit tests (test/cross).

@@ -14,6 +14,7 @@
 
 #include "fwd.h"
 #include "port.h"
+#include "usdt.h"
 
 /* Rounds the main lcore forwards between two looks at signals and timers. */
 #define MAIN_ROUNDS 1024
@@ -87,11 +88,36 @@ fwd_drop_name(enum fwd_drop why)
 	return names[why];
 }
 
+/* A probe for each reason, as fwd_drop_name() has it. */
+#define REASON(reason, name)                                \
+	case FWD_DROP_##reason:                             \
+		USDT(vduse_port, name, (int)s->tx_port, n); \
+		break
+
+static void
+count_drops(struct fwd_stream *s, enum fwd_drop why, uint16_t n)
+{
+	count(&s->counters.drops[why], n);
+	switch (why) {
+		REASON(FULL, queue_full);
+		REASON(NO_BUFFER, no_buffer);
+		REASON(LONG, too_long);
+		REASON(PIECES, too_many_pieces);
+		REASON(BAD, bad_offload);
+		REASON(STOPPED, stopped);
+		REASON(UNPLUGGED, unplugged);
+	case FWD_DROPS:
+		break;
+	}
+}
+
+#undef REASON
+
 static void
 drop(struct fwd_stream *s, enum fwd_drop why, struct rte_mbuf **pkts, uint16_t n)
 {
 	rte_pktmbuf_free_bulk(pkts, n);
-	count(&s->counters.drops[why], n);
+	count_drops(s, why, n);
 }
 
 /* A frame that the port does not take as it is. Return: whether there is something to send. */
@@ -174,7 +200,7 @@ work_on_one(struct fwd_stream *s, struct offload_out *out)
 		return;
 	s->next++;
 	if (ret < 0)
-		count(&s->counters.drops[ret == -ENOMEM ? FWD_DROP_NO_BUFFER : FWD_DROP_BAD], 1);
+		count_drops(s, ret == -ENOMEM ? FWD_DROP_NO_BUFFER : FWD_DROP_BAD, 1);
 }
 
 /*
@@ -273,7 +299,7 @@ static void
 drop_held(struct fwd_stream *s, enum fwd_drop why)
 {
 	if (offload_abandon(&s->job)) {
-		count(&s->counters.drops[why], 1);
+		count_drops(s, why, 1);
 		s->next++;
 	}
 	drop(s, why, &s->pkts[s->next], s->held - s->next);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "forward.h"
+#include "probe_drop.h"
 
 void
 egress_done(const struct burst *b, struct rte_mbuf **pkts, uint16_t n)
@@ -27,6 +28,7 @@ void
 egress_lost(const struct burst *b, const struct rte_mbuf *m, enum veb_drop why)
 {
 	veb_count(&b->q->drops[why], 1);
+	veb_probe_drop(why, b->src->name, 1);
 	if (unlikely(b->tap != NULL))
 		b->tap->dropped(b->tap, &b->sight, m, why);
 }
@@ -141,6 +143,7 @@ static void
 lose(const struct egress *e, struct rte_mbuf **pkts, uint16_t n, enum veb_drop why)
 {
 	veb_count(&e->out->drops[why], n);
+	veb_probe_drop(why, e->to->name, n);
 	if (unlikely(e->tap != NULL))
 		show_dropped(e, pkts, n, why);
 	if (!e->to->ops->copies)

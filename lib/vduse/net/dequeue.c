@@ -93,7 +93,7 @@ dequeue_offloads(struct net_queue *q, const struct virtio_net_hdr *hdr, struct r
 	uint32_t max;
 
 	if (unlikely(net_hdr_to_mbuf(hdr, q->features, q->complete, m) < 0)) {
-		vduse_count(&q->stats.drop_header, 1);
+		NET_DROP(q, header, bad_header);
 		return false;
 	}
 	if (likely(hdr->gso_type == VIRTIO_NET_HDR_GSO_NONE))
@@ -102,7 +102,7 @@ dequeue_offloads(struct net_queue *q, const struct virtio_net_hdr *hdr, struct r
 	max = __atomic_load_n(&q->plain_max, __ATOMIC_RELAXED);
 	if (likely(m->ol_flags & RTE_MBUF_F_RX_LRO ? m->tso_segsz < max : m->pkt_len <= max))
 		return true;
-	vduse_count(&q->stats.drop_long, 1);
+	NET_DROP(q, long, too_long);
 	return false;
 }
 
@@ -139,13 +139,13 @@ dequeue_frame(struct net_queue *q, const struct vduse_chain *chain, struct rte_m
 
 	*m = NULL;
 	if (unlikely(len < RTE_ETHER_HDR_LEN)) {
-		vduse_count(&q->stats.drop_short, 1);
+		NET_DROP(q, short, too_short);
 		return 0;
 	}
 	dequeue_header(chain, &hdr);
 	rte_compiler_barrier();
 	if (unlikely(len > dequeue_max(q, &hdr.hdr))) {
-		vduse_count(&q->stats.drop_long, 1);
+		NET_DROP(q, long, too_long);
 		return 0;
 	}
 	frame = rte_pktmbuf_alloc(pool);
@@ -227,7 +227,7 @@ dequeue_any(struct net_queue *q, struct rte_mempool *pool, struct rte_mbuf **m, 
 	if (unlikely(ret < 0)) {
 		if (vduse_vq_burst_stopped(q->vq, ret))
 			return 0;
-		vduse_count(&q->stats.drop_segments, 1);
+		NET_DROP(q, segments, too_many_pieces);
 	} else {
 		ret = dequeue_frame(q, &chain, pool, m, zc);
 		if (unlikely(ret < 0)) {
@@ -271,7 +271,7 @@ dequeue_plain_frame(struct net_queue *q, const uint8_t *addr, uint32_t len, stru
 	uint16_t data_len;
 
 	if (unlikely(!vduse_len16(len, &data_len))) {
-		vduse_count(&q->stats.drop_long, 1);
+		NET_DROP(q, long, too_long);
 		return false;
 	}
 	dequeue_mbuf_init(m, q->port, data_len, flags);

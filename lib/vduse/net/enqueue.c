@@ -254,22 +254,22 @@ enqueue_drop(struct net_queue *q, int why)
 {
 	switch (why) {
 	case -EMSGSIZE:
-		vduse_count(&q->stats.drop_no_fit, 1);
+		NET_DROP(q, no_fit, does_not_fit);
 		break;
 	case -ERANGE:
-		vduse_count(&q->stats.drop_short, 1);
+		NET_DROP(q, short, too_short);
 		break;
 	case -EFBIG:
-		vduse_count(&q->stats.drop_long, 1);
+		NET_DROP(q, long, too_long);
 		break;
 	case -EPERM:
-		vduse_count(&q->stats.drop_filter, 1);
+		NET_DROP(q, filter, filtered);
 		break;
 	case -ENOTSUP:
-		vduse_count(&q->stats.drop_offload, 1);
+		NET_DROP(q, offload, offload_not_taken);
 		break;
 	default:
-		vduse_count(&q->stats.drop_segments, 1);
+		NET_DROP(q, segments, too_many_pieces);
 		break;
 	}
 }

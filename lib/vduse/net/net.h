@@ -12,6 +12,14 @@
 #include "net/isa.h"
 #include "ring/ring.h"
 #include "rte_vduse_net.h"
+#include "usdt.h"
+
+/** A frame of the queue's is dropped: counted, and a probe with the reason's words. */
+#define NET_DROP(q, reason, words)                                        \
+	do {                                                              \
+		vduse_count(&(q)->stats.drop_##reason, 1);                \
+		USDT(vduse_device, words, (q), (int)(q)->vq->ring.index); \
+	} while (0)
 
 struct net_zc;
 struct net_zc_set;
