@@ -105,15 +105,16 @@ serve_get_vq_state(void *ctx, uint16_t index, struct vduse_abi_vq_state *state)
 	const bool is_packed = dev->driver_features & (1ULL << VIRTIO_F_RING_PACKED);
 	int ret;
 
-	/* nor is what is in flight settled, and another process may have been at it before */
-	if (vduse_dev_is_broken(dev))
+	/* that another process served: where it was is not known where this one had to give up */
+	if (vduse_dev_is_broken(dev) && dev->resumed)
 		return -EIO;
 	/* a driver asks for the state of a queue it has disabled, or is about to */
 	ret = dev->sys->ioctl(dev->fd, VDUSE_IOC_VQ_INFO, &info);
 	if (ret < 0)
 		return ret;
 	/* it did so while nobody was here */
-	if (!vduse_vq_is_ready(vq) && vq->journal.record->valid == VDUSE_JOURNAL_RUNNING) {
+	if (!vduse_vq_is_ready(vq) && vq->journal.record->valid == VDUSE_JOURNAL_RUNNING &&
+			!vduse_dev_is_broken(dev)) {
 		ret = vduse_vq_start(vq, &info, dev->driver_features, false);
 		if (ret < 0) {
 			vduse_queue_end(dev, index, VDUSE_QUEUE_LEFT);
