@@ -36,7 +36,7 @@ GRO_COLUMNS = {'on': 'a network, GRO on', 'off': 'a network, GRO off', 'bridge':
 def gro_results(rows):
     """TCP into a container: each column, and how many times as much a network with GRO does."""
     results = []
-    for columns in group([r for r in rows if r['kind'] == 'gro'], ['nic']).values():
+    for columns in group([r for r in rows if r['kind'] == 'vm-gro'], ['nic']).values():
         merged = columns.get('on', [])
         results += [{'column': name, 'mbps': spread([r.get('mbps') for r in found]),
                      'ns_byte': spread([r.get('ns_byte') for r in found]),

@@ -106,4 +106,4 @@ case_column() {
 }
 
 ulimit -l unlimited
-measure_columns gro tcp
+measure_columns vm-gro tcp
