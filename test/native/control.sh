@@ -57,7 +57,7 @@ case_call() {
 	answers '{"changed":true}' AddNetwork '{"name":"net0","mtu":9000}'
 	answers '{"changed":false}' AddNetwork '{"name":"net0","mtu":9000}'
 	answers '{"changed":true}' AddContainer '{"name":"c1","network":"net0","vlan":100,"trust":true}'
-	answers '{"networks":[{"name":"net0","uplinks":[],"mtu":9000,"link_state":"up","containers":1}]}' \
+	answers '{"networks":[{"name":"net0","uplinks":[],"mtu":9000,"lcores":[],"link_state":"up","containers":1}]}' \
 		ListNetworks '{}'
 	refuses "$interface.Differs" AddNetwork '{"name":"net0","mtu":1500}'
 	refuses "$interface.NoSuchContainer" SetContainer '{"name":"c2"}'
