@@ -30,7 +30,7 @@ timed() {
 }
 
 case_pings() {
-	need_tap
+	need_tun
 	port_start net_tap0,iface=out0
 	node network add net0 uplink net_tap0
 	node container add c1 network net0 mac 02:00:00:00:00:01 attach none

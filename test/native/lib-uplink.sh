@@ -5,16 +5,20 @@
 
 ns=vduse-uplink-$$
 
-need_tap() {
+need_tun() {
 	[ -c /dev/net/tun ] || modprobe tun 2>/dev/null || skip "this kernel has no TUN/TAP"
 }
 
-# port_start VDEV: in the namespace; the process that forwards is there.
+# port_start VDEV...: in the namespace; the process that forwards is there.
 port_start() {
+	local vdev
 	ip netns list | grep -q "^$ns" || ip netns add "$ns"
 	rm -rf "$run" # with what the case before has left
 	: >"$work/node.conf"
-	node_as=(ip netns exec "$ns") node_ports=(--vdev "$1")
+	node_as=(ip netns exec "$ns") node_ports=()
+	for vdev; do
+		node_ports+=(--vdev "$vdev")
+	done
 	# shellcheck disable=SC2119 # none of its options
 	node_start
 	wait_for "$patience" node_serves || { log node; fail "nobody forwards"; }

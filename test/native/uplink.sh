@@ -4,8 +4,8 @@
 # namespace of its own; the container is an application with virtio-user that answers pings.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-node.sh"
+. "$(dirname "$0")/lib-uplink.sh"
 
-ns=vduse-uplink-$$
 three_lcores=(--lcores '0@0,(1-3)@(0-1)')
 
 # keeps PID BIT: whether the process has the capability of this number.
@@ -15,36 +15,8 @@ keeps() {
 	[ $((0x$caps >> $2 & 1)) = 1 ]
 }
 
-# port_start VDEV...: in the namespace; the process that forwards is there.
-port_start() {
-	local vdev
-	ip netns list | grep -q "^$ns" || ip netns add "$ns"
-	rm -rf "$run" # with what the case before has left
-	: >"$work/node.conf"
-	node_as=(ip netns exec "$ns") node_ports=()
-	for vdev; do
-		node_ports+=(--vdev "$vdev")
-	done
-	# shellcheck disable=SC2119 # none of its options
-	node_start
-	wait_for "$patience" node_serves || { log node; fail "nobody forwards"; }
-	running "$app_pid" || { log node; fail "it does not start"; }
-}
-
-answers() {
-	ip netns exec "$ns" ping -q -c 1 -W 1 10.9.0.2
-}
-
 link_is() {
 	node container show c1 | grep -q " link $1 "
-}
-
-# pings INTERFACE: the host's end reaches the container behind the uplink.
-pings() {
-	ip -n "$ns" link set "$1" up
-	ip -n "$ns" address replace 10.9.0.1/24 dev "$1"
-	ip -n "$ns" neigh replace 10.9.0.2 lladdr 02:00:00:00:00:01 dev "$1"
-	wait_for "$patience" answers || { log node; log front; fail "no answer"; }
 }
 
 # echo_behind PORT: the uplink of a network, whose container answers pings; echo_end: all of it ends.
@@ -65,10 +37,6 @@ echo_end() {
 	kill "$app_pid"
 	ended "$app_pid" || { log node; fail "its end"; }
 	nothing_left
-}
-
-need_tun() {
-	[ -c /dev/net/tun ] || modprobe tun 2>/dev/null || skip "this kernel has no TUN/TAP"
 }
 
 # case_uplink VDEV INTERFACE LCORES...: an uplink can be added, exchanged and taken away at run time.
@@ -229,15 +197,6 @@ case_none() {
 	! grep 'is an interface of this host' "$work/node.log" || fail "it says so"
 	kill "$app_pid"
 	ended "$app_pid" || { log node; fail "its end"; }
-}
-
-after_case() {
-	ip netns del "$ns" 2>/dev/null
-	local name
-	emu clear
-	emu show | sed -n 's/^\([^ :]*\): .*/\1/p' | while read -r name; do
-		emu detach "$name" 2>/dev/null
-	done
 }
 
 ordinary || exit 0
