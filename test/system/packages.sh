@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The packages on a machine where nothing of the project is: installed, the services started, upgraded under
-# containers, removed and purged, by the commands of doc/packages.md and doc/security.md.
+# containers with TCP, removed and purged, by the commands of doc/packages.md and doc/security.md; from the second case on
+# with AppArmor's profile in force.
 # Kernels: one
 # Init: /lib/systemd/systemd
 # Build: none
@@ -59,17 +60,20 @@ case_containers() {
 	grep -q '3 packets transmitted, 3 received' "$VM_RESULT/containers.log" || fail "$(cat "$VM_RESULT/containers.log")"
 	nothing_left
 	rm -f /tmp/node.log
+	nothing_told
 }
 
-# The same with what is beyond the profile refused, and then again as it is installed.
+# nothing_told: what the daemon did is in its profile.
+nothing_told() {
+	dmesg | grep -E 'apparmor="(ALLOWED|DENIED)"' >/tmp/told || return 0
+	fail "AppArmor tells $(wc -l </tmp/told) times: $(sed 's/.*apparmor/apparmor/' /tmp/told | sort | uniq -c | sort -rn | head -n 30)"
+}
+
+# The same with what is beyond the profile refused; and from here on.
 case_enforce() {
 	doc_run doc/packages.md 'apparmor_parser -r' || { sed 's/^/# /' /tmp/doc; fail "a command of the page fails"; }
 	aa-status --json | grep -q '"dpdk-vduse-net": *"enforce"' || fail "$(aa-status)"
 	case_containers
-	! dmesg | grep -q 'apparmor="DENIED"' || fail "$(dmesg | grep 'apparmor="DENIED"' | tail -n 5)"
-	sed -i '/^profile/s/flags=(/&complain,/' /etc/apparmor.d/dpdk-vduse-net
-	apparmor_parser -r /etc/apparmor.d/dpdk-vduse-net
-	grep -x 'dpdk-vduse-net (complain)' /sys/kernel/security/apparmor/profiles
 }
 
 # In an emulated machine everything takes longer.
@@ -153,15 +157,69 @@ case_networkd() {
 	rm /run/systemd/network/90-all.network
 }
 
-# What the daemon did is in its profile.
+# confined PID: by the profile, which is in force.
+confined() {
+	grep -qx 'dpdk-vduse-net (enforce)' "/proc/$1/attr/current" || fail "process $1: $(cat "/proc/$1/attr/current")"
+}
+
+# node_poller, node_broker: the node's two others.
+node_poller() {
+	poller_of "$(main_pid $node)"
+}
+
+node_broker() {
+	broker_of "$(main_pid $node)"
+}
+
+# What the daemon does in a life is in its profile: processes that are killed, a container that comes and goes, a capture,
+# a reload, metrics; and before that what the cases before have done.
 case_apparmor() {
-	local unit
-	for unit in $node $wire; do
-		grep -qx 'dpdk-vduse-net (complain)' "/proc/$(main_pid $unit)/attr/current" ||
-			fail "$unit: $(cat "/proc/$(main_pid $unit)/attr/current")"
+	local who was
+	for who in "$(main_pid $wire)" "$(main_pid $node)" "$(node_poller)" "$(node_broker)"; do
+		confined "$who"
 	done
-	dmesg | grep -E 'apparmor="(ALLOWED|DENIED)"' >/tmp/told || return 0
-	fail "AppArmor tells $(wc -l </tmp/told) times: $(sed 's/.*apparmor/apparmor/' /tmp/told | sort | uniq -c | sort -rn | head -n 30)"
+	for who in node_poller node_broker; do
+		was=$($who)
+		kill -KILL "$was"
+		wait_for "$patience" is_another $who "$was" || { said $node; fail "no other $who"; }
+		confined "$($who)"
+	done
+	ping_back n1 10.1.0.2 || { said $node; fail "no answer"; }
+	ip netns add n3
+	vdusectl container add n3 network node0 netns /run/netns/n3 ifname eth0 address 10.1.0.3/24
+	ping_back n3 10.1.0.1 || { said $node; fail "n3 has no answer"; }
+	pings_start n3 10.1.0.1
+	vdusectl capture n3 -c 4 -w /tmp/capture icmp || { said $node; fail "the capture ends with status $?"; }
+	kill "$pings"
+	[ -s /tmp/capture ] || fail "nothing is captured"
+	wait_for "$patience" metrics_have 'vduse_container_attached{container="n3",network="node0"} 1' || fail "no metrics of n3"
+	systemctl reload $node || { said $node; fail "no reload"; }
+	! vdusectl container show n3 || vdusectl container del n3
+	ip netns del n3
+	kill -KILL "$(main_pid $wire)"
+	wait_for "$patience" is_state $wire active || { said $wire; fail "the wire does not start again"; }
+	nothing_told
+}
+
+# Uplinks that are interfaces of the machine, by the page's drop-in: with a veth pair behind which is a namespace, then TAP.
+case_uplink() {
+	modprobe -a veth tun af_packet || true
+	ip netns add far
+	ip link add up0 type veth peer name eth0 netns far
+	ip link set up0 up
+	container_up far 9
+	ip -n far address add 10.1.0.9/24 dev eth0
+	in_ns far ethtool -K eth0 tx off tso off gso off >/dev/null
+	doc_run doc/security.md 'net_af_packet0,iface=up0' || { said $node; fail "a command of the page fails"; }
+	ping_back n1 10.1.0.9 || { said $node; fail "no answer behind net_af_packet"; }
+	vdusectl network set node0 uplinks net_tap0
+	ip address add 10.1.0.8/24 dev tap0
+	ip link set tap0 up
+	ping_back n1 10.1.0.8 || { said $node; fail "no answer behind net_tap"; }
+	confined "$(child_of "$(main_pid $node)" 0000000000001000)"
+	ip netns del far
+	rm -r /etc/systemd/system/$node.service.d
+	nothing_told
 }
 
 # restarted UNIT PID
@@ -169,20 +227,47 @@ restarted() {
 	[ "$(main_pid "$1")" != "$2" ] && is_state "$1" active
 }
 
-case_upgrade() {
-	local main_node main_wire
-	ifindexes >/tmp/ifindexes
+# upgraded WORDS: by the page's block with these; services are other processes, interfaces and connections are not.
+upgraded() {
+	local main_node main_wire at
 	main_node=$(main_pid $node)
 	main_wire=$(main_pid $wire)
-	pings_start n1 10.1.0.2
-	pings_go_on
-	doc_at_top 'apt-get install --reinstall' || fail "they are not installed again"
+	doc_at_top "$1" || fail "they are not installed again"
 	wait_for "$patience" restarted $node "$main_node" || { said $node; fail "the node is the one of before"; }
 	wait_for "$patience" restarted $wire "$main_wire" || { said $wire; fail "the wire is the one of before"; }
 	ifindexes | cmp - /tmp/ifindexes || fail "other interfaces"
 	pings_go_on || { said $node; fail "ping does not go on"; }
-	say "$(answers) answers of $(sed -n 's/.*icmp_seq=\([0-9]*\).*/\1/p' /tmp/pings | tail -n 1)"
+	at=$(received_bytes n2)
+	wait_for "$patience" received_more n2 $((at + 100000)) || { said $node; fail "TCP does not go on"; }
+	say "$1: $(answers) answers of $(sed -n 's/.*icmp_seq=\([0-9]*\).*/\1/p' /tmp/pings | tail -n 1), $(received_bytes n2) bytes"
+}
+
+versions() {
+	dpkg-query -W -f '${Version}\n' $packages | sort -u
+}
+
+# By the same packages once more, and by newer ones, below one TCP connection, whose bytes are the same at both ends.
+case_upgrade() {
+	local at before
+	before=$(versions)
+	# as much as leaves an emulated processor to who installs
+	sed -i 's/^container add n1 .*/& max-tx-rate 2/' /etc/dpdk-vduse-node/networks.conf
+	systemctl reload $node
+	ifindexes >/tmp/ifindexes
+	pings_start n1 10.1.0.2
+	pings_go_on
+	at=$(received_bytes n2)
+	stream_start n1 n2 10.1.0.2
+	wait_for "$patience" received_more n2 $((at + 100000)) || fail "no traffic"
+	upgraded 'apt-get install --reinstall'
+	[ "$(versions)" = "$before" ] || fail "versions are $(versions)"
+	rm -r /vm/build-deb/here
+	mv /vm/build-deb/newer /vm/build-deb/here
+	upgraded 'dpkg -i ./build-deb'
+	[ "$(versions)" = "$before+1" ] || fail "versions are $(versions)"
 	kill "$pings"
+	stream_end
+	say "$(cat /tmp/sent)"
 }
 
 # With containers on it: they lose what nobody could give them any more.
@@ -201,10 +286,11 @@ case_first packages/install case_install || exit 0
 case_run packages/containers case_containers
 case_run packages/enforce case_enforce
 if case_first packages/serve case_serve; then
-	case_run packages/metrics case_metrics
+	case_first packages/metrics case_metrics
 	case_run packages/networkd case_networkd
 	case_run packages/upgrade case_upgrade
 	case_run packages/apparmor case_apparmor
+	case_run packages/uplink case_uplink
 	case_run packages/purge case_purge
 fi
 exit 0
