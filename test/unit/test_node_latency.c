@@ -78,7 +78,7 @@ go(struct node_rig *r, uint64_t step)
 static void
 pass(struct node_rig *r)
 {
-	r->now += WORKER_SAMPLE_US * usec() + 1;
+	r->now += WORKER_SAMPLE_US * rte_get_tsc_hz() / US_PER_S + 1;
 }
 
 static void
