@@ -3,7 +3,6 @@
 /* A driver that suspends its device, as one does that moves to another machine (Linux 7.3). */
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 
 #include "life/statefile.h"
@@ -207,30 +206,6 @@ is_suspended(struct rig *b)
 	return strcmp(rig_info(b).dev.phase, "suspended") == 0;
 }
 
-/* The process that follows one that was killed moves nothing either, and knows the positions. */
-static void
-test_killed(void **state)
-{
-	struct rig_conf conf = { 0 };
-	unsigned int i;
-	struct rig b;
-
-	(void)state;
-	unit_kernel(&kernel);
-	for (i = 0; i < RTE_DIM(kinds); i++) {
-		conf.variant = rig_variants[kinds[i]];
-		resume_up(&b, &conf);
-		traffic(&b);
-		assert_int_equal(fk_suspend(b.dev), 0);
-		resume_die(&b);
-		resume_again(&b);
-		resume_wait(&b, is_suspended);
-		assert_rests(&b);
-		go_on(&b);
-		resume_down(&b);
-	}
-}
-
 /* As by a kill right behind the first word of it in the file. */
 static void
 note_suspended(void)
@@ -242,28 +217,45 @@ note_suspended(void)
 	vduse_statefile_close(store, false);
 }
 
-/* It had not come to park its queues: the next one does. */
+/* The process is killed, early: before it has come to park its queues; another follows. */
 static void
-test_killed_early(void **state)
+killed(const struct rig_variant *variant, bool early)
 {
-	struct rig_conf conf = { 0 };
-	unsigned int i;
+	struct rig_conf conf = { .variant = *variant };
 	struct rig b;
+
+	resume_up(&b, &conf);
+	traffic(&b);
+	if (!early)
+		assert_int_equal(fk_suspend(b.dev), 0);
+	resume_die(&b);
+	if (early)
+		note_suspended();
+	resume_again(&b);
+	resume_wait(&b, is_suspended);
+	assert_rests(&b);
+	go_on(&b);
+	resume_down(&b);
+}
+
+/* The one that follows moves nothing either, knows the positions, and parks what was not parked. */
+static void
+test_killed(void **state)
+{
+	unsigned int i;
 
 	(void)state;
 	unit_kernel(&kernel);
 	for (i = 0; i < RTE_DIM(kinds); i++) {
-		conf.variant = rig_variants[kinds[i]];
-		resume_up(&b, &conf);
-		traffic(&b);
-		resume_die(&b);
-		note_suspended();
-		resume_again(&b);
-		resume_wait(&b, is_suspended);
-		assert_rests(&b);
-		go_on(&b);
-		resume_down(&b);
+		killed(&rig_variants[kinds[i]], false);
+		killed(&rig_variants[kinds[i]], true);
 	}
+}
+
+static bool
+is_broken(struct rig *b)
+{
+	return rig_info(b).dev.broken;
 }
 
 /* The same, and its memory is not there to find out: it has failed, and says so. */
@@ -282,8 +274,7 @@ test_killed_early_unmapped(void **state)
 	note_suspended();
 	fk_unmap_all(b.dev);
 	resume_again(&b);
-	while (!rig_info(&b).dev.broken)
-		sched_yield();
+	resume_wait(&b, is_broken);
 	assert_int_equal(fk_get_vq_state(b.dev, 1, &position), -EIO);
 	guest_map(&b.guest, b.dev);
 	assert_int_equal(fk_reset(b.dev), 0);
@@ -301,7 +292,6 @@ main(void)
 		UNIT_TEST(test_lent),
 		UNIT_TEST(test_refused),
 		UNIT_TEST(test_killed),
-		UNIT_TEST(test_killed_early),
 		UNIT_TEST(test_killed_early_unmapped),
 	};
 
