@@ -437,6 +437,26 @@ test_set_meanwhile(void **state)
 	rig_down(&b);
 }
 
+/* The kernel makes no call of a device that is suspended: what was held back comes before. */
+static void
+test_suspended(void **state)
+{
+	const struct rig_conf conf = { 0 };
+	unsigned int before;
+	struct rig b;
+
+	(void)state;
+	unit_kernel(&(struct fk_conf){ .vduse_features = RTE_BIT64(VDUSE_ABI_F_SUSPEND) });
+	clocked_up(&b, &conf);
+	rig_wait(&b, rig_is_served, TX);
+	assert_int_equal(rte_vduse_net_set_coalesce(b.net, true, 100, LONG_US), 0);
+	assert_int_equal(sent(&b, 5), 0);
+	before = fk_irqs(b.dev, TX);
+	assert_int_equal(fk_suspend(b.dev), 0);
+	assert_int_equal(fk_irqs(b.dev, TX), before + 1);
+	rig_down(&b);
+}
+
 int
 main(void)
 {
@@ -451,6 +471,7 @@ main(void)
 		UNIT_TEST(test_reset),
 		UNIT_TEST(test_driver),
 		UNIT_TEST(test_set_meanwhile),
+		UNIT_TEST(test_suspended),
 	};
 
 	return UNIT_RUN("coalesce", tests);
