@@ -81,6 +81,15 @@ pass(struct node_rig *r)
 	r->now += WORKER_SAMPLE_US * rte_get_tsc_hz() / US_PER_S + 1;
 }
 
+/* A frame from the first to the second, in a microsecond. */
+static void
+cross(struct node_rig *r, const struct rig_bytes *f)
+{
+	node_rig_send(r, 0, f);
+	go(r, usec());
+	node_rig_expect(r, 1, f);
+}
+
 static void
 a_time_is_in_its_bucket(void **state)
 {
@@ -118,9 +127,7 @@ a_frame_is_timed_from_ring_to_ring(void **state)
 	const struct rig_bytes f = node_rig_frame(1, 2);
 
 	COUNTS(r, "c2", 0, 0, 0);
-	node_rig_send(r, 0, &f);
-	go(r, usec());
-	node_rig_expect(r, 1, &f);
+	cross(r, &f);
 	COUNTS(r, "c2", 1, 0, 0);
 	took(LATENCY_IN, usec(), 1);
 	assert_int_equal(sums[LATENCY_IN].max, ns_of(usec()));
@@ -128,9 +135,7 @@ a_frame_is_timed_from_ring_to_ring(void **state)
 	COUNTS(r, "c1", 0, 0, 0);
 	pass(r);
 	node_rig_send(r, 0, &f);
-	node_rig_send(r, 0, &f);
-	go(r, usec());
-	node_rig_expect(r, 1, &f);
+	cross(r, &f);
 	node_rig_expect(r, 1, &f);
 	COUNTS(r, "c2", 3, 0, 0);
 	took(LATENCY_IN, usec(), 3);
@@ -147,9 +152,7 @@ one_that_goes_to_many_is_timed_for_each(void **state)
 	const struct rig_bytes f = node_rig_frame(1, 0);
 
 	look(r, "c1");
-	node_rig_send(r, 0, &f);
-	go(r, usec());
-	node_rig_expect(r, 1, &f);
+	cross(r, &f);
 	node_rig_expect(r, 2, &f);
 	node_rig_expect_wire(r, &f);
 	COUNTS(r, "c1", 0, 3, 0);
@@ -403,9 +406,7 @@ a_kick_for_nothing_is_none(void **state)
 	assert_false(node_find_container(r->node, "c1")->seats[0].asleep);
 	/* while it is polled, a frame needs none */
 	pass(r);
-	node_rig_send(r, 0, &f);
-	go(r, usec());
-	node_rig_expect(r, 1, &f);
+	cross(r, &f);
 	COUNTS(r, "c1", 0, 1, 0);
 }
 
