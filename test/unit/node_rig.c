@@ -168,10 +168,9 @@ static uint64_t
 rig_now(void *arg)
 {
 	struct node_rig *r = arg;
-	const uint64_t now = r->now;
 
-	r->now += r->step;
-	return now;
+	/* threads of captures look, too */
+	return __atomic_fetch_add(&r->now, r->step, __ATOMIC_RELAXED);
 }
 
 static void
