@@ -19,7 +19,8 @@
 struct change {
 	struct veb_member *m;
 	struct policy *from, *to; /* NULL: it was, or is, not there */
-	struct veb_group *group;  /* that it comes into */
+	bool joins;               /* it comes into another list, or its first one */
+	struct veb_group *group;  /* that list, where it grows, or NULL */
 	struct fdb *old_fdb;
 	struct veb_group *old_group;
 };
@@ -73,24 +74,53 @@ is_taken(const struct veb *veb, const struct veb_member *m, const struct policy 
 	return false;
 }
 
-/* The list with one more. Gaps are left out. */
+/* Where one more has its place; group_size() of it at most. */
+static uint16_t
+group_gap(const struct veb_group *group)
+{
+	const uint16_t n = group_size(group);
+	uint16_t i = 0;
+
+	while (i < n && group->members[i] != NULL)
+		i++;
+	return i;
+}
+
+static bool
+group_has_room(const struct veb_group *group)
+{
+	return group != NULL && group_gap(group) < group->room;
+}
+
+/* The list with room for as many again. */
 static struct veb_group *
-group_with(const struct veb_group *old, struct veb_member *m, int socket)
+group_grown(const struct veb_group *old, int socket)
 {
 	const uint16_t n = group_size(old);
+	const uint16_t room = (uint16_t)(n < UINT16_MAX / 2 ? 2 * n + 1 : UINT16_MAX);
 	struct veb_group *group;
-	uint16_t i;
 
-	group = rte_zmalloc_socket("veb_group",
-			sizeof(*group) + (n + 1) * sizeof(struct veb_member *), RTE_CACHE_LINE_SIZE,
-			socket);
+	group = rte_zmalloc_socket("veb_group", sizeof(*group) + room * sizeof(struct veb_member *),
+			RTE_CACHE_LINE_SIZE, socket);
 	if (group == NULL)
 		return NULL;
-	for (i = 0; i < n; i++)
-		if (old->members[i] != NULL)
-			group->members[group->n++] = old->members[i];
-	group->members[group->n++] = m;
+	if (n != 0)
+		memcpy(group->members, old->members, n * sizeof(struct veb_member *));
+	group->n = n;
+	group->room = room;
 	return group;
+}
+
+/* There is room. */
+static void
+group_join(struct veb_group *group, struct veb_member *m)
+{
+	const uint16_t i = group_gap(group);
+
+	/* release: pairs with the acquire in group_member() */
+	__atomic_store_n(&group->members[i], m, __ATOMIC_RELEASE);
+	if (i == group->n)
+		__atomic_store_n(&group->n, (uint16_t)(i + 1), __ATOMIC_RELAXED);
 }
 
 static void
@@ -126,8 +156,9 @@ prepare(struct change *c)
 		return -EINVAL;
 	if (!c->m->uplink && is_taken(veb, c->m, c->to))
 		return -EEXIST;
-	if (c->from == NULL || home(veb, c->m, c->from) != to) {
-		c->group = group_with(*to, c->m, veb->conf.socket);
+	c->joins = c->from == NULL || home(veb, c->m, c->from) != to;
+	if (c->joins && !group_has_room(*to)) {
+		c->group = group_grown(*to, veb->conf.socket);
 		if (c->group == NULL)
 			return -ENOMEM;
 		c->old_group = *to;
@@ -197,7 +228,9 @@ commit(struct change *c)
 		set_key(veb, m, policy_key(c->to));
 	if (c->group != NULL)
 		__atomic_store_n(is, c->group, __ATOMIC_RELEASE);
-	if (c->group != NULL && c->from != NULL)
+	if (c->joins)
+		group_join(*is, m);
+	if (c->joins && c->from != NULL)
 		group_leave(*was, m);
 	if (c->from != NULL && new_key)
 		unset_key(veb, policy_key(c->from));

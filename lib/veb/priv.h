@@ -95,11 +95,13 @@ struct veb_member {
 };
 
 /*
- * Members of a VLAN, that frames to a group go to; or the trunks, or the uplinks. It grows by
- * being replaced; who leaves leaves a gap.
+ * Members of a VLAN, that frames to a group go to; or the trunks, or the uplinks. Who leaves
+ * leaves a gap, and who comes has it, or a place behind the others; it is replaced where there is
+ * none.
  */
 struct veb_group {
-	uint16_t n;                   /* atomic */
+	uint16_t n; /* atomic */
+	uint16_t room;
 	struct veb_member *members[]; /* atomic; NULL: a gap */
 };
 

@@ -8,6 +8,7 @@
 #include <linux/virtio_net.h>
 #include <rte_cycles.h>
 
+#include "busy_lcore.h"
 #include "node_rig.h"
 
 static struct node_error error;
@@ -470,6 +471,30 @@ what_is_there_is_told(void **state)
 	assert_false(node_progress(r->node));
 }
 
+/* But where lists grow, which is seldom; and those that are polled go on as they are. */
+static void
+who_is_added_waits_for_no_round(void **state)
+{
+	struct node_rig *r = *state;
+	struct worker *w = &r->node->workers.of[0];
+	const unsigned int nb = w->seats->n;
+	struct node_container_conf conf;
+	unsigned int i;
+
+	node_rig_run(r);
+	busy_begin(r->node->workers.qsbr);
+	for (i = RIG_CONTAINERS; i < RIG_CONTAINERS + 4; i++) {
+		conf = node_rig_conf(i);
+		if (node_container_add(r->node, &conf, &error) != 0)
+			fail_msg("%s", error.text);
+	}
+	assert_in_range(waited, 0, 3);
+	busy_end();
+	assert_int_equal(w->seats->n, nb + 4);
+	node_rig_run(r);
+	assert_int_equal(w->seats->nb_begun, nb + 4);
+}
+
 int
 main(void)
 {
@@ -488,6 +513,7 @@ main(void)
 		NODE_TEST(trust_opens_the_ports_filter),
 		NODE_TEST(what_is_there_is_told),
 		NODE_TEST(two_changes_between_rounds_are_seen),
+		NODE_TEST(who_is_added_waits_for_no_round),
 		NODE_TEST(counters_are_printed),
 		NODE_TEST(uplinks_are_exchanged),
 	};

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "busy_lcore.h"
 #include "fdb.h"
 #include "veb_rig.h"
 
@@ -335,6 +336,34 @@ the_table_grows_and_tells_what_is_in_it(void **state)
 	}
 }
 
+/* But where a list or the table grows: those of a member and of twice as many, once each. */
+static void
+who_comes_waits_for_no_lcore(void **state)
+{
+	struct veb_rig *r = *state;
+	const struct rig_frame f = rig_group(1, true);
+	unsigned int i;
+
+	assert_int_equal(rte_rcu_qsbr_thread_register(r->qsbr, 0), 0);
+	busy_begin(r->qsbr);
+	for (i = 0; i < RIG_PORTS; i++)
+		rig_container(r, (uint8_t)(i + 1), NULL);
+	assert_in_range(waited, 1, 12);
+	/* who leaves is waited for, and leaves a place */
+	rig_remove(r, &r->ports[2]);
+	waited = 0;
+	r->nb_ports = 2;
+	rig_container(r, 3, NULL);
+	assert_int_equal(waited, 0);
+	r->nb_ports = RIG_PORTS;
+	busy_end();
+	rte_rcu_qsbr_thread_unregister(r->qsbr, 0);
+	rig_send(r, &r->ports[0], &f);
+	for (i = 1; i < RIG_PORTS; i++)
+		rig_expect(&r->ports[i], &f);
+	rig_expect_none(r);
+}
+
 /* Addresses that count up, in one VLAN or in each, find a place of their own or nearly so. */
 static void
 addresses_in_a_row_do_not_collide(void **state)
@@ -379,6 +408,7 @@ main(void)
 		RIG_TEST(an_address_is_one_members),
 		RIG_TEST(another_address_takes_the_place_of_the_old_one),
 		RIG_TEST(the_table_grows_and_tells_what_is_in_it),
+		RIG_TEST(who_comes_waits_for_no_lcore),
 		RIG_TEST(addresses_in_a_row_do_not_collide),
 	};
 

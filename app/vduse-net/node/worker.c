@@ -25,7 +25,7 @@
 static struct seat **
 active(struct seats *seats)
 {
-	return &seats->of[seats->n];
+	return &seats->of[seats->room];
 }
 
 /* Others may look. */
@@ -43,20 +43,19 @@ wake(struct seats *seats, struct seat *seat, uint64_t now)
 	active(seats)[seats->nb_active++] = seat;
 }
 
-/* The owner has changed what is polled: all are looked at again. */
+/* The owner has changed what is polled: the first n are, and those that are new are looked at. */
 static void
-begin_with(struct worker *w, struct seats *seats)
+begin_with(struct worker *w, struct seats *seats, unsigned int n)
 {
-	unsigned int i;
+	struct seat *seat;
 
 	w->known = seats;
-	seats->begun = true;
 	w->last = w->now;
-	seats->nb_active = 0;
-	for (i = 0; i < seats->n; i++) {
-		if (seats->of[i]->asleep)
-			seats->of[i]->ops->wake_disable(seats->of[i]->priv, seats->of[i]->queue);
-		wake(seats, seats->of[i], w->now);
+	for (; seats->nb_begun < n; seats->nb_begun++) {
+		seat = seats->of[seats->nb_begun];
+		if (seat->asleep)
+			seat->ops->wake_disable(seat->priv, seat->queue);
+		wake(seats, seat, w->now);
 	}
 }
 
@@ -229,15 +228,16 @@ round_of(struct worker *w, struct seats *seats)
 static unsigned int
 go_round(struct worker *w)
 {
-	/* acquire: pairs with the release in publish() */
+	/* acquire: pairs with the release in publish(), and in grow() */
 	struct seats *seats = __atomic_load_n(&w->seats, __ATOMIC_ACQUIRE);
+	const unsigned int nb = __atomic_load_n(&seats->n, __ATOMIC_ACQUIRE);
 	unsigned int n;
 
 	w->now = w->all->now(w->all->now_arg);
 	veb_lcore_tick(w->veb, w->now);
-	if (!seats->begun)
-		begin_with(w, seats);
-	if (w->looked == 0 || (seats->nb_active < seats->n && w->now - w->looked >= w->all->look))
+	if (w->known != seats || seats->nb_begun != nb)
+		begin_with(w, seats, nb);
+	if (w->looked == 0 || (seats->nb_active < nb && w->now - w->looked >= w->all->look))
 		look(w, seats);
 	n = round_of(w, seats);
 	if (n != 0) {
@@ -480,30 +480,56 @@ unwatch(const struct worker *w, const struct seat *seat)
 }
 
 static struct seats *
-make_seats(unsigned int n)
+make_seats(unsigned int room)
 {
-	struct seats *seats = calloc(1, sizeof(*seats) + 2 * n * sizeof(struct seat *));
+	struct seats *seats = calloc(1, sizeof(*seats) + 2 * room * sizeof(struct seat *));
 
 	if (seats != NULL)
-		seats->n = n;
+		seats->room = room;
 	return seats;
+}
+
+/* Those that are there, and room for as many. */
+static struct seats *
+make_more_seats(const struct seats *from, unsigned int n)
+{
+	struct seats *seats = make_seats(2 * (from->n + n));
+
+	if (seats == NULL)
+		return NULL;
+	memcpy(seats->of, from->of, from->n * sizeof(struct seat *));
+	seats->n = from->n;
+	return seats;
+}
+
+/* The lcore knows the others, and hears of these when it comes round: nobody has to wait for it. */
+static void
+grow(struct worker *w, struct seats *seats, unsigned int n)
+{
+	/* release: pairs with the acquire in go_round() */
+	__atomic_store_n(&seats->n, seats->n + n, __ATOMIC_RELEASE);
+	if (seats == w->seats)
+		poke(w);
+	else
+		publish(w, seats);
 }
 
 int
 worker_seat(struct worker *w, struct seat *more, unsigned int n)
 {
-	struct seats *seats = make_seats(w->seats->n + n);
+	struct seats *seats = w->seats;
 	unsigned int i;
 
+	if (seats->n + n > seats->room)
+		seats = make_more_seats(seats, n);
 	if (seats == NULL)
 		return -ENOMEM;
-	memcpy(seats->of, w->seats->of, w->seats->n * sizeof(struct seat *));
 	for (i = 0; i < n; i++) {
-		seats->of[w->seats->n + i] = &more[i];
+		seats->of[seats->n + i] = &more[i];
 		more[i].worker = w;
 		watch(w, &more[i]);
 	}
-	publish(w, seats);
+	grow(w, seats, n);
 	return 0;
 }
 
@@ -521,7 +547,7 @@ take_away(struct seats *to, const struct seats *from, const struct seat *first, 
 int
 worker_unseat(struct worker *w, struct seat *gone, unsigned int n)
 {
-	struct seats *seats = make_seats(w->seats->n);
+	struct seats *seats = make_seats(w->seats->room);
 	unsigned int i;
 
 	if (seats == NULL)

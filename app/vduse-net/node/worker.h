@@ -52,11 +52,15 @@ struct seat {
 	uint64_t recent;       /* frames of a second, about */
 };
 
-/* Of an lcore; replaced as a whole. Behind all n seats there is room for those that are polled. */
+/*
+ * Of an lcore. It grows in place while there is room, and is replaced as a whole where there is
+ * none, and where seats leave it. Behind the room there is as much for those that are polled.
+ */
 struct seats {
-	unsigned int n;
+	unsigned int n; /* atomic */
+	unsigned int room;
 	/* the lcore's */
-	bool begun; /* an address does not tell: that of one that is gone is used again */
+	unsigned int nb_begun; /* of n: the first ones, which it knows */
 	unsigned int nb_active;
 	struct seat *of[];
 };
