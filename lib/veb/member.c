@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <rte_cycles.h>
 #include <rte_malloc.h>
 
 #include "learn.h"
@@ -350,7 +349,7 @@ veb_member_add(struct veb *veb, const struct veb_member_conf *conf, struct veb_m
 	if (index < 0)
 		return index;
 	c.m = make_member(veb, conf);
-	c.to = policy_create(conf, conf->socket, rte_get_tsc_cycles());
+	c.to = policy_create(conf, conf->socket);
 	ret = c.m != NULL && c.to != NULL ? 0 : -ENOMEM;
 	if (ret == 0) {
 		c.m->index = index;
@@ -381,7 +380,7 @@ veb_member_set(struct veb_member *member, const struct veb_rules *rules)
 
 	if ((!member->uplink && policy_check(rules) != 0) || rules->mirror == member)
 		return -EINVAL;
-	c.to = policy_create(&conf, member->veb->conf.socket, rte_get_tsc_cycles());
+	c.to = policy_create(&conf, member->veb->conf.socket);
 	if (c.to == NULL)
 		return -ENOMEM;
 	ret = prepare(&c);

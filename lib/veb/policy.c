@@ -49,17 +49,17 @@ mac_bits(const struct rte_ether_addr *mac)
 
 /* Bytes of Mbit/s. */
 static void
-set_rate(struct rate *rate, const struct veb_rules *rules, uint32_t mbits, uint64_t now)
+set_rate(struct rate *rate, const struct veb_rules *rules, uint32_t mbits)
 {
 	const uint64_t bytes = (uint64_t)mbits * 1000 * 1000 / 8;
 	const uint64_t burst =
 			rules->burst != 0 ? (uint64_t)rules->burst * 1024 : bytes / BURSTS_A_SECOND;
 
-	rate_init(rate, bytes, RTE_MAX(burst, (uint64_t)BURST_MIN), now);
+	rate_init(rate, bytes, RTE_MAX(burst, (uint64_t)BURST_MIN));
 }
 
 static void
-set_rules(struct policy *p, const struct veb_rules *rules, uint64_t now)
+set_rules(struct policy *p, const struct veb_rules *rules)
 {
 	p->mac = mac_bits(&rules->mac);
 	p->addr = rules->mac;
@@ -86,15 +86,15 @@ set_rules(struct policy *p, const struct veb_rules *rules, uint64_t now)
 		p->flags |= POLICY_TRUST;
 	if (rules->gro)
 		p->flags |= POLICY_GRO;
-	set_rate(&p->tx, rules, rules->max_tx_rate, now);
-	set_rate(&p->rx, rules, rules->max_rx_rate, now);
+	set_rate(&p->tx, rules, rules->max_tx_rate);
+	set_rate(&p->rx, rules, rules->max_rx_rate);
 	rate_init(&p->bum, rules->bum_rate,
-			RTE_MAX(rules->bum_rate / BURSTS_A_SECOND, (uint32_t)BUM_BURST_MIN), now);
+			RTE_MAX(rules->bum_rate / BURSTS_A_SECOND, (uint32_t)BUM_BURST_MIN));
 	p->flags |= (p->tx.on ? POLICY_TX : 0) | (p->bum.on ? POLICY_BUM : 0);
 }
 
 struct policy *
-policy_create(const struct veb_member_conf *conf, int socket, uint64_t now)
+policy_create(const struct veb_member_conf *conf, int socket)
 {
 	const uint16_t n = conf->uplink ? 0 : conf->rules.nb_prefixes;
 	struct policy *p;
@@ -104,7 +104,7 @@ policy_create(const struct veb_member_conf *conf, int socket, uint64_t now)
 	if (p == NULL)
 		return NULL;
 	if (!conf->uplink) {
-		set_rules(p, &conf->rules, now);
+		set_rules(p, &conf->rules);
 		return p;
 	}
 	/* whatever comes from outside is for who is meant */

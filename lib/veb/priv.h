@@ -244,7 +244,7 @@ void veb_wait(const struct veb *veb);
 int veb_reserve(struct veb *veb, uint32_t keys, struct fdb **old);
 
 /* Make rules of the owner's ones lcores read. NULL: no memory. */
-struct policy *policy_create(const struct veb_member_conf *conf, int socket, uint64_t now);
+struct policy *policy_create(const struct veb_member_conf *conf, int socket);
 /* Return: 0 or -EINVAL. */
 int policy_check(const struct veb_rules *rules);
 

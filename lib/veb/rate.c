@@ -5,7 +5,7 @@
 #include "rate.h"
 
 void
-rate_init(struct rate *rate, uint64_t per_second, uint64_t burst, uint64_t now)
+rate_init(struct rate *rate, uint64_t per_second, uint64_t burst)
 {
 	struct rte_meter_srtcm_params params = { .cir = per_second, .cbs = burst, .ebs = 0 };
 
@@ -17,5 +17,4 @@ rate_init(struct rate *rate, uint64_t per_second, uint64_t burst, uint64_t now)
 	/* neither is zero: it cannot fail */
 	rte_meter_srtcm_profile_config(&rate->profile, &params);
 	rte_meter_srtcm_config(&rate->meter, &rate->profile);
-	rate->meter.time = now;
 }

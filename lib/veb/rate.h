@@ -7,11 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_meter.h>
 #include <rte_spinlock.h>
 
 struct rate {
 	bool on;
+	bool begun; /* something came */
 	rte_spinlock_t lock;
 	struct rte_meter_srtcm meter;
 	struct rte_meter_srtcm_profile profile;
@@ -19,17 +21,21 @@ struct rate {
 
 /*
  * So many a second, and so many at once, of whatever is counted; 0 a second: no bound.
- * now: in cycles. The bucket is full at first.
+ * The bucket is full at first.
  */
-void rate_init(struct rate *rate, uint64_t per_second, uint64_t burst, uint64_t now);
+void rate_init(struct rate *rate, uint64_t per_second, uint64_t burst);
 
-/* Whether n more may pass; then they are taken out of the bucket. Any lcore. */
+/* Whether n more may pass at that time, in cycles; then the bucket has less. Any lcore. */
 static inline bool
 rate_take(struct rate *rate, uint64_t now, uint32_t n)
 {
 	enum rte_color color;
 
 	rte_spinlock_lock(&rate->lock);
+	if (unlikely(!rate->begun)) {
+		rate->begun = true;
+		rate->meter.time = now;
+	}
 	/* lcores look at the clock one after the other, and come here in another order */
 	if (now < rate->meter.time)
 		now = rate->meter.time;

@@ -223,7 +223,8 @@ setup(void **state, unsigned int nb_queues, bool live, enum idle_mode idle)
 		return -1;
 	memset(r, 0, sizeof(*r));
 	r->nb_queues = nb_queues;
-	r->now = rte_get_tsc_cycles();
+	/* long ago: nobody is to look at the true time */
+	r->now = rte_get_tsc_hz();
 	node_rig_macs_max = RIG_CONTAINERS;
 	node_rig_removed = node_rig_refuses = node_rig_back = false;
 	the_rig = r;
