@@ -20,6 +20,8 @@ ADD_AIM = 30  # milliseconds
 BACK_AIM = 2  # seconds
 JOINED = {'wire': 'a wire', 'network': 'a network', 'ovs': 'Open vSwitch, NORMAL',
           'peer': 'testpmd, net_vhost'}
+SHARED = {'own': 'a queue each', 'lock': 'one queue with a lock', 'ring': 'one queue, by a ring to its lcore',
+          'own-one-sends': 'a queue each, one sends', 'lock-one-sends': 'one queue with a lock, one sends'}
 UNDISTURBED = 'cycles, undisturbed'
 FIGURES = {'wire': {'undisturbed': UNDISTURBED, 'cycles': 'cycles'},
            'ovs': {'undisturbed': UNDISTURBED, 'cycles': 'cycles', 'mpps': 'Mpps'},
@@ -76,6 +78,13 @@ def veb_aims(rows):
                   'at most', BROADCAST_AIM)
 
 
+def share_aims(rows):
+    for (size, way), columns in group([r for r in rows if r['kind'] == 'share'], ['size', 'way']).items():
+        name = f'two lcores to one container, {size_name(size)}, {SHARED[way]}: cycles of a burst'
+        yield aim(name, spread([r.get('cycles') for r in columns['network']]))
+        yield aim(f'{name}, of the clock', spread([r.get('clock') for r in columns['network']]))
+
+
 def busy_aims(rows):
     for (members,), columns in group([r for r in rows if r['kind'] == 'busy'], ['want']).items():
         beside, alone = columns.get('beside', []), columns.get('alone', [])
@@ -118,7 +127,7 @@ def gro_aims(rows):
 
 def switch_results(rows):
     figures, aims = joined_results(rows)
-    for more in (veb_aims, busy_aims, add_aims, back_aims, gro_aims):
+    for more in (veb_aims, share_aims, busy_aims, add_aims, back_aims, gro_aims):
         aims += more(rows)
     return {'figures': figures, 'aims': aims}
 

@@ -25,11 +25,11 @@ back_one() {
 	record back network "want=$killed" "$top/test/bench/run-containers" -B "$build" -K "$killed"
 }
 
-# program_one KIND PROGRAM ROUNDS: its lines, a word and key=value each, which are medians of rounds of
-# its own.
+# program_one KIND PROGRAM ROUNDS [LCORES]: its lines, a word and key=value each, which are medians of
+# rounds of its own.
 program_one() {
-	local kind=$1 program=$2 log=$out/measure.log
-	if timeout -k 10 300 "$build/test/bench/$program" -l 1 --no-huge --no-shconf -m 256 --no-pci \
+	local kind=$1 program=$2 lcores=${4:-1} log=$out/measure.log
+	if timeout -k 10 300 "$build/test/bench/$program" -l "$lcores" --no-huge --no-shconf -m 256 --no-pci \
 		--no-telemetry -- "$3" >"$log" 2>&1; then
 		sed -nE "s/^([a-z-]+) ([a-z]+=.*=.*)/kind=$kind round=$round column=network test=\1 \2/p" "$log" |
 			tee -a "$out/raw.txt" | sed 's/^kind=[a-z]* round=[0-9]* column=network /  /'
@@ -66,6 +66,8 @@ switch_round() {
 	in_turns busy_one 0 "$idle_members"
 	echo "round $round: the bridge alone"
 	program_one veb bench-veb "$own_rounds"
+	echo "round $round: two lcores send to one container"
+	program_one share bench-share "$own_rounds" 0,1
 	echo "round $round: $adds containers are added"
 	add_one
 	echo "round $round: the daemon is killed with $killed containers"

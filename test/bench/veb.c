@@ -23,103 +23,22 @@
 
 #include "fdb.h"
 #include "median.h"
-#include "veb.h"
+#include "members.h"
 
-#define MEMBERS_MAX 1024
-#define GROUP       64
-#define BURSTS      4096
-#define ROUNDS      15
-/* Bytes of memory that a member receives into: 8 buffers, so that 256 members fit a usual L3. */
-#define MEMORY  (8 * 2048)
-#define HEADERS 64
+#define GROUP  64
+#define BURSTS 4096
+#define ROUNDS 15
 
-struct member {
-	struct veb_member *veb;
-	uint8_t *memory;
-	uint32_t at;
-	uint32_t len; /* of its frames */
-	uint32_t number;
-	/* of its next frames, one after the other; in whole, as a device's copy comes */
-	uint8_t headers[HEADERS][16];
-	uint16_t peers[HEADERS]; /* whom each is for */
-	uint32_t next;
-};
-
-static struct rte_mempool *pool;
-static struct member members[MEMBERS_MAX];
 static struct veb_lcore *lcore;
-
-/* Each for one of so many peers, at random; 0: for a group. */
-static void
-write_headers(struct member *m, uint32_t peers)
-{
-	uint32_t i, to, random = m->number;
-	uint8_t *data;
-
-	for (i = 0; i < HEADERS; i++) {
-		data = m->headers[i];
-		memset(data, peers == 0 ? 0xff : 0, RTE_ETHER_ADDR_LEN);
-		if (peers != 0) {
-			random = random * 1664525 + 1013904223;
-			to = (m->number + 1 + (random >> 8) % (peers - 1)) % peers;
-			data[0] = 2;
-			data[4] = to >> 8;
-			data[5] = to;
-			m->peers[i] = to;
-		}
-		memset(data + 6, 0, 6);
-		data[6] = 2;
-		data[10] = m->number >> 8;
-		data[11] = m->number;
-		data[12] = 8;
-		data[13] = 0;
-	}
-}
-
-static uint16_t
-receive(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
-{
-	struct member *m = priv;
-	uint16_t i;
-
-	(void)queue;
-	if (rte_pktmbuf_alloc_bulk(pool, pkts, n) != 0)
-		rte_panic("no buffers\n");
-	for (i = 0; i < n; i++) {
-		memcpy(rte_pktmbuf_mtod(pkts[i], void *), m->memory + (m->at & (MEMORY - 1)),
-				m->len);
-		memcpy(rte_pktmbuf_mtod(pkts[i], void *), m->headers[m->next++ % HEADERS], 16);
-		pkts[i]->data_len = m->len;
-		pkts[i]->pkt_len = m->len;
-	}
-	return n;
-}
-
-static uint16_t
-send_to(void *priv, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
-{
-	struct member *m = priv;
-	uint16_t i;
-
-	(void)queue;
-	for (i = 0; i < n; i++) {
-		memcpy(m->memory + (m->at & (MEMORY - 1)), rte_pktmbuf_mtod(pkts[i], void *),
-				pkts[i]->data_len);
-		m->at += 2048;
-	}
-	return n;
-}
-
-static const struct veb_ops ops = { .receive = receive, .send = send_to, .copies = true };
 
 /* Without the bridge: what one sends is another's. */
 static void
 plain(void)
 {
 	struct rte_mbuf *pkts[VEB_BURST];
-	uint16_t n = receive(&members[0], 0, pkts, VEB_BURST);
+	uint16_t n = members_receive(&members[0], 0, pkts, VEB_BURST);
 
-	send_to(&members[1], 0, pkts, n);
+	members_send(&members[1], 0, pkts, n);
 	rte_pktmbuf_free_bulk(pkts, n);
 }
 
@@ -146,10 +65,10 @@ all_plain(void)
 	struct rte_mbuf *pkts[VEB_BURST];
 	struct member *m = &members[turn];
 	uint32_t next = m->next;
-	uint16_t i, n = receive(m, 0, pkts, VEB_BURST);
+	uint16_t i, n = members_receive(m, 0, pkts, VEB_BURST);
 
 	for (i = 0; i < n; i++)
-		send_to(&members[m->peers[next++ % HEADERS]], 0, &pkts[i], 1);
+		members_send(&members[m->peers[next++ % MEMBER_HEADERS]], 0, &pkts[i], 1);
 	rte_pktmbuf_free_bulk(pkts, n);
 	turn = turn + 1 == turns ? 0 : turn + 1;
 }
@@ -159,11 +78,11 @@ static void
 group_plain(void)
 {
 	struct rte_mbuf *pkts[VEB_BURST];
-	uint16_t n = receive(&members[0], 0, pkts, VEB_BURST);
+	uint16_t n = members_receive(&members[0], 0, pkts, VEB_BURST);
 	unsigned int i;
 
 	for (i = 1; i < GROUP; i++)
-		send_to(&members[i], 0, pkts, n);
+		members_send(&members[i], 0, pkts, n);
 	rte_pktmbuf_free_bulk(pkts, n);
 }
 
@@ -198,60 +117,25 @@ ratio(void (*a)(void), void (*b)(void), unsigned int bursts, unsigned int rounds
 }
 
 static struct veb *
-make(struct rte_rcu_qsbr *qsbr, uint32_t n, uint32_t len, uint32_t peers)
+bridge(uint32_t n, uint32_t len, uint32_t peers)
 {
-	const struct veb_conf conf = { .mtu = 1500,
-		.max_members = MEMBERS_MAX,
-		.nb_lcores = 1,
-		.qsbr = qsbr,
-		.pool = pool,
-		.socket = SOCKET_ID_ANY };
-	struct veb_member_conf member = { .name = "m",
-		.ops = &ops,
-		.nb_rxq = 1,
-		.nb_txq = 1,
-		.socket = SOCKET_ID_ANY,
-		.rules.spoofchk = true };
-	struct veb *veb;
-	uint32_t i;
-
-	if (veb_create(&conf, &veb) != 0)
-		rte_panic("no bridge\n");
-	for (i = 0; i < n; i++) {
-		members[i].len = len;
-		members[i].number = i;
-		write_headers(&members[i], peers);
-		member.priv = &members[i];
-		member.rules.mac.addr_bytes[0] = 2;
-		member.rules.mac.addr_bytes[4] = i >> 8;
-		member.rules.mac.addr_bytes[5] = i;
-		if (veb_member_add(veb, &member, &members[i].veb) != 0)
-			rte_panic("no member\n");
-	}
-	return veb;
+	return members_bridge(&(struct members_conf){
+			.n = n, .len = len, .peers = peers, .nb_lcores = 1, .nb_txq = 1 });
 }
 
 static void
-unmake(struct veb *veb, uint32_t n)
+pair(uint32_t len, unsigned int rounds)
 {
-	while (n > 0)
-		veb_member_del(members[--n].veb, NULL);
-	veb_destroy(veb);
-}
-
-static void
-pair(struct rte_rcu_qsbr *qsbr, uint32_t len, unsigned int rounds)
-{
-	struct veb *veb = make(qsbr, 2, len, 2);
+	struct veb *veb = bridge(2, len, 2);
 	double of[2], more = ratio(bridged, plain, BURSTS, rounds, of);
 
 	printf("pair size=%" PRIu32 " bridge/plain=%.2f cycles=%.1f plain=%.1f\n", len, more, of[0],
 			of[1]);
-	unmake(veb, 2);
+	members_end(veb, 2);
 }
 
 static void
-all_to_all(struct rte_rcu_qsbr *qsbr, unsigned int rounds)
+all_to_all(unsigned int rounds)
 {
 	static const uint32_t counts[] = { 2, 16, 256, 1024 };
 	double two = 0, more, of[2];
@@ -259,7 +143,7 @@ all_to_all(struct rte_rcu_qsbr *qsbr, unsigned int rounds)
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(counts); i++) {
-		veb = make(qsbr, counts[i], 64, counts[i]);
+		veb = bridge(counts[i], 64, counts[i]);
 		turn = 0;
 		turns = counts[i];
 		more = ratio(all_bridged, all_plain, BURSTS, rounds, of);
@@ -267,19 +151,19 @@ all_to_all(struct rte_rcu_qsbr *qsbr, unsigned int rounds)
 		printf("all-to-all members=%" PRIu32
 		       " of-two=%.2f bridge/plain=%.2f cycles=%.1f plain=%.1f\n",
 				counts[i], of[0] / two, more, of[0], of[1]);
-		unmake(veb, counts[i]);
+		members_end(veb, counts[i]);
 	}
 }
 
 static void
-group(struct rte_rcu_qsbr *qsbr, unsigned int rounds)
+group(unsigned int rounds)
 {
-	struct veb *veb = make(qsbr, GROUP, 64, 0);
+	struct veb *veb = bridge(GROUP, 64, 0);
 	double of[2], more = ratio(bridged, group_plain, BURSTS / GROUP, rounds, of);
 
 	printf("broadcast members=%d bridge/plain=%.2f cycles=%.1f\n", GROUP, more,
 			of[0] / (GROUP - 1));
-	unmake(veb, GROUP);
+	members_end(veb, GROUP);
 }
 
 static struct rte_hash *hash;
@@ -340,29 +224,20 @@ int
 main(int argc, char *argv[])
 {
 	const int at = rte_eal_init(argc, argv);
-	unsigned int rounds = ROUNDS, i;
-	struct rte_rcu_qsbr *qsbr;
+	unsigned int rounds = ROUNDS;
 
 	if (at < 0)
 		return EXIT_FAILURE;
 	if (argc - at > 1)
 		rounds = RTE_MAX(1, atoi(argv[at + 1]));
-	pool = rte_pktmbuf_pool_create(
-			"veb", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	members_init();
 	lcore = veb_lcore_create(0, SOCKET_ID_ANY);
-	qsbr = rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
-	if (pool == NULL || lcore == NULL || qsbr == NULL)
+	if (lcore == NULL)
 		rte_panic("no memory: give EAL more\n");
-	rte_rcu_qsbr_init(qsbr, 1);
-	for (i = 0; i < MEMBERS_MAX; i++) {
-		members[i].memory = calloc(1, MEMORY);
-		if (members[i].memory == NULL)
-			rte_panic("no memory\n");
-	}
-	pair(qsbr, 64, rounds);
-	pair(qsbr, 1500, rounds);
-	all_to_all(qsbr, rounds);
-	group(qsbr, rounds);
+	pair(64, rounds);
+	pair(1500, rounds);
+	all_to_all(rounds);
+	group(rounds);
 	table(rounds);
 	rte_eal_cleanup();
 	return found == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
