@@ -51,14 +51,14 @@ eal_raise_files(void)
 		SAY("cannot raise the limit on open files: %s", strerror(errno));
 }
 
-/* What EAL logs while it starts goes to stderr; its first error is the cause if it fails. */
+/* What EAL logs while it starts is said, as later; its first error is the cause if it fails. */
 static ssize_t
 log_write(void *cookie __rte_unused, const char *text, size_t len)
 {
 	static const char *const heads[] = { "EAL: ", "FATAL: " };
 	unsigned int i;
 
-	fwrite(text, 1, len, stderr);
+	say_log(text, len);
 	if (eal.cause[0] != '\0' || rte_log_cur_msg_loglevel() > (int)RTE_LOG_ERR)
 		return (ssize_t)len;
 	snprintf(eal.cause, sizeof(eal.cause), "%.*s", (int)len, text);
@@ -84,7 +84,7 @@ init(int argc, char *argv[])
 		rte_openlog_stream(eal.log);
 	rte_errno = 0;
 	used = rte_eal_init(argc, argv);
-	rte_openlog_stream(NULL);
+	rte_openlog_stream(say_stream());
 	return used;
 }
 

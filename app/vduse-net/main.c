@@ -538,6 +538,7 @@ main(int argc, char *argv[])
 	int split = args_split(argc, argv);
 	int ret;
 
+	say_open();
 	ret = args_parse(argc - split, argv + split, &app.args);
 	if (ret != 0 && !eal_asks_help(split, argv)) {
 		SAY("%s", app.args.error);

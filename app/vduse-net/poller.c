@@ -425,29 +425,49 @@ serve_call(void *ctx, struct serve_request *r)
 	return ret;
 }
 
-/* What is added and removed the broker tells itself: it was the one who asked. */
+/* Words of Monitor's. What is added and removed the broker tells itself: it was the one who asked.
+ */
 static const struct {
 	const char *word, *of;
+	bool told;
 } events[NODE_EVENTS] = {
-	[NODE_CONTAINER_ATTACHED] = { "attached", "container" },
-	[NODE_CONTAINER_DETACHED] = { "detached", "container" },
-	[NODE_CONTAINER_UP] = { "link_up", "container" },
-	[NODE_CONTAINER_DOWN] = { "link_down", "container" },
-	[NODE_CONTAINER_FAULT] = { "fault", "container" },
-	[NODE_UPLINK_UP] = { "uplink_up", "uplink" },
-	[NODE_UPLINK_DOWN] = { "uplink_down", "uplink" },
-	[NODE_UPLINK_FAULT] = { "fault", "uplink" },
+	[NODE_CONTAINER_ADDED] = { "container_added", "container", true },
+	[NODE_CONTAINER_GONE] = { "container_removed", "container", true },
+	[NODE_CONTAINER_ATTACHED] = { "attached", "container", false },
+	[NODE_CONTAINER_DETACHED] = { "detached", "container", false },
+	[NODE_CONTAINER_UP] = { "link_up", "container", false },
+	[NODE_CONTAINER_DOWN] = { "link_down", "container", false },
+	[NODE_CONTAINER_FAULT] = { "fault", "container", false },
+	[NODE_UPLINK_UP] = { "uplink_up", "uplink", false },
+	[NODE_UPLINK_DOWN] = { "uplink_down", "uplink", false },
+	[NODE_UPLINK_FAULT] = { "fault", "uplink", false },
 };
+
+/* A fault is a line wherever that goes to; in the journal each event is, with its fields. */
+static void
+say_event(const struct node_news *news)
+{
+	const char *word = events[news->event].word;
+	const bool uplink = strcmp(events[news->event].of, "uplink") == 0;
+	const struct say_of of = {
+		.device = uplink ? NULL : news->name,
+		.network = news->network,
+		.uplink = uplink ? news->name : NULL,
+		.event = word,
+	};
+
+	if (news->text != NULL || say_has_fields())
+		SAY_OF(&of, "network %s: %s %s: %s", news->network, events[news->event].of,
+				news->name, news->text != NULL ? news->text : word);
+}
 
 static void
 on_event(void *arg, const struct node_news *news)
 {
 	const struct poller *p = arg;
 
-	if (news->text != NULL)
-		SAY("network %s: %s %s: %s", news->network, events[news->event].of, news->name,
-				news->text);
-	if (events[news->event].word != NULL)
+	say_event(news);
+	if (!events[news->event].told)
 		serve_event(p->serve,
 				json_pack("{ss ss ss ss*}", "event", events[news->event].word,
 						"network", news->network, events[news->event].of,

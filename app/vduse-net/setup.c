@@ -74,8 +74,9 @@ create(const struct args *args, unsigned int index)
 	if (ret == 0)
 		ret = rte_eal_hotplug_add(VDEV_BUS, vdev, devargs);
 	if (ret != 0) {
-		SAY("device %s: cannot be made: %s; the driver says why above", wire.name,
-				strerror(-ret));
+		SAY_DEVICE(wire.name, NULL,
+				"device %s: cannot be made: %s; the driver says why above",
+				wire.name, strerror(-ret));
 		return ret;
 	}
 	ret = give_to(&wire, args->owner);

@@ -16,12 +16,19 @@
 
 #define VDEV_BUS "vdev"
 
+/* A line about a wire; WORD is that of an event, or NULL. */
+#define SAY_WIRE(wire, word, fmt, ...)                                \
+	SAY_OF((&(const struct say_of){ .device = (wire)->args->name, \
+			       .uplink = (wire)->args->port,          \
+			       .event = (word) }),                    \
+			fmt, ##__VA_ARGS__)
+
 /* The PMD or ethdev has said what; this says which wire. */
 static void
 say_wire(const struct wire *wire, const char *what, int error)
 {
-	SAY("wire %u, port %s, device %s: %s: %s", wire->id, wire->args->port, wire->args->name,
-			what, strerror(error));
+	SAY_WIRE(wire, NULL, "wire %u, port %s, device %s: %s: %s", wire->id, wire->args->port,
+			wire->args->name, what, strerror(error));
 }
 
 int
@@ -101,7 +108,7 @@ add_named_fd(const struct wire *wire, char devargs[ARGS_DEVARGS_MAX])
 	int fd = notify_fd(wire->args->name);
 
 	if (fd < 0) {
-		SAY("--fd systemd: %s: %s", wire->args->name,
+		SAY_WIRE(wire, NULL, "--fd systemd: %s: %s", wire->args->name,
 				fd == -ENOSYS ? "built without libsystemd"
 					      : "no descriptor of this name: the unit wants "
 						"OpenFile=/dev/vduse/NAME:NAME");
@@ -116,8 +123,8 @@ take_vf_mac(const struct wire *wire, struct wire_args *args)
 {
 	if (vf_is(wire->port.id) && rte_is_zero_ether_addr(&args->mac) &&
 			rte_eth_macaddr_get(wire->port.id, &args->mac) == 0)
-		SAY("device %s: it has the address of port %s, a virtual function", args->name,
-				args->port);
+		SAY_WIRE(wire, NULL, "device %s: it has the address of port %s, a virtual function",
+				args->name, args->port);
 }
 
 int
@@ -237,12 +244,14 @@ static void
 say_reader(const struct wire *wire, enum rte_vduse_net_reader reader)
 {
 	if (reader == RTE_VDUSE_NET_READER_NONE)
-		SAY("device %s: --zero-copy: frames are copied: of port %s it is not known when it "
-		    "has read a frame, or who reads it",
+		SAY_WIRE(wire, NULL,
+				"device %s: --zero-copy: frames are copied: of port %s it is not "
+				"known when it has read a frame, or who reads it",
 				wire->args->name, wire->port.name);
 	else if (reader == RTE_VDUSE_NET_READER_DEVICE)
-		SAY("device %s: --zero-copy: port %s reads by DMA: frames outside of --umem are "
-		    "copied",
+		SAY_WIRE(wire, NULL,
+				"device %s: --zero-copy: port %s reads by DMA: frames outside of "
+				"--umem are copied",
 				wire->args->name, wire->port.name);
 }
 
@@ -281,9 +290,10 @@ hear(const struct wire *wire)
 		return;
 	ret = vf_take_mac(wire->port.id, &mac);
 	if (ret != 0)
-		SAY("port %s: the virtual function does not take the container's address: %s: the "
-		    "container will hear only broadcasts; give it the virtual function's own, "
-		    "with --mac",
+		SAY_WIRE(wire, NULL,
+				"port %s: the virtual function does not take the container's "
+				"address: %s: the container will hear only broadcasts; give it "
+				"the virtual function's own, with --mac",
 				wire->port.name, strerror(-ret));
 	ret = vf_groups_hosts(&groups);
 	if (ret == 0)
@@ -292,8 +302,9 @@ hear(const struct wire *wire)
 		ret = vf_hear(wire->port.id, &groups);
 	vf_groups_free(&groups);
 	if (ret != 0 && ret != -ENOTSUP)
-		SAY("port %s: the virtual function does not take multicast groups: %s: IPv6 "
-		    "neighbours outside may not find the container",
+		SAY_WIRE(wire, NULL,
+				"port %s: the virtual function does not take multicast groups: "
+				"%s: IPv6 neighbours outside may not find the container",
 				wire->port.name, strerror(-ret));
 }
 
@@ -397,14 +408,14 @@ wire_follow_link(struct wire *wire)
 	ret = up ? rte_eth_dev_set_link_up(wire->device.id)
 		 : rte_eth_dev_set_link_down(wire->device.id);
 	if (ret != 0 && ret != wire->link_error)
-		SAY("device %s: its link cannot be set %s: %s", wire->args->name,
-				up ? "up" : "down", strerror(-ret));
+		SAY_WIRE(wire, "fault", "device %s: its link cannot be set %s: %s",
+				wire->args->name, up ? "up" : "down", strerror(-ret));
 	wire->link_error = ret;
 	if (ret != 0)
 		return;
 	wire->device_up = up;
-	SAY("device %s: link %s, as that of port %s%s", wire->args->name, up ? "up" : "down",
-			wire->port.name,
+	SAY_WIRE(wire, up ? "link_up" : "link_down", "device %s: link %s, as that of port %s%s",
+			wire->args->name, up ? "up" : "down", wire->port.name,
 			up ? "" : "; --link up would keep the container's carrier");
 }
 
@@ -461,7 +472,9 @@ wire_let_go(struct wire *wire)
 	wire->closed = true;
 	ret = plug_pull(&wire->plug);
 	if (ret == 0)
-		SAY("port %s: its device is let go; the wire goes on when it is there again",
+		SAY_WIRE(wire, NULL,
+				"port %s: its device is let go; the wire goes on when it is there "
+				"again",
 				wire->port.name);
 	return ret;
 }
@@ -473,7 +486,9 @@ fits(const struct wire *wire, const struct port *port)
 	if (port->nb_rxq == wire->port.nb_rxq && port->nb_txq == wire->port.nb_txq &&
 			nb_kept(port) <= nb_kept(&wire->port) && port->frame <= wire->port.frame)
 		return 0;
-	SAY("port %s: the device is another one, with other queues: start this program again",
+	SAY_WIRE(wire, NULL,
+			"port %s: the device is another one, with other queues: start this "
+			"program again",
 			port->name);
 	return -EINVAL;
 }
@@ -525,7 +540,7 @@ wire_plug(struct wire *wire, struct pool_set *pools)
 	set_gates(wire, TO_PORT, &wire->port);
 	hear(wire);
 	lend(wire);
-	SAY("port %s: its device is there again", wire->port.name);
+	SAY_WIRE(wire, NULL, "port %s: its device is there again", wire->port.name);
 }
 
 void

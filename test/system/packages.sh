@@ -115,6 +115,22 @@ case_serve() {
 	wait_for "$patience" is_marked "$(netdev w1)" || fail "udev says of it $(cat /tmp/properties)"
 }
 
+# journal_has WORDS: in the entries that the page's command finds.
+journal_has() {
+	bash -e -c "$question" >/tmp/doc && grep -qF "$1" /tmp/doc
+}
+
+# What happened to n1 has its fields, from a process without privileges and with a filter of system calls; and so has a line of the library's.
+case_journal() {
+	question=$(doc_block doc/traces.md 'journalctl VDUSE_DEVICE') || fail "no question"
+	wait_for "$patience" journal_has '"MESSAGE":"dpdk-vduse-net: network node0: container n1: attached"' ||
+		{ said $node; fail "the journal has of it: $(cat /tmp/doc)"; }
+	grep -F '"VDUSE_NETWORK":"node0"' /tmp/doc | grep -F '"PRIORITY":"6"' | grep -F "\"_SYSTEMD_UNIT\":\"$node.service\"" |
+		grep -qF '"SYSLOG_IDENTIFIER":"dpdk-vduse-net"' || fail "$(cat /tmp/doc)"
+	journalctl --no-pager -o cat -u $wire VDUSE_DEVICE=w1 PRIORITY=5 >/tmp/lines
+	grep -q '^vduse: w1: ' /tmp/lines || fail "of the library: $(cat /tmp/lines)"
+}
+
 # metrics_have LINE: as they are served by the service.
 metrics_have() {
 	{ printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3 && cat <&3; } 3<>/dev/tcp/127.0.0.1/9112 >/tmp/metrics && grep -qxF "$1" /tmp/metrics
@@ -286,6 +302,7 @@ case_first packages/install case_install || exit 0
 case_run packages/containers case_containers
 case_run packages/enforce case_enforce
 if case_first packages/serve case_serve; then
+	case_run packages/journal case_journal
 	case_first packages/metrics case_metrics
 	case_run packages/networkd case_networkd
 	case_run packages/upgrade case_upgrade

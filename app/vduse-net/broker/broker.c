@@ -40,7 +40,7 @@ broker_fault(struct broker *b, const char *container, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	if (container != NULL)
-		SAY("%s: %s", container, text);
+		SAY_DEVICE(container, "fault", "%s: %s", container, text);
 	else
 		SAY("%s", text);
 	event = json_pack("{ss ss* so}", "event", "fault", "container", container, "text",

@@ -123,7 +123,7 @@ tell_container(struct broker *b, struct store_container *container)
 	container->told = b->generation;
 	set_telling(b, false, conf.name);
 	if (fd == -ENOENT || fd == -ENODEV) {
-		SAY("%s: its device is gone: it is made again", conf.name);
+		SAY_DEVICE(conf.name, NULL, "%s: its device is gone: it is made again", conf.name);
 		container->served = false;
 		broker_repair(b, conf.name);
 		return false;

@@ -201,7 +201,7 @@ container_set_link(void *priv, bool up)
 	if (ret != 0 && !c->link_error) {
 		snprintf(text, sizeof(text), "its driver cannot be shown a link that is %s: %s",
 				up ? "up" : "down", strerror(-ret));
-		SAY("container %s: %s", c->conf.name, text);
+		SAY_DEVICE(c->conf.name, NULL, "container %s: %s", c->conf.name, text);
 		container_tell(c, NODE_CONTAINER_FAULT, text);
 	}
 	c->link_error = ret != 0;
@@ -274,8 +274,9 @@ container_set_mtu(struct container *c)
 	const int ret = rte_vduse_net_set_mtu(c->net, c->network->mtu);
 
 	if (ret != 0)
-		SAY("container %s: its driver cannot be shown an MTU of %u: %s", c->conf.name,
-				c->network->mtu, strerror(-ret));
+		SAY_DEVICE(c->conf.name, NULL,
+				"container %s: its driver cannot be shown an MTU of %u: %s",
+				c->conf.name, c->network->mtu, strerror(-ret));
 	set_limits(c);
 }
 
