@@ -34,6 +34,7 @@
 #include <rte_common.h>
 #include <rte_eal.h>
 
+#include <rte_vduse_iov.h>
 #include <rte_vduse_vq.h>
 
 #define BLK_SECTOR     512
@@ -66,57 +67,10 @@ struct blk {
 	struct iovec iov[RTE_VDUSE_VQ_SEGS_MAX];
 };
 
-/* Segments that are left of a part of a request. */
-struct blk_data {
-	struct iovec *iov;
-	int nb;
-};
-
-static uint64_t
-data_len(const struct blk_data *data)
-{
-	uint64_t len = 0;
-	int i;
-
-	for (i = 0; i < data->nb; i++)
-		len += data->iov[i].iov_len;
-	return len;
-}
-
-/* No more than there are. */
-static void
-data_skip(struct blk_data *data, size_t n)
-{
-	for (; data->nb > 0 && n >= data->iov->iov_len; data->iov++, data->nb--)
-		n -= data->iov->iov_len;
-	if (data->nb > 0) {
-		data->iov->iov_base = (uint8_t *)data->iov->iov_base + n;
-		data->iov->iov_len -= n;
-	}
-}
-
-/* Copy n bytes out of the segments, or into them. Returns false: there are not so many. */
-static bool
-data_copy(struct blk_data *data, void *buf, size_t n, bool into)
-{
-	uint8_t *at = buf;
-	size_t part;
-
-	for (; n > 0 && data->nb > 0; n -= part, at += part) {
-		part = RTE_MIN(n, data->iov->iov_len);
-		if (into)
-			memcpy(data->iov->iov_base, at, part);
-		else
-			memcpy(at, data->iov->iov_base, part);
-		data_skip(data, part);
-	}
-	return n == 0;
-}
-
 static uint8_t
-blk_transfer(const struct blk *blk, struct blk_data *data, uint64_t sector, bool write)
+blk_transfer(const struct blk *blk, struct rte_vduse_iov *data, uint64_t sector, bool write)
 {
-	const uint64_t len = data_len(data);
+	const uint64_t len = rte_vduse_iov_len(data);
 	off_t at = (off_t)(sector * BLK_SECTOR);
 	ssize_t n;
 
@@ -132,7 +86,7 @@ blk_transfer(const struct blk *blk, struct blk_data *data, uint64_t sector, bool
 		if (n <= 0)
 			return VIRTIO_BLK_S_IOERR;
 		at += n;
-		data_skip(data, (size_t)n);
+		rte_vduse_iov_skip(data, (size_t)n);
 	}
 	/* a driver that cannot ask for a flush takes writes for stable (5.2.6.2) */
 	if (write && !blk->has_flush && fdatasync(blk->fd) < 0)
@@ -140,52 +94,48 @@ blk_transfer(const struct blk *blk, struct blk_data *data, uint64_t sector, bool
 	return VIRTIO_BLK_S_OK;
 }
 
+/* What the request is answered with. */
 static uint8_t
-blk_get_id(const struct blk *blk, struct blk_data *in)
+blk_do(const struct blk *blk, const struct virtio_blk_outhdr *hdr, struct rte_vduse_iov *from,
+		struct rte_vduse_iov *to)
 {
+	const uint64_t sector = rte_le_to_cpu_64(hdr->sector);
 	char id[VIRTIO_BLK_ID_BYTES] = { 0 };
 
-	memcpy(id, blk->name, strnlen(blk->name, sizeof(id)));
-	data_copy(in, id, RTE_MIN(data_len(in), sizeof(id)), true);
-	return VIRTIO_BLK_S_OK;
+	switch (rte_le_to_cpu_32(hdr->type)) {
+	case VIRTIO_BLK_T_IN:
+		return blk_transfer(blk, to, sector, false);
+	case VIRTIO_BLK_T_OUT:
+		return blk->read_only ? VIRTIO_BLK_S_IOERR : blk_transfer(blk, from, sector, true);
+	case VIRTIO_BLK_T_FLUSH:
+		return fdatasync(blk->fd) == 0 ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
+	case VIRTIO_BLK_T_GET_ID:
+		memcpy(id, blk->name, strnlen(blk->name, sizeof(id)));
+		/* as much as there is room for */
+		rte_vduse_iov_write(to, id, sizeof(id));
+		return VIRTIO_BLK_S_OK;
+	}
+	return VIRTIO_BLK_S_UNSUPP;
 }
 
 /* 5.2.6: a header, data either way, a byte for the status. Returns false: it is none. */
 static bool
 blk_request(const struct blk *blk, const struct rte_vduse_vq_chain *chain, uint32_t *written)
 {
-	struct blk_data out = { chain->iov, chain->nb_read };
-	struct blk_data in = { chain->iov + chain->nb_read, chain->nb_write };
+	struct rte_vduse_iov from = rte_vduse_iov_readable(chain);
+	struct rte_vduse_iov to = rte_vduse_iov_writable(chain);
 	struct virtio_blk_outhdr hdr;
-	uint8_t status = VIRTIO_BLK_S_UNSUPP, *place;
-	struct iovec *last;
-	uint64_t in_len;
+	uint8_t *status;
+	uint64_t len;
 
-	if (!data_copy(&out, &hdr, sizeof(hdr), false) || in.nb == 0)
+	if (!rte_vduse_iov_read(&from, &hdr, sizeof(hdr)))
 		return false;
-	last = &in.iov[in.nb - 1];
-	place = (uint8_t *)last->iov_base + --last->iov_len;
-	if (last->iov_len == 0)
-		in.nb--;
-	in_len = data_len(&in);
-	switch (rte_le_to_cpu_32(hdr.type)) {
-	case VIRTIO_BLK_T_IN:
-		status = blk_transfer(blk, &in, rte_le_to_cpu_64(hdr.sector), false);
-		break;
-	case VIRTIO_BLK_T_OUT:
-		status = blk->read_only ? VIRTIO_BLK_S_IOERR
-					: blk_transfer(blk, &out, rte_le_to_cpu_64(hdr.sector),
-							  true);
-		break;
-	case VIRTIO_BLK_T_FLUSH:
-		status = fdatasync(blk->fd) == 0 ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
-		break;
-	case VIRTIO_BLK_T_GET_ID:
-		status = blk_get_id(blk, &in);
-		break;
-	}
-	*place = status;
-	*written = in.nb == 0 ? (uint32_t)in_len + 1 : 1;
+	status = rte_vduse_iov_cut(&to);
+	if (status == NULL)
+		return false;
+	len = rte_vduse_iov_len(&to);
+	*status = blk_do(blk, &hdr, &from, &to);
+	*written = to.nb == 0 ? (uint32_t)len + 1 : 1;
 	return true;
 }
 
@@ -275,17 +225,14 @@ blk_create(struct blk *blk)
 static int
 blk_open(struct blk *blk)
 {
-	off_t end;
+	off_t end = -1;
 
 	if (blk->file != NULL)
 		blk->fd = open(blk->file, (blk->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	else
 		blk->fd = memfd_create("vduse-blk", MFD_CLOEXEC);
-	if (blk->fd >= 0 && blk->file == NULL && ftruncate(blk->fd, (off_t)blk->memory) < 0) {
-		close(blk->fd);
-		blk->fd = -1;
-	}
-	end = blk->fd >= 0 ? lseek(blk->fd, 0, SEEK_END) : -1;
+	if (blk->fd >= 0 && (blk->file != NULL || ftruncate(blk->fd, (off_t)blk->memory) == 0))
+		end = lseek(blk->fd, 0, SEEK_END);
 	if (end < BLK_SECTOR) {
 		fprintf(stderr, "%s: %s\n", blk->file != NULL ? blk->file : "memory",
 				end < 0 ? strerror(errno) : "no sector fits in; make it longer");
