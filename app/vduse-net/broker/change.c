@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -281,16 +282,46 @@ prefer_vf_mac(struct broker *b, struct job *job, struct control_container *conf)
 	jobs_forget(job);
 }
 
-static void
-choose_mac(struct control_container *conf)
+/*
+ * Drawn from the kernel: rte_rand() has the seed of the process that this one was forked of, and
+ * from DPDK 24.11 on none at all where EAL is not initialised, as here.
+ */
+static int
+choose_mac(struct job *job, struct control_container *conf)
 {
 	struct rte_ether_addr mac;
 
 	if (conf->mac[0] == '\0') {
-		rte_eth_random_addr(mac.addr_bytes);
+		if (getrandom(&mac, sizeof(mac), 0) != sizeof(mac))
+			return job_fail(job, "Kernel", "mac",
+					"%s: no address can be drawn: getrandom: %s; give one with "
+					"mac",
+					conf->name, strerror(errno));
+		mac.addr_bytes[0] &= (uint8_t)~RTE_ETHER_GROUP_ADDR;
+		mac.addr_bytes[0] |= RTE_ETHER_LOCAL_ADMIN_ADDR;
 		rte_ether_format_addr(conf->mac, sizeof(conf->mac), &mac);
 	}
 	conf->given |= BIT(CONTAINER_MAC);
+	return 0;
+}
+
+REQUIRES(broker_mutex)
+static int
+store_new(struct broker *b, struct job *job, struct control_container *conf)
+{
+	struct store_container *container;
+	int ret;
+
+	ret = choose_mac(job, conf);
+	if (ret < 0)
+		return ret;
+	container = store_add_container(&b->store, conf);
+	if (container == NULL)
+		return change_no_memory(job);
+	ret = change_write(b, job);
+	if (ret < 0)
+		store_del_container(&b->store, container);
+	return ret;
 }
 
 /* Return: 1: it is there so; 0: it is in the store, and the file says what is begun; negative. */
@@ -313,11 +344,7 @@ begin_container(struct broker *b, struct job *job)
 	} else if (store_network(&b->store, conf->network) == NULL) {
 		ret = change_no_network(job, conf->network);
 	} else {
-		choose_mac(conf);
-		container = store_add_container(&b->store, conf);
-		ret = container != NULL ? change_write(b, job) : change_no_memory(job);
-		if (ret < 0 && container != NULL)
-			store_del_container(&b->store, container);
+		ret = store_new(b, job, conf);
 	}
 	broker_mutex_unlock(&b->lock);
 	return ret;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <rte_random.h>
+#include <rte_version.h>
 
 #include "broker/supervise.h"
 #include "clock_ms.h"
@@ -156,15 +157,20 @@ take(int fd)
 	return eventfd_read(fd, &value) == 0;
 }
 
-/* What is drawn after a fork is the same in each process: a container would have the address of a
- * port. */
+/*
+ * What is drawn after a fork is the same in each process: a port would have the address of another
+ * one's. From DPDK 24.11 on EAL seeds each process when it is initialised, and before there is
+ * nothing to seed.
+ */
 static void
 draw_anew(void)
 {
+#if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
 	uint64_t seed;
 
 	if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed))
 		rte_srand(seed);
+#endif
 }
 
 static void

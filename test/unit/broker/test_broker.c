@@ -19,6 +19,9 @@
 
 #include <cmocka.h>
 
+#include <rte_random.h>
+#include <rte_version.h>
+
 #include "fake.h"
 #include "filter.h"
 
@@ -98,6 +101,35 @@ test_vf_mac(void **state)
 	fake_vf_mac = "none";
 	assert_int_equal(fake_changed("AddContainer", "\"name\":\"c4\",\"network\":\"net0\""), 1);
 	assert_int_equal(strlen(fake_device("c4").mac), 17);
+}
+
+/* As rte_rand() is in a process that was forked, or begun anew. */
+static void
+seed_again(void)
+{
+#if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
+	rte_srand(1);
+#endif
+}
+
+/* Whatever process draws an address, no other has drawn it. */
+static void
+test_mac_drawn(void **state)
+{
+	struct fake_device c1, c2;
+
+	(void)state;
+	assert_int_equal(fake_changed("AddNetwork", NET0), 1);
+	seed_again();
+	assert_int_equal(fake_changed("AddContainer", C1), 1);
+	seed_again();
+	assert_int_equal(fake_changed("AddContainer", "\"name\":\"c2\",\"network\":\"net0\""), 1);
+	c1 = fake_device("c1");
+	c2 = fake_device("c2");
+	assert_string_not_equal(c1.mac, c2.mac);
+	/* of one interface, and not of a manufacturer's */
+	assert_int_equal(strtoul(c1.mac, NULL, 16) & 3, 2);
+	assert_int_equal(strtoul(c2.mac, NULL, 16) & 3, 2);
 }
 
 static void
@@ -530,6 +562,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_add, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_vf_mac, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_mac_drawn, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_set_network, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_attach, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_netns, fake_setup, fake_teardown),
