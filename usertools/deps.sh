@@ -16,12 +16,17 @@ deps_vm="qemu-system-x86 busybox-static kmod cpio xz-utils debian-archive-keyrin
 deps_podman="podman conmon crun golang-github-containers-common golang-github-containers-image
 	libgpgme11 libassuan0 libgpg-error0 libsubid4 libdevmapper1.02.1 libyajl2 libglib2.0-0"
 # For the tests: unit, static (dpdk has dpdk-pmdinfo.py), and Debian's own testpmd as an application.
-deps_test="libcmocka-dev shellcheck clang-14 libclang-rt-14-dev clang-format clang-tidy cppcheck relacy-dev dpdk dpdk-dev debootstrap systemd e2fsprogs
+deps_test="libcmocka-dev shellcheck clang clang-format clang-tidy cppcheck relacy-dev dpdk dpdk-dev debootstrap systemd e2fsprogs
 	libnss-systemd containernetworking-plugins python3-yaml python3-prometheus-client curl rpm tcpdump tmux babeltrace2 abigail-tools"
 # For the manual (doc/build), and its pictures (doc/pictures/draw).
 deps_manual="python3-sphinx python3-myst-parser doxygen mandoc graphviz"
 # To make Debian packages here, and to look at them (usertools/build-deb --here).
 deps_deb="build-essential debhelper dh-apparmor lintian udev"
+
+# deps_sanitizers: the package with clang's, which has the number of the suite's clang in its name. clang is there.
+deps_sanitizers() {
+	echo "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev"
+}
 
 # deps_missing PACKAGE...: those that are not installed, a line each.
 deps_missing() {

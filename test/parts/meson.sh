@@ -83,7 +83,7 @@ tsan_configure() {
 	local folder=$1
 	config/fetch-sdk || return
 	if [ ! -f "$folder/build.ninja" ]; then
-		CC=clang-14 meson setup "$folder" "$top" -Dwerror=true -Dtests=enabled -Dbuildtype=debug \
+		CC=clang meson setup "$folder" "$top" -Dwerror=true -Dtests=enabled -Dbuildtype=debug \
 			-Doptimization=1 -Db_sanitize=thread -Db_lundef=false || return
 	fi
 }
