@@ -23,11 +23,26 @@ group_kernels() {
 	fi
 }
 
+# group_limit GROUP [CASE...]: seconds until its machine counts as stuck; more for a case that was asked for and has a line
+# "# Seconds: CASE N" in the group's file.
+group_limit() {
+	local limit=1500 group=$1 name seconds pattern
+	shift
+	while read -r name seconds; do
+		for pattern; do
+			# shellcheck disable=SC2053 # a pattern
+			[[ $name != $pattern ]] || limit=$((limit + seconds))
+		done
+	done < <(sed -n 's/^# Seconds: //p' "test/system/$group.sh")
+	echo "$limit"
+}
+
 # run_group KERNEL GROUP [CASE...]: one boot for the cases of a group.
 run_group() {
 	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus memory manager nics pair options=()
-	local installed=$build where=system/$1${TEST_CELL:++$TEST_CELL}
+	local installed=$build where=system/$1${TEST_CELL:++$TEST_CELL} limit
 	shift 2
+	limit=$(group_limit "$group" "$@")
 	export TEST_CASES="${*/#/$group/}" TEST_LEVEL=$level TEST_SHELL=
 	if [ -n "$shell_socket" ]; then
 		options+=(-S "$shell_socket")
@@ -58,7 +73,7 @@ run_group() {
 			options+=(-c "$pair")
 		done <"$log.files"
 	fi
-	test/vm/vm run -k "$kernel" -b "$installed" -o "$log" -t "$(patient 1500)" -s "${cpus:-2}" \
+	test/vm/vm run -k "$kernel" -b "$installed" -o "$log" -t "$(patient "$limit")" -s "${cpus:-2}" \
 		-m "${memory:-3072}" -H 640 -c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
 		-e TEST_CELL -e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e NIC_REBINDS -e TEST_LEVEL -e TEST_SHELL -e TERM \
 		-c "$build/test/tools/frames:/vm/tools/frames" \

@@ -3,12 +3,15 @@
 # What groups with a container runtime share: a machine that runtimes can work in, a root file system for
 # containers, a node with something outside of it, and what is left of a container. Sourced instead of lib.sh.
 
-# Programs of another suite come with its libraries, in the place of the machine's own, which run with them too.
-# Busybox needs none, and its tar makes new files: what runs has the old ones.
-if [ -d /peer ]; then
+# suite_comes: programs of another suite come with its libraries, in the place of the machine's own, which run with them
+# too. Busybox needs none, and its tar makes new files: what runs has the old ones.
+suite_comes() {
 	busybox tar -C /peer -c . | busybox tar -C / -x
 	busybox rm -rf /peer
-fi
+}
+
+# Who sets suite_later calls it by itself.
+[ -n "${suite_later:-}" ] || [ ! -d /peer ] || suite_comes
 # Runtimes call pivot_root(2), which the root of an initramfs cannot leave: the group runs in a mount of it.
 if [ -z "${RUNTIME_ROOT:-}" ]; then
 	mount --make-rprivate /
@@ -56,15 +59,56 @@ serve() {
 	echo "$node_pid" >/tmp/node-pid
 }
 
-# nothing_of_containers: neither interface, nor device, lease, result or namespace.
+# nothing_of_containers: neither interface, nor device, lease, result, namespace, or what the plug-ins behind ours keep.
 nothing_of_containers() {
 	local left
 	[ "$($ctl -j container show)" = '[]' ] || fail "containers are left: $($ctl container show)"
-	left=$(find /var/lib/cni/networks /dev/vduse /var/lib/cni/results -name '10.*' -o -name 'fd*' -o -name '*:*' \
-		-o -path '/var/lib/cni/results/*' 2>/dev/null) || true
+	left=$(find /var/lib/cni/networks /dev/vduse /var/lib/cni/results /run/cni -name '10.*' -o -name 'fd*' -o -name '*:*' \
+		-o -path '/var/lib/cni/results/*' -o -path '/run/cni/tuning/*' 2>/dev/null) || true
 	[ -z "$left" ] || fail "left: $left"
+	left=$(ls /sys/bus/vdpa/devices)
+	[ "$left" = up ] || fail "vDPA devices are left: $left"
+	left=$(ls /sys/class/net)
+	[ "$left" = lo ] || fail "interfaces are left: $left"
 	left=$(ls /run/netns)
 	[ "$left" = far ] || fail "namespaces are left: $left"
+}
+
+# of_node COMMAND...: by each of the daemon's processes.
+of_node() {
+	local process processes
+	node_pid=$(cat /tmp/node-pid)
+	processes="$node_pid $(poller) $(broker)"
+	for process in $processes; do
+		"$@" "$process"
+	done
+}
+
+# own_memory PID: in KiB.
+own_memory() {
+	sed -n 's/^RssAnon:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$1/status"
+}
+
+memory() {
+	of_node own_memory | awk '{ sum += $1 } END { print sum }'
+}
+
+# again TIMES COMMAND...: so many containers by this command, which is told the number of one, runs it, looks at its address and
+# removes it. After each nothing is left, and after the last the daemon has what it had when a tenth of them had been; its
+# memory has grown by less than one page a container would be, of a hundred.
+again() {
+	local times=$1 n before memory_before now memory_now
+	shift
+	for ((n = 1; n <= times; n++)); do
+		"$@" "$n"
+		nothing_of_containers
+		[ "$n" != $(((times + 9) / 10)) ] || { before=$(of_node resources | xargs); memory_before=$(memory); }
+	done
+	now=$(of_node resources | xargs)
+	memory_now=$(memory)
+	say "$times containers; before: $before; now: $now; memory of its own: $memory_before KiB, now $memory_now KiB"
+	[ "$now" = "$before" ] || fail "the daemon has more than before"
+	[ $((memory_now - memory_before)) -lt 256 ] || fail "the daemon has grown"
 }
 
 serve_end() {

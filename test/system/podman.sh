@@ -3,6 +3,7 @@
 # Debian's Podman 4.3 with dpdk-vduse-cni, and the CNI project's own plug-ins behind it: doc/containers.md.
 # Run: all
 # Kernels: one
+# Seconds: again-100 3000
 # shellcheck source=lib-podman.sh
 . /vm/system/lib-podman.sh
 
@@ -58,13 +59,57 @@ case_restarted() {
 	nothing_of_containers
 }
 
-# A plug-in behind ours that fails: bandwidth wants one end of a veth(4) pair on the host.
-case_refused() {
-	chain slow '"type": "bandwidth", "ingressRate": 1000000, "ingressBurst": 1000000'
-	! started web slow 2>/tmp/refused || fail "it is not refused"
-	grep -q 'has no veth peer' /tmp/refused || fail "refused for another reason: $(cat /tmp/refused)"
+# The page's list with both plug-ins behind ours: what each of the three does, and that its end takes it back.
+case_chained() {
+	local web
+	conf_of '"type": "bandwidth"' 30-tuned.conflist
+	doc_run $page 'network tuned' || fail "a command of the page fails"
+	[ "$(address web tuned)" = 10.9.0.100 ] || fail "another address: $(address web tuned)"
+	web=$(space web)
+	[ "$(in_ns "$web" cat /sys/class/net/eth0/mtu)" = 1400 ] || fail "tuning has not set the MTU"
+	[ "$(in_ns "$web" cat /proc/sys/net/ipv4/conf/eth0/arp_announce)" = 2 ] || fail "tuning has not set the interface's sysctl"
+	[ "$(in_ns "$web" cat /sys/class/net/eth0/address)" = 02:00:00:00:00:64 ] || fail "another MAC address"
+	[ -n "$(ls /run/cni/tuning)" ] || fail "tuning has nothing to take back"
+	$ctl container show | grep -q 'ip 10.9.0.100/32 max-tx-rate 1 max-rx-rate 2 ' || fail "not as the list has it: $($ctl container show)"
+	ping_ok far 10.9.0.100 3
+	held_back "$web"
+	podman rm -f -t 0 web
 	nothing_of_containers
-	podman rm web
+}
+
+# held_back NAMESPACE: by ours, what is beyond the rate that is set, in each direction.
+held_back() {
+	local name
+	name=$($ctl container show | sed -n 's/^\(cni:tuned:[^ ]*\): .*/\1/p')
+	ip netns exec far iperf3 -s >/dev/null 2>&1 &
+	background+=("$!")
+	wait_for "$patience" listening far 5201
+	ip netns exec "$1" iperf3 -c 10.9.0.1 -u -b 8M -l 1300 -t 1000 >/dev/null 2>&1 &
+	background+=("$!")
+	wait_for "$patience" more_than "$name" 'drop tx rate' 0 || fail "nothing is beyond max_tx_rate"
+	kill "$!"
+	ip netns exec "$1" iperf3 -s >/dev/null 2>&1 &
+	background+=("$!")
+	wait_for "$patience" listening "$1" 5201
+	ip netns exec far iperf3 -c 10.9.0.100 -u -b 8M -l 1300 -t 1000 >/dev/null 2>&1 &
+	background+=("$!")
+	wait_for "$patience" more_than "$name" 'drop rx rate' 0 || fail "nothing is beyond max_rx_rate"
+	kill "${background[@]}" || true
+}
+
+# The same with rates of bandwidth's own, and of a runtime for it: it wants one end of a veth(4) pair on the host, and
+# what the two before it have done is taken back.
+case_refused() {
+	local rate
+	for rate in '"ingressRate": 1000000, "ingressBurst": 1000000' '"egressRate": 1000000, "egressBurst": 1000000' \
+		'"runtimeConfig": { "bandwidth": { "ingressRate": 1000000, "ingressBurst": 1000000 } }'; do
+		conf_of '"type": "bandwidth"' 30-tuned.conflist
+		sed -i "s/\"type\": \"bandwidth\"/&, $rate/" /etc/cni/net.d/30-tuned.conflist
+		! started web tuned 2>/tmp/refused || fail "it is not refused"
+		grep -q 'has no veth peer' /tmp/refused || fail "refused for another reason: $(cat /tmp/refused)"
+		nothing_of_containers
+		podman rm web
+	done
 }
 
 # killer: a plug-in that kills Podman in the command that /tmp/kill-in has.
@@ -110,6 +155,12 @@ case_forgotten() {
 	nothing_of_containers
 }
 
+# case_again TIMES
+case_again() {
+	sed 's/"name": "pods"/"name": "few"/; s,10.9.0.0/24,10.9.0.0/29,' /etc/cni/net.d/10-pods.conflist >/etc/cni/net.d/30-few.conflist
+	again "$1" once
+}
+
 after_case() {
 	rm -f /etc/cni/net.d/30-*
 	all_well || {
@@ -121,6 +172,7 @@ after_case() {
 case_first podman/start case_start || { serve_stop; exit 0; }
 case_run podman/containers case_containers
 case_run podman/restarted case_restarted
+case_run podman/chained case_chained
 case_run podman/refused case_refused
 case_run podman/killed case_killed
 case_run podman/forgotten case_forgotten

@@ -3,6 +3,7 @@
 # Debian trixie's Podman 5.4, whose netavark has dpdk-vduse as a driver: doc/containers.md.
 # Run: all
 # Kernels: one
+# Seconds: again-100 3000
 # shellcheck source=lib-podman.sh
 . /vm/system/lib-podman.sh
 
@@ -51,6 +52,13 @@ case_removed() {
 	doc_run $page 'podman network rm' || fail "they are not removed"
 	nothing_of_containers
 	! podman network exists pods || fail "the network is still there"
+}
+
+# case_again TIMES
+case_again() {
+	podman network create -d dpdk-vduse --subnet 10.9.0.0/29 -o network=net0 few
+	again "$1" once
+	podman network rm few
 }
 
 # bad TEXT OPTION...: such a network is refused, with this text.
@@ -185,8 +193,9 @@ after_case() {
 
 case_first podman5/start case_start || { serve_stop; exit 0; }
 case_run podman5/containers case_containers
-[ -z "${TEST_CASES:-}" ] || case_run podman5/again-100 case_again 100
 case_first podman5/removed case_removed
+case_run podman5/again case_again 2
+[ -z "${TEST_CASES:-}" ] || case_run podman5/again-100 case_again 100
 case_run podman5/refused case_refused
 case_run podman5/killed case_killed
 case_run podman5/rootless case_rootless
