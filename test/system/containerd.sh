@@ -1,25 +1,40 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Debian's containerd with dpdk-vduse-cni, as "ctr run --cni" calls it: doc/containers.md. The group
-# containerd-trixie runs the same cases with trixie's.
+# Debian's containerd with dpdk-vduse-cni, as "ctr run --cni" calls it: doc/containers.md. This machine's, 1.6, and then trixie's,
+# 1.7, which comes as by an upgrade.
 # Run: all
 # Kernels: one
+# Seconds: again-100 3000
+# Seconds: again-100-1.7 3000
+# shellcheck disable=SC2034 # of lib-runtime.sh
+suite_later=yes
 # shellcheck source=lib-runtime.sh
 . /vm/system/lib-runtime.sh
-
-group=${group:-containerd}
 
 answers_ctr() {
 	ctr version
 }
 
-case_start() {
-	# shellcheck disable=SC2119 # without options
-	serve
+# containerd_runs VERSION
+containerd_runs() {
 	run containerd containerd
 	echo "$pid" >/tmp/containerd-pid
 	background=()
 	wait_for "$patience" answers_ctr || fail "containerd does not answer: $(tail -n 3 "$VM_RESULT/containerd.log")"
+	ctr version | grep -A 1 '^Server:' | grep -q "Version: *$1" || fail "it is another: $(ctr version | xargs)"
+}
+
+containerd_ends() {
+	local daemon
+	daemon=$(cat /tmp/containerd-pid)
+	kill "$daemon"
+	wait_for "$patience" is_gone running "$daemon" || fail "containerd does not end"
+}
+
+case_start() {
+	# shellcheck disable=SC2119 # without options
+	serve
+	containerd_runs 1.6
 	conf_of '"type": "tuning"' 10-pods.conflist
 	doc_run $page 'mkdir -p /srv/busybox' || fail "no root file system"
 	doc_run $page 'ln -s /usr/local/lib/cni' || fail "no plug-ins"
@@ -63,21 +78,30 @@ sleeping_db() {
 	ctr task ls | grep -q '^db .*RUNNING'
 }
 
-case_again() {
-	local n
-	for ((n = 1; n <= $1; n++)); do
-		ctr run --rm --rootfs --cni /srv/busybox "again$n" /bin/ping -c 1 10.9.0.1 >/tmp/again ||
-			fail "$n: $(cat /tmp/again)"
-		nothing_of_containers
-	done
+# once NUMBER: a container that tells its address, and has an answer of the uplink.
+once() {
+	ctr run --rm --rootfs --cni /srv/busybox "again$1" /bin/sh -c \
+		'ip -o -4 address show dev eth0 && ping -c 1 10.9.0.1' >/tmp/again || fail "$1: $(cat /tmp/again)"
+	grep -q ' inet 10\.9\.0\.[0-9]*/24 ' /tmp/again || fail "$1: no address: $(cat /tmp/again)"
+}
+
+case_upgrade() {
+	containerd_ends
+	suite_comes
+	containerd_runs 1.7
 }
 
 end_all() {
-	local daemon
 	serve_end
-	daemon=$(cat /tmp/containerd-pid)
-	kill "$daemon"
-	wait_for "$patience" is_gone running "$daemon" || fail "containerd does not end"
+	containerd_ends
+}
+
+# cases SUFFIX
+cases() {
+	case_run "containerd/containers$1" case_containers
+	case_run "containerd/killed$1" case_killed
+	case_run "containerd/again$1" again 2 once
+	[ -z "${TEST_CASES:-}" ] || case_run "containerd/again-100$1" again 100 once
 }
 
 after_case() {
@@ -88,10 +112,9 @@ after_case() {
 	}
 }
 
-case_first "$group/start" case_start || { serve_stop; exit 0; }
-case_run "$group/containers" case_containers
-case_run "$group/killed" case_killed
-case_run "$group/again" case_again 1
-[ -z "${TEST_CASES:-}" ] || case_run "$group/again-100" case_again 100
-case_first "$group/end" end_all || serve_stop
+case_first containerd/start case_start || { serve_stop; exit 0; }
+cases ""
+case_first containerd/upgrade case_upgrade || { serve_stop; exit 0; }
+cases -1.7
+case_first containerd/end end_all || serve_stop
 exit 0
