@@ -17,8 +17,7 @@
 #include "setup.h"
 #include "signals.h"
 #include "state.h"
-
-#define VDEV_BUS "vdev"
+#include "vdev.h"
 
 static void
 vdev_name(unsigned int wire, char *name, size_t len)
@@ -72,7 +71,7 @@ create(const struct args *args, unsigned int index)
 	vdev_name(index, vdev, sizeof(vdev));
 	ret = args_devargs(&wire, 0, devargs, sizeof(devargs));
 	if (ret == 0)
-		ret = rte_eal_hotplug_add(VDEV_BUS, vdev, devargs);
+		ret = vdev_plug(vdev, devargs);
 	if (ret != 0) {
 		SAY_DEVICE(wire.name, NULL,
 				"device %s: cannot be made: %s; the driver says why above",
@@ -81,7 +80,7 @@ create(const struct args *args, unsigned int index)
 	}
 	ret = give_to(&wire, args->owner);
 	if (ret != 0)
-		rte_eal_hotplug_remove(VDEV_BUS, vdev);
+		vdev_unplug(vdev);
 	return ret;
 }
 
@@ -107,7 +106,7 @@ create_all(const struct args *args)
 	for (w = w > 0 ? w - 1 : 0; w-- > 0;) {
 		vdev_name(w, vdev, sizeof(vdev));
 		if (made[w])
-			rte_eal_hotplug_remove(VDEV_BUS, vdev);
+			vdev_unplug(vdev);
 	}
 	return ret;
 }

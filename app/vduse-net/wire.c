@@ -11,10 +11,9 @@
 #include "notify.h"
 #include "say.h"
 #include "state.h"
+#include "vdev.h"
 #include "vf.h"
 #include "wire.h"
-
-#define VDEV_BUS "vdev"
 
 /* A line about a wire; WORD is that of an event, or NULL. */
 #define SAY_WIRE(wire, word, fmt, ...)                                \
@@ -150,7 +149,7 @@ wire_attach(struct wire *wire, struct pool_set *pools)
 	if (ret == 0)
 		ret = state_default(devargs, sizeof(devargs));
 	if (ret == 0)
-		ret = rte_eal_hotplug_add(VDEV_BUS, wire->vdev, devargs);
+		ret = vdev_plug(wire->vdev, devargs);
 	/* EAL takes a probe that fails with -EEXIST (the name is in use) for a success. */
 	if (ret == 0 && rte_eth_dev_get_port_by_name(wire->vdev, &id) != 0)
 		ret = -EEXIST;
@@ -168,7 +167,7 @@ wire_attach(struct wire *wire, struct pool_set *pools)
 	return 0;
 
 unplug:
-	rte_eal_hotplug_remove(VDEV_BUS, wire->vdev);
+	vdev_unplug(wire->vdev);
 	return ret;
 }
 
@@ -177,7 +176,7 @@ wire_detach(struct wire *wire)
 {
 	int ret;
 
-	ret = rte_eal_hotplug_remove(VDEV_BUS, wire->vdev);
+	ret = vdev_unplug(wire->vdev);
 	if (ret != 0)
 		say_wire(wire, "the VDUSE device stays; remove it with --destroy", -ret);
 }
