@@ -39,7 +39,7 @@ group_limit() {
 
 # run_group KERNEL GROUP [CASE...]: one boot for the cases of a group.
 run_group() {
-	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus memory manager nics pair options=()
+	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus memory manager nics disk pair options=()
 	local installed=$build where=system/$1${TEST_CELL:++$TEST_CELL} limit
 	shift 2
 	limit=$(group_limit "$group" "$@")
@@ -54,6 +54,8 @@ run_group() {
 	[ -z "$manager" ] || options+=(-i "$manager")
 	nics=$(group_says "$group" NICs)
 	[ -z "$nics" ] || options+=(-n "$nics")
+	disk=$(group_says "$group" Disk)
+	[ -z "$disk" ] || options+=(-d "$disk")
 	[ "$(group_says "$group" Build)" != none ] || installed=
 	if [ -n "$TEST_CELL" ]; then
 		installed=

@@ -16,13 +16,13 @@ boot_qemu() {
 	exec timeout -k 5 "$2" "${nic_qemu[@]}" -machine "$nic_machine" -accel "${VDUSE_VM_ACCEL:-tcg,thread=$nic_threads}" \
 		-cpu max -smp "$3" -m "$4" -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel_dir/vmlinuz" -initrd "$work/initrd" \
-		-append "console=ttyS0 panic=-1 oops=panic net.ifnames=0 init_on_alloc=0 vm_hugepages=$5${vm_manager:+ vm_manager=$vm_manager}$nic_append" \
+		-append "console=ttyS0 panic=-1 oops=panic net.ifnames=0 init_on_alloc=0 vm_hugepages=$5${vm_manager:+ vm_manager=$vm_manager}$disk_append$nic_append" \
 		-serial "file:$logs/console" ${serial[@]+"${serial[@]}"} -device virtio-serial \
 		-chardev "file,id=output,path=$work/fifo" \
 		-device virtserialport,chardev=output,name=output \
 		-chardev "file,id=result,path=$logs/result.tar" \
 		-device virtserialport,chardev=result,name=result \
-		${nic_arguments[@]+"${nic_arguments[@]}"} \
+		${disk_arguments[@]+"${disk_arguments[@]}"} ${nic_arguments[@]+"${nic_arguments[@]}"} \
 		</dev/null >"$logs/qemu" 2>&1
 }
 
