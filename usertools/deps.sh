@@ -10,6 +10,8 @@ deps_build="gcc libc6-dev meson ninja-build pkg-config libdpdk-dev libmnl-dev li
 deps_run="kmod iproute2 ethtool iputils-ping iperf3"
 # To build for another processor and run its unit tests (test/cross).
 deps_cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static debian-archive-keyring"
+# For a virtual machine of that processor, where it is asked for.
+deps_arm64="qemu-system-arm"
 # For a virtual machine with a kernel that has vduse (test/vm).
 deps_vm="qemu-system-x86 busybox-static kmod cpio xz-utils debian-archive-keyring"
 # Podman for a virtual machine, with what it runs containers with; unpacked, and not installed (test/reach/programs).

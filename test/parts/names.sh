@@ -70,7 +70,7 @@ choose() {
 choose_group() {
 	local name=$2
 	case $1 in
-	system) [[ ! $name =~ ^([0-9]+\.[0-9]+|sid)/ ]] || name=${name#*/} ;;
+	system) [[ ! $name =~ ^([0-9]+\.[0-9]+|sid)(-arm64)?/ ]] || name=${name#*/} ;;
 	sanitize) [[ $name != native/* && $name != tsan/* ]] || name=${name#*/} ;;
 	esac
 	echo "${name%%/*}"

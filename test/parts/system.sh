@@ -40,9 +40,11 @@ group_limit() {
 # run_group KERNEL GROUP [CASE...]: one boot for the cases of a group.
 run_group() {
 	local kernel=$1 group=$2 log=$logs/system-$1-$2 start=$SECONDS status cpus memory manager nics disk pair options=()
-	local installed=$build where=system/$1${TEST_CELL:++$TEST_CELL} limit
+	local built=$build installed where=system/$1${TEST_CELL:++$TEST_CELL} limit
 	shift 2
 	limit=$(group_limit "$group" "$@")
+	[ "$kernel" = "${kernel%-arm64}" ] || built=$(folders_build "$top" build-arm64)
+	installed=$built
 	export TEST_CASES="${*/#/$group/}" TEST_LEVEL=$level TEST_SHELL=
 	if [ -n "$shell_socket" ]; then
 		options+=(-S "$shell_socket")
@@ -78,10 +80,10 @@ run_group() {
 	test/vm/vm run -k "$kernel" -b "$installed" -o "$log" -t "$(patient "$limit")" -s "${cpus:-2}" \
 		-m "${memory:-3072}" -H 640 -c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
 		-e TEST_CELL -e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e NIC_REBINDS -e TEST_LEVEL -e TEST_SHELL -e TERM \
-		-c "$build/test/tools/frames:/vm/tools/frames" \
-		-c "$build/test/tools/kill-at:/vm/tools/kill-at" -c "$build/test/tools/xdp:/vm/tools/xdp" -c "$build/test/tools/front:/vm/tools/front" \
-		-c "$build/app/vdusectl/vdusectl:/vm/tools/vdusectl" \
-		-c "$build/examples/vduse-blk/vduse-blk:/vm/tools/vduse-blk" -c "$build/examples/l2fwd/l2fwd:/vm/tools/l2fwd" ${options[@]+"${options[@]}"} "test/system/$group.sh" \
+		-c "$built/test/tools/frames:/vm/tools/frames" \
+		-c "$built/test/tools/kill-at:/vm/tools/kill-at" -c "$built/test/tools/xdp:/vm/tools/xdp" -c "$built/test/tools/front:/vm/tools/front" \
+		-c "$built/app/vdusectl/vdusectl:/vm/tools/vdusectl" \
+		-c "$built/examples/vduse-blk/vduse-blk:/vm/tools/vduse-blk" -c "$built/examples/l2fwd/l2fwd:/vm/tools/l2fwd" ${options[@]+"${options[@]}"} "test/system/$group.sh" \
 		2>"$log.err" | read_cases "$where"
 	status=${PIPESTATUS[0]}
 	spend "$where/$group" $((SECONDS - start))
@@ -98,11 +100,32 @@ run_group() {
 # fetch_kernel KERNEL: returns 1, with a skipped result, where it cannot be had.
 fetch_kernel() {
 	local start=$SECONDS
+	# shellcheck disable=SC2086
+	[ "$1" = "${1%-arm64}" ] || deps_install $deps_arm64 || {
+		result skip "system/$1" 0 "cannot install $deps_arm64"
+		return 1
+	}
 	test/vm/vm fetch "$1" >"$logs/kernel-$1.log" 2>&1 || {
 		result skip "system/$1" 0 "no kernel: $(tail -n 1 "$logs/kernel-$1.log")"
 		return 1
 	}
 	spend fetch $((SECONDS - start))
+	[ "$1" = "${1%-arm64}" ] || build_arm64
+}
+
+# build_arm64: what a machine of arm64 has of this tree.
+build_arm64() {
+	local folder start=$SECONDS targets
+	folder=$(folders_build "$top" build-arm64)
+	{
+		cross_configure "$folder" && mapfile -t targets < <(unit_programs "$folder" installed) &&
+			ninja -C "$folder" "${targets[@]}" test/tools/{frames,kill-at,xdp,front} examples/vduse-blk/vduse-blk examples/l2fwd/l2fwd
+	} >"$logs/arm64-build.log" 2>&1 || {
+		tail -n 40 "$logs/arm64-build.log"
+		result fail system/arm64-build $((SECONDS - start)) "see $logs/arm64-build.log"
+		return 1
+	}
+	spend system/arm64-build $((SECONDS - start))
 }
 
 # run_system [[KERNEL/]GROUP[/CASE]...]
@@ -113,7 +136,7 @@ run_system() {
 	[ $# -gt 0 ] || set -- $(groups_now system)
 	for name; do
 		on=
-		[[ ! $name =~ ^([0-9]+\.[0-9]+|sid)/ ]] || { on=${name%%/*}; name=${name#*/}; }
+		[[ ! $name =~ ^([0-9]+\.[0-9]+|sid)(-arm64)?/ ]] || { on=${name%%/*}; name=${name#*/}; }
 		group=${name%%/*}
 		case=
 		[ "$name" = "$group" ] || case=${name#*/}

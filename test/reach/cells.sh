@@ -12,6 +12,8 @@ native="matrix memory life pmd crash start"
 # of them, what a back end below qemu-user was tried with
 native_arm64="matrix"
 system="net"
+# and on a kernel of arm64, in a machine that takes long
+system_arm64="demo"
 system_kernel=
 
 # words_of KIND: cells, as a user names them.

@@ -210,10 +210,10 @@ step_kernel() {
 	what=${system_kernel:-all groups}
 }
 
-# cell_arm64: built for it on this machine; its programs run by qemu-user.
+# cell_arm64: built for it on this machine; its programs run by qemu-user, and in a machine of that processor.
 cell_arm64() {
 	note compiler "$(aarch64-linux-gnu-gcc -dumpfullversion -dumpmachine 2>/dev/null | xargs), DPDK $(pkg-config --modversion libdpdk)"
-	for step in unit native; do
+	for step in unit native system; do
 		[[ " $steps " != *" $step "* ]] || reach_step "$step" "arm64_$step"
 	done
 }
@@ -245,4 +245,10 @@ arm64_groups() {
 		cell_group "$group" env NATIVE_SUBJECT="$subject" NATIVE_LOGS="$folder/native/$group" timeout -k 30 1800 \
 			"$here/test/emu/vduse-emu" run ctrl_vq=1 -- test/native/"$group".sh "$here"
 	done
+}
+
+arm64_system() {
+	# shellcheck disable=SC2046,SC2086 # words
+	run_tests --kernel 6.12-arm64 $(printf 'system/%s ' $system_arm64)
+	what=$system_arm64
 }

@@ -14,9 +14,9 @@ boot_qemu() {
 	[ -z "$vm_serial" ] ||
 		serial=(-chardev "socket,id=serial,path=$vm_serial,server=on,wait=off" -serial chardev:serial)
 	exec timeout -k 5 "$2" "${nic_qemu[@]}" -machine "$nic_machine" -accel "${VDUSE_VM_ACCEL:-tcg,thread=$nic_threads}" \
-		-cpu max -smp "$3" -m "$4" -nodefaults -no-user-config -display none -no-reboot \
+		-cpu "$arch_cpu" -smp "$3" -m "$4" -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel_dir/vmlinuz" -initrd "$work/initrd" \
-		-append "console=ttyS0 panic=-1 oops=panic net.ifnames=0 init_on_alloc=0 vm_hugepages=$5${vm_manager:+ vm_manager=$vm_manager}$disk_append$nic_append" \
+		-append "console=$arch_console panic=-1 oops=panic net.ifnames=0 init_on_alloc=0 vm_hugepages=$5${vm_manager:+ vm_manager=$vm_manager}$disk_append$nic_append" \
 		-serial "file:$logs/console" ${serial[@]+"${serial[@]}"} -device virtio-serial \
 		-chardev "file,id=output,path=$work/fifo" \
 		-device virtserialport,chardev=output,name=output \

@@ -11,11 +11,11 @@ image_optional="dpdk-testpmd"
 image_pmds="bus_pci bus_vdev mempool_ring mempool_stack net_af_packet net_e1000 net_null net_pcap net_ring
 	net_tap net_virtio net_vmxnet3"
 
-# image_file FILE [DESTINATION]: copy into the root.
+# image_file FILE [DESTINATION]: copy into the root; FILE is the machine's.
 image_file() {
 	local to=$image_root${2:-$1}
 	mkdir -p "$(dirname "$to")"
-	cp -L --preserve=mode "$1" "$to"
+	cp -L --preserve=mode "$arch_tree$1" "$to"
 }
 
 image_skeleton() {
@@ -26,7 +26,7 @@ image_skeleton() {
 		ln -s "usr/$dir" "$image_root/$dir"
 	done
 	ln -s ../run "$image_root/var/run"
-	image_file "$(command -v busybox)" /usr/bin/busybox
+	image_file "$(arch_find busybox)" /usr/bin/busybox
 	for applet in $(busybox --list); do
 		case " $image_tools sh busybox " in
 		*" $applet "* | *" ${applet%6} "*) ;;
@@ -43,28 +43,30 @@ image_skeleton() {
 image_programs() {
 	local tool path
 	for tool in $image_tools; do
-		path=$(PATH=$PATH:/sbin:/usr/sbin command -v "$tool") ||
+		path=$(arch_find "$tool") ||
 			vm_die "$tool is missing; see usertools/deps.sh for the packages"
 		image_file "$path" "/usr/bin/$tool"
 	done
 	image_file /usr/libexec/coreutils/libstdbuf.so
 	# glibc loads it by itself at the first pthread_cancel()
-	image_file "$(realpath --no-symlinks /usr/lib/*-linux-gnu/libgcc_s.so.1)"
+	for path in "$arch_tree"/usr/lib/*-linux-gnu/libgcc_s.so.1 "$arch_tree"/lib/*-linux-gnu/libgcc_s.so.1; do
+		[ ! -e "$path" ] || image_file "${path#"$arch_tree"}"
+	done
 	for tool in $image_optional; do
-		path=$(command -v "$tool") || continue
+		path=$(arch_find "$tool") || continue
 		image_file "$path" "/usr/bin/$tool"
 	done
 }
 
 image_dpdk() {
 	local dir pmd lib
-	for dir in /usr/lib/*/dpdk/pmds-*; do
-		mkdir -p "$image_root$dir"
+	for dir in "$arch_tree"/usr/lib/*/dpdk/pmds-*; do
+		mkdir -p "$image_root${dir#"$arch_tree"}"
 		for pmd in $image_pmds; do
 			# Links stay links: EAL loads librte_X.so.MAJOR.MINOR by path, others
 			# ask for librte_X.so.MAJOR, and two files would be loaded twice.
 			for lib in "$dir/librte_$pmd".so.* "${dir%/dpdk/*}/librte_$pmd".so.*; do
-				[ ! -e "$lib" ] || cp -a "$lib" "$image_root$lib"
+				[ ! -e "$lib" ] || cp -a "$lib" "$image_root${lib#"$arch_tree"}"
 			done
 		done
 	done
@@ -74,19 +76,27 @@ image_dpdk() {
 # image_libraries: everything that the ELF files in the root ask for; /peer has its own (test/reach/peer).
 image_libraries() {
 	local lib own
-	own=$(find "$image_root/usr" -type d -path '*/lib/*-linux-gnu' -printf '%p:')
+	# the loader of another processor says nothing of a file whose libraries it does not find, the build's own and the PMD among them
+	own=$(find "$image_root/usr" -name '*.so*' ! -path '*/lib/modules/*' -printf '%h\n' | sort -u | tr '\n' :)
 	# ldd objects to files that are not ELF.
 	{ find "$image_root" -type f \( -perm -u+x -o -name '*.so*' \) \
 		! -path '*/lib/modules/*' ! -path "$image_root/peer/*" ! -name busybox -print0 |
-		LD_LIBRARY_PATH=$own xargs -0 ldd 2>/dev/null || true; } |
+		image_needs "$own"; } |
 		sed -nE 's,^\t([^/]* => )?(/[^ ]*) \(0x.*,\2,p' | sort -u | while read -r lib; do
 		case $lib in
 		"$image_root"/*) ;;
-		*) [ -e "$image_root$lib" ] || image_file "$lib" ;;
+		*) [ -e "$image_root$lib" ] || [ ! -e "$arch_tree$lib" ] || image_file "$lib" ;;
 		esac
 	done
 	cp -r /etc/ld.so.conf /etc/ld.so.conf.d "$image_root/etc/" 2>/dev/null || true
-	ldconfig -r "$image_root"
+	arch_ldconfig "$image_root"
+}
+
+# image_needs FOLDERS: what the files whose names are on stdin need, with libraries in these folders too.
+image_needs() {
+	local files
+	mapfile -d "" files
+	LD_LIBRARY_PATH=$1 arch_needs "${files[@]}"
 }
 
 # image_build FILE BUILD COPY...: write the initramfs. BUILD is a meson build folder

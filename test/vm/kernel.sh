@@ -10,8 +10,10 @@ kernel_series="6.12 7.2 7.3 sid"
 kernel_modules="vduse virtio_vdpa vhost_vdpa virtio_net virtio_blk ext4 veth tun macvlan bridge 8021q"
 # Besides these, of a kernel with NICs.
 kernel_modules_nic="vfio-pci vfio_iommu_type1 igb"
+# And of one for arm64, for the ports of the machine's script.
+kernel_modules_arm64="virtio_pci virtio_console"
 # Of these, what some kernels have built in.
-kernel_built_in="ext4"
+kernel_built_in="ext4 virtio_pci virtio_console"
 
 vm_cache=${VDUSE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dpdk-vduse}
 # Suites beside the machine's own, whose packages are wanted.
@@ -56,7 +58,7 @@ kernel_sources() {
 kernel_apt() {
 	local dir=$work/apt command=$1
 	shift
-	"$command" -q -o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- \
+	"$command" -q ${arch_apt[@]+"${arch_apt[@]}"} -o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- \
 		-o Dir::State::Lists="$dir/lists" -o Dir::State::status="$dir/status" \
 		-o Dir::Cache="$dir/cache" -o Acquire::Languages=none -o APT::Sandbox::User=root "$@"
 }
@@ -73,8 +75,9 @@ kernel_apt_begin() {
 # kernel_release KERNEL: the release name (uname -r) of the newest kernel
 # of a series that has an image and modules. The cloud flavour is the smallest; it has no VFIO.
 kernel_release() {
-	local series=${1%-nic} flavour=cloud-amd64 release
-	[ "$1" = "$series" ] || flavour=amd64
+	local series=${1%-arm64} flavour=cloud-${arch_debian:-amd64} release
+	series=${series%-nic}
+	[ "$1" != "$series-nic" ] || flavour=amd64
 	release="${series//./\\.}\\.[0-9]+\\+deb[0-9]+"
 	# those of sid say no suite
 	[ "$series" != sid ] || release="[0-9]+\\.[0-9.]+(\\+deb[0-9]+)?"
@@ -105,7 +108,7 @@ kernel_packages() {
 kernel_download() {
 	local dir=$1 release packages suite=
 	mkdir -p "$dir/deb" "$dir/root"
-	[ "${2%-nic}" != sid ] || suite=sid
+	[ "${2%-*}" != sid ] || suite=sid
 	kernel_apt_begin $suite
 	release=$(kernel_release "$2")
 	[ -n "$release" ] || {
@@ -159,15 +162,16 @@ kernel_unpack_modules() {
 
 # kernel_fetch KERNEL: make sure that the kernel is in the cache; sets kernel_dir, which
 # has release, vmlinuz and modules/. Half a kernel never gets that name. KERNEL is a series, or
-# SERIES-nic for one with VFIO.
+# SERIES-nic for one with VFIO, or SERIES-arm64.
 kernel_fetch() {
 	local series=$1 new release
 	case " $kernel_series " in
-	*" ${series%-nic} "*) ;;
+	*" ${series%-*} "*) ;;
 	*) vm_die "unknown kernel $series; there are: $kernel_series" ;;
 	esac
 	local kernel_modules=$kernel_modules
 	[ "$series" = "${series%-nic}" ] || kernel_modules+=" $kernel_modules_nic"
+	[ "$series" = "${series%-arm64}" ] || kernel_modules+=" $kernel_modules_arm64"
 	kernel_dir=$vm_cache/kernel/$series
 	[ "$(cat "$kernel_dir/wanted" 2>/dev/null)" != "$kernel_modules" ] || return 0
 	[ "$(dpkg --print-architecture)" = amd64 ] || vm_die "only amd64 kernels are supported"
