@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <pcap/bpf.h>
+#include <pcap/pcap.h>
 
 #include "program.h"
 
 struct program {
+	struct bpf_program code; /* of what is behind */
 	unsigned int n;
 	struct bpf_insn insns[];
 };
@@ -169,6 +170,7 @@ program_parse(const char *text, struct program **program, char *error, size_t si
 		return -ENOMEM;
 	}
 	p->n = (unsigned int)n;
+	p->code = (struct bpf_program){ .bf_len = p->n, .bf_insns = p->insns };
 	ret = read_insns(text, p, error, size);
 	if (ret == 0)
 		ret = check(p, error, size);
@@ -189,5 +191,7 @@ program_free(struct program *program)
 bool
 program_takes(const struct program *program, const void *bytes, uint32_t n, uint32_t len)
 {
-	return bpf_filter(program->insns, bytes, len, n) != 0;
+	const struct pcap_pkthdr frame = { .len = len, .caplen = n };
+
+	return pcap_offline_filter(&program->code, &frame, bytes) != 0;
 }
