@@ -250,8 +250,16 @@ fwd_send(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
 static void
 take_back(struct fwd_stream *s, uint16_t pair)
 {
-	s->lent = rte_vduse_net_owed(s->lender, pair) != 0;
-	if (s->lent && !s->no_tx && port_has_sent(s->tx_port, s->tx_queue, s->tx_descs) == 1)
+	const bool owed = rte_vduse_net_owed(s->lender, pair) != 0;
+
+	if (pair == s->rx_first) {
+		s->lent_before = s->lending;
+		s->lending = false;
+	}
+	s->lending |= owed;
+	/* a queue that is owed nothing says nothing of the others */
+	s->lent = s->lending || (s->lent_before && s->rx_end - s->rx_first > s->rx_step);
+	if (owed && !s->no_tx && port_has_sent(s->tx_port, s->tx_queue, s->tx_descs) == 1)
 		rte_vduse_net_frames_read(s->lender, pair);
 }
 
