@@ -200,6 +200,12 @@ pings_go_on() {
 	wait_for "$patience" more_answers "$(answers)"
 }
 
+# doc_answered: who the page's commands ping answers. What comes later than two round trips, or a second, BusyBox
+# calls lost.
+doc_answered() {
+	grep -qE ' [1-9][0-9]* packets received' /tmp/doc || fail "no answers: $(cat /tmp/doc)"
+}
+
 # stream_start FROM TO ADDRESS: TCP from namespace to namespace until stream_end; its SHA-256 is taken at
 # both ends.
 stream_start() {
