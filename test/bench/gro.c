@@ -21,6 +21,7 @@
 #include <rte_mbuf.h>
 #include <rte_tcp.h>
 
+#include "begin.h"
 #include "gro.h"
 #include "median.h"
 
@@ -135,13 +136,8 @@ compare(unsigned int flows, unsigned int rounds)
 int
 main(int argc, char *argv[])
 {
-	const int at = rte_eal_init(argc, argv);
-	unsigned int rounds = ROUNDS;
+	const unsigned int rounds = bench_begin(argc, argv, ROUNDS);
 
-	if (at < 0)
-		return EXIT_FAILURE;
-	if (argc - at > 1)
-		rounds = RTE_MAX(1, atoi(argv[at + 1]));
 	pool = rte_pktmbuf_pool_create(
 			"gro", 1023, 128, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (pool == NULL)

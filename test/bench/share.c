@@ -26,6 +26,7 @@
 #include <rte_pause.h>
 #include <rte_ring.h>
 
+#include "begin.h"
 #include "median.h"
 #include "members.h"
 
@@ -205,13 +206,8 @@ share(uint32_t len, unsigned int rounds)
 int
 main(int argc, char *argv[])
 {
-	const int at = rte_eal_init(argc, argv);
-	unsigned int rounds = ROUNDS;
+	const unsigned int rounds = bench_begin(argc, argv, ROUNDS);
 
-	if (at < 0)
-		return EXIT_FAILURE;
-	if (argc - at > 1)
-		rounds = RTE_MAX(1, atoi(argv[at + 1]));
 	if (rte_lcore_count() != 2)
 		rte_panic("two lcores are wanted: -l 0,1\n");
 	members_init();

@@ -18,9 +18,9 @@
 #include <rte_eal.h>
 #include <rte_hash.h>
 #include <rte_hash_crc.h>
-#include <rte_malloc.h>
 #include <rte_mbuf.h>
 
+#include "begin.h"
 #include "fdb.h"
 #include "median.h"
 #include "members.h"
@@ -223,13 +223,8 @@ table(unsigned int rounds)
 int
 main(int argc, char *argv[])
 {
-	const int at = rte_eal_init(argc, argv);
-	unsigned int rounds = ROUNDS;
+	const unsigned int rounds = bench_begin(argc, argv, ROUNDS);
 
-	if (at < 0)
-		return EXIT_FAILURE;
-	if (argc - at > 1)
-		rounds = RTE_MAX(1, atoi(argv[at + 1]));
 	members_init();
 	lcore = veb_lcore_create(0, SOCKET_ID_ANY);
 	if (lcore == NULL)
