@@ -243,6 +243,18 @@ fwd_send(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
 		transmit_held(s);
 }
 
+/* Whether the driver of any of its queues waits for buffers. */
+static bool
+has_lent(const struct fwd_stream *s)
+{
+	uint16_t pair;
+
+	for (pair = s->rx_first; pair < s->rx_end; pair += s->rx_step)
+		if (rte_vduse_net_owed(s->lender, pair) != 0)
+			return true;
+	return false;
+}
+
 /*
  * The container's driver waits for its buffers (Linux's, from 6.11 on, sends nothing more), and a
  * NIC's driver frees what was sent when more is. All that came from the pair was sent, or freed.
@@ -250,16 +262,9 @@ fwd_send(struct fwd_stream *s, struct rte_mbuf **pkts, uint16_t n)
 static void
 take_back(struct fwd_stream *s, uint16_t pair)
 {
-	const bool owed = rte_vduse_net_owed(s->lender, pair) != 0;
-
-	if (pair == s->rx_first) {
-		s->lent_before = s->lending;
-		s->lending = false;
-	}
-	s->lending |= owed;
-	/* a queue that is owed nothing says nothing of the others */
-	s->lent = s->lending || (s->lent_before && s->rx_end - s->rx_first > s->rx_step);
-	if (owed && !s->no_tx && port_has_sent(s->tx_port, s->tx_queue, s->tx_descs) == 1)
+	s->lent = has_lent(s);
+	if (s->lent && rte_vduse_net_owed(s->lender, pair) != 0 && !s->no_tx &&
+			port_has_sent(s->tx_port, s->tx_queue, s->tx_descs) == 1)
 		rte_vduse_net_frames_read(s->lender, pair);
 }
 

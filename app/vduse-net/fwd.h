@@ -69,13 +69,12 @@ struct __rte_cache_aligned fwd_stream {
 	uint16_t next; /* of which these are done */
 	/* whose frames a device reads out of its driver's memory; NULL: not so */
 	struct rte_vduse_net *lender;
-	uint16_t tx_descs;         /* of the transmit queue */
-	bool lent;                 /* some are under way, as of the last looks at all its queues: */
-	bool lending, lent_before; /* since the first one's look, and in the turn before */
-	bool no_rx;                /* the device of rx_port is pulled out: nothing to poll */
-	bool no_tx;                /* that of tx_port: what comes is dropped */
-	struct gate gate;          /* of the transmit side */
-	struct offload offload;    /* the same */
+	uint16_t tx_descs;      /* of the transmit queue */
+	bool lent;              /* some are under way, of any of its queues, as of the last look */
+	bool no_rx;             /* the device of rx_port is pulled out: nothing to poll */
+	bool no_tx;             /* that of tx_port: what comes is dropped */
+	struct gate gate;       /* of the transmit side */
+	struct offload offload; /* the same */
 	struct fwd_counters counters;
 	struct offload_job job; /* frame `next`, where it is cut already in part */
 	struct rte_mbuf *pkts[FWD_BURST];
