@@ -49,16 +49,18 @@ is_gone() {
 	! "$@"
 }
 
-# doc_block PAGE WORDS: the block of a page that has these words, as it stands there.
+# doc_block PAGE[#SECTION] WORDS: the one block of a page, or of a section of it, that has these words, as it stands there. A
+# section is named as a link does it.
 doc_block() {
-	awk -v words="$2" '
-		/^```/ { if (inside && index(block, words)) { printf "%s", block; found = 1; exit }
-			inside = !inside; block = ""; next }
+	awk -v words="$2" -v section="${1#"${1%%#*}"}" '
+		/^```/ { if (inside && index(block, words)) { all = block; found++ }
+			inside = !inside && (section == "" || section == here); skip = !skip; block = ""; next }
 		inside { block = block $0 "\n" }
-		END { exit !found }' "$pages/$1"
+		!skip && /^#+ / { here = tolower($0); sub(/^#+ /, "", here); gsub(/[^[:alnum:]_ -]/, "", here); gsub(/ /, "-", here); here = "#" here }
+		END { printf "%s", all; exit found != 1 }' "$pages/${1%%#*}"
 }
 
-# doc_command PAGE WORDS: sets documented, the command of a block that has these words, with its further
+# doc_command PAGE[#SECTION] WORDS: sets documented, the command of a block that has these words, with its further
 # lines and without the prompt that it stands behind.
 doc_command() {
 	documented=$(doc_block "$@" | awk -v words="$2" '
@@ -66,14 +68,14 @@ doc_command() {
 		/\\$/ { next }
 		index(command, words) { print command; exit }
 		{ command = "" }')
-	[ -n "$documented" ] || fail "no block of $1 has '$2'"
+	[ -n "$documented" ] || fail "not one block of $1 has '$2'"
 	say "$1: $documented"
 }
 
-# doc_run PAGE WORDS: the block, as a reader does who copies it.
+# doc_run PAGE[#SECTION] WORDS: the block, as a reader does who copies it.
 doc_run() {
 	local block
-	block=$(doc_block "$@") || fail "no block of $1 has '$2'"
+	block=$(doc_block "$@") || fail "not one block of $1 has '$2'"
 	say "commands of $1 with $2"
 	bash -e -c "$block" >/tmp/doc 2>&1 || {
 		sed 's/^/# /' /tmp/doc

@@ -17,7 +17,7 @@ serve() {
 	# shellcheck disable=SC2119 # without options
 	node_start
 	mkdir -p "${conf%/*}"
-	doc_block doc/containers.md '"type": "dpdk-vduse-cni"' >$conf || fail "no configuration in the page"
+	doc_block doc/containers.md#a-configuration '"type": "dpdk-vduse-cni"' >$conf || fail "no configuration in the page"
 }
 
 # checks POD: CHECK with what ADD said.

@@ -35,7 +35,7 @@ case_start() {
 	# shellcheck disable=SC2119 # without options
 	serve
 	containerd_runs 1.6
-	conf_of '"type": "tuning"' 10-pods.conflist
+	conf_of '"net.core.somaxconn"' 10-pods.conflist
 	doc_run $page 'mkdir -p /srv/busybox' || fail "no root file system"
 	doc_run $page 'ln -s /usr/local/lib/cni' || fail "no plug-ins"
 }

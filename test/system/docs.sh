@@ -84,11 +84,11 @@ case_commands() {
 	nothing_left
 }
 
-# steps PAGE WORDS: the block, in a reader's shell, one line behind the other; what ends with & goes on, as pid, and the next
+# steps PAGE[#SECTION] WORDS: the block, in a reader's shell, one line behind the other; what ends with & goes on, as pid, and the next
 # line waits for what it is to make: the node's socket, or the device's interface. What they print is in /tmp/doc.
 steps() {
 	local line
-	doc_block "$1" "$2" >/tmp/block || fail "no block of $1 has '$2'"
+	doc_block "$1" "$2" >/tmp/block || fail "not one block of $1 has '$2'"
 	: >/tmp/doc
 	while read -r line; do
 		say "$line"
@@ -121,8 +121,8 @@ case_node() {
 # doc/start.md: a node, a program that stands for the reader's own, a device for a virtual machine.
 case_start() {
 	local page=doc/start.md
-	steps $page 'vdusectl network add net0'
-	steps $page 'vdusectl container show'
+	steps $page#you-have-podman-or-containerd 'vdusectl network add'
+	steps $page#you-have-podman-or-containerd 'vdusectl container show'
 	node_gone
 	steps $page 'dpdk-testpmd -l 0-1'
 	steps $page 'ip netns add web'

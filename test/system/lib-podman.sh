@@ -85,7 +85,7 @@ forget() {
 
 # web_runs: the page's first container, with the address and the rate of its network; sets web, its namespace.
 web_runs() {
-	doc_run $page 'podman run -d --name web' || fail "a command of the page fails"
+	doc_run $page 'podman run -d --name web --network pods' || fail "a command of the page fails"
 	grep -qx 10.9.0.2 /tmp/doc || fail "inspect shows another address: $(cat /tmp/doc)"
 	doc_answered
 	web=$(space web)

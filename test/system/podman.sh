@@ -11,7 +11,7 @@ case_start() {
 	storage
 	# shellcheck disable=SC2119 # without options
 	serve
-	conf_of '"type": "tuning"' 10-pods.conflist
+	conf_of '"net.core.somaxconn"' 10-pods.conflist
 	image
 }
 
@@ -21,7 +21,7 @@ case_containers() {
 	web_runs
 	[ "$(in_ns "$web" cat /proc/sys/net/core/somaxconn)" = 500 ] || fail "the plug-in behind was not called"
 	conf_of '"type": "static"' 20-db.conflist
-	doc_run $page 'podman run -d --name db' || fail "a command of the page fails"
+	doc_run $page 'podman run -d --name db --network db' || fail "a command of the page fails"
 	[ "$(address db db)" = 10.9.0.200 ] || fail "inspect shows another address: $(address db db)"
 	db=$(space db)
 	in_ns "$db" ip -6 -o addr show dev eth0 | grep -q 'inet6 fd00:9::200/64' || fail "no second address"
@@ -29,7 +29,7 @@ case_containers() {
 	tcp "$web" "$db" 10.9.0.200 || fail "other bytes come from container to container"
 	tcp far "$web" 10.9.0.2 || fail "other bytes come from the uplink"
 	tcp "$web" far 10.9.0.1 || fail "other bytes go to the uplink"
-	doc_run $page 'podman rm -f -t 0 web' || fail "they are not removed"
+	doc_run $page#podman-4 'podman rm -f -t 0 web' || fail "they are not removed"
 	nothing_of_containers
 }
 
@@ -147,7 +147,7 @@ case_forgotten() {
 	killed_in ADD run -d --name web --network frail busybox sleep 1000000
 	forget web
 	[ "$($ctl container show | grep -c '^cni:')" = 2 ] || fail "Podman knows it: $($ctl container show)"
-	doc_run $page 'podman container exists' || fail "a command of the page fails"
+	doc_run $page#podman-4 'podman container exists' || fail "a command of the page fails"
 	[ "$($ctl container show | grep -c '^cni:')" = 1 ] || fail "not one is left: $($ctl container show)"
 	ping_ok far "$(address db frail)" 3
 	ip netns del "$(spaces | grep -v "$(space db)")"

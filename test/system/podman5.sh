@@ -159,7 +159,7 @@ case_rootless() {
 case_device() {
 	modules vhost_vdpa
 	doc_run $page 'vdusectl container cdi' || fail "a command of the page fails"
-	doc_run $page 'net=vm1' || fail "a command of the page fails"
+	doc_run $page 'net=vm1 --ulimit memlock=-1:-1 --user 1000 busybox' || fail "a command of the page fails"
 	grep -q 'vhost-vdpa-0' /tmp/doc || fail "it has no device: $(cat /tmp/doc)"
 	printf '%s\n' 'features 0' start 'send 5 good' quit |
 		podman run -i --rm --network none --device dpdk-vduse.io/net=vm1 --ulimit memlock=-1:-1 --user 1000 \

@@ -216,7 +216,7 @@ case_two() {
 }
 
 case_remove() {
-	doc_run doc/security.md 'systemctl disable --now'
+	doc_run doc/security.md 'systemctl disable --now dpdk-vduse-net@web'
 	ip netns exec c1 test ! -e /sys/class/net/eth0 || fail "the interface stays"
 	[ ! -e /dev/vduse/c1 ] || fail "the device stays"
 	[ -z "$(find /run/private/dpdk-vduse-net-web -name 'c1.*')" ] || fail "left: $(ls /run/dpdk-vduse-net-web/)"
