@@ -6,12 +6,14 @@
  *   counted frames=N cycles=CYCLES-A-FRAME undisturbed=CYCLES-A-FRAME
  *
  * The second is without rounds of more than AWAY_US, in which somebody else had the processor: no
- * burst of frames of up to 9000 bytes takes so long.
+ * burst of frames of up to 9000 bytes takes so long. Of longer ones COUNTED_AWAY_US in the
+ * environment says how many microseconds it is.
  */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <rte_common.h>
 #include <rte_cycles.h>
@@ -43,6 +45,16 @@ void __wrap_node_destroy(struct node *node);
 bool __wrap_idle_round(struct idle *idle, unsigned int n);
 void __wrap_fwd_stop(struct fwd *fwd);
 
+static uint64_t away;
+
+/* Before there is an lcore. */
+RTE_INIT(counted_away)
+{
+	const char *given = getenv("COUNTED_AWAY_US");
+
+	away = given == NULL ? AWAY_US : strtoull(given, NULL, 10);
+}
+
 static void
 round_ends(struct counted *c, bool moved, uint64_t now)
 {
@@ -52,7 +64,7 @@ round_ends(struct counted *c, bool moved, uint64_t now)
 		c->cycles += cycles;
 		c->frames += c->now;
 	}
-	if (moved && cycles < rte_get_tsc_hz() / US_PER_S * AWAY_US) {
+	if (moved && cycles < rte_get_tsc_hz() / US_PER_S * away) {
 		c->own_cycles += cycles;
 		c->own_frames += c->now;
 	}

@@ -11,7 +11,10 @@ JOINED_AIMS = {
     ('wire', 64, 'undisturbed'): ('at most', 1.15), ('wire', 1500, 'undisturbed'): ('at most', 1.05),
     ('ovs', 64, 'undisturbed'): ('at least', 2.5), ('ovs', 64, 'mpps'): ('at least', 2.5),
     ('ovs', 1500, 'undisturbed'): ('at least', 1.5), ('ovs', 1500, 'mpps'): ('at least', 1.5),
+    ('peer', 1500, 'mpps'): ('at least', 1.6), ('peer', 65226, 'mpps'): ('at least', 2),
 }
+COPY_AIM = 1.2
+COPIED = {'host': 'out of the other core\'s', 'driver': 'into the other core\'s'}
 MEMBERS_AIM = 1.3  # of 256 and fewer, to two
 BROADCAST_AIM = 1.1
 BUSY_AIM = 0.95
@@ -54,6 +57,16 @@ def joined_results(rows):
                 'undisturbed': spread([r.get('undisturbed') for r in found])}
                for (size,), columns in places.items() for name, found in columns.items()]
     return figures, list(joined_aims(places))
+
+
+def copy_aims(rows):
+    network = [r for r in rows if r['kind'] == 'joined' and r['column'] == 'network' and r.get('size') == 65226]
+    for (_,), columns in group([r for r in rows if r['kind'] == 'copy'], ['kind']).items():
+        for mode, found in columns.items():
+            by = {row['round']: row.get('cycles') for row in found}
+            over = [row['undisturbed'] / by[row['round']] for row in network
+                    if row.get('undisturbed') and by.get(row['round'])]
+            yield aim(f'a network, 64 KiB, {UNDISTURBED}, over one copy {COPIED[mode]}', spread(over), 'at most', COPY_AIM)
 
 
 def of_test(rows, kind, test, key):
@@ -127,7 +140,7 @@ def gro_aims(rows):
 
 def switch_results(rows):
     figures, aims = joined_results(rows)
-    for more in (veb_aims, share_aims, busy_aims, add_aims, back_aims, gro_aims):
+    for more in (copy_aims, veb_aims, share_aims, busy_aims, add_aims, back_aims, gro_aims):
         aims += more(rows)
     return {'figures': figures, 'aims': aims}
 

@@ -5,7 +5,13 @@
 
 # joined_one COLUMN SIZE: two containers that COLUMN joins
 joined_one() {
-	record joined "$1" "size=$2" "$top/test/bench/run-containers" -B "$build" -b "$1" -c -s "$2" -t "$seconds"
+	record joined "$1" "size=$2" "$top/test/bench/run-containers" -B "$build" -b "$1" -c -s "$(bytes "$2")" -t "$seconds"
+}
+
+# copy_one MODE: the limit program's, of as many bytes: what one copy between two cores takes
+copy_one() {
+	record copy "$1" "" "$build/test/bench/limit" --lcores 0@0,1@0,2@1 --no-pci --no-telemetry --in-memory -m 256 \
+		-- "$(bytes 64k)" "$1" "$seconds"
 }
 
 # busy_one N: a busy pair beside N that are idle; 0: beside none
@@ -57,10 +63,15 @@ in_turns() {
 
 switch_round() {
 	local round=$1 size columns=(wire network peer)
-	[ -n "$no_ovs" ] || columns+=(ovs)
 	for size in ${switch_sizes//,/ }; do
 		echo "round $round: two containers, $size bytes"
-		in_turns joined_one "${columns[@]/%/ $size}"
+		# its ports have buffers of 2 KiB
+		if [ -z "$no_ovs" ] && [ "$(bytes "$size")" -le 1514 ]; then
+			in_turns joined_one "${columns[@]/%/ $size}" "ovs $size"
+		else
+			in_turns joined_one "${columns[@]/%/ $size}"
+		fi
+		[ "$size" != 64k ] || in_turns copy_one host driver
 	done
 	echo "round $round: a busy pair beside $idle_members idle containers, and alone"
 	in_turns busy_one 0 "$idle_members"

@@ -54,14 +54,16 @@ switched() {
 import json, sys
 folder = sys.argv[1]
 data = json.load(open(folder + '/report.json'))
-figures = {f['column']: f for f in data['switch']['figures']}
-columns = ['wire', 'network', 'peer'] + ([] if data['machine']['no_ovs'] else ['ovs'])
+figures = {(f['size'], f['column']): f for f in data['switch']['figures']}
+columns = [(size, name) for size in (64, 65226) for name in ('wire', 'network', 'peer')]
+if not data['machine']['no_ovs']:
+    columns.append((64, 'ovs'))
 assert sorted(figures) == sorted(columns), sorted(figures)
-for name, found in figures.items():
+for (size, name), found in figures.items():
     for key in ('mpps', 'cycles') + (('undisturbed',) if name != 'peer' else ()):
         assert found[key]['median'] > 0, (name, key)
 judged = [a for a in data['switch']['aims'] if a['asked']]
-assert len(judged) == (11 if 'ovs' in columns else 9), [a['what'] for a in judged]
+assert len(judged) == (14 if (64, 'ovs') in columns else 12), [a['what'] for a in judged]
 for aim in data['switch']['aims']:
     assert aim['found'] and aim['found']['min'] <= aim['found']['median'] <= aim['found']['max'], aim
     assert (aim['reached'] is None) == (aim['asked'] is None), aim
