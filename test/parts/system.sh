@@ -79,7 +79,7 @@ run_group() {
 	fi
 	test/vm/vm run -k "$kernel" -b "$installed" -o "$log" -t "$(patient "$limit")" -s "${cpus:-2}" \
 		-m "${memory:-3072}" -H 640 -c "$top/test/system:/vm/system" -c "$top/test/cases.sh:/vm/cases.sh" \
-		-e TEST_CELL -e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e NIC_REBINDS -e TEST_LEVEL -e TEST_SHELL -e TERM \
+		-e TEST_CELL -e TEST_DEVARGS -e TEST_EAL -e TEST_APP -e TEST_CASES -e TEST_LEVEL -e TEST_SHELL -e TERM \
 		-c "$built/test/tools/frames:/vm/tools/frames" \
 		-c "$built/test/tools/kill-at:/vm/tools/kill-at" -c "$built/test/tools/xdp:/vm/tools/xdp" -c "$built/test/tools/front:/vm/tools/front" \
 		-c "$built/app/vdusectl/vdusectl:/vm/tools/vdusectl" \

@@ -4,6 +4,8 @@
 # NICs: e1000e,virtio,igb,vmxnet3,igbvf
 # A container on a PCI NIC that vfio-pci has, behind an IOMMU. The other end of the NIC's cable (test/vm/nic.sh)
 # is in the namespace "far", with the kernel's driver. Any DMA outside of what was mapped fails the group.
+# Seconds: rebind-1000/e1000e 7200
+# Seconds: rebind-1000/igb 7200
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
 # shellcheck source=lib-node.sh
@@ -351,9 +353,9 @@ mbufs_in_use() {
 
 # No frame reads what was unmapped, and no descriptor, file or buffer is lost: what a time leaves behind shows in
 # the figures. A NIC's driver keeps of what it has sent as many buffers as its queue has descriptors, until it sends
-# more. NIC_REBINDS is how often.
+# more.
 case_rebind() {
-	local i before mbufs fds maps times=${NIC_REBINDS:-$(often 10 3)}
+	local i before mbufs fds maps times=${2:-$(often 10 3)}
 	set_up "$1" --zero-copy --umem
 	rebind
 	ping_back c1 10.0.0.2
@@ -489,4 +491,7 @@ for kind in e1000e virtio vmxnet3; do
 done
 [ -z "${TEST_CASES:-}" ] || case_run nic/testpmd/igb case_testpmd igb
 [ -z "${TEST_CASES:-}" ] || case_run nic/rebind/e1000e case_rebind e1000e
+for kind in e1000e igb; do
+	[ -z "${TEST_CASES:-}" ] || case_run "nic/rebind-1000/$kind" case_rebind "$kind" 1000
+done
 exit 0
