@@ -108,7 +108,7 @@ members_add(struct veb *veb, const struct members_conf *conf, uint32_t number,
 		.nb_rxq = 1,
 		.nb_txq = conf->nb_txq,
 		.socket = SOCKET_ID_ANY,
-		.rules.spoofchk = true };
+		.rules = { .spoofchk = true, .vlan = conf->vlan, .trunk = conf->trunk } };
 	struct member *m = &members[number];
 
 	m->len = conf->len;

@@ -43,6 +43,8 @@ struct members_conf {
 	uint32_t peers; /* the first ones of the members: a frame is for one of them, at random; 0:
 			   for a group */
 	uint16_t nb_lcores, nb_txq;
+	uint16_t vlan;                 /* access */
+	const struct veb_vlans *trunk; /* NULL: none */
 };
 
 extern struct member members[MEMBERS_MAX];

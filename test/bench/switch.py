@@ -82,6 +82,8 @@ def of_test(rows, kind, test, key):
 def veb_aims(rows):
     for size, found in of_test(rows, 'veb', 'pair', 'bridge/plain').items():
         yield aim(f'the bridge alone: over members without one, {size_name(size)}', found)
+    for size, found in of_test(rows, 'veb', 'tag', 'tagged/bridge').items():
+        yield aim(f'the bridge alone: a frame that gets a tag, over one that needs none, {size_name(size)}', found)
     for members, found in of_test(rows, 'veb', 'all-to-all', 'of-two').items():
         if members > 2:
             bound = ('at most', MEMBERS_AIM) if members <= 256 else ()

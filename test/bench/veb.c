@@ -48,6 +48,15 @@ bridged(void)
 	veb_poll(lcore, members[0].veb, 0);
 }
 
+/* A frame that gets a tag, as towards an uplink. */
+#define TAGGED 2
+
+static void
+tagged(void)
+{
+	veb_poll(lcore, members[TAGGED].veb, 0);
+}
+
 static uint32_t turn, turns;
 
 /* Each member in turn. */
@@ -132,6 +141,32 @@ pair(uint32_t len, unsigned int rounds)
 	printf("pair size=%" PRIu32 " bridge/plain=%.2f cycles=%.1f plain=%.1f\n", len, more, of[0],
 			of[1]);
 	members_end(veb, 2);
+}
+
+/* From one with an access VLAN to one that has all of them, beside two without. */
+static void
+tag(unsigned int rounds)
+{
+	struct members_conf conf = { .len = 64, .peers = TAGGED, .nb_lcores = 1, .nb_txq = 1 };
+	struct veb_vlans all = { { 0 } };
+	struct veb *with = members_bridge(&conf), *without;
+	double of[2], more;
+
+	memset(&all, 0xff, sizeof(all));
+	all.bits[63] >>= 1; /* 4095 is none */
+	conf.vlan = 100;
+	members_add(with, &conf, TAGGED, &members_ops);
+	members_aim(&members[TAGGED], TAGGED + 1);
+	conf.vlan = 0;
+	conf.trunk = &all;
+	members_add(with, &conf, TAGGED + 1, &members_ops);
+	without = bridge(2, 64, 2);
+	more = ratio(tagged, bridged, BURSTS, rounds, of);
+	printf("tag size=64 tagged/bridge=%.2f cycles=%.1f bridge=%.1f\n", more, of[0], of[1]);
+	members_end(without, 2);
+	veb_member_del(members[TAGGED + 1].veb, NULL);
+	veb_member_del(members[TAGGED].veb, NULL);
+	veb_destroy(with);
 }
 
 static void
@@ -231,6 +266,7 @@ main(int argc, char *argv[])
 		rte_panic("no memory: give EAL more\n");
 	pair(64, rounds);
 	pair(1500, rounds);
+	tag(rounds);
 	all_to_all(rounds);
 	group(rounds);
 	table(rounds);
