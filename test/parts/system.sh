@@ -23,12 +23,13 @@ group_kernels() {
 	fi
 }
 
-# group_limit GROUP [CASE...]: seconds until its machine counts as stuck; more for a case that was asked for and has a line
-# "# Seconds: CASE N" in the group's file.
+# group_limit GROUP [CASE...]: seconds until its machine counts as stuck; N more by a line "# Seconds: N" in the group's file,
+# or "# Seconds: CASE N" for a case that was asked for.
 group_limit() {
 	local limit=1500 group=$1 name seconds pattern
 	shift
 	while read -r name seconds; do
+		[ -n "$seconds" ] || limit=$((limit + name))
 		for pattern; do
 			# shellcheck disable=SC2053 # a pattern
 			[[ $name != $pattern ]] || limit=$((limit + seconds))

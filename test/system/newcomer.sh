@@ -5,6 +5,7 @@
 # Memory: 4096
 # Kernels: one
 # Run: named
+# Seconds: 2700
 # shellcheck source=lib-newcomer.sh
 . /vm/system/lib-newcomer.sh
 
