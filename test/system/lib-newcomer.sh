@@ -60,7 +60,7 @@ case_node() {
 case_podman() {
 	page_does 'podman network create'
 	page_does 'podman run -d --name db'
-	grep -q ' 3 packets received' /tmp/doc || fail "$(cat /tmp/doc)"
+	doc_answered
 	ping_back far 10.9.0.2 || { said $node; fail "web does not answer"; }
 	ping_back far 10.9.0.3 || { said $node; fail "db does not answer"; }
 }
