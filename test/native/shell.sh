@@ -76,7 +76,30 @@ case_ended() {
 	wait_for "$patience" is_gone running "${job%% *}" || fail "its job goes on"
 }
 
+# reach_adds WANT LINE...: the lines, as results of a cell, beside those of the run before.
+reach_adds() {
+	local want=$1 got
+	shift
+	printf '%s\n' "$@" >"$work/reach/trixie-gcc.new"
+	# shellcheck disable=SC2016 # its own
+	got=$(bash -c 'cd "$1" && . test/reach/cells.sh && results=$2 cell=trixie-gcc && cell_kept' - "$pages" "$work/reach")
+	[ "$got" = "$want" ] || fail "$*: $got, not $want"
+}
+
+# A cell of test/reach/run in two runs: what of the first is kept.
+case_reach_parts() {
+	mkdir -p "$work/reach"
+	printf '%s\n' 'date 1' 'revision a1' 'dpdk 24.11' 'step build 1 0 0' 'step unit 7 0 0 all' >"$work/reach/trixie-gcc"
+	reach_adds 'step unit 7 0 0 all' 'date 2' 'revision a1' 'dpdk 24.11' 'step build 1 0 0' 'step native 3 1 0'
+	reach_adds '' 'date 2' 'revision a1' 'dpdk 24.11' 'step build 1 0 0' 'step unit 6 1 0 all'
+	reach_adds '' 'date 2' 'revision b2' 'dpdk 24.11' 'step build 1 0 0'
+	reach_adds '' 'date 2' 'revision a1' 'dpdk 24.11.1' 'step build 1 0 0'
+	sed -i 's/^revision.*/& with changes/' "$work/reach/trixie-gcc"
+	reach_adds '' 'date 2' 'revision a1 with changes' 'dpdk 24.11' 'step build 1 0 0'
+}
+
 case_run shell/jobs case_jobs
+case_run shell/reach_parts case_reach_parts
 case_run shell/ended case_ended
 case_run shell/not_asked case_not_asked
 case_run shell/native shell native/fails

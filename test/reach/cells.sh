@@ -83,7 +83,7 @@ note() {
 	echo "$*" >>"$results/$cell.new"
 }
 
-# reach_cell CELL: its results replace those of the run before.
+# reach_cell CELL: its results replace those of the run before, but for steps that it has not (cell_kept).
 reach_cell() {
 	local cell=$1 folder=$build/$1 log=$logs/$1.log tree=
 	echo "# SPDX-License-Identifier: BSD-3-Clause" >"$results/$cell.new"
@@ -95,7 +95,18 @@ reach_cell() {
 	arm64) cell_arm64 ;;
 	*) cell_dpdk ;;
 	esac
+	[ ! -f "$results/$cell" ] || cell_kept >>"$results/$cell.new"
 	mv "$results/$cell.new" "$results/$cell"
+}
+
+# cell_kept: steps that this run had not, of the run before, where nothing else is told apart: a long cell in parts. What
+# was run of sources with changes cannot be told apart.
+cell_kept() {
+	local old=$results/$cell new=$results/$cell.new had
+	! grep -q '^revision .* with changes$' "$new" || return 0
+	cmp -s <(grep -vE '^(date|step) ' "$old") <(grep -vE '^(date|step) ' "$new") || return 0
+	had=$(sed -nE 's/^(step [^ ]+ ).*/\1/p' "$new")
+	[ -z "$had" ] || grep '^step ' "$old" | grep -vF "$had" || true
 }
 
 # reach_step STEP FUNCTION [ARGUMENT...]: a step that prints results by itself; notes how many there were of each kind.
