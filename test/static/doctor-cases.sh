@@ -408,7 +408,7 @@ take /etc/systemd
 wrong note node 'dpdk-vduse-node is not started at boot' 'systemctl enable dpdk-vduse-node'
 machine no-eal
 take /etc/dpdk-vduse-node/eal.conf
-wrong fault node 'there is no /etc/dpdk-vduse-node/eal.conf' '>/etc/dpdk-vduse-node/eal.conf'
+wrong fault node 'there is no /etc/dpdk-vduse-node/eal.conf' "-m 512 --in-memory --no-telemetry' >/etc/dpdk-vduse-node/eal.conf"
 machine not-running
 take /run /proc/7
 wrong note node 'no daemon runs' 'systemctl enable --now dpdk-vduse-node'

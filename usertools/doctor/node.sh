@@ -17,7 +17,7 @@ look_at_service() {
 	fi
 	[ -f "$root/etc/dpdk-vduse-node/eal.conf" ] || found fault node 'there is no /etc/dpdk-vduse-node/eal.conf' \
 		'the service reads it, and does not start without' \
-		"echo 'EAL=-l 0-1 --in-memory --no-telemetry' >/etc/dpdk-vduse-node/eal.conf"
+		"echo 'EAL=-l 0-1 -m 512 --in-memory --no-telemetry' >/etc/dpdk-vduse-node/eal.conf"
 }
 
 # What the node says of its networks and containers.

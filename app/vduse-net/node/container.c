@@ -250,7 +250,7 @@ take_buffers(struct container *c, struct node_error *error)
 	if (ret != 0)
 		return node_fail(error, ret, NODE_WHY("NoBuffers", "name"),
 				"container %s needs %u packet buffers of %u bytes, and there is no "
-				"memory for them: give EAL more hugepages, or the container fewer "
+				"memory for them: give EAL more of it (-m), or the container fewer "
 				"queues",
 				c->conf.name, c->buffers, RTE_MBUF_DEFAULT_BUF_SIZE);
 	return 0;

@@ -360,7 +360,7 @@ node_network_add(struct node *node, const struct node_network_conf *conf, struct
 		return node_fail(error, ret, NODE_WHY("NoBuffers", "name"),
 				"a network needs a pool of %u packet buffers, and there is no "
 				"memory "
-				"for it: give EAL more hugepages",
+				"for it: give EAL more of it (-m), or more hugepages",
 				node->conf.mbufs);
 	}
 	/* in the list: a port that is named twice is found */

@@ -326,7 +326,7 @@ plan(struct uplink *u, const char *name, struct node_error *error)
 		return node_fail(error, ret, NODE_WHY("NoBuffers", "uplinks"),
 				"port %s needs %u packet buffers of %u bytes, and there is no "
 				"memory "
-				"for them: give EAL more hugepages, or smaller queues",
+				"for them: give EAL more of it (-m), or smaller queues",
 				name, u->buffers, pool_room(u->port.frame));
 	return 0;
 }
