@@ -36,7 +36,7 @@ listening() {
 # ended, and iperf3 would outlive the namespace.
 served() {
 	local server
-	ip netns exec "$1" iperf3 -s >/dev/null 2>&1 &
+	ns_exec "$1" iperf3 -s >/dev/null 2>&1 &
 	server=$!
 	background+=("$server")
 	wait_for 10 listening "$1" 5201

@@ -154,13 +154,19 @@ in_ns() {
 	ip netns exec "$@"
 }
 
+# ns_exec NAMESPACE COMMAND...: the same for what goes on behind, with an & at its end: $! is the command's own, and who
+# ends it ends the command. Of in_ns it would be a shell's that waits for it.
+ns_exec() {
+	exec ip netns exec "$@"
+}
+
 # ping_ok NAMESPACE ADDRESS COUNT [OPTION...]: each of the first COUNT is answered. One process, until it is so:
 # with -c, ping does not wait for the last answers longer than for those before.
 ping_ok() {
 	local ns=$1 address=$2 count=$3 answered=true pinger
 	shift 3
 	fresh /tmp/ping-ok
-	ip netns exec "$ns" ping -n -i 0.05 "$@" "$address" >/tmp/ping-ok 2>&1 &
+	ns_exec "$ns" ping -n -i 0.05 "$@" "$address" >/tmp/ping-ok 2>&1 &
 	pinger=$!
 	wait_for "$patience" pinged "$count" || answered=false
 	kill -INT "$pinger"
@@ -182,7 +188,7 @@ ping_back() {
 # pings_start NAMESPACE ADDRESS: one process that pings until it is stopped; sets pings.
 pings_start() {
 	fresh /tmp/pings
-	in_ns "$1" ping -n -D -i 0.2 "$2" >/tmp/pings &
+	ns_exec "$1" ping -n -D -i 0.2 "$2" >/tmp/pings &
 	pings=$!
 	background+=("$pings")
 }
@@ -213,11 +219,11 @@ stream_start() {
 	mkfifo /tmp/fifo /tmp/endless
 	fresh /tmp/received /tmp/sent
 	# an input that never ends: with it, the receiver would end the connection
-	in_ns "$2" sh -c 'busybox nc -l -p 5001 <>/tmp/endless | sha256sum >/tmp/received' &
+	ns_exec "$2" sh -c 'busybox nc -l -p 5001 <>/tmp/endless | sha256sum >/tmp/received' &
 	receiver=$!
 	background+=("$receiver")
 	wait_for "$patience" tcp_listens "$2" 5001
-	in_ns "$1" bash -c '
+	ns_exec "$1" bash -c '
 		sha256sum </tmp/fifo >/tmp/sent &
 		n=0
 		until [ -e /tmp/stop ]; do

@@ -68,7 +68,7 @@ tcp() {
 	local receiver sum
 	fresh /tmp/received
 	# An input that never ends: with it, the receiver would end the connection.
-	in_ns "$2" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
+	ns_exec "$2" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
 	receiver=$!
 	wait_for "$patience" listening "$2" 5001
 	SECONDS=0

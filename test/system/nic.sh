@@ -314,7 +314,7 @@ case_unplug() {
 rebind() {
 	local flood bus=/sys/bus/vdpa/drivers/virtio_vdpa before
 	before=$(received_bytes far)
-	in_ns c1 ping -f -q -s 1400 10.0.0.2 >/dev/null 2>&1 &
+	ns_exec c1 ping -f -q -s 1400 10.0.0.2 >/dev/null 2>&1 &
 	flood=$!
 	background+=("$flood")
 	wait_for "$patience" received_more far "$before" || fail "no frame leaves"
@@ -365,6 +365,7 @@ case_rebind() {
 	for ((i = 1; i <= times; i++)); do
 		rebind
 		running "$app_pid" || fail "the application ended in number $i"
+		[ $((i % 100)) != 0 ] || say "$i times so far"
 	done
 	ping_back c1 10.0.0.2 || fail "no traffic after number $times"
 	ping_ok c1 10.0.0.2 5 -s 1400

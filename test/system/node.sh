@@ -53,7 +53,7 @@ case_capture() {
 	add web 1
 	add db 2
 	doc_command doc/capture.md 'vdusectl capture web'
-	ip netns exec web ping -q -i 0.2 10.0.0.2 >/dev/null &
+	ns_exec web ping -q -i 0.2 10.0.0.2 >/dev/null &
 	background+=("$!")
 	PATH=$tools:$PATH bash -c "$documented" 2>/tmp/capture.log || fail "the page's command: $(cat /tmp/capture.log)"
 	grep -q '^4 frames captured, ' /tmp/capture.log || fail "not said: $(cat /tmp/capture.log)"

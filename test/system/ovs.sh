@@ -130,7 +130,7 @@ more_errors() {
 # dropped and counted, and the daemon lives.
 case_mtu() {
 	local before
-	in_ns c1 ping -n -q -i 0.02 -s 1400 10.0.0.2 >/dev/null &
+	ns_exec c1 ping -n -q -i 0.02 -s 1400 10.0.0.2 >/dev/null &
 	background+=($!)
 	ovs-vsctl -t 60 set Interface c1 mtu_request=9000 -- set Interface c2 mtu_request=9000
 	[ "$(ovs-vsctl -t 60 get Interface c1 mtu)" = 9000 ]

@@ -81,17 +81,17 @@ case_chained() {
 held_back() {
 	local name
 	name=$($ctl container show | sed -n 's/^\(cni:tuned:[^ ]*\): .*/\1/p')
-	ip netns exec far iperf3 -s >/dev/null 2>&1 &
+	ns_exec far iperf3 -s >/dev/null 2>&1 &
 	background+=("$!")
 	wait_for "$patience" listening far 5201
-	ip netns exec "$1" iperf3 -c 10.9.0.1 -u -b 8M -l 1300 -t 1000 >/dev/null 2>&1 &
+	ns_exec "$1" iperf3 -c 10.9.0.1 -u -b 8M -l 1300 -t 1000 >/dev/null 2>&1 &
 	background+=("$!")
 	wait_for "$patience" more_than "$name" 'drop tx rate' 0 || fail "nothing is beyond max_tx_rate"
 	kill "$!"
-	ip netns exec "$1" iperf3 -s >/dev/null 2>&1 &
+	ns_exec "$1" iperf3 -s >/dev/null 2>&1 &
 	background+=("$!")
 	wait_for "$patience" listening "$1" 5201
-	ip netns exec far iperf3 -c 10.9.0.100 -u -b 8M -l 1300 -t 1000 >/dev/null 2>&1 &
+	ns_exec far iperf3 -c 10.9.0.100 -u -b 8M -l 1300 -t 1000 >/dev/null 2>&1 &
 	background+=("$!")
 	wait_for "$patience" more_than "$name" 'drop rx rate' 0 || fail "nothing is beyond max_rx_rate"
 	kill "${background[@]}" || true

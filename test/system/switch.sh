@@ -231,10 +231,10 @@ limited() {
 case_rates() {
 	$ctl container set c1 burst 128
 	$ctl container set c2 burst 128
-	ip netns exec c2 iperf3 -s >/dev/null 2>&1 &
+	ns_exec c2 iperf3 -s >/dev/null 2>&1 &
 	background+=("$!")
 	wait_for "$patience" listening c2 5201
-	ip netns exec c1 iperf3 -c 10.0.0.2 -u -b 8M -l 1400 -t 1000 >/dev/null 2>&1 &
+	ns_exec c1 iperf3 -c 10.0.0.2 -u -b 8M -l 1400 -t 1000 >/dev/null 2>&1 &
 	background+=("$!")
 	limited max-tx-rate 1 c1 'drop tx rate'
 	rate_is c2 rx_bytes 125000 40
@@ -243,7 +243,7 @@ case_rates() {
 	rate_is c2 rx_bytes 125000 40
 	$ctl container set c2 max-rx-rate 0
 	kill "${background[@]}"
-	ip netns exec c1 ping -n -q -b -i 0.002 10.0.0.255 >/dev/null 2>&1 &
+	ns_exec c1 ping -n -q -b -i 0.002 10.0.0.255 >/dev/null 2>&1 &
 	background+=("$!")
 	limited bum-rate 50 c1 'drop bum rate'
 	rate_is c3 rx_packets 50 20
@@ -297,7 +297,7 @@ case_churn() {
 	local i before times=${SWITCH_TIMES:-10}
 	node_pid=$(cat /tmp/node-pid)
 	fresh /tmp/pings
-	ip netns exec c1 ping -n -i 0.02 10.0.0.2 >/tmp/pings &
+	ns_exec c1 ping -n -i 0.02 10.0.0.2 >/tmp/pings &
 	pings=$!
 	background+=("$pings")
 	stream_start c3 far 10.0.0.9

@@ -68,7 +68,7 @@ state_is() {
 tcp() {
 	local receiver
 	fresh /tmp/received
-	in_ns "$2" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
+	ns_exec "$2" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
 	receiver=$!
 	wait_for "$patience" listening "$2" 5001
 	in_ns "$1" busybox nc "$3" 5001 </tmp/data
