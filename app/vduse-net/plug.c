@@ -10,12 +10,21 @@
 #include <rte_bus.h>
 #include <rte_devargs.h>
 #include <rte_string_fns.h>
+#include <rte_version.h>
 
 #include "plug.h"
 #include "say.h"
+#include "vdev.h"
 
 /* Looks between two tries, at most. */
 #define SKIP_MAX 64
+
+/* What EAL plugs in is shorter. */
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)
+#define ARGS_MAX VDEV_TOLD_MAX
+#else
+#define ARGS_MAX PLUG_DEVARGS_MAX
+#endif
 
 /* The kernel's driver of a device; "": it has none, or is not there. Return: the binding. */
 static uint64_t
@@ -42,6 +51,7 @@ plug_note(struct plug *plug, uint16_t port)
 {
 	const struct rte_devargs *args;
 	struct rte_eth_dev_info info;
+	int length;
 
 	memset(plug, 0, sizeof(*plug));
 	if (rte_eth_dev_get_name_by_port(port, plug->port) != 0 ||
@@ -50,9 +60,15 @@ plug_note(struct plug *plug, uint16_t port)
 	args = rte_dev_devargs(info.device);
 	snprintf(plug->bus, sizeof(plug->bus), "%s", rte_bus_name(rte_dev_bus(info.device)));
 	snprintf(plug->device, sizeof(plug->device), "%s", rte_dev_name(info.device));
-	snprintf(plug->devargs, sizeof(plug->devargs), "%s:%s,%s", plug->bus, plug->device,
+	length = snprintf(plug->devargs, sizeof(plug->devargs), "%s:%s,%s", plug->bus, plug->device,
 			args != NULL && args->args != NULL ? args->args : "");
 	plug->binding = read_driver(plug, plug->driver, sizeof(plug->driver));
+	if (plug->driver[0] == '\0' || length < ARGS_MAX)
+		return;
+	SAY("port %s: with its name and bus its arguments have %d characters, and EAL plugs in "
+	    "up to %d: once unplugged it stays out until the next start; give it fewer",
+			plug->port, length, ARGS_MAX - 1);
+	plug->driver[0] = '\0';
 }
 
 int

@@ -22,8 +22,8 @@ struct plug {
 	char bus[16];
 	char device[RTE_DEV_NAME_MAX_LEN]; /* name on the bus */
 	char devargs[PLUG_DEVARGS_MAX];    /* as EAL probes it */
-	char driver[64];                   /* the kernel's that it had; "": none */
-	uint64_t binding;                  /* to that: another one has another number */
+	char driver[64];  /* the kernel's that it had; "": none, or it cannot come back */
+	uint64_t binding; /* to that: another one has another number */
 	bool out;
 	unsigned int tries; /* that have failed since it came back */
 	unsigned int skip;  /* looks until the next */

@@ -9,11 +9,6 @@
 #include "vdev.h"
 
 #define BUS "vdev"
-/*
- * EAL_DEV_MP_DEV_ARGS_MAX_LEN: what EAL tells secondary processes of a device, "BUS:NAME,DEVARGS",
- * with its end. From DPDK 24.11 on it plugs in none of which more would have to be told.
- */
-#define TOLD_MAX 128
 
 /* One of which too much is to be said is this process's alone. */
 int
@@ -21,7 +16,7 @@ vdev_plug(const char *name, const char *devargs)
 {
 	int ret;
 
-	if (strlen(BUS ":,") + strlen(name) + strlen(devargs) < TOLD_MAX)
+	if (strlen(BUS ":,") + strlen(name) + strlen(devargs) < VDEV_TOLD_MAX)
 		return rte_eal_hotplug_add(BUS, name, devargs);
 	ret = rte_vdev_init(name, devargs);
 	return ret > 0 ? -ENODEV : ret;

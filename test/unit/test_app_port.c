@@ -15,6 +15,7 @@
 
 #include "fwd_rig.h"
 #include "plug.h"
+#include "vdev.h"
 
 static void
 a_plan_keeps_to_what_the_driver_has(void **state)
@@ -184,6 +185,24 @@ a_device_goes_and_comes(void **state)
 	assert_true(plug_is_back(&plug));
 }
 
+/* EAL would plug in another device, or none, of what was cut. */
+static void
+one_of_too_many_arguments_stays_out(void **state)
+{
+	struct plug plug;
+	char args[PLUG_DEVARGS_MAX];
+
+	(void)state;
+	driver = "vfio-pci";
+	binding = 1;
+	snprintf(args, sizeof(args), "size=%0*d", (int)sizeof(args) - 6, 100);
+	assert_int_equal(vdev_plug("net_null7", args), 0);
+	plug_note(&plug, null_port());
+	assert_int_equal(plug_pull(&plug), 0);
+	binding = 2;
+	assert_false(plug_is_back(&plug));
+}
+
 static void
 one_that_does_not_start_is_tried_less_often(void **state)
 {
@@ -232,6 +251,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(offloads_are_asked_for_by_driver),
 		cmocka_unit_test(a_pool_too_big_is_refused_whole),
 		cmocka_unit_test(a_device_goes_and_comes),
+		cmocka_unit_test(one_of_too_many_arguments_stays_out),
 		cmocka_unit_test(one_that_does_not_start_is_tried_less_often),
 	};
 
