@@ -6,39 +6,8 @@
 #   lying_add, lying_del port c6, whose device is a vhost-vdpa
 # and sets log, the daemon's.
 
-# at NAMESPACE COMMAND...; 1: this machine itself, which is no namespace of a container.
-at() {
-	if [ "$1" = 1 ]; then
-		shift
-		"$@"
-	else
-		in_ns "$@"
-	fi
-}
-
-listening() {
-	at "$1" netstat -ltn | grep -q ":$2 "
-}
-
-# tcp FROM TO ADDRESS: send the file, compare its SHA-256 at the other end.
-tcp() {
-	local receiver sum
-	[ -p /tmp/silence ] || mkfifo /tmp/silence
-	if [ ! -f /tmp/data ]; then
-		dd if=/dev/urandom of=/tmp/data bs=1000000 count=5 2>/dev/null
-		sha256sum </tmp/data >/tmp/sum
-	fi
-	fresh /tmp/received
-	at "$2" timeout "$patience" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
-	receiver=$!
-	wait_for "$patience" listening "$2" 5001
-	at "$1" timeout "$patience" busybox nc "$3" 5001 </tmp/data
-	wait "$receiver"
-	say "$1 > $2: $(stat -c %s /tmp/received) bytes"
-	sum=$(sha256sum </tmp/received)
-	rm /tmp/received
-	[ "$sum" = "$(cat /tmp/sum)" ]
-}
+# shellcheck source=lib-tcp.sh
+. /vm/system/lib-tcp.sh
 
 # frames_of NAMESPACE rx|tx: "BYTES PACKETS" of its eth0.
 frames_of() {

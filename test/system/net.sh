@@ -4,6 +4,8 @@
 # Two containers joined by dpdk-vduse-net: what goes in at one side comes out at the other.
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
+# shellcheck source=lib-tcp.sh
+. /vm/system/lib-tcp.sh
 
 # The application is started once for the group; each case finds it running.
 start() {
@@ -63,32 +65,9 @@ case_jumbo() {
 	ping_ok c2 10.0.0.1 10 -M "do" -s 8972
 }
 
-# tcp FROM TO ADDRESS: send the file, compare its SHA-256 at the other end.
-tcp() {
-	local receiver sum
-	fresh /tmp/received
-	# An input that never ends: with it, the receiver would end the connection.
-	ns_exec "$2" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
-	receiver=$!
-	wait_for "$patience" listening "$2" 5001
-	SECONDS=0
-	in_ns "$1" busybox nc "$3" 5001 </tmp/data
-	wait "$receiver"
-	say "$1 > $2: $(stat -c %s /tmp/received) bytes in $SECONDS s"
-	sum=$(sha256sum </tmp/received)
-	rm /tmp/received
-	[ "$sum" = "$(cat /tmp/sum)" ]
-}
-
-listening() {
-	in_ns "$1" netstat -ltn | grep -q ":$2 "
-}
-
 case_tcp() {
 	mtu 1500
-	mkfifo /tmp/silence
-	dd if=/dev/urandom of=/tmp/data bs=1000000 count=30 2>/dev/null
-	sha256sum </tmp/data >/tmp/sum
+	tcp_data 30
 	tcp c1 c2 10.0.0.2
 	tcp c2 c1 10.0.0.1
 	rm /tmp/data

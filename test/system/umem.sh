@@ -4,6 +4,8 @@
 # without where they are not to be had.
 # shellcheck source=lib.sh
 . /vm/system/lib.sh
+# shellcheck source=lib-tcp.sh
+. /vm/system/lib-tcp.sh
 
 times=${UMEM_TIMES:-10}
 bus=/sys/bus/vdpa/drivers/virtio_vdpa
@@ -64,24 +66,6 @@ state_is() {
 	[ "$(state)" = "$1" ]
 }
 
-# tcp FROM TO ADDRESS: send the file, compare its SHA-256 at the other end.
-tcp() {
-	local receiver
-	fresh /tmp/received
-	ns_exec "$2" busybox nc -l -p 5001 <>/tmp/silence >/tmp/received &
-	receiver=$!
-	wait_for "$patience" listening "$2" 5001
-	in_ns "$1" busybox nc "$3" 5001 </tmp/data
-	wait "$receiver"
-	say "$1 > $2: $(stat -c %s /tmp/received) bytes"
-	[ "$(sha256sum </tmp/received)" = "$(cat /tmp/sum)" ]
-	rm /tmp/received
-}
-
-listening() {
-	in_ns "$1" netstat -ltn | grep -q ":$2 "
-}
-
 case_traffic() {
 	local free
 	free=$(pages_free)
@@ -89,9 +73,7 @@ case_traffic() {
 	need_pinned $((2 * region_kib))
 	ping_ok c1 10.0.0.2 50
 	ping_ok c2 10.0.0.1 20 -s 1400
-	[ -p /tmp/silence ] || mkfifo /tmp/silence
-	dd if=/dev/urandom of=/tmp/data bs=1000000 count=10 2>/dev/null
-	sha256sum </tmp/data >/tmp/sum
+	tcp_data 10
 	tcp c1 c2 10.0.0.2
 	tcp c2 c1 10.0.0.1
 	rm /tmp/data
