@@ -48,7 +48,7 @@ find(struct cni *cni, char *path)
 			cni->path);
 }
 
-/* What it says where it fails, or that it says nothing. */
+/* What it says where it fails, or that it says nothing: a code that is none looks like success. */
 static int
 refused(struct cni *cni, const json_t *answer, int status)
 {
@@ -56,7 +56,7 @@ refused(struct cni *cni, const json_t *answer, int status)
 	const char *details = json_string_value(json_object_get(answer, "details"));
 	const json_int_t code = json_integer_value(json_object_get(answer, "code"));
 
-	if (msg != NULL && code > 0)
+	if (msg != NULL && msg[0] != '\0' && code > 0 && code <= INT_MAX)
 		return cni_fail(cni, (int)code, msg, "%s: %s", type(cni),
 				details != NULL ? details : "no details");
 	return cni_fail(cni, CNI_IO, "the IPAM plug-in failed", "%s: status %d, and no error",

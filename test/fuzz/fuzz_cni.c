@@ -262,9 +262,9 @@ run(unsigned int which)
 	}
 	fclose(stdin);
 	stdin = before;
-	FUZZ_CHECK((ret < 0) == (cni.error.code != 0));
+	FUZZ_CHECK((ret < 0) == (cni.error.code > 0) && cni.error.code >= 0);
 	FUZZ_CHECK(cni_is_text(cni.error.msg) && cni_is_text(cni.error.details));
-	FUZZ_CHECK(ret == 0 || cni.error.msg[0] != '\0');
+	FUZZ_CHECK((ret < 0) == (cni.error.msg[0] != '\0'));
 	json_decref(output);
 	cni_free(&cni);
 	return ret == 0;

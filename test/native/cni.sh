@@ -218,6 +218,19 @@ case_errors() {
 	nothing_reserved
 }
 
+# An IPAM plug-in that fails with an error that is none: it is named as such, and nothing is left.
+case_ipam_errors() {
+	local wrong
+	serve
+	for wrong in '' '[]' '{ "code": 15, "msg": "" }' '{ "code": 15 }' '{ "msg": "no" }' '{ "code": 0, "msg": "no" }' \
+		'{ "code": -1, "msg": "no" }' '{ "code": 2147483648, "msg": "no" }' '{ "code": 4294967296, "msg": "no" }'; do
+		printf '#!/bin/sh\necho %s\nexit 3\n' "'$wrong'" >"$work/says"
+		chmod +x "$work/says"
+		ipam=says conf 1.0.0 | refused 5 'says: status 3, and no error' cni ADD pod1
+		[ "$(containers)" = 0 ] || fail "$wrong: $(node container show)"
+	done
+}
+
 case_away() {
 	serve
 	kill -KILL "$server"
@@ -338,7 +351,7 @@ after_case() {
 	rm -rf "$work/leases"
 }
 
-for name in version table add more list again hidden errors away status check gc killed at_once; do
+for name in version table add more list again hidden errors away status check gc killed at_once ipam_errors; do
 	case_run "cni/${name//_/-}" "case_$name"
 done
 for name in orphan restarted steps_add steps_del steps_broker steps_poller \
