@@ -13,13 +13,13 @@ deps_cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static debian-
 # For a virtual machine of that processor, where it is asked for.
 deps_arm64="qemu-system-arm"
 # For a virtual machine with a kernel that has vduse (test/vm).
-deps_vm="qemu-system-x86 busybox-static kmod cpio xz-utils debian-archive-keyring"
+deps_vm="qemu-system-x86 busybox-static kmod cpio xz-utils tcpdump debian-archive-keyring"
 # Podman for a virtual machine, with what it runs containers with; unpacked, and not installed (test/reach/programs).
 deps_podman="podman conmon crun golang-github-containers-common golang-github-containers-image
 	libgpgme11 libassuan0 libgpg-error0 libsubid4 libdevmapper1.02.1 libyajl2 libglib2.0-0"
 # For the tests: unit, static (dpdk has dpdk-pmdinfo.py), and Debian's own testpmd as an application.
 deps_test="libcmocka-dev shellcheck clang clang-format clang-tidy cppcheck relacy-dev dpdk dpdk-dev debootstrap systemd e2fsprogs
-	libnss-systemd containernetworking-plugins python3-yaml python3-prometheus-client curl rpm tcpdump tmux babeltrace2 abigail-tools"
+	libnss-systemd containernetworking-plugins python3-yaml python3-prometheus-client curl rpm tmux babeltrace2 abigail-tools"
 # For the manual (doc/build), and its pictures (doc/pictures/draw).
 deps_manual="python3-sphinx python3-myst-parser doxygen mandoc graphviz"
 # To make Debian packages here, and to look at them (usertools/build-deb --here).
