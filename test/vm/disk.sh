@@ -73,6 +73,8 @@ disk_units() {
 	for unit in "${disk_masked[@]}"; do
 		ln -sf /dev/null "$etc/$unit"
 	done
+	# the machine is booted by the file beside the disk; of busybox' coming alone that would be made anew
+	sed -i 's/^update_initramfs=.*/update_initramfs=no/' "$1/etc/initramfs-tools/update-initramfs.conf"
 }
 
 # disk_forget TREE PACKAGE...: as if they had never been installed, but what they depend on is, and they are in apt's cache.
