@@ -58,11 +58,21 @@ case_node() {
 
 # Both answer each other (the page's own ping), and who is beyond the uplink.
 case_podman() {
-	page_does 'podman network create'
+	"pods_$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)"
 	page_does 'podman run -d --name db'
 	doc_answered
 	ping_back far 10.9.0.2 || { said $node; fail "web does not answer"; }
 	ping_back far 10.9.0.3 || { said $node; fail "db does not answer"; }
+}
+
+# Podman 5's network is a command; Podman 4's is a file, of the page that this one names, once it is told to go by CNI.
+pods_trixie() {
+	page_does 'podman network create'
+}
+
+pods_bookworm() {
+	page_does 'network_backend'
+	doc_block doc/containers.md#podman-4 net.core.somaxconn >/etc/cni/net.d/10-pods.conflist
 }
 
 # prometheus_has LINE: in its answer.
