@@ -373,6 +373,10 @@ wrong note CNI 'dpdk-vduse-cni is not installed, Podman is' 'ninja -C build inst
 put /usr/local/lib/cni/dpdk-vduse-cni ''
 fine CNI 'Podman finds dpdk-vduse-cni in /usr/local/lib/cni'
 fine Podman 4.3.1
+put /usr/lib/podman/netavark ''
+wrong note CNI 'Podman 4 goes by netavark, which is installed, and not by CNI' 'mkdir -p /etc/containers/containers.conf.d'
+put /etc/containers/containers.conf.d/cni.conf '[network]' 'network_backend = "cni"'
+fine CNI 'Podman finds dpdk-vduse-cni in /usr/local/lib/cni'
 says podman <<<'podman version 5.4.2'
 wrong note netavark 'Podman does not look for plug-ins in /usr/local/lib/cni' \
 	'ln -s /usr/local/lib/cni/dpdk-vduse-cni /usr/local/lib/netavark/dpdk-vduse'

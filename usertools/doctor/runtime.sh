@@ -79,7 +79,17 @@ look_at_podman() {
 		found ok Podman "$version"
 		look_at_plugin CNI Podman dpdk-vduse-cni /usr/local/libexec/cni /usr/libexec/cni /usr/local/lib/cni \
 			/usr/lib/cni /opt/cni/bin
+		look_at_backend
 	fi
+}
+
+# Podman 4 takes netavark where that is there and it is not told otherwise; its netavark has no drivers of others.
+look_at_backend() {
+	[ -e "$root/usr/lib/podman/netavark" ] || [ -e "$root/usr/libexec/podman/netavark" ] || return 0
+	! grep -qsE '^[[:space:]]*network_backend[[:space:]]*=[[:space:]]*"cni"' "$root"/etc/containers/containers.conf{,.d/*.conf} || return 0
+	found note CNI 'Podman 4 goes by netavark, which is installed, and not by CNI' 'it knows no network of dpdk-vduse-cni' \
+		'mkdir -p /etc/containers/containers.conf.d' \
+		"printf '[network]\nnetwork_backend = \"cni\"\n' >/etc/containers/containers.conf.d/cni.conf"
 }
 
 # Configurations that name the plug-in, and the plug-in that they need for addresses.
