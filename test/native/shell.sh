@@ -98,7 +98,41 @@ case_reach_parts() {
 	reach_adds '' 'date 2' 'revision a1 with changes' 'dpdk 24.11' 'step build 1 0 0'
 }
 
+# boots TIMES CONSOLE...: a machine that ends without a result, and has these lines on its console, is booted so often;
+# from the second time on all is well.
+boots() {
+	local times=$1
+	shift
+	mkdir -p "$work/boots"
+	rm -f "$work/boots/"*
+	# shellcheck disable=SC2016 # its own
+	bash -c '
+		. "$1/test/vm/boot.sh"
+		boot_once() {
+			echo boot
+			boot_status=0
+			[ ! -e "$logs/console.first" ] || return 0
+			boot_status=125
+			printf "%s\n" "${console[@]}" >"$logs/console"
+		}
+		logs=$2 console=("${@:3}")
+		boot_run "$logs" 100 2 1024 0
+		echo "status $boot_status"' - "$pages" "$work/boots" "$@" >"$work/boots.log" 2>&1
+	[ "$(grep -cx boot "$work/boots.log")" = "$times" ] || { log boots; fail "booted another number of times than $times: $*"; }
+	grep -qx "status $((times == 1 ? 125 : 0))" "$work/boots.log" || { log boots; fail "another status: $*"; }
+}
+
+# What an emulator does wrong is tried once more; a kernel's own fault is none of its.
+case_boots() {
+	local begins='[ 3.1] vm: the script begins'
+	boots 2 '[ 1.0] Kernel panic - not syncing'
+	boots 2 "$begins" '[ 24.3] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI'
+	boots 2 "$begins" "[ 24.3] rcu: Possible timer handling issue; rcu_preempt kthread timer wakeup didn't happen for 5 jiffies"
+	boots 1 "$begins" '[ 24.3] Oops: general protection fault: 0000 [#1] PREEMPT SMP'
+}
+
 case_run shell/jobs case_jobs
+case_run shell/boots case_boots
 case_run shell/reach_parts case_reach_parts
 case_run shell/ended case_ended
 case_run shell/not_asked case_not_asked

@@ -32,14 +32,19 @@ boot_begins='vm: the script begins'
 # What a kernel says of an emulated processor that is idle, and that its timer does not wake any more.
 boot_asleep="kthread timer wakeup didn't happen"
 
+# What it says where an emulated processor runs code that the other has rewritten by now: Linux puts a breakpoint over
+# what it changes (static keys), and one that is met when the change is done is nobody's.
+boot_stumbled='int3: 0000 \[#1\]'
+
 # boot_run LOGS TIMEOUT CPUS MEMORY HUGEPAGES: sets boot_status; the script's output comes
-# to stdout while it runs. Two emulated processors that rewrite the kernel's code can make it stumble
-# over the breakpoint (int3) meanwhile: a machine that ends before the script is booted once more. So is
-# one whose emulator has lost a timer: nothing in it would ever go on.
+# to stdout while it runs. A machine that stumbles over such a breakpoint, or ends before the script, is booted once
+# more. So is one whose emulator has lost a timer: nothing in it would ever go on.
 boot_run() {
 	boot_once "$@"
 	if [ "$boot_status" = 125 ] && ! grep -aq "$boot_begins" "$1/console"; then
 		echo "vm: it ended before the script began; once more" >&2
+	elif [ "$boot_status" != 0 ] && grep -aqE "$boot_stumbled" "$1/console"; then
+		echo "vm: an emulated processor ran code that was rewritten; once more" >&2
 	elif [ "$boot_status" != 0 ] && grep -aq "$boot_asleep" "$1/console"; then
 		echo "vm: the emulator has lost a timer's interrupt; once more" >&2
 	else
