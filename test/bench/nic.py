@@ -4,19 +4,37 @@ from figures import group, ratios, show, show_spread, spread, table
 
 COLUMNS = {'copy': 'ours, copied', 'umem': 'ours, zero-copy and umem',
            'net_vhost': 'testpmd, net_vhost', 'bridge': 'kernel bridge, veth'}
+TIMES = ['back_p50', 'back_p99', 'arrived_p50', 'arrived_p99', 'after_p50', 'after_p99']
 TESTS = {'tcp': 'TCP', 'frames': 'UDP, frames of 1514 B'}
 
 
 def nic_results(rows):
     """Of each test the columns, and how many times as much a copy of ours does."""
     results = []
-    for (nic, test), columns in group([r for r in rows if r['kind'] == 'nic'], ['nic', 'test']).items():
+    for (nic, test), columns in group([r for r in rows if r['kind'] == 'nic' and r['test'] in TESTS], ['nic', 'test']).items():
         copied = columns.get('copy', [])
         results += [{'nic': nic, 'test': test, 'column': name,
                      'mbps': spread([r.get('mbps') for r in found]),
                      'ns_byte': spread([r.get('ns_byte') for r in found]),
                      'ours': ratios(copied, found, 'mbps', False)} for name, found in columns.items()]
     return results
+
+
+def one_results(rows):
+    """One frame at a time: each column's times, in microseconds; and how many times as long as zero-copy takes."""
+    results = []
+    for columns in group([r for r in rows if r['kind'] == 'nic' and r['test'] == 'one'], ['nic']).values():
+        lent = columns.get('umem', [])
+        results += [{'column': name, **{time: spread([r.get(time) for r in found]) for time in TIMES},
+                     'lent': ratios(found, lent, 'back_p50', False)} for name, found in columns.items()]
+    return results
+
+
+def one_text(results):
+    rows = [[COLUMNS[r['column']]] + [show(r[time]) for time in TIMES] + [show_spread(r['lent'])] for r in results]
+    head = ['one frame at a time, by', 'back p50, µs', 'back p99', 'arrived p50', 'arrived p99',
+            'back after it arrived, p50', 'p99', 'this / zero-copy']
+    return [table(head, rows)] if rows else []
 
 
 def nic_text(results, machine):

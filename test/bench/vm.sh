@@ -82,7 +82,7 @@ vm_nic() {
 	if quiet vm-peer vm_peer "$peer" bus_pci net_e1000; then
 		echo "In a virtual machine with a NIC, igb: ${columns[*]}"
 		vm_measure vm-nic $((180 + rounds * ${#columns[@]} * (90 + 4 * ${vm_seconds%.*}))) -n igb -c "$peer:/vm/peer" \
-			"$top/test/bench/vm-nic.sh" "$rounds" "$vm_seconds" "${columns[@]}" || status=$?
+			-c "$build/test/bench/bench-one:/vm/bench/bench-one" "$top/test/bench/vm-nic.sh" "$rounds" "$vm_seconds" "${columns[@]}" || status=$?
 	else
 		status=1
 	fi
