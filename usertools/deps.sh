@@ -17,6 +17,9 @@ deps_vm="qemu-system-x86 busybox-static kmod cpio xz-utils tcpdump debian-archiv
 # Podman for a virtual machine, with what it runs containers with; unpacked, and not installed (test/reach/programs).
 deps_podman="podman conmon crun golang-github-containers-common golang-github-containers-image
 	libgpgme11 libassuan0 libgpg-error0 libsubid4 libdevmapper1.02.1 libyajl2 libglib2.0-0"
+# The same of Debian 13 and later, whose Podman goes by netavark.
+deps_podman5="podman netavark conmon crun golang-github-containers-common golang-github-containers-image
+	libgpgme11t64 libassuan9 libgpg-error0 libsubid5 libdevmapper1.02.1 libyajl2 libglib2.0-0t64 libsqlite3-0"
 # For the demo's Podman in such a machine.
 deps_demo="containernetworking-plugins"
 # For the tests: unit, static (dpdk has dpdk-pmdinfo.py), and Debian's own testpmd as an application.

@@ -184,6 +184,16 @@ device_app() {
 	doc_run $page 'rm -f -t 0 app' || fail "it is not removed"
 }
 
+# What usertools/vduse-demo shows of this Podman; the rest of it is the group demo's.
+case_demo() {
+	VDUSE_DEMO_LOGS=$VM_RESULT /vm/demo/vduse-demo-containers 1 >"$VM_RESULT/demo.log" 2>&1 ||
+		fail "it fails: $(tail -n 5 "$VM_RESULT/demo.log")"
+	sed -n '/of Podman/,$s/^/# /p' "$VM_RESULT/demo.log"
+	grep -q '^    Podman        podman run gets its interface and 10.111.0.100, answers, and podman rm takes both back' "$VM_RESULT/demo.log" ||
+		fail "Podman's part is not shown"
+	nothing_left
+}
+
 after_case() {
 	all_well || {
 		podman rm -fa -t 0
@@ -201,4 +211,5 @@ case_run podman5/killed case_killed
 case_run podman5/rootless case_rootless
 case_run podman5/device case_device
 case_first podman5/end serve_end || serve_stop
+case_run podman5/demo case_demo
 exit 0
