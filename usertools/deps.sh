@@ -30,6 +30,9 @@ deps_manual="python3-sphinx python3-myst-parser doxygen mandoc graphviz"
 # To make Debian packages here, and to look at them (usertools/build-deb --here).
 deps_deb="build-essential debhelper dh-apparmor lintian udev"
 
+# Seconds for another's apt-get to end.
+deps_patience=600
+
 # deps_sanitizers: the package with clang's, which has the number of the suite's clang in its name. clang is there.
 deps_sanitizers() {
 	echo "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev"
@@ -42,6 +45,15 @@ deps_missing() {
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
 			echo "$package"
 	done | sort -u
+}
+
+# deps_lists LOG: the package lists, fetched anew. Another's apt-get that does so is waited for, which apt-get itself does for
+# dpkg's lock only.
+deps_lists() {
+	local end=$((SECONDS + deps_patience))
+	until LC_ALL=C apt-get -q update >"$1" 2>&1 || ! grep -q 'Unable to lock directory' "$1" || [ $SECONDS -ge $end ]; do
+		sleep 1
+	done
 }
 
 # deps_install PACKAGE...: install what is missing; says so, and is silent and
@@ -59,9 +71,9 @@ deps_install() {
 	log=$(mktemp)
 	# The package lists are fetched first: those at hand may be outdated.
 	# A mirror of something else that fails does not matter.
-	apt-get -q update >"$log" 2>&1 || true
+	deps_lists "$log"
 	# shellcheck disable=SC2086
-	if ! DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+	if ! DEBIAN_FRONTEND=noninteractive apt-get -q -y -o "DPkg::Lock::Timeout=$deps_patience" --no-install-recommends \
 		install $missing >>"$log" 2>&1; then
 		tail -n 30 "$log" >&2
 		echo "apt-get could not install: $missing" >&2
