@@ -5,7 +5,7 @@
  *   one NETNS ADDRESS NETNS FRAMES      from the first namespace to that address in the second
  *
  * A datagram counts against the socket that sent it until the driver frees its buffer (the kernel's
- * sock_wfree()), which virtio_net does when it is told of the used buffer. The socket has room for
+ * sock_wfree), which virtio_net does when it is told of the used buffer. The socket has room for
  * no second one, so that it can be written to again when the buffer is back: the process sleeps
  * until then. The other end's driver stamps what it receives; the NIC has read the frame by then.
  * So both times are the kernel's own, in microseconds, and nothing of ours is asked.

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A guest with an echo server (port 7) is migrated from QEMU to QEMU, under TCP and pings.
 
-migrate.py FOLDER TURNS NODE...: QEMU is called by FOLDER/qemu.sh DEVICE MONITOR CONSOLE. Node by
-node in turn. TURNS 0: one migration that has to fail, after which the guest goes on.
+migrate.py [-p SECONDS] FOLDER TURNS NODE...: QEMU is called by FOLDER/qemu.sh DEVICE MONITOR CONSOLE. Node by
+node in turn. TURNS 0: one migration that has to fail, after which the guest goes on. SECONDS: how long to
+wait for anything (120).
 """
 
+import argparse
 import atexit
 import hashlib
 import json
@@ -18,7 +20,7 @@ import sys
 import threading
 import time
 
-PATIENCE_S = 120
+patience_s = 120
 GUEST = "10.9.0.2"
 # Bytes in flight at most, and a piece.
 WINDOW, PIECE = 1 << 16, 4096
@@ -43,10 +45,10 @@ def end_children():
 
 
 def wait(what, reached):
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + patience_s
     while not reached():
         if time.monotonic() > until:
-            sys.exit(f"# no {what} within {PATIENCE_S} s")
+            sys.exit(f"# no {what} within {patience_s} s")
         time.sleep(0.02)
 
 
@@ -115,7 +117,7 @@ class Echo:
 
     def connects(self):
         try:
-            self.socket = socket.create_connection((GUEST, 7), PATIENCE_S)
+            self.socket = socket.create_connection((GUEST, 7), patience_s)
         except OSError:
             return False
         return True
@@ -144,7 +146,7 @@ class Echo:
     def end(self):
         self.stops = True
         for thread in self.threads:
-            thread.join(PATIENCE_S)
+            thread.join(patience_s)
         if self.sent.digest() != self.came.digest() or self.bytes_came == 0:
             sys.exit(f"# {self.bytes_sent} bytes sent, {self.bytes_came} came back, not the same")
 
@@ -203,7 +205,14 @@ def refused(folder, nodes, echo, qemu):
 
 
 def main():
-    folder, number, nodes = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+    global patience_s
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-p", type=int, default=patience_s)
+    parser.add_argument("folder")
+    parser.add_argument("number", type=int)
+    parser.add_argument("nodes", nargs="+")
+    args = parser.parse_args()
+    folder, number, nodes, patience_s = args.folder, args.number, args.nodes, args.p
     qemu = Qemu(folder, 0, nodes[0], None)
     wait("guest", lambda: qemu.says("guest up"))
     with open(f"{folder}/ping.log", "w", encoding="utf-8") as log:

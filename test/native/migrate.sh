@@ -16,21 +16,8 @@ need_qemu() {
 	[ -f "$kernel/vmlinuz" ] || skip "no kernel 6.12; cure: test/vm/vm fetch 6.12"
 	command -v busybox >/dev/null || skip "no busybox"
 	"$pages/test/vm/vm" qemu >"$work/qemu" 2>"$work/qemu.log" || { log qemu; skip "no QEMU of 8 or later"; }
-	qemu=
+	qemu="env LD_PRELOAD=$preload "
 	while read -r word; do qemu+="$(printf %q "$word") "; done <"$work/qemu"
-}
-
-guest_make() {
-	guest_root_begin "$work/root" "$kernel"
-	cat >"$work/root/init" <<'END'
-#!/bin/busybox sh
-. /begin
-ip link set lo up
-ip addr add 10.9.0.2/24 dev eth0
-echo "guest up"
-while true; do nc -l -p 7 -e cat; done
-END
-	guest_root_end "$work/root" "$work/root.gz"
 }
 
 # The frames that the host sends have whole checksums: net_af_packet hands them on as they are.
@@ -71,36 +58,17 @@ a_node() {
 	mv "$work/node.log" "$work/$name.log" # where it goes on
 }
 
-# $work/qemu.sh DEVICE MONITOR CONSOLE [OPTION...]: the document's command. Both nodes are on this host,
-# the program may be another's, and a program speaks with the monitor.
-qemu_script() {
-	doc_command doc/migration.md qemu-system-x86_64
-	documented=${documented/#qemu-system-x86_64/$qemu}
-	documented=${documented/\/dev\/vhost-vdpa-0/\/dev\/vhost-vdpa-\$1}
-	documented=${documented/\/run\/vm1.monitor/\$2}
-	documented=${documented/-monitor/-qmp}
-	cat >"$work/qemu.sh" <<END
-#!/bin/bash
-# one argument a line
-machine='$(printf '%s\n' -accel tcg,thread=multi -cpu max -nodefaults -nographic -no-reboot \
-		-kernel "$kernel/vmlinuz" -initrd "$work/root.gz" -append "console=ttyS0 quiet panic=-1")'
-IFS=\$'\n'
-export LD_PRELOAD=$preload
-exec $documented -serial "file:\$3" "\${@:4}"
-END
-}
-
 # case_moves SUSPEND TURNS PROFILE PROFILE: whether the kernel has it; of the two nodes.
 case_moves() {
 	local status=0 suspend=$1
 	shift
 	emu set api=1 "vduse_features=$((suspend ? 3 : 1))"
 	need_qemu
-	guest_make
+	guest_echo "$work/root" "$kernel" "$work/root.gz"
 	bridge_make
 	a_node vm-a "$2"
 	a_node vm-b "$3"
-	qemu_script
+	guest_moves "$work/qemu.sh" "$qemu" "$kernel/vmlinuz" "$work/root.gz"
 	ip netns exec "$ns" "$pages/test/native/migrate.py" "$work" "$1" 0 1 >"$work/moves.log" 2>&1 || status=$?
 	sed 's/^#* */# /' "$work/moves.log"
 	[ $status = 0 ] || { log vm-a; log vm-b; log qemu0; log qemu1; fail "status $status"; }
