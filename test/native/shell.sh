@@ -98,6 +98,49 @@ case_reach_parts() {
 	reach_adds '' 'date 2' 'revision a1 with changes' 'dpdk 24.11' 'step build 1 0 0'
 }
 
+# peer_tried: test/reach/peer in a tree of its own, where a build and a suite are some files.
+peer_tried() {
+	"$work/peer/test/reach/peer" trixie-gcc tests /usr/bin/dpdk-testpmd >>"$work/peer.log" 2>&1
+}
+
+# peer_times TIMES: so often were its files installed.
+peer_times() {
+	[ "$(grep -cx installed "$work/peer.log")" = "$1" ] || { log peer; fail "not made $1 times"; }
+	[ -e "$work/peer/build/tests/usr/bin/dpdk-testpmd" ] || fail "it is not whole"
+}
+
+# A cell's programs for machines beside each other: made once, as long as the build is the same.
+case_reach_peer() {
+	local lib=usr/lib/x86_64-linux-gnu other
+	mkdir -p "$work"/peer/{test/reach,build/meson,suite/usr/bin,suite/etc/ld.so.conf.d,suite/$lib/dpdk/pmds-25.0}
+	cp "$pages/test/reach/peer" "$work/peer/test/reach/"
+	touch "$work"/peer/suite/{usr/bin/dpdk-testpmd,etc/passwd,etc/group,etc/ld.so.conf,$lib/libgcc_s.so.1} \
+		"$work/peer/build/meson/librte_vduse.so"
+	printf '#!/bin/sh\necho "%s"\n' "$work/peer/build" >"$work/peer/test/reach/run"
+	cat >"$work/peer/test/reach/tree" <<STUB
+#!/bin/sh
+case "\$*" in
+*" meson install "*)
+	echo installed >&2
+	sleep 1
+	mkdir -p "\$4/tests/usr/local/lib"
+	touch "\$4/tests/usr/local/lib/librte_vduse.so"
+	;;
+*" ldd "*) ;;
+*) echo "$work/peer/suite" ;;
+esac
+STUB
+	chmod +x "$work"/peer/test/reach/*
+	peer_tried &
+	other=$!
+	peer_tried || { log peer; fail "it fails beside another"; }
+	wait "$other" || { log peer; fail "the other one fails"; }
+	peer_times 1
+	echo newer >"$work/peer/build/meson/librte_vduse.so"
+	peer_tried || { log peer; fail "it fails for a newer build"; }
+	peer_times 2
+}
+
 # boots TIMES CONSOLE...: a machine that ends without a result, and has these lines on its console, is booted so often;
 # from the second time on all is well.
 boots() {
@@ -134,6 +177,7 @@ case_boots() {
 case_run shell/jobs case_jobs
 case_run shell/boots case_boots
 case_run shell/reach_parts case_reach_parts
+case_run shell/reach_peer case_reach_peer
 case_run shell/ended case_ended
 case_run shell/not_asked case_not_asked
 case_run shell/native shell native/fails

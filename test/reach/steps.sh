@@ -2,16 +2,30 @@
 # shellcheck shell=bash
 # What a cell of test/reach/run does. Its variables are reach_cell's (cells.sh): cell, folder, log and tree.
 
+# alone LOCK COMMAND...: what no two do at once.
+alone() {
+	local lock status=0
+	exec {lock}>"$1"
+	flock "$lock"
+	"${@:2}" || status=$?
+	exec {lock}>&-
+	return $status
+}
+
 # in_tree COMMAND...: of a cell, in its suite.
 in_tree() {
 	test/reach/tree --in "$tree" "$top" "$folder" "$@"
 }
 
 # cell_make [installed]: builds; sets tree. Its output is a log. Returns 77, with the reason in the last line,
-# where something is missing.
+# where something is missing. Groups of test/run beside each other ask for one build.
 cell_make() {
-	local suite=${cell%-*} compiler=${cell##*-} targets=""
 	mkdir -p "$folder"
+	alone "$folder/lock" cell_build "$@"
+}
+
+cell_build() {
+	local suite=${cell%-*} compiler=${cell##*-} targets=""
 	tree=$(test/reach/tree "$suite") || return 77
 	# of a tree that was made anew nothing is left
 	[ "$(cat "$folder/tree" 2>/dev/null)" = "$(stat -c %W:%i "$tree")" ] || rm -rf "$folder/meson" "$folder/sdk"
@@ -92,18 +106,9 @@ step_unit() {
 	fi
 }
 
-# alone COMMAND...: native groups of one cell at once: they share the hugepages.
-alone() {
-	local lock
-	exec {lock}>"$build/native.lock"
-	flock "$lock"
-	"$@"
-	exec {lock}>&-
-}
-
-# step_native: groups on the emulator, of the cell's own build, inside.
+# step_native: groups on the emulator, of the cell's own build, inside; one cell's at once: they share the hugepages.
 step_native() {
-	alone cell_groups
+	alone "$build/native.lock" cell_groups
 	what=$native
 }
 
@@ -235,7 +240,7 @@ arm64_native() {
 		result fail "reach/$cell/native" $((SECONDS - start)) "see $log.native"
 		return
 	}
-	alone arm64_groups
+	alone "$build/native.lock" arm64_groups
 	what="back end by qemu-user: $native_arm64"
 }
 
