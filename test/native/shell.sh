@@ -107,6 +107,7 @@ peer_tried() {
 peer_times() {
 	[ "$(grep -cx installed "$work/peer.log")" = "$1" ] || { log peer; fail "not made $1 times"; }
 	[ -e "$work/peer/build/tests/usr/bin/dpdk-testpmd" ] || fail "it is not whole"
+	[ -e "$work/peer/build/tests/usr/lib/x86_64-linux-gnu/librte_x.so.25" ] || fail "a PMD that another asks for is not found"
 }
 
 # A cell's programs for machines beside each other: made once, as long as the build is the same.
@@ -116,6 +117,9 @@ case_reach_peer() {
 	cp "$pages/test/reach/peer" "$work/peer/test/reach/"
 	touch "$work"/peer/suite/{usr/bin/dpdk-testpmd,etc/passwd,etc/group,etc/ld.so.conf,$lib/libgcc_s.so.1} \
 		"$work/peer/build/meson/librte_vduse.so"
+	# a program of the suite may have it by its RUNPATH, another library by its name alone
+	touch "$work/peer/suite/$lib/dpdk/pmds-25.0/librte_x.so.25"
+	ln -s dpdk/pmds-25.0/librte_x.so.25 "$work/peer/suite/$lib/librte_x.so.25"
 	printf '#!/bin/sh\necho "%s"\n' "$work/peer/build" >"$work/peer/test/reach/run"
 	cat >"$work/peer/test/reach/tree" <<STUB
 #!/bin/sh
@@ -126,7 +130,7 @@ case "\$*" in
 	mkdir -p "\$4/tests/usr/local/lib"
 	touch "\$4/tests/usr/local/lib/librte_vduse.so"
 	;;
-*" ldd "*) ;;
+*" ldd "*) printf '\t%s => %s (0x1)\n' librte_x.so.25 /$lib/dpdk/pmds-25.0/librte_x.so.25 ;;
 *) echo "$work/peer/suite" ;;
 esac
 STUB
