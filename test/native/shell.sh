@@ -107,6 +107,7 @@ peer_tried() {
 peer_times() {
 	[ "$(grep -cx installed "$work/peer.log")" = "$1" ] || { log peer; fail "not made $1 times"; }
 	[ -e "$work/peer/build/tests/usr/bin/dpdk-testpmd" ] || fail "it is not whole"
+	[ -e "$work/peer/build/tests/usr/libexec/coreutils/libstdbuf.so" ] || fail "no stdbuf for its programs"
 	[ -e "$work/peer/build/tests/usr/lib/x86_64-linux-gnu/librte_x.so.25" ] || fail "a PMD that another asks for is not found"
 }
 
@@ -115,7 +116,8 @@ case_reach_peer() {
 	local lib=usr/lib/x86_64-linux-gnu other
 	mkdir -p "$work"/peer/{test/reach,build/meson,suite/usr/bin,suite/etc/ld.so.conf.d,suite/$lib/dpdk/pmds-25.0}
 	cp "$pages/test/reach/peer" "$work/peer/test/reach/"
-	touch "$work"/peer/suite/{usr/bin/dpdk-testpmd,etc/passwd,etc/group,etc/ld.so.conf,$lib/libgcc_s.so.1} \
+	mkdir -p "$work/peer/suite/usr/libexec/coreutils"
+	touch "$work"/peer/suite/{usr/bin/dpdk-testpmd,usr/libexec/coreutils/libstdbuf.so,etc/passwd,etc/group,etc/ld.so.conf,$lib/libgcc_s.so.1} \
 		"$work/peer/build/meson/librte_vduse.so"
 	# a program of the suite may have it by its RUNPATH, another library by its name alone
 	touch "$work/peer/suite/$lib/dpdk/pmds-25.0/librte_x.so.25"
