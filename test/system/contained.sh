@@ -26,5 +26,16 @@ case_start() {
 	node vdusectl network show | grep -q net0 || fail "no network"
 }
 
-case_run contained/start case_start
+# Containers of the machine's Podman on the daemon that is one itself.
+case_served() {
+	conf_of '"net.core.somaxconn"' 10-pods.conflist
+	image
+	doc_run $page 'podman cp node:' || { sed 's/^/# /' /tmp/doc; node_said; fail "a command of the page fails"; }
+	doc_answered
+	! node vdusectl container show | grep '^cni:' || fail "it is still there"
+	podman rm -f -t 60 node >/dev/null
+	nothing_left
+}
+
+case_first contained/start case_start && case_first contained/served case_served
 exit 0
