@@ -27,12 +27,14 @@ case_not_asked() {
 	! grep -aq 'number 42' "$said" || fail "a shell that was not asked for"
 }
 
-# jobs_try COMMAND: with the words of test/run's jobs, two at once, in a folder of its own; becomes it.
+# jobs_try COMMAND: with the words of test/run's jobs, two at once, in a folder of its own; becomes it. As there, a pipeline's
+# last command is of the shell itself.
 jobs_try() {
 	rm -rf "$work/jobs"
 	mkdir "$work/jobs"
 	# shellcheck disable=SC2016 # its own
 	exec timeout "$patience" bash -c '
+		shopt -s lastpipe
 		cd "$1" && . test/parts/results.sh && . test/parts/jobs.sh && logs=$2 jobs_at_once=2
 		# until the other one is there
 		meets() {
@@ -45,6 +47,7 @@ jobs_try() {
 			rmdir "$logs/lane" && result pass "$1/ends" 0
 		}
 		dies() { exit 3; }
+		reads() { (echo && meets "$@") | while read -r line; do :; done; }
 		'"$1" - "$pages" "$work/jobs"
 }
 
@@ -61,11 +64,11 @@ job_there() {
 	[ -e "$work/jobs/a.here" ]
 }
 
-# One whose other one never comes is ended with it.
+# case_ended AT-ONCE: one whose other one never comes is ended with it; if alone, it is no process of its own.
 case_ended() {
 	local pid job
 	rm -rf "$work/jobs"
-	(jobs_try 'trap jobs_stop EXIT; trap "exit 130" TERM; echo $BASHPID >$logs/main; job - meets a never; jobs_run') &
+	(jobs_try "jobs_at_once=$1;"' trap jobs_stop EXIT; trap "exit 130" TERM; echo $BASHPID >$logs/main; job - reads a never; jobs_run') &
 	pid=$!
 	background+=("$pid")
 	wait_for "$patience" job_there || fail "it does not begin"
@@ -184,7 +187,8 @@ case_run shell/jobs case_jobs
 case_run shell/boots case_boots
 case_run shell/reach_parts case_reach_parts
 case_run shell/reach_peer case_reach_peer
-case_run shell/ended case_ended
+case_run shell/ended case_ended 2
+case_run shell/ended-alone case_ended 1
 case_run shell/not_asked case_not_asked
 case_run shell/native shell native/fails
 case_run shell/pause shell native/fails PAUSE_ON_FAILURE=1

@@ -91,13 +91,10 @@ jobs_run() {
 	done
 }
 
-# jobs_stop: what runs does not outlive test/run.
+# jobs_stop: what runs does not outlive test/run, in a shell of its own or not.
 jobs_stop() {
-	local pid
-	for pid in "${!jobs_lane[@]}"; do
-		# shellcheck disable=SC2046 # numbers
-		kill -TERM $(jobs_tree "$pid") 2>/dev/null
-	done
+	# shellcheck disable=SC2046 # numbers
+	kill -TERM $(jobs_tree $$ | grep -vx $$) 2>/dev/null
 }
 
 # jobs_tree PID: it and what it has begun, from the top.
