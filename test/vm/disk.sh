@@ -73,8 +73,14 @@ disk_units() {
 	for unit in "${disk_masked[@]}"; do
 		ln -sf /dev/null "$etc/$unit"
 	done
-	# the machine is booted by the file beside the disk; of busybox' coming alone that would be made anew
-	sed -i 's/^update_initramfs=.*/update_initramfs=no/' "$1/etc/initramfs-tools/update-initramfs.conf"
+}
+
+# disk_boots SUITE TREE: its kernel, by an initramfs that is made once: the machine is booted by the file beside the disk, and of busybox'
+# coming or going alone that would be made anew, here and in the machine.
+disk_boots() {
+	disk_apt "$2" --no-install-recommends install initramfs-tools zstd
+	sed -i 's/^update_initramfs=.*/update_initramfs=no/' "$2/etc/initramfs-tools/update-initramfs.conf"
+	disk_apt "$2" --no-install-recommends install "$(disk_kernel "$1")"
 }
 
 # disk_forget TREE PACKAGE...: as if they had never been installed, but what they depend on is, and they are in apt's cache.
@@ -95,7 +101,7 @@ disk_tree() {
 	chmod +x "$tree/usr/sbin/policy-rc.d"
 	disk_sources "$suite" "$tree"
 	disk_apt "$tree" update
-	disk_apt "$tree" --no-install-recommends install "$(disk_kernel "$suite")" initramfs-tools zstd
+	disk_boots "$suite" "$tree"
 	disk_apt "$tree" install "${disk_typed[@]}"
 	disk_apt "$tree" --no-install-recommends install "${disk_typed_bare[@]}" "${disk_depended[@]}"
 	disk_forget "$tree" "${disk_typed[@]}" "${disk_typed_bare[@]}"
