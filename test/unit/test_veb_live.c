@@ -191,7 +191,7 @@ start(struct live *live)
 }
 
 static void
-stop(struct live *live)
+end_workers(struct live *live)
 {
 	unsigned int i;
 
@@ -296,7 +296,7 @@ members_come_and_go_under_traffic(void **state)
 			veb_age(live.veb, rte_get_tsc_cycles());
 	}
 	assert_int_equal(memory_in_use(), memory);
-	stop(&live);
+	end_workers(&live);
 	nothing_is_lost(&live);
 	veb_member_del(live.d.member, NULL);
 	veb_member_del(live.b.member, NULL);
