@@ -161,11 +161,13 @@ case_orphan() {
 	daemon_end
 }
 
-# Whether it waits for a lock, or has ended.
+# Whether it waits for a lock, or has ended. In a PID namespace /proc/locks leaves out a lock whose taker is dead, with
+# all who wait for it.
 waits_or_ended() {
-	local stat
+	local waiter
 	! running "$1" && return
-	grep -qs -- "-> FLOCK .* $(plugin_of "$1") " /proc/locks
+	waiter=$(plugin_of "$1")
+	grep -qs -- "-> FLOCK .* $waiter " /proc/locks || grep -qs lock "/proc/$waiter/wchan"
 }
 
 # plugin_of PID: of the shell that runs it, or itself.
