@@ -101,6 +101,31 @@ case_reach_parts() {
 	reach_adds '' 'date 2' 'revision a1 with changes' 'dpdk 24.11' 'step build 1 0 0'
 }
 
+# reach_counts WANT HOW: "PASSED FAILED" of a cell's step whose test/run passes, fails or is killed behind the first result.
+reach_counts() {
+	local got
+	# shellcheck disable=SC2016 # its own
+	got=$(cd "$work/cut" && bash -c 'shopt -s lastpipe
+		. "$1/test/parts/results.sh" && . "$1/test/reach/steps.sh" && logs=. cell=c && run_tests "$2" >/dev/null
+		echo "${count[pass]} ${count[fail]}"' - "$pages" "$2")
+	[ "$got" = "$1" ] || fail "$2: $got, not $1"
+}
+
+# A step whose tests were ended before their end has not passed.
+case_reach_ended() {
+	mkdir -p "$work/cut/test"
+	cat >"$work/cut/test/run" <<-'SH'
+		#!/bin/bash
+		echo 'PASS a/b (0 s)'
+		[ "$2" != fails ] || { echo 'FAIL a/c (0 s)'; exit 1; }
+		[ "$2" != killed ] || { printf 'PASS a/b'; kill -KILL $$; }
+	SH
+	chmod +x "$work/cut/test/run"
+	reach_counts '1 0' passes
+	reach_counts '1 1' fails
+	reach_counts '2 1' killed
+}
+
 # peer_tried: test/reach/peer in a tree of its own, where a build and a suite are some files.
 peer_tried() {
 	"$work/peer/test/reach/peer" trixie-gcc tests /usr/bin/dpdk-testpmd >>"$work/peer.log" 2>&1
@@ -186,6 +211,7 @@ case_boots() {
 case_run shell/jobs case_jobs
 case_run shell/boots case_boots
 case_run shell/reach_parts case_reach_parts
+case_run shell/reach_ended case_reach_ended
 case_run shell/reach_peer case_reach_peer
 case_run shell/ended case_ended 2
 case_run shell/ended-alone case_ended 1

@@ -165,11 +165,22 @@ step_system() {
 # run_tests ARGUMENT...: of test/run, whose results are this one's too.
 run_tests() {
 	local kind line
-	TEST_BUILT=yes TEST_LOGS=$logs/$cell test/run -k "$@" 2>&1 | while read -r kind line; do
+	{
+		TEST_BUILT=yes TEST_LOGS=$logs/$cell test/run -k "$@" 2>&1
+		# behind what may be half a line
+		printf '\nENDED %s\n' $?
+	} | while read -r kind line; do
 		case $kind in
+		'') continue ;;
 		PASS) count[pass]=$((count[pass] + 1)) ;;
 		FAIL) count[fail]=$((count[fail] + 1)) ;;
 		SKIP) count[skip]=$((count[skip] + 1)) ;;
+		ENDED)
+			# what failed is counted; with another status, what it did not come to has no line
+			[ "$line" != 0 ] && { [ "$line" != 1 ] || [ "${count[fail]}" = 0 ]; } || continue
+			count[fail]=$((count[fail] + 1))
+			kind=FAIL line="$cell: test/run ended with status $line before its end"
+			;;
 		esac
 		echo "$kind $line"
 	done
