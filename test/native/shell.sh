@@ -101,13 +101,14 @@ case_reach_parts() {
 	reach_adds '' 'date 2' 'revision a1 with changes' 'dpdk 24.11' 'step build 1 0 0'
 }
 
-# reach_counts WANT HOW: "PASSED FAILED" of a cell's step whose test/run passes, fails or is killed behind the first result.
+# reach_counts WANT HOW: "PASSED FAILED" of a cell's step whose test/run passes, fails, is killed behind the first result, or
+# refuses to run; one of the step before has failed.
 reach_counts() {
 	local got
 	# shellcheck disable=SC2016 # its own
 	got=$(cd "$work/cut" && bash -c 'shopt -s lastpipe
-		. "$1/test/parts/results.sh" && . "$1/test/reach/steps.sh" && logs=. cell=c && run_tests "$2" >/dev/null
-		echo "${count[pass]} ${count[fail]}"' - "$pages" "$2")
+		. "$1/test/parts/results.sh" && . "$1/test/reach/steps.sh" && logs=. cell=c count[fail]=1 && run_tests "$2" >/dev/null
+		echo "${count[pass]} $((count[fail] - 1))"' - "$pages" "$2")
 	[ "$got" = "$1" ] || fail "$2: $got, not $1"
 }
 
@@ -116,6 +117,7 @@ case_reach_ended() {
 	mkdir -p "$work/cut/test"
 	cat >"$work/cut/test/run" <<-'SH'
 		#!/bin/bash
+		[ "$2" != refuses ] || exit 1
 		echo 'PASS a/b (0 s)'
 		[ "$2" != fails ] || { echo 'FAIL a/c (0 s)'; exit 1; }
 		[ "$2" != killed ] || { printf 'PASS a/b'; kill -KILL $$; }
@@ -124,6 +126,7 @@ case_reach_ended() {
 	reach_counts '1 0' passes
 	reach_counts '1 1' fails
 	reach_counts '2 1' killed
+	reach_counts '0 1' refuses
 }
 
 # peer_tried: test/reach/peer in a tree of its own, where a build and a suite are some files.

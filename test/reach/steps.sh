@@ -164,7 +164,7 @@ step_system() {
 
 # run_tests ARGUMENT...: of test/run, whose results are this one's too.
 run_tests() {
-	local kind line
+	local kind line before=${count[fail]}
 	{
 		TEST_BUILT=yes TEST_LOGS=$logs/$cell test/run -k "$@" 2>&1
 		# behind what may be half a line
@@ -177,7 +177,7 @@ run_tests() {
 		SKIP) count[skip]=$((count[skip] + 1)) ;;
 		ENDED)
 			# what failed is counted; with another status, what it did not come to has no line
-			[ "$line" != 0 ] && { [ "$line" != 1 ] || [ "${count[fail]}" = 0 ]; } || continue
+			[ "$line" != 0 ] && { [ "$line" != 1 ] || [ "${count[fail]}" = "$before" ]; } || continue
 			count[fail]=$((count[fail] + 1))
 			kind=FAIL line="$cell: test/run ended with status $line before its end"
 			;;
