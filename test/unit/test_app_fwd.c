@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <rte_cycles.h>
+#include <rte_epoll.h>
 #include <rte_malloc.h>
 
 #include <rte_vduse_net.h>
@@ -352,6 +353,16 @@ wait_for_frames(const struct fwd_rig *b, uint64_t rx)
 		fwd_read(b->stream, &c);
 	} while (c.rx < rx && rte_get_timer_cycles() < deadline);
 	assert_int_equal(c.rx, rx);
+}
+
+int __real_rte_epoll_wait(int epfd, struct rte_epoll_event *events, int max, int timeout);
+int __wrap_rte_epoll_wait(int epfd, struct rte_epoll_event *events, int max, int timeout);
+
+/* As DPDK 25.11 has it: while something is ready, as many events as there is room for. */
+int
+__wrap_rte_epoll_wait(int epfd, struct rte_epoll_event *events, int max, int timeout)
+{
+	return __real_rte_epoll_wait(epfd, events, max, timeout) > 0 ? max : 0;
 }
 
 static void
