@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# What the control path tells DPDK's traces, read by babeltrace2 (CTF); and the probes that are in what was built.
+# What the control path tells DPDK's traces, read by babeltrace2 (CTF); and bpftrace at the probes that are in what was built.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-node.sh"
 
@@ -76,8 +76,83 @@ case_program() {
 	nothing_left
 }
 
+need_bpftrace() {
+	command -v bpftrace >/dev/null || skip "no bpftrace"
+	[ -e /sys/bus/event_source/devices/uprobe ] || skip "a kernel without uprobes"
+	readelf -n "$app" | grep -q 'Provider: vduse_bridge' || skip "built without systemtap-sdt-dev"
+}
+
+# look: the page's command $documented, with the program where it is installed, to $work/look.log; sets look_pid. The
+# file system below /usr/bin, and that of traces, are its own.
+look() {
+	fresh "$work/look.log"
+	unshare --mount bash -e -c 'mount -t tracefs tracefs /sys/kernel/tracing
+		mount -t overlay -o "lowerdir=$1:/usr/bin" overlay /usr/bin
+		exec bash -c "$2"' - "$(dirname "$(realpath "$app")")" "$documented" >"$work/look.log" 2>&1 &
+	look_pid=$!
+	background+=("$look_pid")
+	wait_for "$patience" looks || { log look; fail "bpftrace does not begin"; }
+}
+
+looks() {
+	grep -q '^Attaching [1-9][0-9]* probes\?\.\.\.' "$work/look.log" || ! running "$look_pid"
+}
+
+# It prints its maps as it is interrupted.
+look_end() {
+	kill -INT "$look_pid"
+	ended "$look_pid" || { log look; fail "bpftrace's end"; }
+}
+
+# summed: it looked at some frames, which are not more than there were. When it is in place it does not say: another time then.
+summed() {
+	local name sum
+	look
+	sleep 1
+	look_end
+	sum=$(sed -n 's/^@\[usdt:.*:vduse_bridge:unknown_address, net_null0\]: \([0-9]*\)$/\1/p' "$work/look.log")
+	[ -n "$sum" ]
+}
+
+spoofed() {
+	small_ok send 1 good
+	grep -qx c1 "$work/look.log"
+}
+
+# A container that sends from an address that is not its own, and a port whose frames are for nobody.
+case_bpftrace() {
+	need_bpftrace
+	cat >"$work/node.conf" <<-END
+		network add net0 uplinks net_null0
+		network add net1
+		container add c1 network net1 mac 02:00:00:00:00:67 attach none
+	END
+	# shellcheck disable=SC2119 # without options
+	node_start
+	has_all c1
+	doc_command doc/traces.md 'vduse_bridge:*'
+	wait_for "$patience" summed || { log look; log node; fail "it has no drops of the port"; }
+	emu attach c1
+	small_start 8
+	small_ok features 0
+	small_ok start
+	doc_command doc/traces.md 'spoofed_MAC'
+	look
+	wait_for "$patience" spoofed || { log look; fail "it has no spoofed address"; }
+	look_end
+	# not the port's, which are dropped for another reason
+	! grep -q net_null0 "$work/look.log" || { log look; fail "other drops"; }
+	small_end
+	emu detach c1
+	node container del c1
+	kill "$app_pid"
+	ended "$app_pid" || { log node; fail "its end"; }
+	nothing_left
+}
+
 ordinary || exit 0
 case_run trace/life case_life
 case_run trace/off case_off
 case_run trace/program case_program
+case_run trace/bpftrace case_bpftrace
 exit $group_status
