@@ -115,7 +115,7 @@ resources_are() {
 	[ "$fds" -le "$fds_before" ] && [ "$mappings" -le "$mappings_before" ]
 }
 
-eal=(--no-pci --in-memory --huge-unlink --iova-mode=va --main-lcore 0)
+eal=(--no-pci --in-memory --iova-mode=va --main-lcore 0)
 
 # back_start NAME QUEUES DEVARGS [EAL OPTION...]: our PMD in the loopback program; sets back_pid.
 back_start() {

@@ -14,7 +14,7 @@ app=dpdk-vduse-net
 # A poll-mode lcore keeps a CPU to itself; the other is for the kernel and the containers.
 # shellcheck disable=SC2206
 eal=(-l 1 --no-pci --no-telemetry ${TEST_EAL:-})
-huge=(--in-memory --huge-unlink)
+huge=(--in-memory)
 # EAL does not take --no-huge together with --in-memory (DPDK 22.11 to 25.11).
 no_huge=(--no-huge --no-shconf -m 256)
 skip_reason=/tmp/skip-reason

@@ -20,7 +20,7 @@ node_of() {
 # nic_start: "hardware" h1, with the container c2 on its other side; sets nic_pid and nic_node.
 nic_start() {
 	modules virtio_vdpa vhost_vdpa virtio_net
-	run nic "$app" -l 2 --no-pci --no-telemetry --in-memory --huge-unlink --file-prefix nic -m 128 \
+	run nic "$app" -l 2 --no-pci --no-telemetry --in-memory --file-prefix nic -m 128 \
 		--vdev net_vduse_p,name=c2,mac=02:00:00:00:00:02,attach=virtio -- \
 		--port net_vduse_p --name h1 --attach vhost
 	nic_pid=$pid
