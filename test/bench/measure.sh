@@ -7,20 +7,12 @@ here_version() {
 	pkg-config --modversion libdpdk
 }
 
-pages_free() {
-	awk '/HugePages_Free/ { print $2 }' /proc/meminfo
-}
-
-# Hugepages of 2 MB for a back end and a front end; mirror: give_back of run.
-pages_reserve() {
-	local free wanted=256 file=/proc/sys/vm/nr_hugepages
+# Hugepages of 2 MB for a back end and a front end; mirror: pages_give_back, at run's end.
+bench_pages() {
+	local wanted=256
 	! $switch || wanted=$((256 + idle_members / 4)) # run-containers
-	free=$(pages_free)
-	[ "$free" -lt $wanted ] || return 0
-	pages_before=$(cat $file)
-	echo $((pages_before + wanted - free)) >$file
-	[ "$(pages_free)" -ge $wanted ] || {
-		echo "bench: $free free 2 MB hugepages, needed $wanted; free memory or reserve them at boot" >&2
+	pages_reserve $wanted || {
+		echo "bench: there are no $wanted free 2 MB hugepages; free memory or reserve them at boot" >&2
 		return 1
 	}
 }

@@ -129,6 +129,37 @@ case_reach_ended() {
 	reach_counts '0 1' refuses
 }
 
+# pages_try COMMAND: with hugepages that are files, becomes it.
+pages_try() {
+	# shellcheck disable=SC2016 # its own
+	exec bash -e -c '. "$1"/test/parts/pages.sh; pages_at=$2; eval "$3"' - "$pages" "$work" "$1"
+}
+
+pages_are() {
+	[ "$(cat "$work/nr_hugepages")" = "$1" ] || fail "$(cat "$work/nr_hugepages") hugepages, not $1: $2"
+}
+
+# Hugepages of runs beside each other: who ends first takes away none of the other's, free as they may be.
+case_pages() {
+	echo 100 >"$work/nr_hugepages"
+	echo 500 >"$work/free_hugepages"
+	mkfifo "$work/end"
+	(pages_try 'pages_reserve 320; touch "$2/reserved"; read -r <"$2/end"; pages_give_back') &
+	background+=($!)
+	wait_for "$patience" test -e "$work/reserved" || fail "the first has none"
+	(pages_try 'pages_reserve 320; pages_give_back; pages_give_back') || fail "the second has none"
+	pages_are 420 "those of the first"
+	(pages_try 'pages_reserve 30; echo >"$2/end"') || fail "the third has none"
+	ended "${background[-1]}" || fail "its end"
+	pages_are 130 "those of the third, which did not give them back"
+	# a kernel that has no more, and one that has some
+	(pages_try 'pages_set() { :; }; pages_reserve 500; pages_give_back') || fail "those that are free do not do"
+	! (pages_try 'pages_set() { :; }; pages_reserve 501') || fail "more than there are free"
+	! (pages_try 'pages_set() { echo $(($1 < 200 ? $1 : 200)) >"$pages_at/nr_hugepages"; }; pages_reserve 501') ||
+		fail "fewer than it wants"
+	pages_are 130 "nothing is left behind"
+}
+
 # peer_tried: test/reach/peer in a tree of its own, where a build and a suite are some files.
 peer_tried() {
 	"$work/peer/test/reach/peer" trixie-gcc tests /usr/bin/dpdk-testpmd >>"$work/peer.log" 2>&1
@@ -213,6 +244,7 @@ case_boots() {
 
 case_run shell/jobs case_jobs
 case_run shell/boots case_boots
+case_run shell/pages case_pages
 case_run shell/reach_parts case_reach_parts
 case_run shell/reach_ended case_reach_ended
 case_run shell/reach_peer case_reach_peer

@@ -4,8 +4,6 @@
 
 # Hugepages of 2 MB that the native tests need free: two back ends' and a front end's.
 native_pages=320
-pages_file=/proc/sys/vm/nr_hugepages
-pages_before=
 # what runs a group, as of its back ends: a function or nothing
 native_as=()
 
@@ -25,7 +23,7 @@ native_groups() {
 	test/vm/vm fetch 6.12 >"$logs/native-kernel.log" 2>&1 || true
 	"$build/test/emu/peer-testpmd" --fetch >"$logs/native-peer.log" 2>&1 || true
 	spend fetch $((SECONDS - start))
-	native_reserve || {
+	pages_reserve $native_pages || {
 		result skip "$where" 0 "no $native_pages free hugepages of 2 MB; free memory, or reserve them at boot"
 		return
 	}
@@ -57,23 +55,4 @@ native_group() {
 	elif [ "$group_cases" = 0 ]; then
 		result fail "$where/$group" $((SECONDS - start)) "no results; see $log"
 	fi
-}
-
-pages_free() {
-	awk '/HugePages_Free/ { print $2 }' /proc/meminfo
-}
-
-# As many more hugepages as are missing; mirror: native_give_back, at the end of test/run
-native_reserve() {
-	local free
-	free=$(pages_free)
-	[ "$free" -lt $native_pages ] || return 0
-	pages_before=$(cat $pages_file)
-	echo $((pages_before + native_pages - free)) >$pages_file
-	[ "$(pages_free)" -ge $native_pages ]
-}
-
-native_give_back() {
-	[ -z "$pages_before" ] || echo "$pages_before" >$pages_file
-	pages_before=
 }
