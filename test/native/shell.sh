@@ -129,6 +129,51 @@ case_reach_ended() {
 	reach_counts '0 1' refuses
 }
 
+# tree_run NAME: test/run in a tree of its own, whose builds are some files, with a check that passes; becomes it. Logs: $work/NAME.
+tree_run() {
+	cd "$work/tree" || exit 1
+	exec env CI= TEST_CASES= TEST_BUILT= TEST_LOGS="$work/$1" PATH="$work/tree/bin:$PATH" VDUSE_CACHE="$work/cache" test/run static/passes
+}
+
+# Two of them in one tree: the second builds behind the first, and does not take its logs.
+case_two_runs() {
+	local first second
+	mkdir -p "$work"/tree/{bin,config,test/static,usertools}
+	cp "$pages"/usertools/{deps,folders}.sh "$work/tree/usertools/"
+	cp -r "$pages"/test/{run,parts} "$work/tree/test/"
+	printf '#!/bin/sh
+' | tee "$work/tree/config/fetch-sdk" >"$work/tree/test/static/passes"
+	printf '#!/bin/sh
+echo "meson $PPID" >>"%s"
+' "$work/builds" >"$work/tree/bin/meson"
+	printf '#!/bin/sh
+read -r word <"%s"; echo "ninja $PPID" >>"%s"
+' "$work/go" "$work/builds" >"$work/tree/bin/ninja"
+	chmod +x "$work"/tree/{bin/*,config/*,test/static/*}
+	mkfifo "$work/go"
+	(tree_run one) >"$work/first.log" 2>&1 &
+	first=$!
+	background+=("$first")
+	wait_for "$patience" grep -q meson "$work/builds" || { log first; fail "the first does not build"; }
+	(tree_run two) >"$work/second.log" 2>&1 &
+	second=$!
+	background+=("$second")
+	wait_for "$patience" pgrep -P "$second" -x flock || { log second; fail "the second does not wait"; }
+	# with the logs of the first it does not begin
+	if (tree_run one) >"$work/third.log" 2>&1 || ! grep -q 'another run has its logs in' "$work/third.log"; then
+		log third
+		fail "the logs of the first are the third's"
+	fi
+	[ "$(grep -c meson "$work/builds")" = 1 ] || fail "two at once: $(cat "$work/builds")"
+	echo >"$work/go"
+	ended "$first" || { log first; fail "the first's end"; }
+	echo >"$work/go"
+	ended "$second" || { log second; fail "the second's end"; }
+	grep -q '^PASS static/passes' "$work/first.log" && grep -q '^PASS static/passes' "$work/second.log" ||
+		fail "not both have passed"
+	[ "$(sed 's/ .*//' "$work/builds" | paste -sd ' ')" = 'meson ninja meson ninja' ] || fail "$(cat "$work/builds")"
+}
+
 # pages_try COMMAND: with hugepages that are files, becomes it.
 pages_try() {
 	# shellcheck disable=SC2016 # its own
@@ -244,6 +289,7 @@ case_boots() {
 
 case_run shell/jobs case_jobs
 case_run shell/boots case_boots
+case_run shell/two-runs case_two_runs
 case_run shell/pages case_pages
 case_run shell/reach_parts case_reach_parts
 case_run shell/reach_ended case_reach_ended

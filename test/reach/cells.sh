@@ -75,7 +75,7 @@ needs_pages() {
 
 # host_build: packages, and the ordinary build; the quickest test behind them.
 host_build() {
-	TEST_LOGS=$logs/host test/run unit/ring
+	TEST_LOGS=$logs/host alone "$build/host.lock" test/run unit/ring
 }
 
 # note KEY VALUE...: of the cell, for the page.
