@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <rte_common.h>
 #include <rte_eal.h>
@@ -19,6 +20,7 @@ static struct {
 	FILE *log;
 	char cause[256];                 /* the first error of EAL's start, or empty */
 	char prefix[RUNTIME_PREFIX_MAX]; /* that was chosen, or empty: it was given */
+	const char *starts_as;           /* the prefix, while EAL starts, or NULL */
 } eal;
 
 /*
@@ -55,7 +57,7 @@ eal_raise_files(void)
 static ssize_t
 log_write(void *cookie __rte_unused, const char *text, size_t len)
 {
-	static const char *const heads[] = { "EAL: ", "FATAL: " };
+	static const char *const heads[] = { "EAL: ", "FATAL: ", "ARGPARSE: " };
 	unsigned int i;
 
 	say_log(text, len);
@@ -108,15 +110,41 @@ say_cause(const char *prefix)
 		SAY("EAL does not start: %s: see its lines above", cause);
 }
 
+/* EAL removes its telemetry socket at exit too, before this because it asks for it later. */
+static void
+remove_runtime(void)
+{
+	if (!runtime_in_use(eal.prefix))
+		runtime_remove(eal.prefix);
+}
+
+/* EAL of DPDK 25.11 ends the process for an option that it cannot read, instead of returning. */
+static void
+say_exit(void)
+{
+	if (eal.starts_as == NULL)
+		return;
+	say_cause(eal.starts_as);
+	if (eal.prefix[0] != '\0')
+		remove_runtime();
+	_exit(EXIT_FAILURE);
+}
+
 /* Return: how many of argv EAL has used, or -EINVAL. */
 static int
 init_as(int argc, char *argv[], const char *prefix)
 {
+	static bool at_exit;
 	int used;
 
 	eal_raise_files();
 	allow_no_huge_in_memory(argc, argv);
+	if (!at_exit)
+		at_exit = atexit(say_exit) == 0;
+	if (!eal_asks_help(argc, argv))
+		eal.starts_as = prefix;
 	used = init(argc, argv);
+	eal.starts_as = NULL;
 	if (used >= 0)
 		return used;
 	say_cause(prefix);
@@ -131,14 +159,6 @@ no_stray(int used, int argc, char *const argv[])
 	SAY("%.64s: stray argument before \"--\"", argv[used + 1]);
 	rte_eal_cleanup();
 	return -EINVAL;
-}
-
-/* EAL removes its telemetry socket at exit too, before this because it asks for it later. */
-static void
-remove_runtime(void)
-{
-	if (!runtime_in_use(eal.prefix))
-		runtime_remove(eal.prefix);
 }
 
 int
