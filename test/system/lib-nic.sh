@@ -20,13 +20,18 @@ address() {
 	done
 }
 
+# takes_vfio ADDRESS: a try. The kernel may be about to give a NIC that has just come to another driver.
+takes_vfio() {
+	local path=/sys/bus/pci/devices/$1
+	echo vfio-pci >"$path/driver_override"
+	[ ! -e "$path/driver" ] || echo "$1" >"$path/driver/unbind"
+	echo "$1" >/sys/bus/pci/drivers_probe
+	[ "$(basename "$(readlink -f "$path/driver")")" = vfio-pci ]
+}
+
 # to_vfio ADDRESS: vfio-pci has it; as "dpdk-devbind.py -b vfio-pci ADDRESS" does.
 to_vfio() {
-	local path=/sys/bus/pci/devices/$1
-	[ ! -e "$path/driver" ] || echo "$1" >"$path/driver/unbind"
-	echo vfio-pci >"$path/driver_override"
-	echo "$1" >/sys/bus/pci/drivers_probe
-	[ "$(basename "$(readlink -f "$path/driver")")" = vfio-pci ] || fail "vfio-pci does not take $1"
+	wait_for "$patience" takes_vfio "$1" || fail "vfio-pci does not take $1"
 }
 
 # far_dev KIND: the interface at the other end of the cable.
