@@ -284,6 +284,8 @@ case_boots() {
 	boots 2 '[ 1.0] Kernel panic - not syncing'
 	boots 2 "$begins" '[ 24.3] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI'
 	boots 2 "$begins" "[ 24.3] rcu: Possible timer handling issue; rcu_preempt kthread timer wakeup didn't happen for 5 jiffies"
+	boots 2 '[    0.036000] tsc: PIT calibration deviates from HPET: 302684 2593664' "$begins"
+	boots 1 "$begins" '[    0.036000] tsc: using HPET reference calibration'
 	boots 1 "$begins" '[ 24.3] Oops: general protection fault: 0000 [#1] PREEMPT SMP'
 }
 

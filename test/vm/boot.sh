@@ -36,9 +36,12 @@ boot_asleep="kthread timer wakeup didn't happen"
 # what it changes (static keys), and one that is met when the change is done is nobody's.
 boot_stumbled='int3: 0000 \[#1\]'
 
+# What it says where it has measured its processors' clock wrong beside other work: its seconds are not a second.
+boot_clock='tsc: PIT calibration deviates from'
+
 # boot_run LOGS TIMEOUT CPUS MEMORY HUGEPAGES: sets boot_status; the script's output comes
 # to stdout while it runs. A machine that stumbles over such a breakpoint, or ends before the script, is booted once
-# more. So is one whose emulator has lost a timer: nothing in it would ever go on.
+# more. So is one whose emulator has lost a timer: nothing in it would ever go on; and one whose clock runs at another speed.
 boot_run() {
 	boot_once "$@"
 	if [ "$boot_status" = 125 ] && ! grep -aq "$boot_begins" "$1/console"; then
@@ -47,6 +50,8 @@ boot_run() {
 		echo "vm: an emulated processor ran code that was rewritten; once more" >&2
 	elif [ "$boot_status" != 0 ] && grep -aq "$boot_asleep" "$1/console"; then
 		echo "vm: the emulator has lost a timer's interrupt; once more" >&2
+	elif [ "$boot_status" != 0 ] && grep -aq "$boot_clock" "$1/console"; then
+		echo "vm: its clock was measured wrong as it began; once more" >&2
 	else
 		return 0
 	fi
@@ -54,11 +59,11 @@ boot_run() {
 	boot_once "$@"
 }
 
-# boot_watch LOGS: end a machine that stands still; until it has ended.
+# boot_watch LOGS: end a machine that stands still, or whose clock is wrong; until it has ended.
 boot_watch() {
 	while kill -0 "$vm_qemu"; do
-		! grep -aq "$boot_asleep" "$1/console" || kill "$vm_qemu"
-		sleep 5
+		! grep -aqE "$boot_asleep|$boot_clock" "$1/console" || kill "$vm_qemu"
+		sleep 1
 	done
 }
 
