@@ -28,8 +28,6 @@ deps_test="libcmocka-dev shellcheck clang clang-format clang-tidy cppcheck relac
 	gpg gpg-agent"
 # For the manual (doc/build), and its pictures (doc/pictures/draw).
 deps_manual="python3-sphinx python3-myst-parser doxygen mandoc graphviz"
-# To make Debian packages here, and to look at them (usertools/build-deb --here).
-deps_deb="build-essential debhelper dh-apparmor lintian udev"
 
 # Seconds for another's apt-get to end.
 deps_patience=600
@@ -37,6 +35,16 @@ deps_patience=600
 # deps_sanitizers: the package with clang's, which has the number of the suite's clang in its name. clang is there.
 deps_sanitizers() {
 	echo "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev"
+}
+
+# deps_deb [SUITE]: to make Debian packages, and to look at them, by debian/control; of this machine's suite without. Of
+# alternatives the last is bookworm's.
+deps_deb() {
+	local suite=${1:-$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")}
+	echo build-essential fakeroot lintian
+	sed -n '/^Build-Depends:/,/^[A-Z]/p' "$(dirname "${BASH_SOURCE[0]}")/../debian/control" | sed -n 's/^ \(.*\),$/\1/p' |
+		grep -v '^dh-sequence-' | sed -E 's/debhelper-compat.*/debhelper/; s/ \([^)]*\)//g' |
+		if [ "$suite" = bookworm ]; then sed 's/.* | //'; else sed 's/ | .*//'; fi
 }
 
 # deps_missing PACKAGE...: those that are not installed, a line each.
