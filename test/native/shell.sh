@@ -216,6 +216,7 @@ peer_times() {
 	[ -e "$work/peer/build/tests/usr/bin/dpdk-testpmd" ] || fail "it is not whole"
 	[ -e "$work/peer/build/tests/usr/libexec/coreutils/libstdbuf.so" ] || fail "no stdbuf for its programs"
 	[ -e "$work/peer/build/tests/usr/lib/x86_64-linux-gnu/librte_x.so.25" ] || fail "a PMD that another asks for is not found"
+	[ -e "$work/peer/build/tests/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" ] || fail "no program there has a loader"
 }
 
 # A cell's programs for machines beside each other: made once, as long as the build is the same.
@@ -229,6 +230,10 @@ case_reach_peer() {
 	# a program of the suite may have it by its RUNPATH, another library by its name alone
 	touch "$work/peer/suite/$lib/dpdk/pmds-25.0/librte_x.so.25"
 	ln -s dpdk/pmds-25.0/librte_x.so.25 "$work/peer/suite/$lib/librte_x.so.25"
+	# the loader, by a link from the root
+	mkdir "$work/peer/suite/lib64"
+	touch "$work/peer/suite/$lib/ld-linux-x86-64.so.2"
+	ln -s "/$lib/ld-linux-x86-64.so.2" "$work/peer/suite/lib64/"
 	printf '#!/bin/sh\necho "%s"\n' "$work/peer/build" >"$work/peer/test/reach/run"
 	cat >"$work/peer/test/reach/tree" <<STUB
 #!/bin/sh
@@ -239,7 +244,11 @@ case "\$*" in
 	mkdir -p "\$4/tests/usr/local/lib"
 	touch "\$4/tests/usr/local/lib/librte_vduse.so"
 	;;
-*" ldd "*) printf '\t%s => %s (0x1)\n' librte_x.so.25 /$lib/dpdk/pmds-25.0/librte_x.so.25 ;;
+*" ldd "*)
+	printf '\t%s => %s (0x1)\n' librte_x.so.25 /$lib/dpdk/pmds-25.0/librte_x.so.25
+	printf '\t/lib64/ld-linux-x86-64.so.2 (0x1)\n'
+	exit 123
+	;;
 *) echo "$work/peer/suite" ;;
 esac
 STUB

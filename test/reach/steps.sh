@@ -32,7 +32,8 @@ cell_build() {
 	stat -c %W:%i "$tree" >"$folder/tree"
 	test/reach/sdk "$suite" "$tree/usr/include/dpdk" "$folder/sdk" || return 77
 	[ -f "$folder/meson/build.ninja" ] ||
-		in_tree env CC="$compiler" meson setup /build/meson /src -Dsdk=/build/sdk -Dwerror=true -Dtests=enabled || return 1
+		in_tree env CC="$compiler" meson setup --libdir="lib/$(in_tree gcc -print-multiarch)" /build/meson /src \
+			-Dsdk=/build/sdk -Dwerror=true -Dtests=enabled || return 1
 	[ "${1:-}" != installed ] || targets=$(cell_installed) || return 1
 	# shellcheck disable=SC2086 # names of one word
 	in_tree ninja -C /build/meson $targets
