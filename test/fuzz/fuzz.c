@@ -5,7 +5,12 @@
 #include <limits.h>
 #include <string.h>
 
+/* clang has it in a package of its own, without which it builds with no sanitizer. */
+#if __has_include(<sanitizer/asan_interface.h>)
 #include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
 
 #include "fuzz.h"
 #include "mem/deferred.h"
