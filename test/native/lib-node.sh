@@ -38,7 +38,7 @@ node() {
 # poller_of PID: of a node's processes below the first the one that has EAL's threads.
 poller_of() {
 	cat "/proc/$1/task/"*/children | tr ' ' '\n' | while read -r pid; do
-		! grep -qsx eal-intr-thread "/proc/$pid/task/"*/comm || echo "$pid"
+		! has_eal "$pid" || echo "$pid"
 	done
 }
 

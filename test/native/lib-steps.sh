@@ -180,7 +180,7 @@ process_of() {
 	local pid who
 	cat "/proc/$daemon/task/"*/children | tr ' ' '\n' | while read -r pid; do
 		who=broker
-		! grep -qsx eal-intr-thread "/proc/$pid/task/"*/comm || who=poller
+		! has_eal "$pid" || who=poller
 		[ "$who" != "$1" ] || [ -z "$pid" ] || echo "$pid"
 	done
 }

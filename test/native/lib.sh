@@ -329,11 +329,20 @@ app_ended() {
 	[ $status = "$1" ] || { log app; fail "it ends with status $status, not $1"; }
 }
 
-# app_thread NAME: the thread's id.
+# EAL's threads, as DPDK calls them from 23.11 on, and before: that of interrupts, and lcore 1's.
+thread_interrupts='dpdk-intr|eal-intr-thread'
+thread_lcore='dpdk-worker1|rte-worker-1'
+
+# has_eal PID: a process has EAL's threads.
+has_eal() {
+	grep -qsxE "$thread_interrupts" "/proc/$1/task/"*/comm
+}
+
+# app_thread NAME: the thread's id; NAME: a pattern.
 app_thread() {
 	local task
 	for task in /proc/"$app_pid"/task/*; do
-		[ "$(cat "$task/comm")" != "$1" ] || { echo "${task##*/}"; return; }
+		! grep -qxE "$1" "$task/comm" || { echo "${task##*/}"; return; }
 	done
 	return 1
 }

@@ -73,7 +73,7 @@ case_watchdog() {
 	need_told READY=1
 	need_told 'STATUS=forwarding 1 wire(s) on 1 lcore(s)'
 	wait_for "$patience" more_alive 2 || { log manager; fail "no sign of life"; }
-	stuck rte-worker-1 'a lcore'
+	stuck "$thread_lcore" 'a lcore'
 	stuck vduse-ctl 'the control thread'
 	say "$(grep -c 'no progress' "$work/app.log") complaints, $(alive_count) signs of life"
 	told STOPPING=1 && fail "it is not stopping"
@@ -98,7 +98,7 @@ case_drain() {
 	app_port=net_null0,no-rx=1 app_start d1 --attach vhost --profile latency
 	need_told READY=1
 	front_start 1 "" --total-num-mbufs=6144
-	hold rte-worker-1
+	hold "$thread_lcore"
 	front "set fwd io"
 	front "start tx_first 5"
 	[ "$(app_sent)" = 0 ] || fail "frames were taken already"
