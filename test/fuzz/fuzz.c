@@ -5,8 +5,8 @@
 #include <limits.h>
 #include <string.h>
 
-/* clang has it in a package of its own, without which it builds with no sanitizer. */
-#if __has_include(<sanitizer/asan_interface.h>)
+/* clang has it in a package of its own, which a build with no sanitizer does without. */
+#ifdef HAVE_ASAN
 #include <sanitizer/asan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
@@ -166,7 +166,9 @@ __wrap_rte_malloc(const char *type, size_t size, unsigned int align)
 	void *ptr = NULL;
 
 	(void)type;
-	return posix_memalign(&ptr, RTE_MAX(align, 64u), size) == 0 ? ptr : NULL;
+	if (posix_memalign(&ptr, RTE_MAX(align, 64u), size) != 0)
+		return NULL;
+	return ptr;
 }
 
 void *
