@@ -230,7 +230,7 @@ command_text(const struct control_command *command, char *buf, size_t len)
 static const struct varlink_param *
 find_word(const struct control_line *line, const char *token, char *error)
 {
-	const struct varlink_param *params[CONTROL_TOKENS_MAX];
+	const struct varlink_param *params[CONTROL_TOKENS_MAX] = { NULL };
 	const char *pointers[CONTROL_TOKENS_MAX];
 	char names[CONTROL_TOKENS_MAX][32], dashed[64], *c;
 	const unsigned int nb = collect_words(line->method, params, names);
