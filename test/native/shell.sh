@@ -151,6 +151,7 @@ read -r word <"%s"; echo "ninja $PPID" >>"%s"
 ' "$work/go" "$work/builds" >"$work/tree/bin/ninja"
 	chmod +x "$work"/tree/{bin/*,config/*,test/static/*}
 	mkfifo "$work/go"
+	fresh "$work/first.log" "$work/second.log"
 	(tree_run one) >"$work/first.log" 2>&1 &
 	first=$!
 	background+=("$first")
