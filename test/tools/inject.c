@@ -17,7 +17,7 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 
-#define SYSCALL 0x050f /* the instruction's two bytes */
+static const unsigned char SYSCALL[2] = { 0x0f, 0x05 };
 
 static const struct {
 	const char *name;
@@ -41,34 +41,65 @@ stopped(pid_t tid)
 	return waitpid(tid, &status, __WALL) == tid && WIFSTOPPED(status);
 }
 
-/* Run one system call where the thread stands, and put everything back. */
+/*
+ * Where the thread's vDSO has the instruction. The text is left alone: other threads run it
+ * meanwhile, and with glibc 2.41 all that wait in the kernel come back to one place.
+ * Return: the address, 0: nowhere.
+ */
+static unsigned long long
+instruction(pid_t tid)
+{
+	unsigned long long at, begin = 0, end = 0, found = 0;
+	unsigned char bytes[sizeof(long) + 1] = { 0 };
+	char name[64], line[256];
+	long word;
+	FILE *maps;
+	size_t i;
+
+	snprintf(name, sizeof(name), "/proc/%d/maps", tid);
+	maps = fopen(name, "r");
+	if (maps == NULL)
+		return 0;
+	while (end == 0 && fgets(line, sizeof(line), maps) != NULL)
+		if (strstr(line, "[vdso]") != NULL && sscanf(line, "%llx-%llx", &begin, &end) != 2)
+			end = 0;
+	fclose(maps);
+	for (at = begin; at < end && found == 0; at += sizeof(word)) {
+		/* the last byte of the word before is the first */
+		bytes[0] = bytes[sizeof(word)];
+		word = ptrace(PTRACE_PEEKTEXT, tid, at, NULL);
+		memcpy(bytes + 1, &word, sizeof(word));
+		for (i = 0; i < sizeof(word) && found == 0; i++)
+			if (memcmp(bytes + i, SYSCALL, sizeof(SYSCALL)) == 0)
+				found = at + i - 1;
+	}
+	if (found == 0)
+		errno = ENOEXEC;
+	return found;
+}
+
+/* Run one system call, and put the thread back where it stands. */
 static int
 call(pid_t tid, const struct user_regs_struct *want, long long *result)
 {
+	const unsigned long long at = instruction(tid);
 	struct user_regs_struct before, regs;
-	long text;
 
-	if (ptrace(PTRACE_GETREGS, tid, NULL, &before) < 0)
+	if (at == 0 || ptrace(PTRACE_GETREGS, tid, NULL, &before) < 0)
 		return -1;
 	regs = before;
+	regs.rip = at;
 	regs.rax = want->rax;
 	regs.rdi = want->rdi;
 	regs.rsi = want->rsi;
 	regs.rdx = want->rdx;
 	regs.orig_rax = -1; /* no call to restart */
-	errno = 0;
-	text = ptrace(PTRACE_PEEKTEXT, tid, before.rip, NULL);
-	if (errno != 0 ||
-			ptrace(PTRACE_POKETEXT, tid, before.rip, (text & ~0xffffL) | SYSCALL) < 0 ||
-			ptrace(PTRACE_SETREGS, tid, NULL, &regs) < 0 ||
+	if (ptrace(PTRACE_SETREGS, tid, NULL, &regs) < 0 ||
 			ptrace(PTRACE_SINGLESTEP, tid, NULL, NULL) < 0 || !stopped(tid) ||
 			ptrace(PTRACE_GETREGS, tid, NULL, &regs) < 0)
 		return -1;
 	*result = (long long)regs.rax;
-	return ptrace(PTRACE_POKETEXT, tid, before.rip, text) < 0 ||
-					       ptrace(PTRACE_SETREGS, tid, NULL, &before) < 0
-			       ? -1
-			       : 0;
+	return (int)ptrace(PTRACE_SETREGS, tid, NULL, &before);
 }
 
 /* Below the red zone of the thread's stack nothing is kept. Return: where it is, 0: nowhere. */
