@@ -127,10 +127,13 @@ case_queues() {
 
 # A bond of two ports: who is behind the first, its active one, reaches the container.
 case_bond() {
+	local part=member
 	need_tun
 	ip netns add "$ns"
 	node_lcores=(-l 0-1)
-	port_start net_tap0,iface=out0 net_tap1,iface=out1 net_bonding0,mode=1,slave=net_tap0,slave=net_tap1
+	# as DPDK before 23.11 calls it
+	printf '%s\n' 23.11 "$(pkg-config --modversion libdpdk)" | sort -VC || part=slave
+	port_start net_tap0,iface=out0 net_tap1,iface=out1 "net_bonding0,mode=1,$part=net_tap0,$part=net_tap1"
 	echo_behind net_bonding0
 	pings out0
 	link_is up || fail "the container sees no link"
