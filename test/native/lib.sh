@@ -366,6 +366,16 @@ let_go() {
 	ended "$hold_pid" || fail "the one that held it ends with status $?"
 }
 
+# prometheus_program NAME: of Debian's Prometheus, which is unpacked into the cache and installed nowhere.
+prometheus_program() {
+	local where packages=(prometheus)
+	# Debian 13 has it in a package of its own
+	! apt-cache show promtool >/dev/null 2>&1 || packages+=(promtool)
+	where=$("$pages/test/reach/programs" prometheus "${packages[@]}" -- "/usr/bin/$1" 2>"$work/programs.log") ||
+		skip "no Prometheus: $(tail -n 1 "$work/programs.log")"
+	echo "${where%%:*}"
+}
+
 # need_peer: DPDK 24.11 in the cache.
 need_peer() {
 	local why

@@ -7,14 +7,6 @@
 
 metrics=$subject/app/dpdk-vduse-metrics/dpdk-vduse-metrics
 
-# program NAME: of Debian's package, which is unpacked into the cache and installed nowhere.
-program() {
-	local where
-	where=$("$pages/test/reach/programs" prometheus prometheus -- "/usr/bin/$1" 2>"$work/programs.log") ||
-		skip "no Prometheus: $(tail -n 1 "$work/programs.log")"
-	echo "${where%%:*}"
-}
-
 need_metrics() {
 	[ -x "$metrics" ] || skip "built without libmicrohttpd"
 }
@@ -85,7 +77,7 @@ traffic_end() {
 
 case_text() {
 	local promtool
-	promtool=$(program promtool)
+	promtool=$(prometheus_program promtool)
 	traffic_start
 	metrics_start
 	small_ok send 5 good
@@ -151,8 +143,8 @@ gives() {
 # prometheus_start: scrapes once a second; sets promtool, prometheus_pid, prometheus_at.
 prometheus_start() {
 	local program port
-	promtool=$(program promtool)
-	program=$(program prometheus)
+	promtool=$(prometheus_program promtool)
+	program=$(prometheus_program prometheus)
 	port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	cat >"$work/prometheus.yml" <<-END
 		global: {scrape_interval: 1s, evaluation_interval: 1s}
@@ -189,7 +181,7 @@ queries() {
 case_alerts() {
 	local promtool file=$pages/app/dpdk-vduse-metrics/alerts.yml
 	need_metrics
-	promtool=$(program promtool)
+	promtool=$(prometheus_program promtool)
 	"$promtool" check rules --lint-fatal "$file" >"$work/rules.log" 2>&1 || { log rules; fail "promtool's word"; }
 	sed "s,ALERTS,$file," "$pages/test/native/metrics_alerts.yml" >"$work/alerts.yml"
 	"$promtool" test rules "$work/alerts.yml" >"$work/rules.log" 2>&1 || { log rules 60; fail "they do not do what they are for"; }

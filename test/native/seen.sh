@@ -138,8 +138,7 @@ case_exporter() {
 	where=$("$pages/test/reach/programs" --trixie exporter dpdk -- /usr/bin/dpdk-telemetry-exporter.py 2>"$work/programs.log") ||
 		skip "no exporter of DPDK's: $(tail -n 1 "$work/programs.log")"
 	where=${where%%:*}
-	promtool=$("$pages/test/reach/programs" prometheus prometheus -- /usr/bin/promtool 2>"$work/programs.log") ||
-		skip "no promtool: $(tail -n 1 "$work/programs.log")"
+	promtool=$(prometheus_program promtool)
 	back_start s3 1 mac=02:00:00:00:00:7a
 	small_start 8
 	small_ok features 0
@@ -161,7 +160,7 @@ case_exporter() {
 	exported 'dpdk_vduse_dropped_packets_total{port="net_vduse0", direction="rx", queue="0", reason="short"} 3'
 	exported 'dpdk_counters_rx_errors{port="net_vduse0"} 3'
 	grep '^# \|^dpdk_vduse_' "$work/exported" | grep -v ' dpdk_counters' >"$work/ours"
-	"${promtool%%:*}" check metrics <"$work/ours" >"$work/promtool.log" 2>&1 || { log promtool; fail "promtool's word"; }
+	"$promtool" check metrics <"$work/ours" >"$work/promtool.log" 2>&1 || { log promtool; fail "promtool's word"; }
 	[ "$(grep -c '^# TYPE dpdk_vduse_' "$work/ours")" -ge 30 ] || fail "metrics are missing"
 	small_end
 	back_end
