@@ -24,7 +24,7 @@ deps_podman5="podman netavark conmon crun golang-github-containers-common golang
 deps_demo="containernetworking-plugins"
 # For the tests: unit, static (dpdk has dpdk-pmdinfo.py), and Debian's own testpmd as an application.
 deps_test="libcmocka-dev shellcheck clang clang-format clang-tidy cppcheck relacy-dev dpdk dpdk-dev debootstrap systemd e2fsprogs
-	libnss-systemd containernetworking-plugins python3-yaml python3-prometheus-client curl rpm tmux babeltrace2 bpftrace abigail-tools
+	libnss-systemd containernetworking-plugins python3-yaml python3-prometheus-client curl rpm tmux babeltrace bpftrace abigail-tools
 	gpg gpg-agent"
 # For the manual (doc/build), and its pictures (doc/pictures/draw).
 deps_manual="python3-sphinx python3-myst-parser doxygen mandoc graphviz"

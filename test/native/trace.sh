@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# What the control path tells DPDK's traces, read by babeltrace2 (CTF); and bpftrace at the probes that are in what was built.
+# What the control path tells DPDK's traces, read by babeltrace (CTF); and bpftrace at the probes that are in what was built.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-node.sh"
 
 # events FOLDER: of the one trace that is below it, without times.
 events() {
-	babeltrace2 --no-delta --clock-seconds "$1"/* 2>"$work/babeltrace.log" | sed 's/^\[[^]]*\] *//' >"$work/events" ||
-		{ log babeltrace; fail "babeltrace2 does not read it"; }
+	babeltrace --no-delta --clock-seconds "$1"/* 2>"$work/babeltrace.log" | sed 's/^\[[^]]*\] *//' >"$work/events" ||
+		{ log babeltrace; fail "babeltrace does not read it"; }
 }
 
 # tells PATTERN: an event is there.
@@ -16,7 +16,7 @@ tells() {
 }
 
 need_babeltrace() {
-	command -v babeltrace2 >/dev/null || skip "no babeltrace2"
+	command -v babeltrace >/dev/null || skip "no babeltrace"
 }
 
 # A device's whole life: made, driven, let go.
