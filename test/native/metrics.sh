@@ -191,6 +191,7 @@ case_alerts() {
 }
 
 case_prometheus() {
+	local word
 	traffic_start
 	metrics_start
 	prometheus_start
@@ -200,8 +201,9 @@ case_prometheus() {
 	gives 'vduse_up == 1'
 	wait_for "$patience" gives 'rate(vduse_lcore_rounds_total[10s]) > 0' || fail "lcores stand still"
 	curl -sSf "http://$prometheus_at/api/v1/metadata?metric=vduse_container_transmit_bytes" >"$work/metadata"
-	grep -q '"type":"counter","help":"Bytes of the frames that the container sent.","unit":"bytes"' "$work/metadata" ||
-		fail "$(cat "$work/metadata")"
+	for word in '"type":"counter"' '"help":"Bytes of the frames that the container sent."' '"unit":"bytes"'; do
+		grep -qF "$word" "$work/metadata" || fail "no $word in $(cat "$work/metadata")"
+	done
 	dashboard_gives
 	! gives 'ALERTS' || fail "there is an alert: $(cat "$work/answer")"
 	break_ring
