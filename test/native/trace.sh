@@ -104,11 +104,18 @@ look_end() {
 	ended "$look_pid" || { log look; fail "bpftrace's end"; }
 }
 
-# summed: it looked at some frames, which are not more than there were. When it is in place it does not say: another time then.
+# attached: it has an event of the kernel for each of its probes.
+attached() {
+	local probes
+	probes=$(sed -n 's/^Attaching \([0-9]*\) probes.*/\1/p' "$work/look.log")
+	[ "$(find "/proc/$look_pid/fd" -lname '*perf_event*' | wc -l)" -ge "$probes" ]
+}
+
+# summed: it has looked at some frames. One that was ended before the next came is begun another time.
 summed() {
 	local name sum
 	look
-	sleep 1
+	wait_for "$patience" attached || return 1
 	look_end
 	sum=$(sed -n 's/^@\[usdt:.*:vduse_bridge:unknown_address, net_null0\]: \([0-9]*\)$/\1/p' "$work/look.log")
 	[ -n "$sum" ]
